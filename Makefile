@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+# gmemfs: see README.md, or "make help".
+KERNEL ?= 6.12
+SUITE ?=
+V ?=
+
+# What gets built for the test host, in this order; each has its own Makefile.
+COMPONENTS := $(wildcard module lib ctl vmm tests/module tests/guest demo bench)
+COMPONENTS := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/Makefile),$(c)))
+
+export KERNEL
+
+.PHONY: help
+help: ## what you can do here
+	@echo 'usage: make TARGET [VARIABLE=value]...'
+	@echo
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | \
+		awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
+	@echo
+	@echo 'variables:'
+	@echo '  SUITE=name       for test: only tests/name (or tests/name/one.t)'
+	@echo '  KERNEL=6.12      which kernel the test host runs'
+	@echo '  GMEMFS_CACHE=DIR where the test host is kept, about 3 GB'
+	@echo '                   (default: $$XDG_CACHE_HOME/gmemfs)'
+
+.PHONY: demo
+demo: ## the main job: hidden guest memory under an unmodified QEMU
+	@demo/run
+
+.PHONY: test
+test: ## all tests, in throwaway hosts
+	@tests/run $(SUITE)
+
+.PHONY: check
+check: ## checkpatch, sparse, W=1, cppcheck, shellcheck, codespell
+	@tests/check/run
+
+.PHONY: shell
+shell: ## a shell in a throwaway host with gmemfs mounted
+	@hostvm/run --kernel $(KERNEL) --shell
+
+.PHONY: module
+module: ## gmemfs.ko for the running kernel
+	$(MAKE) -C module
+
+.PHONY: install
+install: ## gmemfs.ko into the running kernel's modules
+	$(MAKE) -C module install
+
+.PHONY: clean
+clean: ## remove what was built here (not the cache)
+	rm -rf build
+	$(MAKE) -C module clean
+
+# Called by hostvm/ inside the build root: all components into $(OUT).
+.PHONY: products
+products:
+	@test -n "$(OUT)" || { echo 'products: give OUT=DIR and KVER=VERSION'; exit 2; }
+	@set -e; for c in $(COMPONENTS); do \
+		$(MAKE) --no-print-directory -C $$c products OUT="$(OUT)" KVER="$(KVER)"; \
+	done

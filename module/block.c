@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Blocks: how a file gets memory and how the kernel gets it back.
+ *
+ * A block is 2 MiB of a file. It is one physically contiguous run of 512 pages
+ * where the host can give that, and single pages otherwise. Either way every
+ * page has a refcount of its own and no page is ever in the page cache.
+ *
+ * Two rules make the rest of the kernel safe from us and the tenants safe from
+ * each other:
+ *   - memory is zeroed before a user can see it, and before it goes back;
+ *   - memory goes back only when it is in the direct map again. What can't be
+ *     put there is kept in quarantine and tried again.
+ */
+#include <linux/gfp.h>
+#include <linux/highmem.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include <linux/workqueue.h>
+
+#include "fault_inject.h"
+#include "internal.h"
+
+#define GMEM_GFP	(GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT)
+
+/*
+ * For 2 MiB: take what is there or what one round of compaction brings, but
+ * reclaim nobody's memory for it, since single pages do too.
+ */
+#define GMEM_GFP_HUGE	(GMEM_GFP | __GFP_NORETRY | __GFP_NOWARN)
+
+/* vm_map_ram() takes up to BITS_PER_LONG pages from a per-CPU reserve. */
+#define GMEM_SCRUB_PAGES	BITS_PER_LONG
+
+#define GMEM_QUARANTINE_RETRY	HZ
+
+/* ---- quarantine: pages that could not be put back into the direct map ---- */
+
+static LIST_HEAD(quarantine);
+static DEFINE_SPINLOCK(quarantine_lock);
+static atomic_long_t quarantined_pages;
+
+static void gmem_quarantine_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(quarantine_retry, gmem_quarantine_work);
+
+unsigned long gmem_block_quarantined(void)
+{
+	return atomic_long_read(&quarantined_pages);
+}
+
+/*
+ * Needs no memory: the list runs through the pages' own struct page. Holds the
+ * module, because nobody else will come for these pages.
+ */
+static void gmem_quarantine(struct page *page, unsigned int nr)
+{
+	__module_get(THIS_MODULE);
+	set_page_private(page, nr);
+	spin_lock(&quarantine_lock);
+	list_add_tail(&page->lru, &quarantine);
+	spin_unlock(&quarantine_lock);
+	atomic_long_add(nr, &quarantined_pages);
+
+	pr_warn_ratelimited("%u pages can't be put back into the direct map yet; kept back, trying again\n",
+			    nr);
+	schedule_delayed_work(&quarantine_retry, GMEM_QUARANTINE_RETRY);
+}
+
+/* ---- scrub and give back ---- */
+
+static void gmem_fill_array(struct page **pages, struct page *first,
+			    unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		pages[i] = first + i;
+}
+
+/*
+ * Zero hidden pages through a mapping of our own, so that they are never in
+ * the direct map with a guest's data in them. Flushes nothing by itself: the
+ * kernel collects such mappings and flushes for many of them at once.
+ */
+static int gmem_scrub_hidden(struct page *page, unsigned int nr)
+{
+	struct page *pages[GMEM_SCRUB_PAGES];
+
+	while (nr) {
+		unsigned int n = min_t(unsigned int, nr, GMEM_SCRUB_PAGES);
+		void *addr = NULL;
+
+		gmem_fill_array(pages, page, n);
+		if (!gmem_fault_inject(GMEM_FAIL_SCRUB_MAP))
+			addr = vm_map_ram(pages, n, page_to_nid(page));
+		if (!addr)
+			return -ENOMEM;
+		memset(addr, 0, (size_t)n * PAGE_SIZE);
+		vm_unmap_ram(addr, n);
+		page += n;
+		nr -= n;
+	}
+	return 0;
+}
+
+static void gmem_scrub_exposed(struct page *page, unsigned int nr)
+{
+	while (nr--)
+		clear_highpage(page++);
+}
+
+static void gmem_free_pages(struct page *page, unsigned int nr)
+{
+	while (nr--)
+		__free_page(page++);
+}
+
+static void gmem_give_back_exposed(struct page *page, unsigned int nr)
+{
+	gmem_scrub_exposed(page, nr);
+	gmem_free_pages(page, nr);
+}
+
+/* Where there is no memory to map them with, they are zeroed once exposed. */
+static void gmem_give_back_hidden(struct page *page, unsigned int nr)
+{
+	bool scrubbed = !gmem_scrub_hidden(page, nr);
+
+	if (gmem_directmap_expose(page, nr)) {
+		gmem_quarantine(page, nr);
+		return;
+	}
+	if (scrubbed)
+		gmem_free_pages(page, nr);
+	else
+		gmem_give_back_exposed(page, nr);
+}
+
+static void gmem_quarantine_work(struct work_struct *work)
+{
+	struct page *page, *next;
+	LIST_HEAD(todo);
+
+	spin_lock(&quarantine_lock);
+	list_splice_init(&quarantine, &todo);
+	spin_unlock(&quarantine_lock);
+
+	list_for_each_entry_safe(page, next, &todo, lru) {
+		unsigned int nr = page_private(page);
+
+		list_del_init(&page->lru);
+		set_page_private(page, 0);
+		atomic_long_sub(nr, &quarantined_pages);
+		gmem_give_back_hidden(page, nr);
+		module_put(THIS_MODULE);
+		cond_resched();
+	}
+}
+
+/* ---- accounting ---- */
+
+static void gmem_account(struct inode *inode, long nr, bool huge)
+{
+	struct gmem_inode *gi = gmem_i(inode);
+
+	atomic_long_add(nr, &gi->populated);
+	if (!(gi->flags & GMEM_FLAG_KEEP_DIRECT_MAP))
+		atomic_long_add(nr, &gi->hidden);
+	if (huge)
+		atomic_long_add(nr, &gi->huge);
+	if (nr > 0)
+		inode_add_bytes(inode, (loff_t)nr << PAGE_SHIFT);
+	else
+		inode_sub_bytes(inode, (loff_t)-nr << PAGE_SHIFT);
+}
+
+/* ---- populate ---- */
+
+static struct page *gmem_alloc_order(unsigned int order)
+{
+	enum gmem_fail kind = order ? GMEM_FAIL_ALLOC_HUGE
+				    : GMEM_FAIL_ALLOC_PAGE;
+	struct page *page;
+
+	if (gmem_fault_inject(kind))
+		return NULL;
+	page = alloc_pages(order ? GMEM_GFP_HUGE : GMEM_GFP, order);
+	if (page && order)
+		split_page(page, order);
+	return page;
+}
+
+static int gmem_hide(struct page *page, unsigned int nr)
+{
+	int ret = gmem_directmap_hide(page, nr);
+
+	if (!ret && !gmem_power_may_hide()) {
+		/* Zeroed and never seen: nothing to scrub. */
+		ret = gmem_directmap_expose(page, nr) ? -EIO : -EBUSY;
+	}
+	if (ret == -EIO)
+		gmem_quarantine(page, nr);
+	else if (ret)
+		gmem_free_pages(page, nr);
+	return ret;
+}
+
+/* Zeroed, hidden if the file wants that, and charged to mount and file. */
+static struct page *gmem_take(struct inode *inode, unsigned int order)
+{
+	unsigned int nr = 1U << order;
+	struct page *page;
+	int ret;
+
+	if (!gmem_sb_charge(inode->i_sb, nr))
+		return ERR_PTR(-ENOSPC);
+
+	ret = -ENOMEM;
+	page = gmem_alloc_order(order);
+	if (!page)
+		goto uncharge;
+
+	if (!(gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP)) {
+		ret = gmem_hide(page, nr);
+		if (ret)
+			goto uncharge;
+	}
+	gmem_account(inode, nr, order);
+	return page;
+
+uncharge:
+	gmem_sb_uncharge(inode->i_sb, nr);
+	return ERR_PTR(ret);
+}
+
+static void gmem_put_back(struct inode *inode, struct page *page,
+			  unsigned int order)
+{
+	unsigned int nr = 1U << order;
+
+	gmem_account(inode, -(long)nr, order);
+	gmem_sb_uncharge(inode->i_sb, nr);
+	if (gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP)
+		gmem_give_back_exposed(page, nr);
+	else
+		gmem_give_back_hidden(page, nr);
+}
+
+struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)
+{
+	return xa_load(&gmem_i(inode)->blocks, pgoff >> GMEM_BLOCK_ORDER);
+}
+
+/* The file's block around @pgoff, made empty if there is none yet. */
+static struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff)
+{
+	struct gmem_block *block = gmem_block_find(inode, pgoff);
+	struct gmem_block *other;
+
+	if (block)
+		return block;
+	if (gmem_fault_inject(GMEM_FAIL_ALLOC_META))
+		return ERR_PTR(-ENOMEM);
+
+	block = kzalloc(sizeof(*block), GFP_KERNEL_ACCOUNT);
+	if (!block)
+		return ERR_PTR(-ENOMEM);
+	mutex_init(&block->lock);
+
+	other = xa_cmpxchg(&gmem_i(inode)->blocks, pgoff >> GMEM_BLOCK_ORDER,
+			   NULL, block, GFP_KERNEL_ACCOUNT);
+	if (!other)
+		return block;
+
+	/* Another fault made it first, or the tree has no memory to grow. */
+	kfree(block);
+	return xa_is_err(other) ? ERR_PTR(xa_err(other)) : other;
+}
+
+/* Not for the last block of a file that ends inside it: that would waste. */
+static bool gmem_may_be_huge(struct inode *inode, pgoff_t pgoff)
+{
+	loff_t end = (loff_t)(round_down(pgoff, GMEM_BLOCK_PAGES) +
+			      GMEM_BLOCK_PAGES) << PAGE_SHIFT;
+
+	return !(gmem_i(inode)->flags & GMEM_FLAG_NO_HUGE) &&
+	       end <= i_size_read(inode);
+}
+
+static struct page *gmem_populate_single(struct inode *inode,
+					 struct gmem_block *block,
+					 unsigned int slot)
+{
+	struct page *page;
+
+	if (!block->pages && !gmem_fault_inject(GMEM_FAIL_ALLOC_META))
+		block->pages = kcalloc(GMEM_BLOCK_PAGES, sizeof(*block->pages),
+				       GFP_KERNEL_ACCOUNT);
+	if (!block->pages)
+		return ERR_PTR(-ENOMEM);
+	if (block->pages[slot])
+		return block->pages[slot];
+
+	page = gmem_take(inode, 0);
+	if (!IS_ERR(page))
+		block->pages[slot] = page;
+	return page;
+}
+
+static struct page *gmem_populate_locked(struct inode *inode,
+					 struct gmem_block *block,
+					 pgoff_t pgoff)
+{
+	unsigned int slot = pgoff % GMEM_BLOCK_PAGES;
+	struct page *huge;
+
+	if (block->huge)
+		return block->huge + slot;
+	if (block->pages || !gmem_may_be_huge(inode, pgoff))
+		return gmem_populate_single(inode, block, slot);
+
+	huge = gmem_take(inode, GMEM_BLOCK_ORDER);
+	if (IS_ERR(huge))
+		return gmem_populate_single(inode, block, slot);
+	block->huge = huge;
+	return huge + slot;
+}
+
+/**
+ * gmem_block_populate - the page at an offset of a file, made if it's a hole
+ * @inode: the file, whose invalidate_lock the caller holds, at least shared
+ * @pgoff: offset in pages, below the file's size
+ *
+ * Return: the page, or an ERR_PTR: -ENOMEM; -ENOSPC over the mount's size;
+ * -EBUSY while the host hibernates; -EIO where the direct map can't be edited.
+ */
+struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff)
+{
+	struct gmem_block *block = gmem_block_get(inode, pgoff);
+	struct page *page;
+
+	if (IS_ERR(block))
+		return ERR_CAST(block);
+
+	mutex_lock(&block->lock);
+	page = gmem_populate_locked(inode, block, pgoff);
+	mutex_unlock(&block->lock);
+	return page;
+}
+
+/* ---- truncate ---- */
+
+static bool gmem_block_drop_singles(struct inode *inode,
+				    struct gmem_block *block, unsigned int from)
+{
+	unsigned int slot;
+
+	if (!block->pages)
+		return from == 0;
+	for (slot = from; slot < GMEM_BLOCK_PAGES; slot++) {
+		if (!block->pages[slot])
+			continue;
+		gmem_put_back(inode, block->pages[slot], 0);
+		block->pages[slot] = NULL;
+	}
+	return from == 0;
+}
+
+/*
+ * The tail of a 2 MiB block is zeroed and kept, as tmpfs keeps the tail of a
+ * huge page it can't split: to free it, the direct map's 2 MiB entry would
+ * have to be split for ever.
+ */
+static void gmem_block_zero_tail(struct inode *inode, struct gmem_block *block,
+				 unsigned int from)
+{
+	struct page *tail = block->huge + from;
+	unsigned int nr = GMEM_BLOCK_PAGES - from;
+
+	if (gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP) {
+		gmem_scrub_exposed(tail, nr);
+		return;
+	}
+	/* The file can't shrink until this is done, and nobody sees the tail. */
+	while (gmem_scrub_hidden(tail, nr))
+		schedule_timeout_uninterruptible(1);
+}
+
+/* Give back the block's memory from slot @from on. True if that is all of it. */
+static bool gmem_block_drop(struct inode *inode, struct gmem_block *block,
+			    unsigned int from)
+{
+	if (!block->huge)
+		return gmem_block_drop_singles(inode, block, from);
+	if (from) {
+		gmem_block_zero_tail(inode, block, from);
+		return false;
+	}
+	gmem_put_back(inode, block->huge, GMEM_BLOCK_ORDER);
+	return true;
+}
+
+/**
+ * gmem_block_truncate - give back all memory of a file from an offset on
+ * @inode: the file; the caller holds its invalidate_lock exclusively and has
+ *	   unmapped the range, or is the last to know the file
+ * @from: offset in pages
+ */
+void gmem_block_truncate(struct inode *inode, pgoff_t from)
+{
+	struct xarray *blocks = &gmem_i(inode)->blocks;
+	struct gmem_block *block;
+	unsigned long index;
+
+	xa_for_each_start(blocks, index, block, from >> GMEM_BLOCK_ORDER) {
+		pgoff_t start = index << GMEM_BLOCK_ORDER;
+		unsigned int slot = from > start ? from - start : 0;
+
+		if (gmem_block_drop(inode, block, slot)) {
+			xa_erase(blocks, index);
+			mutex_destroy(&block->lock);
+			kfree(block->pages);
+			kfree(block);
+		}
+		cond_resched();
+	}
+}
+
+/* Quarantined pages hold the module, so none are left when this runs. */
+void gmem_block_exit(void)
+{
+	cancel_delayed_work_sync(&quarantine_retry);
+}

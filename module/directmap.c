@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The kernel's direct map: the only file that edits the kernel's page tables,
+ * and the only one that looks up symbols that the kernel doesn't export.
+ *
+ * x86 has had set_memory_np() and set_memory_p() since 2.6.24: they clear and
+ * set the present bit of a range of kernel addresses and flush every CPU's TLB.
+ * Given an aligned 2 MiB that the direct map holds as one entry, they change
+ * that entry in place, in one step and with one flush. Smaller ranges split
+ * the entry, which costs a page of page table, and it stays split.
+ */
+#include <linux/atomic.h>
+#include <linux/gfp.h>
+#include <linux/kprobes.h>
+#include <linux/mm.h>
+#include <linux/set_memory.h>
+#include <linux/static_call.h>
+#include <linux/uaccess.h>
+
+#include "fault_inject.h"
+#include "internal.h"
+#include "trace.h"
+
+/*
+ * A static call is a direct call. Through a function pointer the CPU would trap:
+ * with Intel IBT the kernel seals functions whose address it never takes.
+ */
+DEFINE_STATIC_CALL_NULL(gmem_set_absent, set_memory_np);
+DEFINE_STATIC_CALL_NULL(gmem_set_present, set_memory_p);
+
+static atomic_long_t hidden_pages;
+
+unsigned long gmem_directmap_hidden(void)
+{
+	return atomic_long_read(&hidden_pages);
+}
+
+const char *gmem_directmap_method(void)
+{
+	return "set_memory_np";
+}
+
+/**
+ * gmem_directmap_hide - take pages out of the direct map
+ * @page: first page, owned by the caller
+ * @nr: how many, physically contiguous
+ *
+ * On return no CPU has a translation for them in its TLB. Sleeps.
+ *
+ * Return: 0; -ENOMEM or another errno if nothing was hidden; -EIO if some
+ * pages went and could not be put back: the caller must not free them.
+ */
+int gmem_directmap_hide(struct page *page, unsigned int nr)
+{
+	unsigned long addr = (unsigned long)page_address(page);
+	int ret;
+
+	/* Counted first, so that hibernation can't slip in between. */
+	atomic_long_add(nr, &hidden_pages);
+	ret = gmem_fault_inject(GMEM_FAIL_HIDE);
+	if (!ret)
+		ret = static_call(gmem_set_absent)(addr, nr);
+	trace_gmem_hide(page_to_pfn(page), nr, ret);
+	if (!ret)
+		return 0;
+
+	/* It may have failed half way, for want of memory to split an entry. */
+	return gmem_directmap_expose(page, nr) ? -EIO : ret;
+}
+
+/**
+ * gmem_directmap_expose - put pages back into the direct map
+ * @page: first page, owned by the caller
+ * @nr: how many, physically contiguous
+ *
+ * Pages that are there already stay as they are. Sleeps.
+ *
+ * Return: 0, or an errno if some pages are still absent: the caller must not
+ * free them, and may try again.
+ */
+int gmem_directmap_expose(struct page *page, unsigned int nr)
+{
+	unsigned long addr = (unsigned long)page_address(page);
+	int ret;
+
+	ret = gmem_fault_inject(GMEM_FAIL_EXPOSE);
+	if (!ret)
+		ret = static_call(gmem_set_present)(addr, nr);
+	trace_gmem_expose(page_to_pfn(page), nr, ret);
+	if (!ret)
+		atomic_long_sub(nr, &hidden_pages);
+	return ret;
+}
+
+/*
+ * A kprobe may sit on any function, exported or not, and registering one tells
+ * its address. On a kernel built for IBT that is 4 bytes into the function,
+ * behind the ENDBR, which a direct call doesn't need.
+ */
+static void *gmem_find_function(const char *name)
+{
+	struct kprobe kp = { .symbol_name = name };
+	int ret;
+
+	ret = register_kprobe(&kp);
+	if (ret) {
+		pr_err("this kernel has no function %s to be found (error %d); it needs CONFIG_KPROBES and x86-64\n",
+		       name, ret);
+		return NULL;
+	}
+	unregister_kprobe(&kp);
+	return kp.addr;
+}
+
+static bool gmem_kernel_can_read(struct page *page)
+{
+	unsigned long word;
+
+	return !copy_from_kernel_nofault(&word, page_address(page),
+					 sizeof(word));
+}
+
+/*
+ * Believe what the page tables do, not what the functions are called: hide
+ * memory, see that the kernel can't read it, and the same back.
+ */
+static int gmem_directmap_prove(void)
+{
+	unsigned int order = GMEM_BLOCK_ORDER;
+	struct page *page;
+	bool readable;
+	int ret;
+
+	page = alloc_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN, order);
+	if (!page) {
+		order = 0;
+		page = alloc_pages(GFP_KERNEL, order);
+	}
+	if (!page)
+		return -ENOMEM;
+
+	ret = gmem_directmap_hide(page, 1U << order);
+	if (ret == -EIO)
+		goto lost;
+	if (ret)
+		goto out_free;
+
+	readable = gmem_kernel_can_read(page);
+	if (gmem_directmap_expose(page, 1U << order))
+		goto lost;
+
+	if (readable || !gmem_kernel_can_read(page)) {
+		pr_err("set_memory_np() does not take memory out of the direct map on this kernel\n");
+		ret = -ENODEV;
+	}
+out_free:
+	__free_pages(page, order);
+	return ret;
+lost:
+	/* Not given back: whoever gets it next would crash the kernel. */
+	pr_err("could not put %lu KiB back into the direct map; they are lost until the next boot\n",
+	       (PAGE_SIZE << order) / 1024);
+	return -EIO;
+}
+
+int __init gmem_directmap_init(void)
+{
+	void *absent = gmem_find_function("set_memory_np");
+	void *present = gmem_find_function("set_memory_p");
+	int ret;
+
+	if (!absent || !present)
+		return -ENODEV;
+
+	static_call_update(gmem_set_absent, absent);
+	static_call_update(gmem_set_present, present);
+
+	ret = gmem_directmap_prove();
+	if (!ret)
+		pr_info("direct map: %s\n", gmem_directmap_method());
+	return ret;
+}
+
+void gmem_directmap_exit(void)
+{
+	if (gmem_directmap_hidden())
+		pr_err("%lu pages are still out of the direct map; they are lost until the next boot\n",
+		       gmem_directmap_hidden());
+}

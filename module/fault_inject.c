@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Debug build only: module parameters that make a step fail on purpose.
+ */
+#include <linux/atomic.h>
+#include <linux/errno.h>
+#include <linux/module.h>
+
+#include "fault_inject.h"
+
+static int fail_at[GMEM_FAIL_KINDS];
+
+module_param_named(fail_alloc_huge, fail_at[GMEM_FAIL_ALLOC_HUGE], int, 0600);
+MODULE_PARM_DESC(fail_alloc_huge, "the nth next allocation of 2 MiB fails; negative: all of them");
+module_param_named(fail_alloc_page, fail_at[GMEM_FAIL_ALLOC_PAGE], int, 0600);
+MODULE_PARM_DESC(fail_alloc_page, "the nth next allocation of 4 KiB fails; negative: all of them");
+module_param_named(fail_alloc_meta, fail_at[GMEM_FAIL_ALLOC_META], int, 0600);
+MODULE_PARM_DESC(fail_alloc_meta, "the nth next allocation of a block's bookkeeping fails; negative: all of them");
+module_param_named(fail_hide, fail_at[GMEM_FAIL_HIDE], int, 0600);
+MODULE_PARM_DESC(fail_hide, "the nth next removal from the direct map fails; negative: all of them");
+module_param_named(fail_expose, fail_at[GMEM_FAIL_EXPOSE], int, 0600);
+MODULE_PARM_DESC(fail_expose, "the nth next return to the direct map fails; negative: all of them");
+module_param_named(fail_scrub_map, fail_at[GMEM_FAIL_SCRUB_MAP], int, 0600);
+MODULE_PARM_DESC(fail_scrub_map, "the nth next private mapping for scrubbing fails; negative: all of them");
+
+int gmem_fault_inject(enum gmem_fail kind)
+{
+	int n = READ_ONCE(fail_at[kind]);
+
+	while (n > 0) {
+		int seen = cmpxchg(&fail_at[kind], n, n - 1);
+
+		if (seen == n)
+			break;
+		n = seen;
+	}
+	return n == 1 || n < 0 ? -ENOMEM : 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Make a step fail on purpose. Only in the debug build: in a release build all
+ * of this is a constant 0. Set the parameter fail_hide (fail_alloc, ...) to n
+ * to make the nth next such step fail.
+ */
+#ifndef GMEMFS_FAULT_INJECT_H
+#define GMEMFS_FAULT_INJECT_H
+
+enum gmem_fail {
+	GMEM_FAIL_ALLOC_HUGE,
+	GMEM_FAIL_ALLOC_PAGE,
+	GMEM_FAIL_ALLOC_META,
+	GMEM_FAIL_HIDE,
+	GMEM_FAIL_EXPOSE,
+	GMEM_FAIL_SCRUB_MAP,
+	GMEM_FAIL_KINDS,
+};
+
+#ifdef GMEM_DEBUG
+int gmem_fault_inject(enum gmem_fail kind);
+#else
+static inline int gmem_fault_inject(enum gmem_fail kind)
+{
+	return 0;
+}
+#endif
+
+#endif /* GMEMFS_FAULT_INJECT_H */

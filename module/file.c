@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a user can do with an open file: ioctls, fdinfo, mmap.
+ */
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/seq_file.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "internal.h"
+
+static_assert(sizeof(struct gmem_info) == 128);
+
+static void gmem_fill_info(struct inode *inode, struct gmem_info *info)
+{
+	struct gmem_inode *gi = gmem_i(inode);
+
+	info->size = i_size_read(inode);
+	info->flags = gi->flags;
+	info->populated = atomic_long_read(&gi->populated) << PAGE_SHIFT;
+	info->hidden = atomic_long_read(&gi->hidden) << PAGE_SHIFT;
+	info->huge = atomic_long_read(&gi->huge) << PAGE_SHIFT;
+	info->map_faults_2m = atomic_long_read(&gi->faults_2m);
+	info->map_faults_4k = atomic_long_read(&gi->faults_4k);
+}
+
+static long gmem_get_info(struct inode *inode, void __user *arg)
+{
+	struct gmem_info info;
+
+	if (copy_from_user(&info, arg, sizeof(info)))
+		return -EFAULT;
+	if (memchr_inv(&info, 0, sizeof(info)))
+		return -EINVAL;
+
+	gmem_fill_info(inode, &info);
+	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+static long gmem_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	switch (cmd) {
+	case GMEM_GET_INFO:
+		return gmem_get_info(file_inode(file), (void __user *)arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static void gmem_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct gmem_info info = {};
+
+	gmem_fill_info(file_inode(file), &info);
+	seq_printf(m, "gmem-size:\t%llu kB\n", info.size / SZ_1K);
+	seq_printf(m, "gmem-populated:\t%llu kB\n", info.populated / SZ_1K);
+	seq_printf(m, "gmem-hidden:\t%llu kB\n", info.hidden / SZ_1K);
+	seq_printf(m, "gmem-huge:\t%llu kB\n", info.huge / SZ_1K);
+	seq_printf(m, "gmem-flags:\t0x%llx\n", info.flags);
+}
+
+const struct file_operations gmem_file_operations = {
+	.owner			= THIS_MODULE,
+	.mmap			= gmem_view_mmap,
+	.get_unmapped_area	= thp_get_unmapped_area,
+	.unlocked_ioctl		= gmem_ioctl,
+	.compat_ioctl		= compat_ptr_ioctl,
+	.show_fdinfo		= gmem_show_fdinfo,
+	.fsync			= noop_fsync,
+	.llseek			= generic_file_llseek,
+};

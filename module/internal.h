@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of gmemfs.ko share with each other. A file's functions are
+ * listed under its name; the comment at the top of the file says what idea it
+ * owns.
+ *
+ * Lock order, outermost first:
+ *   inode->i_rwsem (truncate) or mmap_lock / the VMA lock (fault)
+ *   inode->i_mapping->invalidate_lock: shared by faults, exclusive by truncate
+ *   gmem_block.lock: who fills a block
+ *   quarantine_lock (block.c)
+ */
+#ifndef GMEMFS_INTERNAL_H
+#define GMEMFS_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/mm_types.h>
+#include <linux/mutex.h>
+#include <linux/xarray.h>
+
+#include <uapi/linux/gmemfs.h>
+
+#define GMEM_BLOCK_ORDER	HPAGE_PMD_ORDER
+#define GMEM_BLOCK_PAGES	(1UL << GMEM_BLOCK_ORDER)
+
+/**
+ * struct gmem_block - 2 MiB of a file, naturally aligned in it
+ * @lock: held while memory is put into the block
+ * @huge: first of 512 physically contiguous pages, or NULL
+ * @pages: where @huge is NULL, one entry a page, NULL while it is a hole
+ *
+ * Readers hold the mapping's invalidate_lock and need no more: memory only
+ * ever leaves a block under that lock, held exclusively.
+ */
+struct gmem_block {
+	struct mutex lock;
+	struct page *huge;
+	struct page **pages;
+};
+
+/**
+ * struct gmem_inode - one file
+ * @flags: GMEM_FLAG_*, fixed when the file is made
+ * @blocks: struct gmem_block by index of 2 MiB
+ * @populated: pages the file holds
+ * @hidden: those of them that are absent from the direct map
+ * @huge: those of them that lie in 2 MiB blocks
+ * @faults_2m: 2 MiB entries put into user page tables
+ * @faults_4k: 4 KiB entries put into user page tables
+ */
+struct gmem_inode {
+	struct inode vfs;
+	u64 flags;
+	struct xarray blocks;
+	atomic_long_t populated;
+	atomic_long_t hidden;
+	atomic_long_t huge;
+	atomic_long_t faults_2m;
+	atomic_long_t faults_4k;
+};
+
+static inline struct gmem_inode *gmem_i(const struct inode *inode)
+{
+	return container_of(inode, struct gmem_inode, vfs);
+}
+
+/**
+ * struct gmem_sb - one mount
+ * @limit: most pages that its files may hold together, 0 for no limit
+ * @used: pages that they hold
+ * @file_flags: GMEM_FLAG_* that new files get
+ * @mode: permissions of the root directory
+ * @uid: owner of the root directory
+ * @gid: group of the root directory
+ */
+struct gmem_sb {
+	unsigned long limit;
+	atomic_long_t used;
+	u64 file_flags;
+	umode_t mode;
+	kuid_t uid;
+	kgid_t gid;
+};
+
+static inline struct gmem_sb *gmem_sb(const struct super_block *sb)
+{
+	return sb->s_fs_info;
+}
+
+/* directmap.c */
+int gmem_directmap_init(void);
+void gmem_directmap_exit(void);
+int gmem_directmap_hide(struct page *page, unsigned int nr);
+int gmem_directmap_expose(struct page *page, unsigned int nr);
+unsigned long gmem_directmap_hidden(void);
+const char *gmem_directmap_method(void);
+
+/* power.c */
+int gmem_power_init(void);
+void gmem_power_exit(void);
+bool gmem_power_may_hide(void);
+
+/* block.c */
+void gmem_block_exit(void);
+struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff);
+struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff);
+void gmem_block_truncate(struct inode *inode, pgoff_t from);
+unsigned long gmem_block_quarantined(void);
+
+/* super.c */
+int gmem_super_init(void);
+void gmem_super_exit(void);
+bool gmem_sb_charge(struct super_block *sb, unsigned long nr);
+void gmem_sb_uncharge(struct super_block *sb, unsigned long nr);
+
+/* inode.c */
+int gmem_inode_init(void);
+void gmem_inode_exit(void);
+struct inode *gmem_inode_new(struct super_block *sb, const struct inode *dir,
+			     umode_t mode);
+struct inode *gmem_inode_alloc(struct super_block *sb);
+void gmem_inode_free(struct inode *inode);
+void gmem_inode_evict(struct inode *inode);
+
+/* file.c */
+extern const struct file_operations gmem_file_operations;
+
+/* view.c */
+int gmem_view_mmap(struct file *file, struct vm_area_struct *vma);
+
+/* sysfs.c */
+int gmem_sysfs_init(void);
+void gmem_sysfs_exit(void);
+
+#endif /* GMEMFS_INTERNAL_H */

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * gmemfs: guest memory that is not in the kernel's direct map.
+ *
+ * Load and unload: each step here is undone there, in reverse.
+ */
+#include <linux/module.h>
+
+#include "internal.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+static int __init gmem_init(void)
+{
+	int ret;
+
+	ret = gmem_directmap_init();
+	if (ret)
+		return ret;
+	ret = gmem_power_init();
+	if (ret)
+		goto directmap_exit;
+	ret = gmem_inode_init();
+	if (ret)
+		goto power_exit;
+	ret = gmem_sysfs_init();
+	if (ret)
+		goto inode_exit;
+	ret = gmem_super_init();
+	if (ret)
+		goto sysfs_exit;
+	return 0;
+
+sysfs_exit:
+	gmem_sysfs_exit();
+inode_exit:
+	gmem_inode_exit();
+power_exit:
+	gmem_power_exit();
+directmap_exit:
+	gmem_directmap_exit();
+	return ret;
+}
+
+static void __exit gmem_exit(void)
+{
+	gmem_super_exit();
+	gmem_sysfs_exit();
+	gmem_inode_exit();
+	gmem_block_exit();
+	gmem_power_exit();
+	gmem_directmap_exit();
+}
+
+module_init(gmem_init);
+module_exit(gmem_exit);
+
+MODULE_DESCRIPTION("Guest memory that is not in the kernel's direct map");
+MODULE_AUTHOR("The gmemfs developers");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mounts: options, size limit, statfs.
+ */
+#include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/fs_parser.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/statfs.h>
+
+#include "internal.h"
+
+enum { OPT_SIZE, OPT_MODE, OPT_UID, OPT_GID, OPT_HUGE, OPT_DIRECT_MAP };
+
+/* The values are the flags that new files get. */
+static const struct constant_table gmem_huge_values[] = {
+	{ "try",	0 },
+	{ "never",	GMEM_FLAG_NO_HUGE },
+	{}
+};
+
+static const struct constant_table gmem_direct_map_values[] = {
+	{ "hidden",	0 },
+	{ "kept",	GMEM_FLAG_KEEP_DIRECT_MAP },
+	{}
+};
+
+static const struct fs_parameter_spec gmem_parameters[] = {
+	fsparam_string("size",		OPT_SIZE),
+	fsparam_u32oct("mode",		OPT_MODE),
+	fsparam_uid("uid",		OPT_UID),
+	fsparam_gid("gid",		OPT_GID),
+	fsparam_enum("huge",		OPT_HUGE, gmem_huge_values),
+	fsparam_enum("direct_map",	OPT_DIRECT_MAP, gmem_direct_map_values),
+	{}
+};
+
+/*
+ * Bytes with an optional k, m, g, t; or a share of the host's memory with %.
+ * Rounded up to pages, as tmpfs does. 0 is no limit.
+ */
+static int gmem_parse_size(struct fs_context *fc, const char *string)
+{
+	struct gmem_sb *sbi = fc->s_fs_info;
+	unsigned long long size;
+	char *rest;
+
+	if (!isdigit(*string))
+		goto bad;
+	size = memparse(string, &rest);
+	if (*rest == '%' && !rest[1]) {
+		if (size > 100)
+			return invalf(fc, "gmemfs: size=%s is more than all of the host's memory; give at most 100%%",
+				      string);
+		sbi->limit = mult_frac(totalram_pages(), size, 100);
+		return 0;
+	}
+	if (*rest || size > MAX_LFS_FILESIZE)
+		goto bad;
+	sbi->limit = DIV_ROUND_UP(size, PAGE_SIZE);
+	return 0;
+bad:
+	return invalf(fc, "gmemfs: bad size=%s; give bytes (with k, m, g or t) or a percentage, for example size=8g or size=50%%",
+		      string);
+}
+
+static int gmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
+{
+	struct gmem_sb *sbi = fc->s_fs_info;
+	struct fs_parse_result result;
+	int opt;
+
+	opt = fs_parse(fc, gmem_parameters, param, &result);
+	switch (opt) {
+	case OPT_SIZE:
+		return gmem_parse_size(fc, param->string);
+	case OPT_MODE:
+		if (result.uint_32 & ~07777)
+			return invalf(fc, "gmemfs: bad mode=%o; give permission bits, at most 7777",
+				      result.uint_32);
+		sbi->mode = result.uint_32;
+		return 0;
+	case OPT_UID:
+		sbi->uid = result.uid;
+		return 0;
+	case OPT_GID:
+		sbi->gid = result.gid;
+		return 0;
+	case OPT_HUGE:
+		sbi->file_flags &= ~GMEM_FLAG_NO_HUGE;
+		sbi->file_flags |= result.uint_32;
+		return 0;
+	case OPT_DIRECT_MAP:
+		sbi->file_flags &= ~GMEM_FLAG_KEEP_DIRECT_MAP;
+		sbi->file_flags |= result.uint_32;
+		return 0;
+	default:
+		return opt;
+	}
+}
+
+/**
+ * gmem_sb_charge - take part of a mount's size
+ * @sb: the mount
+ * @nr: pages
+ *
+ * Return: whether it still had that much.
+ */
+bool gmem_sb_charge(struct super_block *sb, unsigned long nr)
+{
+	struct gmem_sb *sbi = gmem_sb(sb);
+	long used = atomic_long_read(&sbi->used);
+
+	do {
+		if (sbi->limit && used + nr > sbi->limit)
+			return false;
+	} while (!atomic_long_try_cmpxchg(&sbi->used, &used, used + nr));
+	return true;
+}
+
+void gmem_sb_uncharge(struct super_block *sb, unsigned long nr)
+{
+	atomic_long_sub(nr, &gmem_sb(sb)->used);
+}
+
+/* Without a limit there are no free pages to report: all zero, as in tmpfs. */
+static int gmem_statfs(struct dentry *dentry, struct kstatfs *buf)
+{
+	struct gmem_sb *sbi = gmem_sb(dentry->d_sb);
+	unsigned long used = atomic_long_read(&sbi->used);
+
+	simple_statfs(dentry, buf);
+	buf->f_type = GMEMFS_MAGIC;
+	if (sbi->limit) {
+		buf->f_blocks = sbi->limit;
+		buf->f_bfree = sbi->limit - min(used, sbi->limit);
+		buf->f_bavail = buf->f_bfree;
+	}
+	return 0;
+}
+
+static int gmem_show_options(struct seq_file *m, struct dentry *root)
+{
+	struct gmem_sb *sbi = gmem_sb(root->d_sb);
+
+	if (sbi->limit)
+		seq_printf(m, ",size=%luk", sbi->limit << (PAGE_SHIFT - 10));
+	seq_printf(m, ",mode=%03o", sbi->mode);
+	if (!uid_eq(sbi->uid, GLOBAL_ROOT_UID))
+		seq_printf(m, ",uid=%u",
+			   from_kuid_munged(&init_user_ns, sbi->uid));
+	if (!gid_eq(sbi->gid, GLOBAL_ROOT_GID))
+		seq_printf(m, ",gid=%u",
+			   from_kgid_munged(&init_user_ns, sbi->gid));
+	seq_printf(m, ",huge=%s",
+		   sbi->file_flags & GMEM_FLAG_NO_HUGE ? "never" : "try");
+	seq_printf(m, ",direct_map=%s",
+		   sbi->file_flags & GMEM_FLAG_KEEP_DIRECT_MAP ? "kept"
+							       : "hidden");
+	return 0;
+}
+
+static const struct super_operations gmem_super_operations = {
+	.alloc_inode	= gmem_inode_alloc,
+	.free_inode	= gmem_inode_free,
+	.evict_inode	= gmem_inode_evict,
+	.drop_inode	= generic_delete_inode,
+	.statfs		= gmem_statfs,
+	.show_options	= gmem_show_options,
+};
+
+static int gmem_fill_super(struct super_block *sb, struct fs_context *fc)
+{
+	struct gmem_sb *sbi = fc->s_fs_info;
+	struct inode *root;
+
+	sb->s_maxbytes = MAX_LFS_FILESIZE;
+	sb->s_blocksize = PAGE_SIZE;
+	sb->s_blocksize_bits = PAGE_SHIFT;
+	sb->s_magic = GMEMFS_MAGIC;
+	sb->s_op = &gmem_super_operations;
+	sb->s_time_gran = 1;
+
+	root = gmem_inode_new(sb, NULL, S_IFDIR | sbi->mode);
+	if (!root)
+		return -ENOMEM;
+	root->i_uid = sbi->uid;
+	root->i_gid = sbi->gid;
+
+	sb->s_root = d_make_root(root);
+	return sb->s_root ? 0 : -ENOMEM;
+}
+
+static int gmem_get_tree(struct fs_context *fc)
+{
+	return get_tree_nodev(fc, gmem_fill_super);
+}
+
+static void gmem_free_fc(struct fs_context *fc)
+{
+	kfree(fc->s_fs_info);	/* NULL once a super block has it */
+}
+
+static const struct fs_context_operations gmem_context_operations = {
+	.parse_param	= gmem_parse_param,
+	.get_tree	= gmem_get_tree,
+	.free		= gmem_free_fc,
+};
+
+/*
+ * Defaults: half of the host's memory, as tmpfs, because what is in here can't
+ * be swapped; and files only for root, until the administrator says otherwise.
+ */
+static int gmem_init_fs_context(struct fs_context *fc)
+{
+	struct gmem_sb *sbi = kzalloc(sizeof(*sbi), GFP_KERNEL);
+
+	if (!sbi)
+		return -ENOMEM;
+	sbi->limit = totalram_pages() / 2;
+	sbi->mode = 0755;
+	sbi->uid = GLOBAL_ROOT_UID;
+	sbi->gid = GLOBAL_ROOT_GID;
+	fc->s_fs_info = sbi;
+	fc->ops = &gmem_context_operations;
+	return 0;
+}
+
+static void gmem_kill_sb(struct super_block *sb)
+{
+	kill_litter_super(sb);
+	kfree(gmem_sb(sb));
+}
+
+static struct file_system_type gmem_fs_type = {
+	.owner			= THIS_MODULE,
+	.name			= "gmemfs",
+	.init_fs_context	= gmem_init_fs_context,
+	.parameters		= gmem_parameters,
+	.kill_sb		= gmem_kill_sb,
+};
+MODULE_ALIAS_FS("gmemfs");
+
+int __init gmem_super_init(void)
+{
+	return register_filesystem(&gmem_fs_type);
+}
+
+void gmem_super_exit(void)
+{
+	unregister_filesystem(&gmem_fs_type);
+}

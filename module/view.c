@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest view: the mapping that a VMM hands to KVM as a memslot.
+ *
+ * It is a VM_PFNMAP mapping: user accesses and KVM reach every page of the
+ * file, but nothing gets a struct page out of it. So GUP, O_DIRECT, ptrace,
+ * core dumps and splice all refuse it, and none can touch a hidden page
+ * through the direct map.
+ *
+ * What keeps a page alive while it is mapped here is not a reference but the
+ * mapping's invalidate_lock: a fault inserts under it, shared; truncate holds
+ * it exclusively, unmaps (which tells KVM, through the MMU notifier), and only
+ * then gives pages back.
+ */
+#include <linux/fs.h>
+#include <linux/mm.h>
+
+#include "compat.h"
+#include "internal.h"
+#include "trace.h"
+
+static bool gmem_beyond_end(struct inode *inode, pgoff_t pgoff)
+{
+	return pgoff >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
+}
+
+static vm_fault_t gmem_fault_single(struct vm_fault *vmf, struct inode *inode)
+{
+	vm_fault_t ret;
+	struct page *page;
+
+	if (gmem_beyond_end(inode, vmf->pgoff))
+		return VM_FAULT_SIGBUS;
+
+	page = gmem_block_populate(inode, vmf->pgoff);
+	if (IS_ERR(page))
+		return vmf_error(PTR_ERR(page));
+
+	ret = vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(page));
+	if (ret == VM_FAULT_NOPAGE)
+		atomic_long_inc(&gmem_i(inode)->faults_4k);
+	return ret;
+}
+
+/* Does the VMA hold all of the 2 MiB around the fault, at the file's parity? */
+static bool gmem_vma_fits_block(struct vm_fault *vmf)
+{
+	unsigned long start = vmf->address & PMD_MASK;
+	pgoff_t slot = (vmf->address - start) >> PAGE_SHIFT;
+
+	return start >= vmf->vma->vm_start &&
+	       start + PMD_SIZE <= vmf->vma->vm_end &&
+	       vmf->pgoff % GMEM_BLOCK_PAGES == slot;
+}
+
+static vm_fault_t gmem_fault_block(struct vm_fault *vmf, struct inode *inode)
+{
+	pgoff_t first = round_down(vmf->pgoff, GMEM_BLOCK_PAGES);
+	struct gmem_block *block;
+	struct page *page;
+	vm_fault_t ret;
+
+	if (gmem_beyond_end(inode, first + GMEM_BLOCK_PAGES - 1))
+		return VM_FAULT_FALLBACK;
+
+	page = gmem_block_populate(inode, vmf->pgoff);
+	if (IS_ERR(page))
+		return vmf_error(PTR_ERR(page));
+
+	block = gmem_block_find(inode, first);
+	if (!block->huge)
+		return VM_FAULT_FALLBACK;
+
+	ret = gmem_insert_pfn_pmd(vmf, page_to_pfn(block->huge),
+				  vmf->flags & FAULT_FLAG_WRITE);
+	if (ret == VM_FAULT_NOPAGE)
+		atomic_long_inc(&gmem_i(inode)->faults_2m);
+	return ret;
+}
+
+static vm_fault_t gmem_view_huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	vm_fault_t ret;
+
+	if (order != GMEM_BLOCK_ORDER || !gmem_vma_fits_block(vmf) ||
+	    gmem_i(inode)->flags & GMEM_FLAG_NO_HUGE)
+		return VM_FAULT_FALLBACK;
+
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	ret = gmem_fault_block(vmf, inode);
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+
+	trace_gmem_fault(inode, vmf->pgoff, order, ret);
+	return ret;
+}
+
+static vm_fault_t gmem_view_fault(struct vm_fault *vmf)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	vm_fault_t ret;
+
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	ret = gmem_fault_single(vmf, inode);
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+
+	trace_gmem_fault(inode, vmf->pgoff, 0, ret);
+	return ret;
+}
+
+static const struct vm_operations_struct gmem_view_ops = {
+	.fault		= gmem_view_fault,
+	.huge_fault	= gmem_view_huge_fault,
+};
+
+/*
+ * Only shared mappings: a private one would be copied on write, and the copies
+ * would be ordinary memory, in the direct map.
+ *
+ * VM_HUGEPAGE, so that a host whose THP policy is "madvise" gets 2 MiB entries
+ * too; madvise(MADV_NOHUGEPAGE) takes it away again.
+ */
+int gmem_view_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+
+	file_accessed(file);
+	vm_flags_set(vma, VM_PFNMAP | VM_DONTDUMP);
+	if (!(gmem_i(file_inode(file))->flags & GMEM_FLAG_NO_HUGE))
+		vm_flags_set(vma, VM_HUGEPAGE);
+	vma->vm_ops = &gmem_view_ops;
+	return 0;
+}
