@@ -384,12 +384,12 @@ static void gmem_block_zero_tail(struct inode *inode, struct gmem_block *block,
 		gmem_scrub_exposed(tail, nr);
 		return;
 	}
-	/* The file can't shrink until this is done, and nobody sees the tail. */
+	/* Nobody sees the tail, and the file can't shrink before it is clean. */
 	while (gmem_scrub_hidden(tail, nr))
 		schedule_timeout_uninterruptible(1);
 }
 
-/* Give back the block's memory from slot @from on. True if that is all of it. */
+/* Give back the block's memory from slot @from on. True if that was all. */
 static bool gmem_block_drop(struct inode *inode, struct gmem_block *block,
 			    unsigned int from)
 {

@@ -18,8 +18,8 @@
 #error "gmemfs edits the direct map of x86-64 only"
 #endif
 
-/* pfn_t went away after 6.12; then this takes a plain frame number. */
-#if __has_include(<linux/pfn_t.h>)
+/* 6.17 removed pfn_t: vmf_insert_pfn_pmd() takes a plain frame number. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #include <linux/pfn_t.h>
 #define gmem_pfn_arg(pfn) __pfn_to_pfn_t(pfn, 0)
 #else

@@ -3,8 +3,8 @@
  * The kernel's direct map: the only file that edits the kernel's page tables,
  * and the only one that looks up symbols that the kernel doesn't export.
  *
- * x86 has had set_memory_np() and set_memory_p() since 2.6.24: they clear and
- * set the present bit of a range of kernel addresses and flush every CPU's TLB.
+ * x86's set_memory_np() and set_memory_p() clear and set the present bit of a
+ * range of kernel addresses and flush every CPU's TLB.
  * Given an aligned 2 MiB that the direct map holds as one entry, they change
  * that entry in place, in one step and with one flush. Smaller ranges split
  * the entry, which costs a page of page table, and it stays split.
@@ -22,8 +22,9 @@
 #include "trace.h"
 
 /*
- * A static call is a direct call. Through a function pointer the CPU would trap:
- * with Intel IBT the kernel seals functions whose address it never takes.
+ * A static call is a direct call. Through a function pointer the CPU would
+ * trap: with Intel IBT, functions whose address the kernel never takes are
+ * sealed against indirect calls.
  */
 DEFINE_STATIC_CALL_NULL(gmem_set_absent, set_memory_np);
 DEFINE_STATIC_CALL_NULL(gmem_set_present, set_memory_p);
@@ -40,6 +41,28 @@ const char *gmem_directmap_method(void)
 	return "set_memory_np";
 }
 
+static int gmem_set_absent_pages(struct page *page, unsigned int nr)
+{
+	unsigned long addr = (unsigned long)page_address(page);
+	int ret = gmem_fault_inject(GMEM_FAIL_HIDE);
+
+	if (!ret)
+		ret = static_call(gmem_set_absent)(addr, nr);
+	trace_gmem_hide(page_to_pfn(page), nr, ret);
+	return ret;
+}
+
+static int gmem_set_present_pages(struct page *page, unsigned int nr)
+{
+	unsigned long addr = (unsigned long)page_address(page);
+	int ret = gmem_fault_inject(GMEM_FAIL_EXPOSE);
+
+	if (!ret)
+		ret = static_call(gmem_set_present)(addr, nr);
+	trace_gmem_expose(page_to_pfn(page), nr, ret);
+	return ret;
+}
+
 /**
  * gmem_directmap_hide - take pages out of the direct map
  * @page: first page, owned by the caller
@@ -52,41 +75,28 @@ const char *gmem_directmap_method(void)
  */
 int gmem_directmap_hide(struct page *page, unsigned int nr)
 {
-	unsigned long addr = (unsigned long)page_address(page);
-	int ret;
-
-	/* Counted first, so that hibernation can't slip in between. */
-	atomic_long_add(nr, &hidden_pages);
-	ret = gmem_fault_inject(GMEM_FAIL_HIDE);
-	if (!ret)
-		ret = static_call(gmem_set_absent)(addr, nr);
-	trace_gmem_hide(page_to_pfn(page), nr, ret);
-	if (!ret)
-		return 0;
+	int ret = gmem_set_absent_pages(page, nr);
 
 	/* It may have failed half way, for want of memory to split an entry. */
-	return gmem_directmap_expose(page, nr) ? -EIO : ret;
+	if (ret && !gmem_set_present_pages(page, nr))
+		return ret;
+
+	atomic_long_add(nr, &hidden_pages);
+	return ret ? -EIO : 0;
 }
 
 /**
- * gmem_directmap_expose - put pages back into the direct map
+ * gmem_directmap_expose - put hidden pages back into the direct map
  * @page: first page, owned by the caller
  * @nr: how many, physically contiguous
  *
- * Pages that are there already stay as they are. Sleeps.
- *
  * Return: 0, or an errno if some pages are still absent: the caller must not
- * free them, and may try again.
+ * free them, and may try again. Sleeps.
  */
 int gmem_directmap_expose(struct page *page, unsigned int nr)
 {
-	unsigned long addr = (unsigned long)page_address(page);
-	int ret;
+	int ret = gmem_set_present_pages(page, nr);
 
-	ret = gmem_fault_inject(GMEM_FAIL_EXPOSE);
-	if (!ret)
-		ret = static_call(gmem_set_present)(addr, nr);
-	trace_gmem_expose(page_to_pfn(page), nr, ret);
 	if (!ret)
 		atomic_long_sub(nr, &hidden_pages);
 	return ret;
@@ -102,7 +112,9 @@ static void *gmem_find_function(const char *name)
 	struct kprobe kp = { .symbol_name = name };
 	int ret;
 
-	ret = register_kprobe(&kp);
+	ret = gmem_fault_inject(GMEM_FAIL_SYMBOL);
+	if (!ret)
+		ret = register_kprobe(&kp);
 	if (ret) {
 		pr_err("this kernel has no function %s to be found (error %d); it needs CONFIG_KPROBES and x86-64\n",
 		       name, ret);

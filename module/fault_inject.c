@@ -22,6 +22,8 @@ module_param_named(fail_expose, fail_at[GMEM_FAIL_EXPOSE], int, 0600);
 MODULE_PARM_DESC(fail_expose, "the nth next return to the direct map fails; negative: all of them");
 module_param_named(fail_scrub_map, fail_at[GMEM_FAIL_SCRUB_MAP], int, 0600);
 MODULE_PARM_DESC(fail_scrub_map, "the nth next private mapping for scrubbing fails; negative: all of them");
+module_param_named(fail_symbol, fail_at[GMEM_FAIL_SYMBOL], int, 0600);
+MODULE_PARM_DESC(fail_symbol, "the nth kernel function looked up is missing; negative: all of them");
 
 int gmem_fault_inject(enum gmem_fail kind)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Inodes: create, O_TMPFILE, unlink, truncate, and the end of a file.
+ * Inodes: create, O_TMPFILE, link, unlink, truncate, and the end of a file.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -53,7 +53,6 @@ static int gmem_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
 
 static const struct inode_operations gmem_file_inode_operations = {
 	.setattr	= gmem_setattr,
-	.getattr	= simple_getattr,
 };
 
 static int gmem_create(struct mnt_idmap *idmap, struct inode *dir,
@@ -87,6 +86,7 @@ static const struct inode_operations gmem_dir_inode_operations = {
 	.create		= gmem_create,
 	.tmpfile	= gmem_tmpfile,
 	.lookup		= simple_lookup,
+	.link		= simple_link,
 	.unlink		= simple_unlink,
 };
 
@@ -157,7 +157,8 @@ int __init gmem_inode_init(void)
 {
 	gmem_inode_cache = kmem_cache_create("gmem_inode",
 					     sizeof(struct gmem_inode), 0,
-					     SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT,
+					     SLAB_RECLAIM_ACCOUNT |
+					     SLAB_ACCOUNT,
 					     gmem_inode_init_once);
 	return gmem_inode_cache ? 0 : -ENOMEM;
 }

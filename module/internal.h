@@ -23,7 +23,7 @@
 #include <uapi/linux/gmemfs.h>
 
 #define GMEM_BLOCK_ORDER	HPAGE_PMD_ORDER
-#define GMEM_BLOCK_PAGES	(1UL << GMEM_BLOCK_ORDER)
+#define GMEM_BLOCK_PAGES	((unsigned long)HPAGE_PMD_NR)
 
 /**
  * struct gmem_block - 2 MiB of a file, naturally aligned in it
@@ -35,7 +35,7 @@
  * ever leaves a block under that lock, held exclusively.
  */
 struct gmem_block {
-	struct mutex lock;
+	struct mutex lock;	/* who fills the block */
 	struct page *huge;
 	struct page **pages;
 };

@@ -19,7 +19,7 @@ static bool hibernating;
  */
 bool gmem_power_may_hide(void)
 {
-	smp_mb();
+	smp_mb();	/* pairs with the one in gmem_power_event() */
 	return !READ_ONCE(hibernating);
 }
 
@@ -41,7 +41,7 @@ static int gmem_power_event(struct notifier_block *nb, unsigned long event,
 	}
 
 	WRITE_ONCE(hibernating, true);
-	smp_mb();
+	smp_mb();	/* pairs with the one in gmem_power_may_hide() */
 	hidden = gmem_directmap_hidden();
 	if (!hidden)
 		return NOTIFY_DONE;

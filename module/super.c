@@ -38,33 +38,55 @@ static const struct fs_parameter_spec gmem_parameters[] = {
 	{}
 };
 
+/* Decimal digits and an optional k, m, g or t. memparse() would wrap around. */
+static int gmem_parse_bytes(const char *string, u64 *bytes)
+{
+	static const char units[] = "kmgt";
+	size_t len = strspn(string, "0123456789");
+	const char *unit;
+	char digits[21];	/* as many as the largest u64 has, and the end */
+	int ret;
+
+	if (len >= sizeof(digits))
+		return -ERANGE;
+	memcpy(digits, string, len);
+	digits[len] = '\0';
+	ret = kstrtou64(digits, 10, bytes);
+	string += len;
+	if (ret || !*string)
+		return ret;
+
+	unit = strchr(units, tolower(*string));
+	if (!unit || string[1])
+		return -EINVAL;
+	return check_shl_overflow(*bytes, 10 * (unit - units + 1), bytes) ?
+	       -ERANGE : 0;
+}
+
 /*
- * Bytes with an optional k, m, g, t; or a share of the host's memory with %.
- * Rounded up to pages, as tmpfs does. 0 is no limit.
+ * Bytes, or a share of the host's memory with %. Rounded up to pages, as tmpfs
+ * does. 0 is no limit.
  */
-static int gmem_parse_size(struct fs_context *fc, const char *string)
+static int gmem_parse_size(struct fs_context *fc, char *string)
 {
 	struct gmem_sb *sbi = fc->s_fs_info;
-	unsigned long long size;
-	char *rest;
+	char *percent = strchr(string, '%');
+	unsigned int share;
+	u64 bytes;
 
-	if (!isdigit(*string))
-		goto bad;
-	size = memparse(string, &rest);
-	if (*rest == '%' && !rest[1]) {
-		if (size > 100)
-			return invalf(fc, "gmemfs: size=%s is more than all of the host's memory; give at most 100%%",
+	if (percent && !percent[1]) {
+		*percent = '\0';
+		if (kstrtouint(string, 10, &share) || share > 100)
+			return invalf(fc, "gmemfs: bad size=%s%%; give a share of the host's memory of at most 100%%",
 				      string);
-		sbi->limit = mult_frac(totalram_pages(), size, 100);
+		sbi->limit = mult_frac(totalram_pages(), share, 100);
 		return 0;
 	}
-	if (*rest || size > MAX_LFS_FILESIZE)
-		goto bad;
-	sbi->limit = DIV_ROUND_UP(size, PAGE_SIZE);
+	if (gmem_parse_bytes(string, &bytes) || bytes > MAX_LFS_FILESIZE)
+		return invalf(fc, "gmemfs: bad size=%s; give bytes (with k, m, g or t) or a percentage, for example size=8g or size=50%%",
+			      string);
+	sbi->limit = DIV_ROUND_UP(bytes, PAGE_SIZE);
 	return 0;
-bad:
-	return invalf(fc, "gmemfs: bad size=%s; give bytes (with k, m, g or t) or a percentage, for example size=8g or size=50%%",
-		      string);
 }
 
 static int gmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
@@ -174,7 +196,7 @@ static const struct super_operations gmem_super_operations = {
 
 static int gmem_fill_super(struct super_block *sb, struct fs_context *fc)
 {
-	struct gmem_sb *sbi = fc->s_fs_info;
+	struct gmem_sb *sbi = gmem_sb(sb);	/* moved there from @fc */
 	struct inode *root;
 
 	sb->s_maxbytes = MAX_LFS_FILESIZE;

@@ -40,16 +40,20 @@ DEFINE_EVENT(gmem_directmap, gmem_expose,
 	TP_ARGS(pfn, nr, ret)
 );
 
-/* A fault in a mapping was answered; ret is a vm_fault_t. */
+/*
+ * A fault in a mapping was answered: with which frame, the first of 1 << order,
+ * and with which vm_fault_t. The frame is 0 where there was none to give.
+ */
 TRACE_EVENT(gmem_fault,
 	TP_PROTO(const struct inode *inode, pgoff_t pgoff, unsigned int order,
-		 unsigned int ret),
-	TP_ARGS(inode, pgoff, order, ret),
+		 unsigned long pfn, unsigned int ret),
+	TP_ARGS(inode, pgoff, order, pfn, ret),
 	TP_STRUCT__entry(
 		__field(dev_t, dev)
 		__field(unsigned long, ino)
 		__field(unsigned long, pgoff)
 		__field(unsigned int, order)
+		__field(unsigned long, pfn)
 		__field(unsigned int, ret)
 	),
 	TP_fast_assign(
@@ -57,11 +61,12 @@ TRACE_EVENT(gmem_fault,
 		__entry->ino = inode->i_ino;
 		__entry->pgoff = pgoff;
 		__entry->order = order;
+		__entry->pfn = pfn;
 		__entry->ret = ret;
 	),
-	TP_printk("dev=%d:%d ino=%lu pgoff=0x%lx order=%u ret=0x%x",
+	TP_printk("dev=%d:%d ino=%lu pgoff=0x%lx order=%u pfn=0x%lx ret=0x%x",
 		  MAJOR(__entry->dev), MINOR(__entry->dev), __entry->ino,
-		  __entry->pgoff, __entry->order, __entry->ret)
+		  __entry->pgoff, __entry->order, __entry->pfn, __entry->ret)
 );
 
 #endif /* GMEMFS_TRACE_H */

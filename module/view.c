@@ -24,10 +24,11 @@ static bool gmem_beyond_end(struct inode *inode, pgoff_t pgoff)
 	return pgoff >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
 }
 
-static vm_fault_t gmem_fault_single(struct vm_fault *vmf, struct inode *inode)
+static vm_fault_t gmem_fault_single(struct vm_fault *vmf, struct inode *inode,
+				    unsigned long *pfn)
 {
-	vm_fault_t ret;
 	struct page *page;
+	vm_fault_t ret;
 
 	if (gmem_beyond_end(inode, vmf->pgoff))
 		return VM_FAULT_SIGBUS;
@@ -36,7 +37,8 @@ static vm_fault_t gmem_fault_single(struct vm_fault *vmf, struct inode *inode)
 	if (IS_ERR(page))
 		return vmf_error(PTR_ERR(page));
 
-	ret = vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(page));
+	*pfn = page_to_pfn(page);
+	ret = vmf_insert_pfn(vmf->vma, vmf->address, *pfn);
 	if (ret == VM_FAULT_NOPAGE)
 		atomic_long_inc(&gmem_i(inode)->faults_4k);
 	return ret;
@@ -53,14 +55,16 @@ static bool gmem_vma_fits_block(struct vm_fault *vmf)
 	       vmf->pgoff % GMEM_BLOCK_PAGES == slot;
 }
 
-static vm_fault_t gmem_fault_block(struct vm_fault *vmf, struct inode *inode)
+static vm_fault_t gmem_fault_block(struct vm_fault *vmf, struct inode *inode,
+				   unsigned long *pfn)
 {
 	pgoff_t first = round_down(vmf->pgoff, GMEM_BLOCK_PAGES);
 	struct gmem_block *block;
 	struct page *page;
 	vm_fault_t ret;
 
-	if (gmem_beyond_end(inode, first + GMEM_BLOCK_PAGES - 1))
+	if (gmem_beyond_end(inode, first + GMEM_BLOCK_PAGES - 1) ||
+	    !gmem_vma_fits_block(vmf))
 		return VM_FAULT_FALLBACK;
 
 	page = gmem_block_populate(inode, vmf->pgoff);
@@ -71,8 +75,8 @@ static vm_fault_t gmem_fault_block(struct vm_fault *vmf, struct inode *inode)
 	if (!block->huge)
 		return VM_FAULT_FALLBACK;
 
-	ret = gmem_insert_pfn_pmd(vmf, page_to_pfn(block->huge),
-				  vmf->flags & FAULT_FLAG_WRITE);
+	*pfn = page_to_pfn(block->huge);
+	ret = gmem_insert_pfn_pmd(vmf, *pfn, vmf->flags & FAULT_FLAG_WRITE);
 	if (ret == VM_FAULT_NOPAGE)
 		atomic_long_inc(&gmem_i(inode)->faults_2m);
 	return ret;
@@ -81,31 +85,26 @@ static vm_fault_t gmem_fault_block(struct vm_fault *vmf, struct inode *inode)
 static vm_fault_t gmem_view_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
+	unsigned long pfn = 0;
 	vm_fault_t ret;
 
-	if (order != GMEM_BLOCK_ORDER || !gmem_vma_fits_block(vmf) ||
-	    gmem_i(inode)->flags & GMEM_FLAG_NO_HUGE)
+	if (order && order != GMEM_BLOCK_ORDER)
 		return VM_FAULT_FALLBACK;
 
 	filemap_invalidate_lock_shared(inode->i_mapping);
-	ret = gmem_fault_block(vmf, inode);
+	if (order)
+		ret = gmem_fault_block(vmf, inode, &pfn);
+	else
+		ret = gmem_fault_single(vmf, inode, &pfn);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 
-	trace_gmem_fault(inode, vmf->pgoff, order, ret);
+	trace_gmem_fault(inode, vmf->pgoff, order, pfn, ret);
 	return ret;
 }
 
 static vm_fault_t gmem_view_fault(struct vm_fault *vmf)
 {
-	struct inode *inode = file_inode(vmf->vma->vm_file);
-	vm_fault_t ret;
-
-	filemap_invalidate_lock_shared(inode->i_mapping);
-	ret = gmem_fault_single(vmf, inode);
-	filemap_invalidate_unlock_shared(inode->i_mapping);
-
-	trace_gmem_fault(inode, vmf->pgoff, 0, ret);
-	return ret;
+	return gmem_view_huge_fault(vmf, 0);
 }
 
 static const struct vm_operations_struct gmem_view_ops = {

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The kernel's memory as /proc/kcore shows it, and the kernel's page tables
+ * read through it. For x86-64, with 4 or 5 levels and with KASLR. Needs root
+ * and a kernel that is not locked down.
+ *
+ * A page that is not mapped reads as zeros (fs/proc/kcore.c tries, faults and
+ * zero-fills), so by its content alone it can't be told from a page that
+ * holds zeros. The page tables tell: kcore_lookup(), kcore_walk().
+ */
+#ifndef KCORE_H
+#define KCORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define KCORE_PAGE_SHIFT	12
+#define KCORE_PAGE_SIZE		(1UL << KCORE_PAGE_SHIFT)
+
+enum kcore_kind {
+	KCORE_DIRECT_MAP,
+	KCORE_VMALLOC,
+	KCORE_VMEMMAP,
+	KCORE_TEXT,
+	KCORE_MODULES,
+	KCORE_OTHER,
+	KCORE_KINDS,
+};
+
+extern const char *const kcore_kind_names[KCORE_KINDS];
+
+struct kcore_segment {
+	enum kcore_kind kind;
+	uint64_t vaddr;
+	uint64_t size;
+	uint64_t offset;
+};
+
+struct kcore {
+	int fd;
+	int levels;			/* of page tables: 4 or 5 */
+	uint64_t page_offset;		/* address of physical address 0 */
+	uint64_t top_table;		/* address of init_top_pgt */
+	uint64_t vmemmap;
+	uint64_t sme_mask;
+	size_t nr_segments;
+	struct kcore_segment *segments;
+	char error[160];
+};
+
+/* One present entry that maps memory, whatever its level. */
+struct kcore_leaf {
+	uint64_t vaddr;
+	uint64_t paddr;
+	uint64_t size;			/* 4 KiB, 2 MiB or 1 GiB */
+};
+
+/* A walk goes on while its callback answers 0. */
+typedef int (*kcore_leaf_fn)(const struct kcore_leaf *leaf, void *arg);
+
+/**
+ * kcore_open - open /proc/kcore and find out how memory is laid out
+ *
+ * Return: 0, or a negative errno, with a sentence in @k->error.
+ */
+int kcore_open(struct kcore *k);
+void kcore_close(struct kcore *k);
+
+/**
+ * kcore_read - read the kernel's memory at an address
+ *
+ * Unmapped pages inside a segment read as zeros.
+ *
+ * Return: 0; -EFAULT if the address lies in no segment or the kernel refuses
+ * to read it; another negative errno.
+ */
+int kcore_read(const struct kcore *k, uint64_t vaddr, void *buf, size_t len);
+
+/**
+ * kcore_walk - call @fn for each leaf entry that maps a part of [start, end)
+ *
+ * A leaf is passed whole, also if it begins before @start. Both addresses are
+ * in the kernel's half; @end may be 0 for its very end. The tables change
+ * while they are walked: entries that come and go may be missed.
+ *
+ * Return: 0, what @fn returned, or a negative errno.
+ */
+int kcore_walk(const struct kcore *k, uint64_t start, uint64_t end,
+	       kcore_leaf_fn fn, void *arg);
+
+/**
+ * kcore_lookup - the entry that maps an address
+ *
+ * Return: 1 and fill @leaf, 0 if nothing is mapped there, a negative errno.
+ */
+int kcore_lookup(const struct kcore *k, uint64_t vaddr,
+		 struct kcore_leaf *leaf);
+
+/* kcore_is_ram - does the direct map have a place for this frame? */
+bool kcore_is_ram(const struct kcore *k, uint64_t pfn);
+
+static inline uint64_t kcore_direct(const struct kcore *k, uint64_t pfn)
+{
+	return k->page_offset + (pfn << KCORE_PAGE_SHIFT);
+}
+
+#endif /* KCORE_H */

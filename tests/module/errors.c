@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Each step that can fail is made to fail (debug build): the access gets its
+ * signal or a smaller page, nothing leaks, and the next try works.
+ */
+#include "gmem_test.h"
+
+#include <sys/syscall.h>
+
+static long used_blocks(int fd)
+{
+	struct stat st;
+
+	must(fstat(fd, &st));
+	return st.st_blocks * 512;
+}
+
+static void is_clean(const char *what)
+{
+	is(sysfs("hidden_bytes"), 0, "%s: nothing stays hidden", what);
+	is(sysfs("quarantined_bytes"), 0, "%s: nothing in quarantine", what);
+}
+
+static void test_no_huge_memory(void)
+{
+	int fd = new_file(BLOCK);
+	char *p = map(fd, BLOCK);
+
+	inject("alloc_huge", 1);
+	p[0] = 1;
+	is(get_info(fd).populated, PAGE, "no 2 MiB to be had: one page");
+	is(get_info(fd).huge, 0, "which is not huge");
+	memset(p, 1, BLOCK);
+	is(get_info(fd).populated, BLOCK, "the block goes on with pages");
+	is(get_info(fd).hidden, BLOCK, "all hidden");
+	munmap(p, BLOCK);
+	close(fd);
+	is_clean("no 2 MiB");
+}
+
+static void test_hide_fails(void)
+{
+	int fd = new_file(BLOCK);
+	char *p = map(fd, BLOCK);
+
+	inject("hide", 1);
+	p[0] = 1;
+	is(get_info(fd).populated, PAGE, "2 MiB can't be hidden: a page can");
+	is(get_info(fd).hidden, PAGE, "and is");
+	must(ftruncate(fd, 0));
+	must(ftruncate(fd, BLOCK));
+	is_clean("can't hide 2 MiB");
+	munmap(p, BLOCK);
+	close(fd);
+}
+
+/* Without memory the fault is tried again for ever, so a child does it. */
+static void test_fault_without_memory(const char *kind)
+{
+	int fd = new_file(PAGE), status;
+	char *p = map(fd, PAGE);
+	pid_t pid;
+
+	inject(kind, -1);
+	pid = must(fork());
+	if (!pid) {
+		p[0] = 1;
+		_exit(0);
+	}
+	usleep(200000);
+	is(waitpid(pid, &status, WNOHANG), 0,
+	   "fail_%s: the access waits, and shows no page that isn't hidden",
+	   kind);
+	is(used_blocks(fd), 0, "fail_%s: nothing is charged", kind);
+	is(sysfs("hidden_bytes"), 0, "fail_%s: nothing hidden", kind);
+	inject(kind, 0);
+	must(waitpid(pid, &status, 0));
+	is(status, 0, "fail_%s: and goes on when there is memory", kind);
+	is(p[0], 1, "fail_%s: with its write done", kind);
+	munmap(p, PAGE);
+	close(fd);
+	is_clean(kind);
+}
+
+static void test_killed_without_memory(void)
+{
+	int fd = new_file(PAGE), status;
+	char *p = map(fd, PAGE);
+	pid_t pid;
+
+	inject("alloc_page", -1);
+	pid = must(fork());
+	if (!pid) {
+		p[0] = 1;
+		_exit(0);
+	}
+	usleep(100000);
+	must(kill(pid, SIGKILL));
+	must(waitpid(pid, &status, 0));
+	ok(WIFSIGNALED(status), "an access that waits can be killed");
+	inject("alloc_page", 0);
+	munmap(p, PAGE);
+	close(fd);
+	is_clean("killed");
+}
+
+static void test_scrub_fails(size_t size)
+{
+	int fd = new_file(size);
+	char *p = map(fd, size);
+
+	memset(p, 0xee, size);
+	inject("scrub_map", 1);
+	munmap(p, size);
+	close(fd);
+	is_clean("no mapping to scrub with");
+	fd = new_file(4 * BLOCK);
+	p = map(fd, 4 * BLOCK);
+	ok(all_bytes(p, 4 * BLOCK, 0), "and the next file is all zeros");
+	munmap(p, 4 * BLOCK);
+	close(fd);
+}
+
+static void test_tail_scrub_fails(void)
+{
+	int fd = new_file(BLOCK);
+	char *p = map(fd, BLOCK);
+
+	memset(p, 0xdd, BLOCK);
+	inject("scrub_map", 1);
+	must(ftruncate(fd, PAGE));
+	must(ftruncate(fd, BLOCK));
+	ok(all_bytes(p, PAGE, (char)0xdd),
+	   "a truncate that can't map its tail at once: what stays is whole");
+	ok(all_bytes(p + PAGE, BLOCK - PAGE, 0), "what goes is zeroed");
+	munmap(p, BLOCK);
+	close(fd);
+}
+
+/* What can't be put back is kept, and comes back by itself. */
+static void test_expose_fails(size_t size)
+{
+	int fd = new_file(size), i;
+	char *p = map(fd, size);
+
+	memset(p, 0xcc, size);
+	inject("expose", -1);
+	munmap(p, size);
+	close(fd);
+	is(sysfs("quarantined_bytes"), size, "what can't be exposed is kept");
+	is(sysfs("hidden_bytes"), size, "hidden");
+	usleep(1500000);
+	is(sysfs("quarantined_bytes"), size, "also after another try");
+	must(umount(MNT));
+	is_errno(syscall(SYS_delete_module, "gmemfs", O_NONBLOCK),
+		 EAGAIN, "the module stays for it");
+	inject("expose", 0);
+	for (i = 0; i < 50 && sysfs("quarantined_bytes"); i++)
+		usleep(100000);
+	is_clean("exposed at last");
+	must(mount("none", MNT, "gmemfs", 0, NULL));
+}
+
+/* Hiding fails and so does taking that back. */
+static void test_hide_and_expose_fail(void)
+{
+	int fd = new_file(BLOCK), i;
+	char *p = map(fd, BLOCK);
+
+	inject("hide", -1);
+	inject("expose", -1);
+	is(touch_write(p), SIGBUS, "neither hidden nor exposed: SIGBUS");
+	is(sysfs("quarantined_bytes"), BLOCK + PAGE, "and quarantine");
+	is(used_blocks(fd), 0, "the file isn't charged for it");
+	inject("hide", 0);
+	inject("expose", 0);
+	is(touch_write(p), 0, "the next access works");
+	munmap(p, BLOCK);
+	close(fd);
+	for (i = 0; i < 50 && sysfs("quarantined_bytes"); i++)
+		usleep(100000);
+	is_clean("afterwards");
+}
+
+int main(void)
+{
+	long free_before, free_after;
+
+	free_before = meminfo("MemFree");
+	test_no_huge_memory();
+	test_hide_fails();
+	test_fault_without_memory("alloc_page");
+	test_fault_without_memory("alloc_meta");
+	test_fault_without_memory("hide");
+	test_killed_without_memory();
+	test_scrub_fails(PAGE);
+	test_scrub_fails(BLOCK);
+	test_tail_scrub_fails();
+	test_expose_fails(PAGE);
+	test_expose_fails(BLOCK);
+	test_hide_and_expose_fail();
+	free_after = meminfo("MemFree");
+	ok(labs(free_before - free_after) < 16 * 1024,
+	   "as much memory is free as before: %ld and %ld kB", free_before,
+	   free_after);
+	return done_testing();
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the module's tests share. They run as root in hostvm, with gmemfs
+ * mounted on /dev/gmem; all of them end at the first call that can't fail.
+ */
+#ifndef GMEM_TEST_H
+#define GMEM_TEST_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+
+#include "../lib/tap.h"
+#include "linux/gmemfs.h"
+
+#define MNT		"/dev/gmem"
+#define PAGE		GMEM_PAGE_SIZE
+#define BLOCK		GMEM_BLOCK_SIZE
+#define TRACING		"/sys/kernel/tracing"
+
+/* A call that the test can't go on without. */
+#define must(call) \
+	({ \
+		__typeof__(call) must_ret = (call); \
+		if ((long)must_ret == -1) \
+			bail_out("%s:%d: %s: %s", __FILE__, __LINE__, #call, \
+				 strerror(errno)); \
+		must_ret; \
+	})
+
+static inline int new_file_in(const char *dir, size_t size)
+{
+	int fd = must(open(dir, O_TMPFILE | O_RDWR, 0600));
+
+	must(ftruncate(fd, size));
+	return fd;
+}
+
+static inline int new_file(size_t size)
+{
+	return new_file_in(MNT, size);
+}
+
+static inline char *map(int fd, size_t size)
+{
+	return must(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			 0));
+}
+
+static inline struct gmem_info get_info(int fd)
+{
+	struct gmem_info info = {};
+
+	must(ioctl(fd, GMEM_GET_INFO, &info));
+	return info;
+}
+
+static inline bool all_bytes(const char *p, size_t size, char byte)
+{
+	while (size--)
+		if (*p++ != byte)
+			return false;
+	return true;
+}
+
+/* The number behind a word at the start of a line: vmstat, meminfo, fdinfo. */
+static inline long number_in(const char *file, const char *word)
+{
+	char line[256];
+	long value = -1;
+	FILE *f = fopen(file, "re");
+
+	if (!f)
+		bail_out("%s: %s", file, strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		size_t n = strlen(word);
+
+		if (!strncmp(line, word, n) && strchr(": \t", line[n])) {
+			value = strtol(line + n + 1, NULL, 10);
+			break;
+		}
+	}
+	fclose(f);
+	return value;
+}
+
+static inline long meminfo(const char *word)
+{
+	return number_in("/proc/meminfo", word);
+}
+
+static inline long vmstat(const char *word)
+{
+	return number_in("/proc/vmstat", word);
+}
+
+static inline long sysfs(const char *name)
+{
+	char path[128], text[64] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/fs/gmemfs/%s", name);
+	fd = must(open(path, O_RDONLY | O_CLOEXEC));
+	must(read(fd, text, sizeof(text) - 1));
+	close(fd);
+	return strtol(text, NULL, 10);
+}
+
+static inline int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC);
+	ssize_t n;
+	int err;
+
+	if (fd < 0)
+		return -1;
+	n = write(fd, text, strlen(text));
+	err = errno;
+	close(fd);
+	errno = err;
+	return n < 0 ? -1 : 0;
+}
+
+/* Debug build: make the nth next step of a kind fail. */
+static inline void inject(const char *kind, int n)
+{
+	char path[128], text[16];
+
+	snprintf(path, sizeof(path), "/sys/module/gmemfs/parameters/fail_%s",
+		 kind);
+	snprintf(text, sizeof(text), "%d", n);
+	must(write_text(path, text));
+}
+
+/* ---- touching memory that may not be there ---- */
+
+static sigjmp_buf fault_jump;
+
+static inline void on_fault(int sig)
+{
+	siglongjmp(fault_jump, sig);
+}
+
+/* The signal that reading (or writing) a byte gives; 0 if it works. */
+static inline int touch(volatile char *p, bool write_it)
+{
+	struct sigaction act = { .sa_handler = on_fault }, bus, segv;
+	int sig;
+
+	sigaction(SIGBUS, &act, &bus);
+	sigaction(SIGSEGV, &act, &segv);
+	sig = sigsetjmp(fault_jump, 1);
+	if (!sig) {
+		char c = *p;
+
+		if (write_it)
+			*p = c;
+	}
+	sigaction(SIGBUS, &bus, NULL);
+	sigaction(SIGSEGV, &segv, NULL);
+	return sig;
+}
+
+static inline int touch_read(volatile char *p)
+{
+	return touch(p, false);
+}
+
+static inline int touch_write(volatile char *p)
+{
+	return touch(p, true);
+}
+
+/* ---- which frame lies behind a page ---- */
+
+/*
+ * /proc/PID/pagemap says nothing of VM_PFNMAP mappings, on purpose; the
+ * module's tracepoint does. Faults the page in, which must not be mapped yet.
+ */
+static inline uint64_t fault_pfn(char *p)
+{
+	char line[512], *at;
+	unsigned long pgoff, pfn = 0;
+	unsigned int order = 0;
+	FILE *f;
+
+	must(write_text(TRACING "/trace", ""));
+	must(write_text(TRACING "/events/gmemfs/gmem_fault/enable", "1"));
+	*(volatile char *)p;
+	must(write_text(TRACING "/events/gmemfs/gmem_fault/enable", "0"));
+
+	f = fopen(TRACING "/trace", "re");
+	if (!f)
+		bail_out("no trace");
+	while (fgets(line, sizeof(line), f)) {
+		unsigned long this;
+
+		at = strstr(line, "pgoff=");
+		if (at && sscanf(at, "pgoff=%lx order=%u pfn=%lx", &pgoff,
+				 &order, &this) == 3 && this)
+			pfn = this + (order ? pgoff % 512 : 0);
+	}
+	fclose(f);
+	if (!pfn)
+		bail_out("no fault was traced");
+	return pfn;
+}
+
+#endif /* GMEM_TEST_H */
