@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# One run of the host: its second disk, QEMU's command line, the streams that lead out of it, its
+# time limits, and the verdict.
+
+# A host that has not started the command by then never will. Emulated on a busy machine, the boot
+# takes a few seconds at most.
+boot_limit=120
+# After the command, the host only unloads the module.
+finish_limit=30
+
+# --- what goes in ---
+
+#   payload_make COMMAND...
+payload_make() {
+	payload=$run/payload.tar
+	mkdir -p "$run/payload/hostvm"
+	payload_command "$@" >"$run/payload/hostvm/command"
+	payload_options >"$run/payload/hostvm/options"
+	payload_tar --create -C "$run/payload" .
+	payload_tar --append -C "$products" --transform='flags=rSh;s|^\.|opt/gmemfs|' .
+	payload_shares
+}
+
+payload_tar() {
+	tar --file="$payload" --format=gnu --owner=0 --group=0 --numeric-owner \
+		--warning=no-file-changed --warning=no-file-ignored "$@" || [ $? -eq 1 ] ||
+		die 'could not pack the second disk'
+}
+
+payload_command() {
+	printf 'exec'
+	for word in "$@"; do
+		printf ' '
+		quote "$word"
+	done
+	echo
+}
+
+payload_options() {
+	echo "load=$load"
+	if [ "$interactive" = yes ]; then
+		echo 'interactive=yes'
+		printf 'export TERM=%s\n' "$(quote "${TERM:-dumb}")"
+		stty size 2>/dev/null | sed -n 's/^\([1-9][0-9]*\) \([1-9][0-9]*\)$/rows=\1 columns=\2/p'
+	fi
+}
+
+# Lines of $run/shares: the directory's real path, and below it the name it has in the host.
+payload_shares() {
+	[ -e "$run/shares" ] || return 0
+	while read -r share_path && read -r share_name; do
+		share_name=$(printf '%s' "$share_name" | sed 's/[\\&|]/\\&/g')
+		payload_tar --append -C "$share_path" \
+			--transform="flags=rSh;s|^\\.|share/$share_name|" .
+	done <"$run/shares"
+}
+
+# The common part was packed with the root. Ours is added on every run, so that a change to
+# guest/ needs no new root: the kernel accepts archives one after the other.
+initramfs_make() {
+	mkdir "$run/initramfs.d"
+	cp "$hostvm/guest/initramfs-init" "$run/initramfs.d/init"
+	cp "$hostvm/guest/init" "$run/initramfs.d/guest-init"
+	chmod 755 "$run/initramfs.d/init" "$run/initramfs.d/guest-init"
+	{ cat "$root_dir/initramfs" && image_cpio "$run/initramfs.d"; } >"$run/initramfs"
+}
+
+# --- the machine ---
+
+# A /dev/kvm may be there and still not run a stock kernel: trust it only with the CPU's own flags.
+use_kvm() {
+	[ -w /dev/kvm ] && grep -q -E '^flags.* (vmx|svm)( |$)' /proc/cpuinfo
+}
+
+# Messages from `info` up go to the console: a splat is never below that.
+kernel_arguments() {
+	printf 'console=ttyS0 loglevel=7 panic=-1 net.ifnames=0'
+	# An emulated CPU stands still while its thread waits for one of a busy machine's. That is no
+	# lockup, so be patient: the soft-lockup limit is twice the first figure.
+	use_kvm || printf ' no_timer_check watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=60'
+	[ -z "$append" ] || printf ' %s' "$append"
+}
+
+qemu_start() {
+	if use_kvm; then
+		set -- -accel kvm -cpu host
+	else
+		set -- -accel tcg,thread=multi -cpu max,+svm
+	fi
+	set -- "$@" -machine q35 -smp "$cpus" -m "$mem" -nodefaults -no-user-config -display none \
+		-no-reboot
+	# ROMs: Debian's QEMU looks in these three places.
+	set -- "$@" -L "$root/usr/share/qemu" -L "$root/usr/share/seabios" -L "$root/usr/lib/ipxe/qemu"
+	set -- "$@" -kernel "$root_dir/vmlinuz" -initrd "$run/initramfs" \
+		-append "$(kernel_arguments)" -serial "file:$run/console"
+	# All runs share the image; what this one writes goes to an unlinked file of its own.
+	set -- "$@" \
+		-drive "if=none,id=root,format=raw,snapshot=on,file=$(qemu_word "$root_dir/host.ext4")" \
+		-device virtio-blk-pci,drive=root \
+		-drive "if=none,id=payload,format=raw,readonly=on,file=$(qemu_word "$payload")" \
+		-device virtio-blk-pci,drive=payload
+	set -- "$@" -device virtio-serial-pci
+	for port in out err status; do
+		set -- "$@" -chardev "file,id=$port,path=$(qemu_word "$run/$port")" \
+			-device "virtserialport,chardev=$port,name=gmem.$port"
+	done
+	[ "$interactive" = no ] || set -- "$@" -chardev stdio,id=console,signal=off \
+		-device virtconsole,chardev=console
+	[ -z "$qmp" ] || set -- "$@" -qmp "unix:$(qemu_word "$qmp"),server=on,wait=off"
+	# An interactive console is on what the script itself was given.
+	exec 3<&0 4>&1
+	[ "$interactive" = yes ] || exec 3</dev/null 4>/dev/null
+	TMPDIR=$run root_tool_exec qemu-system-x86_64 "$@" <&3 >&4 2>"$run/qemu.err" &
+	qemu=$!
+	exec 3<&- 4>&-
+}
+
+# --- the streams ---
+
+# QEMU writes plain files, which never block and lose nothing, and `tail` follows them: it ends by
+# itself after QEMU's last byte. If whoever reads our output goes away, so does the host.
+follow() {
+	LC_ALL=C tail --bytes=+1 --follow --sleep-interval=0.1 --pid="$qemu" "$1" 2>/dev/null && return
+	kill "$qemu" 2>/dev/null
+}
+
+# --- time ---
+
+# Ends a run that takes too long, or whose script was killed. What it finds it leaves in
+# $run/overdue.
+watch_limits() {
+	phase=boot left=$((boot_limit * 2))
+	while sleep 0.5 && kill -0 "$qemu"; do
+		if [ "$(run_phase)" != "$phase" ]; then
+			phase=$(run_phase)
+			left=$(($(phase_limit) * 2))
+		fi
+		left=$((left - 1))
+		if [ "$left" -eq 0 ]; then
+			echo "$phase" >"$run/overdue"
+			kill "$qemu"
+		elif ! kill -0 "$$"; then
+			kill "$qemu"
+		fi
+	done
+}
+
+# How far the host has come.
+run_phase() {
+	if grep -q -E '^(exit|failed) ' "$run/status"; then
+		echo finish
+	elif grep -q '^started' "$run/status"; then
+		echo command
+	else
+		echo boot
+	fi
+}
+
+# 0 is no limit: a count that starts there never comes back to it.
+phase_limit() {
+	case $phase in
+	command) echo "$timeout" ;;
+	*) echo "$finish_limit" ;;
+	esac
+}
+
+# --- the run ---
+
+#   boot COMMAND...
+boot() {
+	payload_make "$@"
+	initramfs_make
+	for stream in console out err status qemu.err; do
+		: >"$run/$stream"
+	done
+	qemu_start
+	follow "$run/out" &
+	follow_out=$!
+	follow "$run/err" >&2 &
+	follow_err=$!
+	watch_limits >/dev/null 2>&1 &
+	watcher=$!
+	wait "$qemu" || :
+	qemu=
+	closed=no
+	wait "$follow_out" || closed=yes
+	wait "$follow_err" || closed=yes
+	kill "$watcher" 2>/dev/null || :
+	wait "$watcher" 2>/dev/null || :
+	[ -z "$qmp" ] || rm -f "$qmp"
+}
+
+# However this script ends, its host ends with it.
+boot_stop() {
+	[ -n "${qemu:-}" ] || return 0
+	kill -9 "$qemu" 2>/dev/null || :
+	wait "$qemu" 2>/dev/null || :
+	[ -z "$qmp" ] || rm -f "$qmp"
+}
+
+# --- the verdict ---
+
+status_word() {
+	sed -n "s/^$1 *//p" "$run/status" | tail -n 1
+}
+
+# Taints of a report: W 512 (a warning), D 128 (an oops), L 16384 (a lockup), B 32 (a bad page). Ours
+# is an unsigned module from outside the kernel's tree, which taints as well and means nothing.
+tainted_by_report() {
+	taint=$(status_word tainted)
+	[ $((${taint:-0} & (512 | 128 | 16384 | 32))) -ne 0 ]
+}
+
+# Ends the script with the run's exit status.
+conclude() {
+	command_status=$(status_word exit)
+	overdue=$(cat "$run/overdue" 2>/dev/null || :)
+	[ "$allow_splat" = yes ] || conclude_splat
+	if [ "$overdue" = command ]; then
+		conclude_bad 124 "timed out after $timeout s"
+	elif grep -q '^done' "$run/status" && [ -n "$command_status" ]; then
+		exit "$command_status"
+	elif grep -q '^failed ' "$run/status"; then
+		conclude_bad 125 "the host did not come up: $(status_word failed)"
+	elif [ "$closed" = yes ]; then
+		# What a shell reports for a command that SIGPIPE ended.
+		exit 141
+	elif [ -n "$command_status" ]; then
+		conclude_bad 125 "the host died after the command, which had exited with $command_status"
+	elif [ "$(run_phase)" = command ]; then
+		conclude_bad 125 'the host died while the command was running'
+	elif [ -n "$overdue" ]; then
+		conclude_bad 125 "the host did not boot within $boot_limit s"
+	else
+		conclude_bad 125 'the host did not boot'
+	fi
+}
+
+conclude_splat() {
+	if "$hostvm/splat" "$run/console" >"$run/splat"; then
+		cat "$run/splat" >&2
+		conclude_bad 99 'the kernel reported a bug'
+	elif tainted_by_report; then
+		conclude_bad 99 "the kernel is tainted ($taint), yet its console has no report"
+	fi
+}
+
+#   conclude_bad STATUS MESSAGE
+conclude_bad() {
+	say "$2"
+	if [ "$1" -eq 125 ]; then
+		cat "$run/qemu.err" >&2
+		tail -n 15 "$run/console" | tr -d '\r' >&2
+	fi
+	log_keep
+	exit "$1"
+}

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# The module, the library and the tools, built in the root from the source tree, once for every state
+# of the tree.
+
+# The tree to build. Our own tests put another one in its place.
+source_dir=${GMEMFS_SRC:-$(cd "$hostvm/.." && pwd -P)}
+
+# Names of the source files, NUL-separated: in a checkout what git knows or would add, elsewhere
+# everything but what a build leaves.
+source_list() {
+	if [ -e "$source_dir/.git" ] && have git; then
+		git -c safe.directory='*' -C "$source_dir" ls-files -z -co --exclude-standard
+	else
+		(cd "$source_dir" && find . \( -name .git -o -path ./build \) -prune -o \
+			\( -type f -o -type l \) -printf '%P\0')
+	fi
+}
+
+# The same without what cannot change the products.
+source_list_products() {
+	source_list | LC_ALL=C grep -z -v -E '^(hostvm|tests/hostvm|docs|\.github)/|\.md$'
+}
+
+# An archive of those files that depends on nothing but their names, contents and modes, so that its
+# hash names them. A file that is deleted but not yet committed is still listed: it is left out.
+#   source_pack LIST_FUNCTION ARCHIVE
+source_pack() {
+	"$1" | LC_ALL=C sort -z >"$2.list"
+	tar -C "$source_dir" --create --file="$2" --format=gnu --null --no-recursion \
+		--mtime=@0 --owner=0 --group=0 --numeric-owner --mode='u+rw,go=u,go-w' \
+		--ignore-failed-read --warning=no-failed-read --warning=no-file-changed \
+		--files-from="$2.list" 2>"$2.err" || [ $? -eq 1 ] || {
+		cat "$2.err" >&2
+		die 'could not read the source tree'
+	}
+}
+
+# Sets $products: a directory laid out as /opt/gmemfs.
+products_need() {
+	source_pack source_list_products "$run/source.tar"
+	products_key=$({ echo "$root_id $kver" && cat "$run/source.tar"; } | sha256sum | cut -c1-16)
+	products_dir=$cache/products/$root_id-$products_key
+	products=$products_dir/opt
+	if ! products_hold; then
+		cache_locked products products_make
+		products_hold || die "$products_dir vanished while in use: is something cleaning the cache?"
+	fi
+	rm -f "$run"/source.tar*
+}
+
+products_hold() {
+	[ -e "$products_dir/complete" ] && cache_hold 5 "$products_dir" &&
+		[ -e "$products_dir/complete" ]
+}
+
+products_make() {
+	cache_sweep "$cache/products"
+	[ ! -e "$products_dir/complete" ] || return 0
+	products_tmp=$products_dir.tmp
+	mkdir -p "$products_tmp/opt"
+	slowly "building gmemfs for kernel $kver" "$products_tmp/log" products_build
+	: >"$products_tmp/complete"
+	rm -rf "$products_dir"
+	mv "$products_tmp" "$products_dir"
+	cache_prune "$cache/products" "$root_kernel-*" 5
+	cache_prune "$cache/build" '*' 6
+}
+
+# The tree is built where it was built last time, so that only what changed is compiled again.
+products_build() {
+	tree=$cache/build/$root_id-$(echo "$source_dir" | sha256sum | cut -c1-8)
+	mkdir -p "$tree/src"
+	touch "$tree"
+	tree_update "$tree" "$run/source.tar"
+	root_run "$tree/src" "$products_tmp/opt" \
+		make --jobs="$(nproc)" products OUT=/out KVER="$kver"
+	[ -e "$products_tmp/opt/gmemfs.ko" ] || {
+		echo "make products left no OUT/gmemfs.ko"
+		return 1
+	}
+}
+
+# Brings a build tree up to date by content, not by time: a file that differs gets a time of now, so
+# make sees every change, even to an older version. Makefiles seldom depend on themselves, and
+# dependency files break over a deleted header, so such a change starts from nothing.
+#   tree_update TREE ARCHIVE
+tree_update() {
+	rm -rf "$1/new"
+	mkdir "$1/new"
+	tar -C "$1/new" --extract --touch --file="$2"
+	tree_manifest "$1/new" >"$1/manifest.new"
+	: >>"$1/manifest"
+	if tree_must_restart "$1"; then
+		in_userns rm -rf "$1/src"
+		mv "$1/new" "$1/src"
+	else
+		tree_changed "$1" | while read -r file; do
+			mkdir -p "$(dirname "$1/src/$file")"
+			rm -f "$1/src/$file"
+			mv "$1/new/$file" "$1/src/$file"
+		done
+		rm -rf "$1/new"
+	fi
+	mv "$1/manifest.new" "$1/manifest"
+}
+
+# Lines of MODE HASH NAME.
+tree_manifest() {
+	(
+		cd "$1"
+		find . -type f -printf '%m ' -exec sha256sum {} \;
+		find . -type l -printf 'link %l  %p\n'
+	) | LC_ALL=C sort
+}
+
+tree_changed() {
+	LC_ALL=C comm -13 "$1/manifest.old" "$1/manifest.new" | sed 's/^[^ ]* [^ ]*  //'
+}
+
+# Takes the old manifest away first: an update that is interrupted restarts the next time.
+tree_must_restart() {
+	mv "$1/manifest" "$1/manifest.old"
+	cut -d' ' -f4- "$1/manifest.old" | LC_ALL=C sort >"$1/names.old"
+	cut -d' ' -f4- "$1/manifest.new" | LC_ALL=C sort >"$1/names.new"
+	[ -n "$(LC_ALL=C comm -23 "$1/names.old" "$1/names.new")" ] ||
+		[ ! -s "$1/manifest.old" ] ||
+		tree_changed "$1" | grep -q -E '(^|/)(Makefile|Kbuild|[^/]*\.mk)$'
+}

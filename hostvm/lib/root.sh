@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# The Debian root directory that the host boots from and that compiles our sources, and the ways to
+# run something in it.
+
+# shellcheck source=hostvm/recipe
+. "$hostvm/recipe"
+
+# With a user namespace an ordinary user owns a root directory, too.
+in_userns() {
+	if am_root; then
+		"$@"
+	else
+		unshare --map-root-user --map-auto -- "$@"
+	fi
+}
+
+# Sets $root_dir (our folder about it), $root (the root directory) and $kver.
+#   root_need KERNEL
+root_need() {
+	root_kernel=$1
+	root_hash=$({ cat "$hostvm/recipe" && id -u; } | sha256sum | cut -c1-12)
+	root_id=$root_kernel-$root_hash
+	root_dir=$cache/roots/$root_id
+	root=$root_dir/root
+	if ! root_hold; then
+		cache_locked roots root_make
+		root_hold || die "$root_dir vanished while in use: is something cleaning the cache?"
+	fi
+	kver=$(cat "$root_dir/kver")
+}
+
+root_hold() {
+	[ -e "$root_dir/complete" ] && cache_hold 7 "$root_dir" && [ -e "$root_dir/complete" ]
+}
+
+root_make() {
+	cache_sweep "$cache/roots"
+	[ ! -e "$root_dir/complete" ] || return 0
+	outside_need
+	root_tmp=$root_dir.tmp
+	mkdir -p "$root_tmp"
+	slowly "building the Debian root for kernel $root_kernel: once, a minute or two, 2 GB" \
+		"$root_tmp/log" root_bootstrap
+	root_kernel_name "$root_tmp/root" >"$root_tmp/kver"
+	slowly "packing it as a disk image" "$root_tmp/log" image_make "$root_tmp"
+	: >"$root_tmp/complete"
+	rm -rf "$root_dir"
+	mv "$root_tmp" "$root_dir"
+	# Two recipes: that of this branch and that of the one just left.
+	cache_prune "$cache/roots" "$root_kernel-*" 2
+}
+
+root_kernel_name() {
+	ls "$1/lib/modules"
+}
+
+# What must be installed outside; the rest of what we need comes from the root itself.
+outside_need() {
+	missing=
+	have mmdebstrap || missing="$missing mmdebstrap"
+	[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] ||
+		missing="$missing debian-archive-keyring"
+	am_root || have newuidmap || missing="$missing uidmap"
+	[ -z "$missing" ] || outside_install "$missing"
+	am_root || unshare --map-root-user --map-auto true 2>/dev/null ||
+		die "this user may not make user namespaces with subordinate ids (/etc/subuid, /etc/subgid): run as root"
+}
+
+outside_install() {
+	become=
+	am_root || become='sudo -n'
+	if have apt-get && { am_root || { have sudo && sudo -n true 2>/dev/null; }; }; then
+		say "installing$1"
+		# shellcheck disable=SC2086 # word lists
+		$become env DEBIAN_FRONTEND=noninteractive sh -c \
+			'apt-get update && apt-get install -y --no-install-recommends "$@"' sh $1 \
+			>/dev/null </dev/null || die "could not install:$1"
+	else
+		die "please install these packages first:$1"
+	fi
+}
+
+# apt sources for the suites we want, from the mirrors that the machine's own apt uses. Nothing where
+# that is not Debian's apt: then mmdebstrap takes its defaults.
+outside_sources() {
+	mirror=${GMEMFS_MIRROR:-$(outside_mirror Debian)}
+	[ -n "$mirror" ] || return 0
+	echo "deb $mirror $recipe_suite main"
+	echo "deb $mirror $recipe_suite-updates main"
+	security=$(outside_mirror Debian-Security)
+	[ -z "$security" ] || echo "deb $security $recipe_suite-security main"
+	[ "$boot_suite" = "$recipe_suite" ] || echo "deb $mirror $boot_suite main"
+}
+
+outside_mirror() {
+	have apt-get || return 0
+	apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(SITE)' 'Created-By: Packages' \
+		2>/dev/null | sed -n "s/^Debian|$1|//p" | head -n 1
+}
+
+# Settings of the outside apt without which it might not reach its mirror.
+outside_apt_settings() {
+	have apt-config || return 0
+	apt-config dump 2>/dev/null |
+		grep -E '^Acquire::(http::Proxy|https::Proxy|Check-Valid-Until|Check-Date) ' || :
+}
+
+root_bootstrap() {
+	set -f # the globs are for dpkg
+	boot_suite=$(recipe_kernel_suite "$root_kernel")
+	set -- --mode=root --variant=apt --architectures=amd64
+	for glob in $recipe_exclude; do
+		set -- "$@" --dpkgopt="path-exclude=$glob"
+	done
+	for glob in $recipe_include; do
+		set -- "$@" --dpkgopt="path-include=$glob"
+	done
+	outside_apt_settings >"$root_tmp/apt.conf"
+	set -- "$@" --aptopt="$root_tmp/apt.conf" --include="$(root_packages | paste -sd,)" \
+		--customize-hook="$hostvm/lib/root-finish \"\$1\"" \
+		"$recipe_suite" "$root_tmp/root"
+	outside_sources >"$root_tmp/sources"
+	while read -r source; do
+		set -- "$@" "$source"
+	done <"$root_tmp/sources"
+	in_userns mmdebstrap "$@"
+}
+
+root_packages() {
+	for package in $recipe_kernel_packages; do
+		[ "$boot_suite" = "$recipe_suite" ] || package=$package/$boot_suite
+		echo "$package"
+	done
+	for package in $recipe_packages; do
+		echo "$package"
+	done
+}
+
+# Runs a program of the root outside of it, on our files, by the root's own loader and libraries.
+# This needs no privilege, and it is QEMU 10 whatever the machine has: QEMU 7.2 breaks cmpxchg16b
+# under multi-threaded TCG, which double-faults the kernel.
+#   root_tool PROGRAM ARGUMENTS...
+root_tool() (
+	root_tool_exec "$@"
+)
+
+# The same in place of this shell, for a caller who needs its process id.
+root_tool_exec() {
+	tool=$1
+	shift
+	export QEMU_MODULE_DIR="$root/usr/lib/x86_64-linux-gnu/qemu"
+	exec "$root/lib64/ld-linux-x86-64.so.2" --library-path "$root/usr/lib/x86_64-linux-gnu" \
+		"$root/usr/bin/$tool" "$@"
+}
+
+# Runs a command inside the root, with a source tree at /src, its current directory, and an empty or
+# half-filled directory for its results at /out. The root itself stays as it is.
+#   root_run SRC OUT COMMAND...
+root_run() {
+	in_userns unshare --mount --pid --fork --kill-child -- \
+		sh "$hostvm/lib/enter" "$root" "$@"
+}
