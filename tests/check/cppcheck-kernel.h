@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * For cppcheck on the module: macros of the kernel that change what a line
+ * means. They need to be right only in what they read, set and repeat.
+ */
+#define DECLARE_EVENT_CLASS(...) struct ignored
+#define DEFINE_EVENT(...) struct ignored
+#define TRACE_EVENT(...) struct ignored
+#define container_of(ptr, type, member) \
+	((type *)((char *)(ptr) - offsetof(type, member)))
+#define xa_for_each(xa, index, entry) \
+	for (entry = xa_find(xa, &(index)); entry; \
+	     entry = xa_find_after(xa, &(index)))
+#define xa_for_each_start(xa, index, entry, start) \
+	for (index = (start), entry = xa_find(xa, &(index)); entry; \
+	     entry = xa_find_after(xa, &(index)))
+#define list_for_each_entry_safe(pos, n, head, member) \
+	for (pos = list_first(head), n = list_next(pos); pos; \
+	     pos = n, n = list_next(n))

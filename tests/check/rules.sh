@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# Rules of this project that no tool knows. A check prints what breaks it and
+# then fails. Mind that set -e is in force in here. Runs in a copy of the tree; $work/files lists what is in there.
+
+# What git knows or would add, as far as it is there; a name a line. Names here
+# have no spaces.
+list_files() {
+	source_list | tr '\0' '\n' | while read -r file; do
+		[ ! -f "$file" ] || echo "$file"
+	done
+}
+
+# The files whose names match.
+#   list ERE
+list() {
+	grep -E -e "$1" "$work/files"
+}
+
+list_c() {
+	list '\.[ch]$'
+}
+
+list_kernel_c() {
+	list '^(module|include)/.*\.[ch]$'
+}
+
+list_user_c() {
+	list_c | grep -v -E '^(module|include)/'
+}
+
+# Whatever its name: scripts and what scripts read in.
+list_sh() {
+	xargs awk '
+		FNR <= 3 && /^#!.*\/(env )?(ba|da)?sh( |$)|^# shellcheck shell=/ {
+			print FILENAME
+			nextfile
+		}' <"$work/files"
+}
+
+# Fails if something comes in, and passes it on.
+nothing() {
+	! grep '^'
+}
+
+# Plain text without comments, other people's text, or too short to matter.
+check_spdx() {
+	list . | grep -v -E '\.md$|^LICENSES/|(^|/)\.git(ignore|attributes)$' |
+		xargs awk '
+		function judge() {
+			if (name && !licence)
+				print name ": no SPDX-License-Identifier at the top"
+		}
+		FNR == 1 { judge(); name = FILENAME; licence = "" }
+		FNR <= 3 && sub(/.*SPDX-License-Identifier: */, "") {
+			sub(/ *\*\/ *$/, "")
+			licence = $0
+			print licence >licences
+		}
+		END { judge() }' licences="$work/licences" >"$work/missing"
+	tr -s ' ' '\n' <"$work/licences" | grep -v -x -E 'AND|OR|WITH' | sort -u |
+		while read -r licence; do
+			[ -e "LICENSES/$licence" ] || echo "LICENSES/$licence: missing"
+		done >>"$work/missing"
+	nothing <"$work/missing"
+}
+
+check_modes() {
+	while read -r file; do
+		script=no
+		[ "$(head -c 2 "$file")" != '#!' ] || script=yes
+		case $script$([ ! -x "$file" ] || echo x) in
+		yes) echo "$file: begins with #! but is not executable" ;;
+		nox) echo "$file: is executable but does not begin with #!" ;;
+		esac
+	done <"$work/files" | nothing
+}
+
+check_text() {
+	list . | grep -v '^LICENSES/' | while read -r file; do
+		grep -n -H '[[:blank:]]$' "$file" || :
+		[ -z "$(tail -c 1 "$file")" ] || echo "$file: no line break at the end"
+		if grep -q "$(printf '\r')" "$file"; then
+			echo "$file: has CR"
+		fi
+	done | nothing
+}
+
+# Links as TARGET a line.
+links_in() {
+	awk '/^```/ { code = !code } !code' "$1" |
+		grep -o '\][(][^)]*[)]' | sed 's/^](//; s/)$//'
+}
+
+# A heading's anchor, as the usual web front ends make it.
+anchors_in() {
+	awk '/^```/ { code = !code } !code && sub(/^#+ */, "")' "$1" |
+		tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9 _-]//g; s/ /-/g'
+}
+
+check_links() {
+	list '\.md$' | while read -r document; do
+		links_in "$document" | while read -r link; do
+			check_link "$document" "$link" || echo "$document: $link leads nowhere"
+		done
+	done | nothing
+}
+
+#   check_link DOCUMENT TARGET
+check_link() {
+	case $2 in
+	*://* | mailto:*) return 0 ;;
+	esac
+	target=$1
+	[ -z "${2%%#*}" ] || target=$(dirname "$1")/${2%%#*}
+	[ -e "$target" ] || return 1
+	case $2 in
+	*'#'*) anchors_in "$target" | grep -q -x -F "${2#*#}" ;;
+	esac
+}
+
+# What a pattern is found in must be in one file of the module.
+#   owned WHAT OWNER PATTERN
+owned() {
+	list '^module/.*\.[ch]$' | grep -v -E "$2" |
+		xargs grep -n -E -e "$3" /dev/null | sed "s/^/$1: /"
+}
+
+check_design() {
+	{
+		owned 'a version conditional outside compat.h' '/compat\.h$' \
+			'LINUX_VERSION_CODE|KERNEL_VERSION\('
+		owned 'an edit of page tables outside directmap.c' '/directmap\.c$' \
+			'\bset_(memory|direct_map)_[a-z_]+\(|\bflush_tlb_'
+		owned 'a symbol looked up outside directmap.c and guard.c' \
+			'/(directmap|guard)\.c$' '\b(register_kprobe|kallsyms_lookup_name)\('
+		owned 'KVM internals outside guard.c' '/guard\.[ch]$' \
+			'#include <linux/kvm_host\.h>'
+		list_c | grep -v -E '^(include/uapi|tests)/' |
+			xargs grep -n -E '\b_IO[RW]*\(' /dev/null |
+			sed 's/^/an ioctl defined outside include\/uapi: /'
+		{ list_c && list_sh; } | grep -v '^tests/check/' |
+			xargs grep -n -w -E 'TODO|FIXME|XXX' /dev/null |
+			sed 's/^/left open: /'
+		list_c | xargs wc -l | awk '$2 != "total" && $1 > 900 {
+			print $2 ": " $1 " lines: is it one idea?" }'
+	} | nothing
+}

@@ -1,0 +1,96 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Each of our own rules finds what breaks it, and nothing else.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=tests/lib/tap.sh
+. "$here/../lib/tap.sh"
+
+GMEMFS_SRC=$(mktemp -d)
+export GMEMFS_SRC
+trap 'rm -rf "$GMEMFS_SRC"; tap_at_exit' EXIT
+cd "$GMEMFS_SRC"
+
+# put FILE [LINE...]: below a licence
+put() {
+	put_file=$1
+	shift
+	mkdir -p "$(dirname "$put_file")"
+	printf '%s\n' '// SPDX-License-Identifier: GPL-2.0' "$@" >"$put_file"
+}
+
+good_tree() {
+	find . -mindepth 1 -delete
+	mkdir LICENSES
+	: >LICENSES/GPL-2.0
+	put module/compat.h '#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)'
+	put module/directmap.c 'set_memory_np(addr, 1);' 'register_kprobe(&kp);'
+	put module/guard.c '#include <linux/kvm_host.h>'
+	put include/uapi/linux/gmemfs.h '#define GMEM_GET_INFO _IOWR(0xB9, 0, int)'
+	printf '#!/bin/sh\n# SPDX-License-Identifier: GPL-2.0\n' >script
+	chmod +x script
+	printf '%s\n' '# A heading, with `code`' '[a](#a-heading-with-code)' \
+		'[b](docs/b.md#b) [c](https://example.org/c)' >README.md
+	mkdir docs
+	printf '%s\n' '# B' '[up](../README.md)' '```' '[no](link)' '```' >docs/b.md
+}
+
+# check NAME: the rule passes
+check() {
+	"$here/run" "$1"
+}
+
+# breaks RULE WHAT MESSAGE: it fails, and says so
+breaks() {
+	not_ok "$1: $2" check "$1"
+	like "$tap_output" "$3" '  and says what and where'
+	good_tree
+}
+
+good_tree
+for rule in spdx modes text links design; do
+	ok "$rule: nothing wrong in a good tree" check "$rule"
+done
+
+echo 'int i;' >module/a.c
+breaks spdx 'no licence' 'module/a\.c: no SPDX'
+printf '// SPDX-License-Identifier: MIT\n' >module/a.c
+breaks spdx 'a licence without its text' 'LICENSES/MIT: missing'
+
+chmod -x script
+breaks modes 'a script nobody can run' 'script: begins with #! but'
+chmod +x module/guard.c
+breaks modes 'a source file that is executable' 'module/guard\.c: is executable'
+
+put module/a.c 'int i; '
+breaks text 'a trailing blank' 'module/a\.c:2:'
+printf 'no end' >>module/guard.c
+breaks text 'no line break at the end' 'module/guard\.c: no line break'
+printf 'a\r\n' >>README.md
+breaks text 'a carriage return' 'README\.md: has CR'
+
+echo '[x](nowhere.md)' >>docs/b.md
+breaks links 'a link to no file' 'docs/b\.md: nowhere\.md leads nowhere'
+echo '[x](docs/b.md#nothing)' >>README.md
+breaks links 'a link to no heading' 'README\.md: docs/b\.md#nothing leads'
+
+put module/a.c '#if LINUX_VERSION_CODE > 1'
+breaks design 'a version conditional' 'outside compat\.h: module/a\.c:2'
+put module/a.c 'set_direct_map_valid_noflush(page, 1, true);'
+breaks design 'an edit of the direct map' 'outside directmap\.c: module/a\.c:2'
+put module/a.c 'flush_tlb_all();'
+breaks design 'a flush' 'outside directmap\.c: module/a\.c:2'
+put module/a.c 'register_kprobe(&kp);'
+breaks design 'a symbol looked up' 'and guard\.c: module/a\.c:2'
+put module/a.h '#include <linux/kvm_host.h>'
+breaks design 'KVM internals' 'outside guard\.c: module/a\.h:2'
+put module/a.h '#define GMEM_B _IO(0xB9, 1)'
+breaks design 'an ioctl' 'include/uapi: module/a\.h:2'
+put lib/a.c "/* $(printf 'TO%s' DO): later */"
+breaks design 'something left open' 'left open: lib/a\.c:2'
+yes 'int i;' | head -n 901 >module/a.c
+breaks design 'a long file' 'module/a\.c: 901 lines'
+
+done_testing

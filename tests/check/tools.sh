@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# Checks by tools of the Debian root. A check prints what it finds and fails.
+
+# Runs a command in the root: the sources are /src, the current directory, and
+# what it leaves in /out is there for the next one.
+in_root() {
+	root_run "$work/src" "$work/out" "$@"
+}
+
+# As xargs, which can't call a function.
+#   with_files LIST_FUNCTION COMMAND...
+with_files() {
+	with_list=$1
+	shift
+	# shellcheck disable=SC2046 # names have no spaces
+	set -- "$@" $("$with_list")
+	in_root "$@"
+}
+
+check_syntax() {
+	with_files list_sh sh -c '
+		for file; do
+			case $(head -n 1 "$file") in
+			*bash*) bash -n "$file" ;;
+			*) dash -n "$file" ;;
+			esac || failed=1
+		done
+		exit ${failed:-0}
+	' sh
+}
+
+list_sh_programs() {
+	list_sh | xargs awk 'FNR == 1 && /^#!/ { print FILENAME } { nextfile }'
+}
+
+list_sh_libraries() {
+	list_sh | xargs awk 'FNR == 1 && !/^#!/ { print FILENAME } { nextfile }'
+}
+
+# Not SC2016, because programs for awk and other shells are quoted like that, nor
+# SC2317, because it takes functions that only a trap calls for dead. A library
+# by itself may use and set what others set and use (SC2154, SC2034), and relies
+# on their set -e (SC2164).
+check_shellcheck() {
+	programs=0
+	with_files list_sh_programs \
+		shellcheck --external-sources --exclude=SC2016,SC2317 || programs=$?
+	with_files list_sh_libraries \
+		shellcheck --external-sources --exclude=SC2016,SC2317,SC2154,SC2034,SC2164
+	return "$programs"
+}
+
+list_prose() {
+	list . | grep -v '^LICENSES/'
+}
+
+check_codespell() {
+	with_files list_prose codespell --ignore-words=tests/check/words
+}
+
+# As strict as a VMM's author may compile.
+check_header() {
+	for language in c c++; do
+		in_root gcc -x "$language" -fsyntax-only -Wall -Wextra -Wpedantic -Werror \
+			include/uapi/linux/gmemfs.h || return
+	done
+}
+
+list_user_sources() {
+	list_user_c | grep '\.c$'
+}
+
+# Beside -Wall -Wextra what the kernel's own build asks for. With -O2, because
+# some warnings need the optimiser.
+check_warnings() {
+	with_files list_user_sources sh -c '
+		for file; do
+			gcc -std=gnu11 -O2 -Wall -Wextra -Werror -Wshadow -Wvla -Wundef \
+				-Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
+				-Iinclude/uapi -c -o /dev/null "$file" || failed=1
+		done
+		exit ${failed:-0}
+	' sh
+}
+
+list_module_sources() {
+	list '^module/.*\.c$'
+}
+
+# The module without the kernel's headers, of which cppcheck makes nothing: it
+# needs to know only the macros that change what a line means. No style, since
+# checkpatch knows better, nor nullPointerOutOfResources, since it doesn't see
+# that our die() never returns.
+cppcheck_on() {
+	with_files "$1" cppcheck --quiet --error-exitcode=1 --inline-suppr \
+		--std=c11 --enable=warning,performance,portability \
+		--suppress=missingInclude --suppress=missingIncludeSystem \
+		--suppress=normalCheckLevelMaxBranches \
+		--suppress=nullPointerOutOfResources \
+		--template='{file}:{line}: {severity}: {message} [{id}]' "$2"
+}
+
+check_cppcheck() {
+	cppcheck_on list_module_sources \
+		--include=tests/check/cppcheck-kernel.h
+	cppcheck_on list_user_sources -Iinclude/uapi
+}
+
+# Both builds of the module; what is built already is not built again.
+#   module_build VARIABLE=VALUE...
+module_build() {
+	in_root make --no-print-directory -C module products OUT=/out KVER="$kver" \
+		W=1 "$@" >"$work/build" 2>&1 || {
+		cat "$work/build"
+		return 1
+	}
+	grep -E -A 3 '(warning|WARNING|error|ERROR):' "$work/build" |
+		grep -v -E '^  [A-Z]+ ' | nothing
+}
+
+check_w1() {
+	module_build
+}
+
+# C=2: also those files that don't need to be compiled.
+check_sparse() {
+	module_build C=2 CHECK=sparse
+}

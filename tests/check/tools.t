@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Each tool is run so that it finds something and the check then fails.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=tests/lib/tap.sh
+. "$here/../lib/tap.sh"
+
+GMEMFS_SRC=$(mktemp -d)
+export GMEMFS_SRC
+trap 'rm -rf "$GMEMFS_SRC"; tap_at_exit' EXIT
+
+# put FILE LINE...
+put() {
+	put_file=$GMEMFS_SRC/$1
+	shift
+	mkdir -p "$(dirname "$put_file")"
+	printf '%s\n' "$@" >"$put_file"
+}
+
+bad_tree() {
+	put script '#!/bin/sh' 'echo $1' 'if'
+	put text 'This is teh end.'
+	put lib.sh '# shellcheck shell=sh' 'rm -rf "$unset/"' 'echo *.$1'
+	put include/uapi/linux/gmemfs.h 'typedef enum class;'
+	put lib/unused.c 'static int never_called;'
+	put lib/leak.c '#include <stdlib.h>' 'int leak(int n);' \
+		'int leak(int n)' '{' '	int a[2];' '	return n / 0 + a[2];' '}'
+	put lib/style.c '/* SPDX-License-Identifier: GPL-2.0 */' 'int i=0;'
+	put module/gmemfs.c '#include <linux/module.h>' \
+		'int gmem_undeclared(int __user *p)' '{' '	return *p;' '}' \
+		'MODULE_LICENSE("GPL");'
+	put module/Kbuild 'obj-m := gmemfs.o'
+	cp "$here/../../module/Makefile" "$GMEMFS_SRC/module/"
+	mkdir -p "$GMEMFS_SRC/tests/check"
+	cp "$here/words" "$here/cppcheck-kernel.h" "$GMEMFS_SRC/tests/check/"
+}
+
+# finds CHECK MESSAGE...
+finds() {
+	check=$1
+	shift
+	not_ok "$check fails" "$here/run" "$check"
+	for message; do
+		like "$tap_output" "$message" "  and says $message"
+	done
+}
+
+bad_tree
+finds syntax 'script: 4: Syntax error'
+put script '#!/bin/sh' 'echo $1'
+finds shellcheck 'script line 2' 'lib\.sh line 3'
+finds codespell 'teh ==> the'
+finds header 'gmemfs\.h:1:.*error:'
+finds warnings 'unused\.c:1:.*-Werror=unused-variable' 'leak\.c:.*-Werror=div-by-zero'
+finds cppcheck 'leak\.c:6: error: .*\[(zerodiv|arrayIndexOutOfBounds)\]'
+finds checkpatch 'lib/style\.c:2: ERROR:SPACING'
+finds w1 'gmemfs\.c:2:.*no previous prototype' 'debug/module/gmemfs\.c:2:'
+finds sparse 'gmemfs\.c:4:.*dereference of noderef' 'debug/module/gmemfs\.c:4:'
+done_testing
