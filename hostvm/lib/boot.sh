@@ -77,10 +77,16 @@ use_kvm() {
 # Messages from `info` up go to the console: a splat is never below that.
 kernel_arguments() {
 	printf 'console=ttyS0 loglevel=7 panic=-1 net.ifnames=0'
-	# An emulated CPU stands still while its thread waits for one of a busy machine's. That is no
-	# lockup, so be patient: the soft-lockup limit is twice the first figure.
-	use_kvm || printf ' no_timer_check watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=60'
+	use_kvm || kernel_arguments_tcg
 	[ -z "$append" ] || printf ' %s' "$append"
+}
+
+# An emulated CPU stands still while its thread waits for one of a busy machine's. That is no fault of
+# the kernel's, which at boot takes a late timer for a broken one, and later for a lockup; the
+# soft-lockup limit is twice the figure given here. The crypto self-tests take half a second.
+kernel_arguments_tcg() {
+	printf ' no_timer_check watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=60'
+	printf ' cryptomgr.notests'
 }
 
 qemu_start() {
@@ -221,14 +227,14 @@ conclude() {
 	if [ "$overdue" = command ]; then
 		conclude_bad 124 "timed out after $timeout s"
 	elif grep -q '^done' "$run/status" && [ -n "$command_status" ]; then
-		exit "$command_status"
+		conclude_with "$command_status"
 	elif grep -q '^failed ' "$run/status"; then
 		conclude_bad 125 "the host did not come up: $(status_word failed)"
 	elif [ "$closed" = yes ]; then
 		# What a shell reports for a command that SIGPIPE ended.
-		exit 141
+		conclude_with 141
 	elif [ -n "$command_status" ]; then
-		conclude_bad 125 "the host died after the command, which had exited with $command_status"
+		conclude_bad 125 "the host did not end well after the command, whose status was $command_status"
 	elif [ "$(run_phase)" = command ]; then
 		conclude_bad 125 'the host died while the command was running'
 	elif [ -n "$overdue" ]; then
@@ -239,9 +245,13 @@ conclude() {
 }
 
 conclude_splat() {
-	if "$hostvm/splat" "$run/console" >"$run/splat"; then
+	splat_status=0
+	"$hostvm/splat" "$run/console" >"$run/splat" || splat_status=$?
+	if [ "$splat_status" -eq 0 ]; then
 		cat "$run/splat" >&2
 		conclude_bad 99 'the kernel reported a bug'
+	elif [ "$splat_status" -ne 1 ]; then
+		conclude_bad 125 'the console could not be searched'
 	elif tainted_by_report; then
 		conclude_bad 99 "the kernel is tainted ($taint), yet its console has no report"
 	fi
@@ -255,5 +265,11 @@ conclude_bad() {
 		tail -n 15 "$run/console" | tr -d '\r' >&2
 	fi
 	log_keep
+	conclude_with "$1"
+}
+
+conclude_with() {
+	# shellcheck disable=SC2034 # for the script's exit trap
+	concluded=yes
 	exit "$1"
 }

@@ -20,7 +20,7 @@ source_list() {
 
 # The same without what cannot change the products.
 source_list_products() {
-	source_list | LC_ALL=C grep -z -v -E '^(hostvm|tests/hostvm|docs|\.github)/|\.md$'
+	source_list | LC_ALL=C grep -z -v -E '^(hostvm|tests/hostvm|\.github)/|\.md$'
 }
 
 # An archive of those files that depends on nothing but their names, contents and modes, so that its
@@ -68,23 +68,26 @@ products_make() {
 	cache_prune "$cache/build" '*' 6
 }
 
-# The tree is built where it was built last time, so that only what changed is compiled again.
+# The tree is built where it was built last time, into the same OUT, so that only what changed is
+# compiled again. Objects, in OUT/obj, are not products.
 products_build() {
 	tree=$cache/build/$root_id-$(echo "$source_dir" | sha256sum | cut -c1-8)
 	mkdir -p "$tree/src"
 	touch "$tree"
 	tree_update "$tree" "$run/source.tar"
-	root_run "$tree/src" "$products_tmp/opt" \
-		make --jobs="$(nproc)" products OUT=/out KVER="$kver"
-	[ -e "$products_tmp/opt/gmemfs.ko" ] || {
+	root_run "$tree/src" "$tree/out" make --jobs="$(nproc)" products OUT=/out KVER="$kver"
+	[ -e "$tree/out/gmemfs.ko" ] || {
 		echo "make products left no OUT/gmemfs.ko"
 		return 1
 	}
+	in_userns tar -C "$tree/out" --exclude=./obj --create --file="$run/products.tar" .
+	tar -C "$products_tmp/opt" --extract --file="$run/products.tar"
+	rm -f "$run/products.tar"
 }
 
 # Brings a build tree up to date by content, not by time: a file that differs gets a time of now, so
 # make sees every change, even to an older version. Makefiles seldom depend on themselves, and
-# dependency files break over a deleted header, so such a change starts from nothing.
+# a deleted file may have been a header or made a product, so such a change starts from nothing.
 #   tree_update TREE ARCHIVE
 tree_update() {
 	rm -rf "$1/new"
@@ -93,7 +96,8 @@ tree_update() {
 	tree_manifest "$1/new" >"$1/manifest.new"
 	: >>"$1/manifest"
 	if tree_must_restart "$1"; then
-		in_userns rm -rf "$1/src"
+		in_userns rm -rf "$1/src" "$1/out"
+		mkdir "$1/out"
 		mv "$1/new" "$1/src"
 	else
 		tree_changed "$1" | while read -r file; do

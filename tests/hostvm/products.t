@@ -1,0 +1,109 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# How hostvm/ names a state of the source tree and brings a build tree up to date. No host is booted.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=tests/lib/tap.sh
+. "$here/../lib/tap.sh"
+work=$(mktemp -d)
+trap 'rm -rf "$work"; tap_at_exit' EXIT
+
+hostvm=$here/../../hostvm
+GMEMFS_SRC=$work/source
+# shellcheck source=hostvm/lib/common.sh
+. "$hostvm/lib/common.sh"
+# shellcheck source=hostvm/lib/cache.sh
+. "$hostvm/lib/cache.sh"
+# shellcheck source=hostvm/lib/root.sh
+. "$hostvm/lib/root.sh"
+# shellcheck source=hostvm/lib/products.sh
+. "$hostvm/lib/products.sh"
+
+key() {
+	source_pack source_list_products "$work/source.tar"
+	sha256sum <"$work/source.tar"
+}
+
+# The key before and after a change to the tree.
+#   changes COMMAND...
+changes() {
+	key_before=$(key)
+	"$@"
+	[ "$(key)" != "$key_before" ]
+}
+
+keeps() {
+	! changes "$@"
+}
+
+in_tree() {
+	(cd "$work/source" && sh -euc "$1")
+}
+
+in_tree_git() {
+	in_tree "git -c user.name=t -c user.email=t@example.org $1" >/dev/null 2>&1
+}
+
+update() {
+	source_pack source_list_products "$work/source.tar"
+	tree_update "$work/tree" "$work/source.tar"
+}
+
+built() {
+	[ -e "$work/tree/src/$1" ]
+}
+
+# As after a compiler: younger than its source.
+touch_object() {
+	sleep 0.01
+	touch "$work/tree/src/module/main.o"
+}
+
+mkdir -p "$work/source/module" "$work/source/docs" "$work/tree"
+in_tree 'echo int a\; >module/main.c; echo int b\; >module/b.h; echo all: >Makefile; echo hi >docs/a.md'
+in_tree_git 'init -q'
+in_tree 'echo "*.o" >.gitignore'
+in_tree_git 'add .'
+in_tree_git 'commit -qm first'
+
+ok 'an edit makes new products' changes in_tree 'echo int c\; >>module/main.c'
+ok 'so does a new file' changes in_tree 'echo int d\; >"module/new file.c"'
+ok 'and a file gone without git knowing' changes in_tree 'rm "module/new file.c" module/b.h'
+ok 'and an executable bit' changes in_tree 'chmod +x module/main.c'
+ok 'a new time does not' keeps in_tree 'touch -d 2001-01-01 module/main.c'
+ok 'nor does a document' keeps in_tree 'echo more >>docs/a.md; echo new >README.md'
+ok 'nor a file that git ignores' keeps in_tree 'echo >module/main.o'
+ok 'nor a commit' keeps in_tree_git 'commit -qam second'
+ok 'nor a new file that git learns of' keeps in_tree_git 'add .'
+
+update
+touch_object
+ok 'an update keeps what was built' update
+ok '... of unchanged sources' built module/main.o
+in_tree 'echo int e\; >module/main.c; touch -d 2001-01-01 module/main.c'
+ok 'an older file with other contents' update
+ok '... is newer than its object' test "$work/tree/src/module/main.c" -nt "$work/tree/src/module/main.o"
+ok '... and has the contents' grep -q 'int e' "$work/tree/src/module/main.c"
+ok '... and the object is still there' built module/main.o
+in_tree 'rm docs/a.md; mkdir extra; echo 1 >extra/x'
+ok 'an added folder is added' update
+ok '... without starting anew' built module/main.o
+ok '... whole' built extra/x
+in_tree 'rm -r extra'
+ok 'a removed file' update
+not_ok '... starts anew' built module/main.o
+touch_object
+in_tree 'echo b: >>Makefile'
+ok 'a changed Makefile' update
+not_ok '... starts anew' built module/main.o
+touch_object
+rm "$work/tree/manifest"
+ok 'after an interruption it' update
+not_ok '... starts anew' built module/main.o
+
+in_tree 'rm -rf .git; mkdir build; echo >build/x'
+like "$(source_list | tr '\0' '\n')" '^module/main.c$' 'outside of git, all files are sources'
+not_ok '... but for build/' sh -c 'case $1 in *build/x*) exit 0 ;; esac; exit 1' sh \
+	"$(source_list | tr '\0' '\n')"
+done_testing

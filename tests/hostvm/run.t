@@ -1,0 +1,183 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# hostvm/run as those who call it see it: what comes out, with which status, and what is left behind.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=tests/lib/tap.sh
+. "$here/../lib/tap.sh"
+cd "$here/../.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"; tap_at_exit' EXIT
+
+host() {
+	hostvm/run --kernel "${KERNEL:-6.12}" "$@"
+}
+
+# Sets $status and leaves $work/out and $work/err.
+try() {
+	status=0
+	host "$@" >"$work/out" 2>"$work/err" || status=$?
+}
+
+said() {
+	grep -q -e "$1" "$work/err" || {
+		cat "$work/err"
+		return 1
+	}
+}
+
+# The log that a failed run says it kept.
+kept_log() {
+	sed -n "s/^hostvm: the host's console: //p" "$work/err"
+}
+
+wait_for() {
+	for _ in $(seq 600); do
+		if "$@" >/dev/null 2>&1; then
+			return 0
+		fi
+		sleep 0.1
+	done
+	return 1
+}
+
+# One boot for all that a healthy run promises.
+healthy() {
+	mkdir -p "$work/my share/sub"
+	head -c 3000000 /dev/urandom >"$work/my share/sub/big"
+	printf '#!/bin/sh\nexit 0\n' >"$work/my share/program"
+	chmod +x "$work/my share/program"
+	odd="line
+break
+"
+	# shellcheck disable=SC2016 # for the host's shell
+	try --cpus 1 --mem 2G --append my.argument=1 --share "$work/my share" -- sh -c '
+		cat "/share/my share/sub/big"
+		exec >&2
+		test "$1" = "a b" || echo "odd argument 1"
+		test "$2" = "\"'\''\$HOME\\\`!*" || echo "odd argument 2"
+		test "$3" = "line
+break
+" || echo "odd argument 3"
+		test "$4" = "" || echo "odd argument 4"
+		test $# = 4 || echo "odd number of arguments"
+		test "$(id -u)" = 0 || echo "not root"
+		test "$(nproc)" = 1 || echo "not one CPU"
+		test "$(sed -n "s/^MemTotal: *\(.*\) kB/\1/p" /proc/meminfo)" -lt 2200000 || echo "not 2 GiB"
+		grep -q my.argument=1 /proc/cmdline || echo "not our kernel argument"
+		grep -q " /dev/gmem gmemfs " /proc/mounts || echo "gmemfs is not mounted"
+		test -c /dev/kvm || echo "no KVM"
+		case $PATH in /opt/gmemfs/bin:*) ;; *) echo "PATH=$PATH" ;; esac
+		"/share/my share/program" || echo "the shared program does not run"
+		cat || echo "stdin is not readable"
+		qemu-system-x86_64 --version | grep -q "version 1[0-9]" || echo "no QEMU"
+		exit 7
+	' sh 'a b' "\"'\$HOME\\\`!*" "$odd" ''
+	is "$status" 7 "the status is the command's"
+	ok 'stdout is, byte by byte' cmp "$work/out" "$work/my share/sub/big"
+	is "$(cat "$work/err")" '' 'so is stderr: all was as promised, and we added nothing'
+}
+
+no_load() {
+	# shellcheck disable=SC2016 # for the host's shell
+	try --no-load -- sh -c 'grep gmem /proc/modules /proc/mounts; ls /opt/gmemfs/gmemfs.ko; kill -9 $$'
+	is "$(cat "$work/out")" /opt/gmemfs/gmemfs.ko '--no-load leaves gmemfs to the command'
+	is "$status" 137 'a killed command has the status a shell would give it'
+}
+
+# Two hosts at a time: one that fails over a report, and one that does not care.
+splats() {
+	host --no-load --allow-splat -- sh -c 'echo "WARNING: a test" >/dev/kmsg; exit 3' \
+		>"$work/allowed.out" 2>"$work/allowed.err" &
+	try --no-load -- sh -c 'echo "WARNING: a test" >/dev/kmsg; echo fine'
+	is "$status" 99 'a kernel report fails the run'
+	is "$(cat "$work/out")" fine '... after the command'
+	ok '... is shown' said 'WARNING: a test'
+	ok '... and is in the log that is kept' grep -q 'WARNING: a test' "$(kept_log)"
+	rm -f "$(kept_log)"
+	status=0
+	wait $! || status=$?
+	is "$status" 3 '--allow-splat keeps the status'
+	is "$(cat "$work/allowed.err")" '' '... and says nothing'
+}
+
+panic() {
+	try --no-load -- sh -c 'echo before; echo c >/proc/sysrq-trigger; sleep 100'
+	is "$status" 99 'so does a panic'
+	is "$(cat "$work/out")" before '... and nothing printed before it is lost'
+	ok '... and it is shown' said 'Kernel panic'
+	rm -f "$(kept_log)"
+}
+
+time_out() {
+	try --no-load --timeout 2 -- sh -c 'echo early; sleep 100'
+	is "$status" 124 'a command that takes too long is ended'
+	is "$(cat "$work/out")" early '... and nothing printed before that is lost'
+	ok '... and the log is kept' test -s "$(kept_log)"
+	rm -f "$(kept_log)"
+}
+
+no_boot() {
+	try --append root=/dev/nope -- true
+	is "$status" 125 'a host that does not boot'
+	ok '... says so' said 'did not boot'
+	ok '... and shows the end of its console' said 'the root does not mount'
+	rm -f "$(kept_log)"
+	try --append quiet --mem 9999999G -- true
+	is "$status" 125 'an emulator that does not start'
+	ok '... is quoted' said 'cannot set up guest memory\|Cannot allocate memory\|exceeds'
+	rm -f "$(kept_log)"
+}
+
+qmp_ask() {
+	{
+		echo '{"execute":"qmp_capabilities"}{"execute":"query-status"}'
+		sleep 1
+	} | perl -MIO::Socket::UNIX -e '
+		my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "connect: $!\n";
+		print $s <STDIN>; $s->flush; alarm 5;
+		while (<$s>) { exit 0 if /"status": "running"/ } exit 1' "$1"
+}
+
+# Live output, the control socket, and what is left of a run that is ended from outside.
+interrupted() {
+	# Not by host(): the shell around that function would get the signal.
+	hostvm/run --kernel "${KERNEL:-6.12}" --no-load --qmp "$work/a,b" -- sh -c 'echo up; sleep 100' \
+		>"$work/out" 2>"$work/err" &
+	running=$!
+	ok 'output comes while the command runs' wait_for grep -q '^up$' "$work/out"
+	ok 'the control socket answers' qmp_ask "$work/a,b"
+	kill -TERM "$running"
+	status=0
+	wait "$running" || status=$?
+	is "$status" 143 'a terminated run says so'
+	not_ok '... and its socket is gone' test -e "$work/a,b"
+}
+
+reader_gone() {
+	host --no-load --timeout 300 -- sh -c 'echo first; yes' 2>"$work/err" | head -n 1 >"$work/out"
+	is "$(cat "$work/out")" first 'a reader who has enough ends the run'
+}
+
+interactive() {
+	status=0
+	# shellcheck disable=SC2016 # for the host's shell
+	printf 'echo $((6 * 7))-$(tty)\nexit 5\n' |
+		host --no-load --timeout 60 --shell >"$work/out" 2>"$work/err" || status=$?
+	is "$status" 5 '--shell: the status is that of the shell'
+	like "$(cat "$work/out")" '42-/dev/hvc0' '... which is on a terminal'
+}
+
+# Without the first host, the rest would only repeat its failure.
+hostvm/run --kernel "${KERNEL:-6.12}" -- true || bail_out 'no host'
+healthy
+no_load
+splats
+panic
+time_out
+no_boot
+interrupted
+reader_gone
+interactive
+done_testing
