@@ -23,6 +23,7 @@
 
 #include "fault_inject.h"
 #include "internal.h"
+#include "lend.h"
 
 #define GMEM_GFP	(GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT)
 
@@ -55,10 +56,11 @@ unsigned long gmem_block_quarantined(void)
  * Needs no memory: the list runs through the pages' own struct page. Holds the
  * module, because nobody else will come for these pages.
  */
-static void gmem_quarantine(struct page *page, unsigned int nr)
+static void gmem_quarantine(struct page *page, unsigned int nr,
+			    unsigned int hidden)
 {
 	__module_get(THIS_MODULE);
-	set_page_private(page, nr);
+	set_page_private(page, nr << 16 | hidden);
 	spin_lock(&quarantine_lock);
 	list_add_tail(&page->lru, &quarantine);
 	spin_unlock(&quarantine_lock);
@@ -124,15 +126,20 @@ static void gmem_give_back_exposed(struct page *page, unsigned int nr)
 	gmem_free_pages(page, nr);
 }
 
-/* Where there is no memory to map them with, they are zeroed once exposed. */
-static void gmem_give_back_hidden(struct page *page, unsigned int nr)
+/*
+ * Pages that lend.c knows to be leaving, of which @hidden are hidden. Where
+ * there is no memory to map them with, they are zeroed once exposed.
+ */
+static void gmem_give_back_hidden(struct page *page, unsigned int nr,
+				  unsigned int hidden)
 {
 	bool scrubbed = !gmem_scrub_hidden(page, nr);
 
-	if (gmem_directmap_expose(page, nr)) {
-		gmem_quarantine(page, nr);
+	if (gmem_directmap_expose(page, nr, hidden)) {
+		gmem_quarantine(page, nr, hidden);
 		return;
 	}
+	gmem_lend_disown(page, nr);
 	if (scrubbed)
 		gmem_free_pages(page, nr);
 	else
@@ -149,12 +156,13 @@ static void gmem_quarantine_work(struct work_struct *work)
 	spin_unlock(&quarantine_lock);
 
 	list_for_each_entry_safe(page, next, &todo, lru) {
-		unsigned int nr = page_private(page);
+		unsigned int nr = page_private(page) >> 16;
+		unsigned int hidden = page_private(page) & 0xffff;
 
 		list_del_init(&page->lru);
 		set_page_private(page, 0);
 		atomic_long_sub(nr, &quarantined_pages);
-		gmem_give_back_hidden(page, nr);
+		gmem_give_back_hidden(page, nr, hidden);
 		module_put(THIS_MODULE);
 		cond_resched();
 	}
@@ -193,16 +201,20 @@ static struct page *gmem_alloc_order(unsigned int order)
 	return page;
 }
 
-static int gmem_hide(struct page *page, unsigned int nr)
+/* Hidden and ready to be lent, or freed. */
+static int gmem_hide(struct inode *inode, struct page *page, unsigned int nr)
 {
 	int ret = gmem_directmap_hide(page, nr);
 
-	if (!ret && !gmem_power_may_hide()) {
+	if (!ret) {
+		ret = gmem_power_may_hide() ? gmem_lend_own(page, nr, inode)
+					    : -EBUSY;
 		/* Zeroed and never seen: nothing to scrub. */
-		ret = gmem_directmap_expose(page, nr) ? -EIO : -EBUSY;
+		if (ret && gmem_directmap_expose(page, nr, nr))
+			ret = -EIO;
 	}
 	if (ret == -EIO)
-		gmem_quarantine(page, nr);
+		gmem_quarantine(page, nr, nr);
 	else if (ret)
 		gmem_free_pages(page, nr);
 	return ret;
@@ -224,7 +236,7 @@ static struct page *gmem_take(struct inode *inode, unsigned int order)
 		goto uncharge;
 
 	if (!(gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP)) {
-		ret = gmem_hide(page, nr);
+		ret = gmem_hide(inode, page, nr);
 		if (ret)
 			goto uncharge;
 	}
@@ -239,14 +251,16 @@ uncharge:
 static void gmem_put_back(struct inode *inode, struct page *page,
 			  unsigned int order)
 {
+	bool kept = gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP;
 	unsigned int nr = 1U << order;
+	unsigned int lent = kept ? 0 : gmem_lend_leave(page, nr);
 
 	gmem_account(inode, -(long)nr, order);
 	gmem_sb_uncharge(inode->i_sb, nr);
-	if (gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP)
+	if (kept)
 		gmem_give_back_exposed(page, nr);
 	else
-		gmem_give_back_hidden(page, nr);
+		gmem_give_back_hidden(page, nr, nr - lent);
 }
 
 struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)

@@ -89,16 +89,18 @@ int gmem_directmap_hide(struct page *page, unsigned int nr)
  * gmem_directmap_expose - put hidden pages back into the direct map
  * @page: first page, owned by the caller
  * @nr: how many, physically contiguous
+ * @hidden: how many of them are hidden; the others stay as they are
  *
  * Return: 0, or an errno if some pages are still absent: the caller must not
  * free them, and may try again. Sleeps.
  */
-int gmem_directmap_expose(struct page *page, unsigned int nr)
+int gmem_directmap_expose(struct page *page, unsigned int nr,
+			  unsigned int hidden)
 {
 	int ret = gmem_set_present_pages(page, nr);
 
 	if (!ret)
-		atomic_long_sub(nr, &hidden_pages);
+		atomic_long_sub(hidden, &hidden_pages);
 	return ret;
 }
 
@@ -107,21 +109,24 @@ int gmem_directmap_expose(struct page *page, unsigned int nr)
  * its address. On a kernel built for IBT that is 4 bytes into the function,
  * behind the ENDBR, which a direct call doesn't need.
  */
-static void *gmem_find_function(const char *name)
+void *gmem_directmap_find_function(const char *name)
 {
 	struct kprobe kp = { .symbol_name = name };
-	int ret;
 
-	ret = gmem_fault_inject(GMEM_FAIL_SYMBOL);
-	if (!ret)
-		ret = register_kprobe(&kp);
-	if (ret) {
-		pr_err("this kernel has no function %s to be found (error %d); it needs CONFIG_KPROBES and x86-64\n",
-		       name, ret);
+	if (gmem_fault_inject(GMEM_FAIL_SYMBOL) || register_kprobe(&kp))
 		return NULL;
-	}
 	unregister_kprobe(&kp);
 	return kp.addr;
+}
+
+static void *gmem_need_function(const char *name)
+{
+	void *addr = gmem_directmap_find_function(name);
+
+	if (!addr)
+		pr_err("this kernel has no function %s to be found; it needs CONFIG_KPROBES and x86-64\n",
+		       name);
+	return addr;
 }
 
 static bool gmem_kernel_can_read(struct page *page)
@@ -158,7 +163,7 @@ static int gmem_directmap_prove(void)
 		goto out_free;
 
 	readable = gmem_kernel_can_read(page);
-	if (gmem_directmap_expose(page, 1U << order))
+	if (gmem_directmap_expose(page, 1U << order, 1U << order))
 		goto lost;
 
 	if (readable || !gmem_kernel_can_read(page)) {
@@ -177,8 +182,8 @@ lost:
 
 int __init gmem_directmap_init(void)
 {
-	void *absent = gmem_find_function("set_memory_np");
-	void *present = gmem_find_function("set_memory_p");
+	void *absent = gmem_need_function("set_memory_np");
+	void *present = gmem_need_function("set_memory_p");
 	int ret;
 
 	if (!absent || !present)

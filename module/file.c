@@ -20,6 +20,7 @@ static void gmem_fill_info(struct inode *inode, struct gmem_info *info)
 	info->flags = gi->flags;
 	info->populated = atomic_long_read(&gi->populated) << PAGE_SHIFT;
 	info->hidden = atomic_long_read(&gi->hidden) << PAGE_SHIFT;
+	info->lent = atomic_long_read(&gi->lent) << PAGE_SHIFT;
 	info->huge = atomic_long_read(&gi->huge) << PAGE_SHIFT;
 	info->map_faults_2m = atomic_long_read(&gi->faults_2m);
 	info->map_faults_4k = atomic_long_read(&gi->faults_4k);
@@ -56,6 +57,7 @@ static void gmem_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "gmem-size:\t%llu kB\n", info.size / SZ_1K);
 	seq_printf(m, "gmem-populated:\t%llu kB\n", info.populated / SZ_1K);
 	seq_printf(m, "gmem-hidden:\t%llu kB\n", info.hidden / SZ_1K);
+	seq_printf(m, "gmem-lent:\t%llu kB\n", info.lent / SZ_1K);
 	seq_printf(m, "gmem-huge:\t%llu kB\n", info.huge / SZ_1K);
 	seq_printf(m, "gmem-flags:\t0x%llx\n", info.flags);
 }

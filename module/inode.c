@@ -134,6 +134,7 @@ struct inode *gmem_inode_alloc(struct super_block *sb)
 	xa_init(&gi->blocks);
 	atomic_long_set(&gi->populated, 0);
 	atomic_long_set(&gi->hidden, 0);
+	atomic_long_set(&gi->lent, 0);
 	atomic_long_set(&gi->huge, 0);
 	atomic_long_set(&gi->faults_2m, 0);
 	atomic_long_set(&gi->faults_4k, 0);

@@ -46,6 +46,7 @@ struct gmem_block {
  * @blocks: struct gmem_block by index of 2 MiB
  * @populated: pages the file holds
  * @hidden: those of them that are absent from the direct map
+ * @lent: those of them that are in the direct map for KVM's use
  * @huge: those of them that lie in 2 MiB blocks
  * @faults_2m: 2 MiB entries put into user page tables
  * @faults_4k: 4 KiB entries put into user page tables
@@ -56,6 +57,7 @@ struct gmem_inode {
 	struct xarray blocks;
 	atomic_long_t populated;
 	atomic_long_t hidden;
+	atomic_long_t lent;
 	atomic_long_t huge;
 	atomic_long_t faults_2m;
 	atomic_long_t faults_4k;
@@ -93,7 +95,9 @@ static inline struct gmem_sb *gmem_sb(const struct super_block *sb)
 int gmem_directmap_init(void);
 void gmem_directmap_exit(void);
 int gmem_directmap_hide(struct page *page, unsigned int nr);
-int gmem_directmap_expose(struct page *page, unsigned int nr);
+int gmem_directmap_expose(struct page *page, unsigned int nr,
+			  unsigned int hidden);
+void *gmem_directmap_find_function(const char *name);
 unsigned long gmem_directmap_hidden(void);
 const char *gmem_directmap_method(void);
 
@@ -108,6 +112,11 @@ struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff);
 struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff);
 void gmem_block_truncate(struct inode *inode, pgoff_t from);
 unsigned long gmem_block_quarantined(void);
+
+/* guard.c */
+int gmem_guard_init(void);
+void gmem_guard_exit(void);
+int gmem_guard_allows_mapping(void);
 
 /* super.c */
 int gmem_super_init(void);

@@ -24,9 +24,12 @@ static int __init gmem_init(void)
 	ret = gmem_inode_init();
 	if (ret)
 		goto power_exit;
-	ret = gmem_sysfs_init();
+	ret = gmem_guard_init();
 	if (ret)
 		goto inode_exit;
+	ret = gmem_sysfs_init();
+	if (ret)
+		goto guard_exit;
 	ret = gmem_super_init();
 	if (ret)
 		goto sysfs_exit;
@@ -34,6 +37,8 @@ static int __init gmem_init(void)
 
 sysfs_exit:
 	gmem_sysfs_exit();
+guard_exit:
+	gmem_guard_exit();
 inode_exit:
 	gmem_inode_exit();
 power_exit:
@@ -47,6 +52,7 @@ static void __exit gmem_exit(void)
 {
 	gmem_super_exit();
 	gmem_sysfs_exit();
+	gmem_guard_exit();
 	gmem_inode_exit();
 	gmem_block_exit();
 	gmem_power_exit();

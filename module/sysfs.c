@@ -7,6 +7,7 @@
 #include <linux/sysfs.h>
 
 #include "internal.h"
+#include "lend.h"
 
 static struct kobject *gmem_kobj;
 
@@ -14,6 +15,18 @@ static ssize_t hidden_bytes_show(struct kobject *kobj,
 				 struct kobj_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%lu\n", gmem_directmap_hidden() << PAGE_SHIFT);
+}
+
+static ssize_t lent_bytes_show(struct kobject *kobj,
+			       struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n", gmem_lend_pages() << PAGE_SHIFT);
+}
+
+static ssize_t loans_show(struct kobject *kobj, struct kobj_attribute *attr,
+			  char *buf)
+{
+	return sysfs_emit(buf, "%lu\n", gmem_lend_total());
 }
 
 static ssize_t quarantined_bytes_show(struct kobject *kobj,
@@ -30,6 +43,8 @@ static ssize_t direct_map_method_show(struct kobject *kobj,
 }
 
 static struct kobj_attribute hidden_bytes_attr = __ATTR_RO(hidden_bytes);
+static struct kobj_attribute lent_bytes_attr = __ATTR_RO(lent_bytes);
+static struct kobj_attribute loans_attr = __ATTR_RO(loans);
 static struct kobj_attribute quarantined_bytes_attr =
 	__ATTR_RO(quarantined_bytes);
 static struct kobj_attribute direct_map_method_attr =
@@ -37,6 +52,8 @@ static struct kobj_attribute direct_map_method_attr =
 
 static struct attribute *gmem_attrs[] = {
 	&hidden_bytes_attr.attr,
+	&lent_bytes_attr.attr,
+	&loans_attr.attr,
 	&quarantined_bytes_attr.attr,
 	&direct_map_method_attr.attr,
 	NULL

@@ -40,6 +40,41 @@ DEFINE_EVENT(gmem_directmap, gmem_expose,
 	TP_ARGS(pfn, nr, ret)
 );
 
+DECLARE_EVENT_CLASS(gmem_loan,
+	TP_PROTO(const struct inode *inode, unsigned long pfn,
+		 unsigned int borrowers),
+	TP_ARGS(inode, pfn, borrowers),
+	TP_STRUCT__entry(
+		__field(dev_t, dev)
+		__field(unsigned long, ino)
+		__field(unsigned long, pfn)
+		__field(unsigned int, borrowers)
+	),
+	TP_fast_assign(
+		__entry->dev = inode->i_sb->s_dev;
+		__entry->ino = inode->i_ino;
+		__entry->pfn = pfn;
+		__entry->borrowers = borrowers;
+	),
+	TP_printk("dev=%d:%d ino=%lu pfn=0x%lx borrowers=%u",
+		  MAJOR(__entry->dev), MINOR(__entry->dev), __entry->ino,
+		  __entry->pfn, __entry->borrowers)
+);
+
+/* KVM got a page, which is in the direct map for it. */
+DEFINE_EVENT(gmem_loan, gmem_lend,
+	TP_PROTO(const struct inode *inode, unsigned long pfn,
+		 unsigned int borrowers),
+	TP_ARGS(inode, pfn, borrowers)
+);
+
+/* The last borrower returned a page, and it is hidden again. */
+DEFINE_EVENT(gmem_loan, gmem_return,
+	TP_PROTO(const struct inode *inode, unsigned long pfn,
+		 unsigned int borrowers),
+	TP_ARGS(inode, pfn, borrowers)
+);
+
 /*
  * A fault in a mapping was answered: with which frame, the first of 1 << order,
  * and with which vm_fault_t. The frame is 0 where there was none to give.

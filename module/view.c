@@ -121,12 +121,20 @@ static const struct vm_operations_struct gmem_view_ops = {
  */
 int gmem_view_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	u64 flags = gmem_i(file_inode(file))->flags;
+	int ret;
+
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
+	if (!(flags & GMEM_FLAG_KEEP_DIRECT_MAP)) {
+		ret = gmem_guard_allows_mapping();
+		if (ret)
+			return ret;
+	}
 
 	file_accessed(file);
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTDUMP);
-	if (!(gmem_i(file_inode(file))->flags & GMEM_FLAG_NO_HUGE))
+	if (!(flags & GMEM_FLAG_NO_HUGE))
 		vm_flags_set(vma, VM_HUGEPAGE);
 	vma->vm_ops = &gmem_view_ops;
 	return 0;

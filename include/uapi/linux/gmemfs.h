@@ -43,6 +43,8 @@
  * @huge: the part of @populated that is held in 2 MiB blocks
  * @map_faults_2m: 2 MiB entries that faults put into user page tables so far
  * @map_faults_4k: 4 KiB entries that faults put into user page tables so far
+ * @lent: the part of @populated that is in the direct map because KVM itself
+ *	  has to reach it there (kvm-clock and the like); not part of @hidden
  * @reserved: zero
  *
  * The totals are read one after the other and without stopping the file's
@@ -56,7 +58,8 @@ struct gmem_info {
 	__u64 huge;
 	__u64 map_faults_2m;
 	__u64 map_faults_4k;
-	__u64 reserved[9];
+	__u64 lent;
+	__u64 reserved[8];
 };
 
 /*

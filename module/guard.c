@@ -1,0 +1,680 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guard: the only file that knows KVM's internals.
+ *
+ * KVM reaches guest memory through user addresses, which works, except for two
+ * kinds of page that it keeps mapped in the kernel, which for it means: in the
+ * direct map. These are gfn_to_pfn_caches (kvm-clock, Xen emulation) and, while
+ * a guest runs guests, kvm_vcpu_map(). A guest decides which page that is. If
+ * it is hidden, the host dies of a page fault; so it has to be exposed first.
+ *
+ * ftrace redirects those functions of kvm.ko to ours. All of them have one
+ * place where a user address becomes a frame, hva_to_pfn(). So ours note that
+ * this task is on its way to map a page into the kernel (struct gmem_borrow),
+ * call the original, and when that comes by hva_to_pfn() the frame is lent
+ * before KVM gets to know it. There is no moment at which KVM has a frame that
+ * is still hidden. If the frame can't be lent, hva_to_pfn() fails, and KVM
+ * does what it does for a guest page that isn't there.
+ *
+ * A loan lives as long as KVM keeps the frame: for a cache until it is
+ * deactivated or refreshed to another frame, for kvm_vcpu_map() until
+ * kvm_vcpu_unmap(). A cache that KVM's MMU notifier has invalidated keeps its
+ * frame but is not read; truncate takes the page out of lending by itself.
+ */
+#include <linux/ftrace.h>
+#include <linux/hashtable.h>
+#include <linux/kprobes.h>
+#include <linux/kvm_host.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/static_call.h>
+#include <linux/wait.h>
+
+#include "internal.h"
+#include "lend.h"
+
+enum gmem_guard_mode { GUARD_LEND, GUARD_DENY, GUARD_OFF };
+
+static const char *const guard_mode_names[] = { "lend", "deny", "off" };
+
+static enum gmem_guard_mode guard_mode = GUARD_LEND;
+static bool guard_loaded;
+
+/* ---- the originals ---- */
+
+/*
+ * Declared here because KVM keeps this one in a header of its own. It is
+ * looked up by kprobe like the others; a direct call is needed as in
+ * directmap.c.
+ */
+kvm_pfn_t hva_to_pfn(unsigned long addr, bool atomic, bool interruptible,
+		     bool *async, bool write_fault, bool *writable);
+
+DEFINE_STATIC_CALL_NULL(kvm_activate, kvm_gpc_activate);
+DEFINE_STATIC_CALL_NULL(kvm_activate_hva, kvm_gpc_activate_hva);
+DEFINE_STATIC_CALL_NULL(kvm_refresh, kvm_gpc_refresh);
+DEFINE_STATIC_CALL_NULL(kvm_deactivate, kvm_gpc_deactivate);
+DEFINE_STATIC_CALL_NULL(kvm_to_pfn, hva_to_pfn);
+DEFINE_STATIC_CALL_NULL(kvm_map, kvm_vcpu_map);
+DEFINE_STATIC_CALL_NULL(kvm_unmap, kvm_vcpu_unmap);
+
+/* ---- who is inside, so that unloading can wait for them ---- */
+
+static atomic_t inside;
+static DECLARE_WAIT_QUEUE_HEAD(inside_wait);
+
+static void gmem_enter(void)
+{
+	atomic_inc(&inside);
+}
+
+static void gmem_leave(void)
+{
+	if (atomic_dec_and_test(&inside))
+		wake_up(&inside_wait);
+}
+
+/* ---- borrowing: this task is about to map a page into the kernel ---- */
+
+/**
+ * struct gmem_borrow - on the stack of a task that has called one of ours
+ * @node: in @borrowers
+ * @task: that task
+ * @loan: the last frame that hva_to_pfn() found for it, if that was ours
+ * @pfn: that frame, ours or not
+ */
+struct gmem_borrow {
+	struct hlist_node node;
+	struct task_struct *task;
+	struct gmem_loan *loan;
+	kvm_pfn_t pfn;
+};
+
+static DEFINE_HASHTABLE(borrowers, 6);
+static DEFINE_SPINLOCK(borrowers_lock);
+static atomic_t nr_borrowers;
+
+static void gmem_borrow_begin(struct gmem_borrow *b)
+{
+	b->task = current;
+	b->loan = NULL;
+	b->pfn = KVM_PFN_ERR_FAULT;
+	spin_lock(&borrowers_lock);
+	hash_add(borrowers, &b->node, (unsigned long)current);
+	spin_unlock(&borrowers_lock);
+	atomic_inc(&nr_borrowers);
+}
+
+static void gmem_borrow_end(struct gmem_borrow *b)
+{
+	atomic_dec(&nr_borrowers);
+	spin_lock(&borrowers_lock);
+	hash_del(&b->node);
+	spin_unlock(&borrowers_lock);
+}
+
+/* Only the task itself adds and removes its own, so the answer stays true. */
+static struct gmem_borrow *gmem_borrow_current(void)
+{
+	struct gmem_borrow *b, *found = NULL;
+
+	if (!atomic_read(&nr_borrowers))
+		return NULL;
+	spin_lock(&borrowers_lock);
+	hash_for_each_possible(borrowers, b, node, (unsigned long)current)
+		if (b->task == current)
+			found = b;
+	spin_unlock(&borrowers_lock);
+	return found;
+}
+
+/* KVM may come by several times, when an MMU notifier makes it try again. */
+static int gmem_borrow_frame(struct gmem_borrow *b, kvm_pfn_t pfn)
+{
+	struct gmem_loan *loan;
+
+	if (guard_mode == GUARD_DENY)
+		return gmem_lend_is_ours(pfn) ? -EPERM : 0;
+
+	loan = gmem_lend(pfn);
+	if (IS_ERR(loan))
+		return PTR_ERR(loan);
+	gmem_lend_return(b->loan);
+	b->loan = loan;
+	b->pfn = pfn;
+	return 0;
+}
+
+static kvm_pfn_t gmem_hva_to_pfn(unsigned long addr, bool atomic,
+				 bool interruptible, bool *async,
+				 bool write_fault, bool *writable)
+{
+	struct gmem_borrow *b;
+	kvm_pfn_t pfn;
+
+	gmem_enter();
+	pfn = static_call(kvm_to_pfn)(addr, atomic, interruptible, async,
+				      write_fault, writable);
+	b = gmem_borrow_current();
+	if (b && !is_error_noslot_pfn(pfn) && gmem_borrow_frame(b, pfn)) {
+		if (pfn_valid(pfn))
+			put_page(pfn_to_page(pfn));
+		pfn = KVM_PFN_ERR_FAULT;
+	}
+	gmem_leave();
+	return pfn;
+}
+
+/* ---- gfn_to_pfn_cache ---- */
+
+/**
+ * struct gmem_cache - what a gfn_to_pfn_cache has borrowed
+ * @node: in @caches
+ * @gpc: the cache; only its address is of interest once it is deactivated
+ * @lock: one call into KVM for this cache at a time, as KVM's refresh_lock
+ * @users: calls under way
+ * @loan: the frame that it maps, if that is ours
+ */
+struct gmem_cache {
+	struct hlist_node node;
+	struct gfn_to_pfn_cache *gpc;
+	struct mutex lock;	/* outside of the gpc's own refresh_lock */
+	unsigned int users;
+	struct gmem_loan *loan;
+};
+
+static DEFINE_HASHTABLE(caches, 8);
+static DEFINE_SPINLOCK(caches_lock);
+
+static struct gmem_cache *gmem_cache_find(struct gfn_to_pfn_cache *gpc)
+{
+	struct gmem_cache *c;
+
+	hash_for_each_possible(caches, c, node, (unsigned long)gpc)
+		if (c->gpc == gpc)
+			return c;
+	return NULL;
+}
+
+/* The record of a cache, locked; a new one if there is none and @make. */
+static struct gmem_cache *gmem_cache_get(struct gfn_to_pfn_cache *gpc,
+					 bool make)
+{
+	struct gmem_cache *c, *fresh = NULL;
+
+	if (make)
+		fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
+	if (fresh) {
+		mutex_init(&fresh->lock);
+		fresh->gpc = gpc;
+	}
+
+	spin_lock(&caches_lock);
+	c = gmem_cache_find(gpc);
+	if (!c && fresh) {
+		c = fresh;
+		fresh = NULL;
+		hash_add(caches, &c->node, (unsigned long)gpc);
+	}
+	if (c)
+		c->users++;
+	spin_unlock(&caches_lock);
+
+	kfree(fresh);
+	if (c)
+		mutex_lock(&c->lock);
+	return c;
+}
+
+/* A record goes with its last user once it has nothing borrowed. */
+static void gmem_cache_put(struct gmem_cache *c)
+{
+	bool last;
+
+	mutex_unlock(&c->lock);
+	spin_lock(&caches_lock);
+	last = !--c->users && !c->loan;
+	if (last)
+		hash_del(&c->node);
+	spin_unlock(&caches_lock);
+	if (last)
+		kfree(c);
+}
+
+/* KVM has the new frame, has kept its old one, or has none any more. */
+static void gmem_cache_settle(struct gmem_cache *c, struct gmem_borrow *b)
+{
+	struct gfn_to_pfn_cache *gpc = c->gpc;
+
+	if (!is_error_noslot_pfn(b->pfn) && gpc->pfn == b->pfn) {
+		swap(c->loan, b->loan);
+	} else if (is_error_noslot_pfn(gpc->pfn)) {
+		gmem_lend_return(c->loan);
+		c->loan = NULL;
+	}
+	gmem_lend_return(b->loan);
+}
+
+static int gmem_gpc_activate(struct gfn_to_pfn_cache *gpc, gpa_t gpa,
+			     unsigned long len)
+{
+	struct gmem_borrow b;
+	struct gmem_cache *c;
+	int ret = -ENOMEM;
+
+	gmem_enter();
+	c = gmem_cache_get(gpc, true);
+	if (c) {
+		gmem_borrow_begin(&b);
+		ret = static_call(kvm_activate)(gpc, gpa, len);
+		gmem_borrow_end(&b);
+		gmem_cache_settle(c, &b);
+		gmem_cache_put(c);
+	}
+	gmem_leave();
+	return ret;
+}
+
+static int gmem_gpc_activate_hva(struct gfn_to_pfn_cache *gpc,
+				 unsigned long uhva, unsigned long len)
+{
+	struct gmem_borrow b;
+	struct gmem_cache *c;
+	int ret = -ENOMEM;
+
+	gmem_enter();
+	c = gmem_cache_get(gpc, true);
+	if (c) {
+		gmem_borrow_begin(&b);
+		ret = static_call(kvm_activate_hva)(gpc, uhva, len);
+		gmem_borrow_end(&b);
+		gmem_cache_settle(c, &b);
+		gmem_cache_put(c);
+	}
+	gmem_leave();
+	return ret;
+}
+
+static int gmem_gpc_refresh(struct gfn_to_pfn_cache *gpc, unsigned long len)
+{
+	struct gmem_borrow b;
+	struct gmem_cache *c;
+	int ret = -ENOMEM;
+
+	gmem_enter();
+	c = gmem_cache_get(gpc, true);
+	if (c) {
+		gmem_borrow_begin(&b);
+		ret = static_call(kvm_refresh)(gpc, len);
+		gmem_borrow_end(&b);
+		gmem_cache_settle(c, &b);
+		gmem_cache_put(c);
+	}
+	gmem_leave();
+	return ret;
+}
+
+static void gmem_gpc_deactivate(struct gfn_to_pfn_cache *gpc)
+{
+	struct gmem_cache *c;
+
+	gmem_enter();
+	c = gmem_cache_get(gpc, false);
+	static_call(kvm_deactivate)(gpc);
+	if (c) {
+		gmem_lend_return(c->loan);
+		c->loan = NULL;
+		gmem_cache_put(c);
+	}
+	gmem_leave();
+}
+
+/* ---- kvm_vcpu_map ---- */
+
+/* The loan of a map that KVM holds: its owner is a vCPU, in one thread. */
+struct gmem_map {
+	struct hlist_node node;
+	struct kvm_host_map *map;
+	struct gmem_loan *loan;
+};
+
+static DEFINE_HASHTABLE(maps, 6);
+static DEFINE_SPINLOCK(maps_lock);
+
+static void gmem_map_add(struct gmem_map *m)
+{
+	spin_lock(&maps_lock);
+	hash_add(maps, &m->node, (unsigned long)m->map);
+	spin_unlock(&maps_lock);
+}
+
+static struct gmem_map *gmem_map_take(struct kvm_host_map *map)
+{
+	struct gmem_map *m, *found = NULL;
+
+	spin_lock(&maps_lock);
+	hash_for_each_possible(maps, m, node, (unsigned long)map)
+		if (m->map == map)
+			found = m;
+	if (found)
+		hash_del(&found->node);
+	spin_unlock(&maps_lock);
+	return found;
+}
+
+static int gmem_vcpu_map_locked(struct kvm_vcpu *vcpu, gfn_t gfn,
+				struct kvm_host_map *map)
+{
+	struct gmem_map *m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
+	struct gmem_borrow b;
+	int ret;
+
+	if (!m)
+		return -ENOMEM;
+
+	gmem_borrow_begin(&b);
+	ret = static_call(kvm_map)(vcpu, gfn, map);
+	gmem_borrow_end(&b);
+	if (ret || !b.loan) {
+		gmem_lend_return(b.loan);
+		kfree(m);
+		return ret;
+	}
+	m->map = map;
+	m->loan = b.loan;
+	gmem_map_add(m);
+	return 0;
+}
+
+static int gmem_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn,
+			 struct kvm_host_map *map)
+{
+	int ret;
+
+	gmem_enter();
+	ret = gmem_vcpu_map_locked(vcpu, gfn, map);
+	gmem_leave();
+	return ret;
+}
+
+/* Returned last: until KVM has unmapped the page, it may write to it. */
+static void gmem_vcpu_unmap(struct kvm_vcpu *vcpu, struct kvm_host_map *map,
+			    bool dirty)
+{
+	struct gmem_map *m;
+
+	gmem_enter();
+	m = map && map->hva ? gmem_map_take(map) : NULL;
+	if (m)
+		gmem_lend_wipe_if_gone(m->loan);
+	static_call(kvm_unmap)(vcpu, map, dirty);
+	if (m) {
+		gmem_lend_return(m->loan);
+		kfree(m);
+	}
+	gmem_leave();
+}
+
+/* ---- hooks ---- */
+
+struct gmem_hook {
+	const char *name;
+	void *ours;
+	struct static_call_key *key;
+	void *tramp;
+	void *original;
+	struct ftrace_ops ops;
+};
+
+#define GMEM_HOOK(function, replacement, call)		\
+	{						\
+		.name = #function,			\
+		.ours = (replacement),			\
+		.key = &STATIC_CALL_KEY(call),		\
+		.tramp = STATIC_CALL_TRAMP_ADDR(call),	\
+	}
+
+/* Placed from first to last: what is lent can then always be returned. */
+static struct gmem_hook hooks[] = {
+	GMEM_HOOK(kvm_gpc_deactivate, gmem_gpc_deactivate, kvm_deactivate),
+	GMEM_HOOK(kvm_vcpu_unmap, gmem_vcpu_unmap, kvm_unmap),
+	GMEM_HOOK(hva_to_pfn, gmem_hva_to_pfn, kvm_to_pfn),
+	GMEM_HOOK(kvm_gpc_refresh, gmem_gpc_refresh, kvm_refresh),
+	GMEM_HOOK(kvm_gpc_activate_hva, gmem_gpc_activate_hva,
+		  kvm_activate_hva),
+	GMEM_HOOK(kvm_gpc_activate, gmem_gpc_activate, kvm_activate),
+	GMEM_HOOK(kvm_vcpu_map, gmem_vcpu_map, kvm_map),
+};
+
+/*
+ * Our own calls of the originals come by here, too, and must go through. They
+ * are told by where they return to, so no such call may be a tail call: this
+ * file is built with -fno-optimize-sibling-calls.
+ */
+static void notrace gmem_hook_entry(unsigned long ip, unsigned long parent_ip,
+				    struct ftrace_ops *ops,
+				    struct ftrace_regs *fregs)
+{
+	struct gmem_hook *hook = container_of(ops, struct gmem_hook, ops);
+
+	if (!within_module(parent_ip, THIS_MODULE))
+		ftrace_regs_set_instruction_pointer(fregs,
+						    (unsigned long)hook->ours);
+}
+
+static void *gmem_hook_find(const char *name)
+{
+	char qualified[64];
+	void *addr;
+
+	snprintf(qualified, sizeof(qualified), "kvm:%s", name);
+	addr = gmem_directmap_find_function(qualified);
+	return addr ?: gmem_directmap_find_function(name);
+}
+
+static int gmem_hook_place(struct gmem_hook *hook)
+{
+	int ret;
+
+	hook->original = gmem_hook_find(hook->name);
+	if (!hook->original) {
+		pr_err("guard: kvm has no function %s to be found\n",
+		       hook->name);
+		return -ENOENT;
+	}
+	__static_call_update(hook->key, hook->tramp, hook->original);
+
+	/* PERMANENT: ftrace can't be switched off under us by sysctl. */
+	hook->ops.func = gmem_hook_entry;
+	hook->ops.flags = FTRACE_OPS_FL_DYNAMIC | FTRACE_OPS_FL_IPMODIFY |
+			  FTRACE_OPS_FL_PERMANENT;
+	ret = ftrace_set_filter_ip(&hook->ops, (unsigned long)hook->original,
+				   0, 0);
+	if (!ret)
+		ret = register_ftrace_function(&hook->ops);
+	if (ret) {
+		pr_err("guard: ftrace can't hook %s (error %d); is kernel.ftrace_enabled 0, or a live patch on it?\n",
+		       hook->name, ret);
+		ftrace_free_filter(&hook->ops);
+		hook->original = NULL;
+	}
+	return ret;
+}
+
+static void gmem_hook_remove(struct gmem_hook *hook)
+{
+	if (!hook->original)
+		return;
+	unregister_ftrace_function(&hook->ops);
+	ftrace_free_filter(&hook->ops);
+	hook->original = NULL;
+}
+
+/*
+ * A task may have been sent to one of ours and not have counted itself yet, or
+ * not any more: neither can be sleeping, so synchronize_rcu_tasks() waits for
+ * it. Before that, wait for those that are inside and may well sleep.
+ */
+static void gmem_hooks_remove(void)
+{
+	int i;
+
+	for (i = ARRAY_SIZE(hooks) - 1; i >= 0; i--)
+		gmem_hook_remove(&hooks[i]);
+	synchronize_rcu_tasks();
+	wait_event(inside_wait, !atomic_read(&inside));
+	synchronize_rcu_tasks();
+}
+
+static int gmem_hooks_place(void)
+{
+	int i, ret;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		ret = gmem_hook_place(&hooks[i]);
+		if (ret)
+			goto remove;
+	}
+	pr_info("guard: kvm is hooked, %s\n", guard_mode_names[guard_mode]);
+	return 0;
+remove:
+	gmem_hooks_remove();
+	return ret;
+}
+
+/* ---- kvm.ko comes and goes ---- */
+
+static DEFINE_MUTEX(guard_lock);		/* the two below, and placing hooks */
+static bool kvm_present;
+static int kvm_hook_error;
+
+/*
+ * While KVM can't be hooked and hidden memory may be about, it must not run.
+ */
+static int gmem_kvm_coming(void)
+{
+	int ret = 0;
+
+	mutex_lock(&guard_lock);
+	kvm_present = true;
+	if (guard_mode != GUARD_OFF)
+		ret = gmem_hooks_place();
+	kvm_hook_error = ret;
+	mutex_unlock(&guard_lock);
+	return ret;
+}
+
+static void gmem_kvm_going(void)
+{
+	mutex_lock(&guard_lock);
+	if (kvm_present && !kvm_hook_error && guard_mode != GUARD_OFF)
+		gmem_hooks_remove();
+	kvm_present = false;
+	kvm_hook_error = 0;
+	mutex_unlock(&guard_lock);
+}
+
+static int gmem_module_event(struct notifier_block *nb, unsigned long event,
+			     void *data)
+{
+	struct module *mod = data;
+	int ret;
+
+	if (strcmp(mod->name, "kvm"))
+		return NOTIFY_DONE;
+
+	if (event == MODULE_STATE_COMING) {
+		ret = gmem_kvm_coming();
+		if (ret && gmem_directmap_hidden()) {
+			pr_err("kvm can't be loaded while memory is hidden that it would crash on; load gmemfs with guard=off to have that all the same\n");
+			return notifier_from_errno(ret);
+		}
+	} else if (event == MODULE_STATE_GOING) {
+		gmem_kvm_going();
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block gmem_module_nb = {
+	.notifier_call = gmem_module_event,
+};
+
+/**
+ * gmem_guard_allows_mapping - may memory of hidden files be mapped?
+ *
+ * Return: 0, or -EPERM where KVM is there and could not be hooked.
+ */
+int gmem_guard_allows_mapping(void)
+{
+	int error;
+
+	mutex_lock(&guard_lock);
+	error = kvm_hook_error;
+	mutex_unlock(&guard_lock);
+	if (!error)
+		return 0;
+	pr_warn_ratelimited("hidden memory can't be mapped: kvm could not be hooked (error %d), so any guest could crash this host; load gmemfs with guard=off to have that all the same\n",
+			    error);
+	return -EPERM;
+}
+
+/* ---- the parameter ---- */
+
+/* Hooks are placed at load or never, so "off" can't be had or left later. */
+static int gmem_guard_set(const char *value, const struct kernel_param *kp)
+{
+	int mode = sysfs_match_string(guard_mode_names, value);
+
+	if (mode < 0) {
+		pr_err("bad guard=%s; give lend, deny or off\n", value);
+		return mode;
+	}
+	if (guard_loaded && mode != guard_mode &&
+	    (mode == GUARD_OFF || guard_mode == GUARD_OFF)) {
+		pr_err("guard=off is for loading the module only\n");
+		return -EBUSY;
+	}
+	guard_mode = mode;
+	return 0;
+}
+
+static int gmem_guard_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%s\n", guard_mode_names[guard_mode]);
+}
+
+static const struct kernel_param_ops gmem_guard_ops = {
+	.set = gmem_guard_set,
+	.get = gmem_guard_get,
+};
+module_param_cb(guard, &gmem_guard_ops, NULL, 0644);
+MODULE_PARM_DESC(guard, "hidden pages that KVM must reach in the direct map: lend them to it (lend), refuse (deny), or crash (off)");
+
+/* ---- load and unload ---- */
+
+int __init gmem_guard_init(void)
+{
+	int ret;
+
+	guard_loaded = true;
+	if (guard_mode == GUARD_OFF)
+		pr_warn("guard=off: any guest on hidden memory can crash this host\n");
+
+	ret = register_module_notifier(&gmem_module_nb);
+	if (ret)
+		return ret;
+	if (gmem_hook_find("kvm_gpc_init"))
+		gmem_kvm_coming();
+	return 0;
+}
+
+void gmem_guard_exit(void)
+{
+	unregister_module_notifier(&gmem_module_nb);
+	gmem_kvm_going();
+	gmem_lend_exit();
+}

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Lending: which hidden pages are back in the direct map for a while, because
+ * KVM itself must reach them there, and how often each has been lent.
+ *
+ * guard.c knows when KVM wants a page and when it lets go. This file knows
+ * which frames are ours, and keeps three promises:
+ *   - a page is exposed before its borrower gets it;
+ *   - it is hidden again when the last borrower returns it;
+ *   - a page that leaves its file is not lent any more, and a borrower that
+ *     still has it hides nothing when it returns it: by then it may be
+ *     somebody else's.
+ *
+ * One mutex covers all of it. Lending is rare: once for each vCPU's clock page,
+ * not once for each access.
+ */
+#include <linux/hashtable.h>
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "fault_inject.h"
+#include "internal.h"
+#include "lend.h"
+#include "trace.h"
+
+#define GMEM_REHIDE_RETRY	HZ
+
+/**
+ * struct gmem_loan - a page that is lent
+ * @node: in @loans, while the page belongs to its file
+ * @pfn: the page
+ * @borrowers: how many have it; 0 while it waits to be hidden again
+ * @gone: the page has left its file
+ */
+struct gmem_loan {
+	struct hlist_node node;
+	unsigned long pfn;
+	unsigned int borrowers;
+	bool gone;
+};
+
+static DEFINE_MUTEX(lend_lock);
+static DEFINE_HASHTABLE(loans, 8);
+static atomic_long_t lent_pages;
+static atomic_long_t loans_ever;
+
+/*
+ * The frames that are hidden, or lent: 2 MiB blocks by their number, single
+ * pages by theirs. An entry is the file's inode, or LEAVING once the file has
+ * let go of the memory and until it is in the direct map.
+ */
+static DEFINE_XARRAY(owned_blocks);
+static DEFINE_XARRAY(owned_pages);
+
+#define LEAVING		xa_mk_value(1)
+
+static void gmem_rehide_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(rehide_retry, gmem_rehide_work);
+
+unsigned long gmem_lend_pages(void)
+{
+	return atomic_long_read(&lent_pages);
+}
+
+unsigned long gmem_lend_total(void)
+{
+	return atomic_long_read(&loans_ever);
+}
+
+/* ---- what is ours ---- */
+
+static struct xarray *gmem_owned(unsigned int nr)
+{
+	return nr > 1 ? &owned_blocks : &owned_pages;
+}
+
+static unsigned long gmem_owned_index(struct page *page, unsigned int nr)
+{
+	return nr > 1 ? page_to_pfn(page) >> GMEM_BLOCK_ORDER
+		      : page_to_pfn(page);
+}
+
+static void *gmem_owner(unsigned long pfn)
+{
+	void *owner = xa_load(&owned_blocks, pfn >> GMEM_BLOCK_ORDER);
+
+	return owner ?: xa_load(&owned_pages, pfn);
+}
+
+/**
+ * gmem_lend_own - from now on these pages can be lent
+ * @page: first page, hidden, not yet mapped anywhere
+ * @nr: 1, or a block's 512
+ * @inode: the file they belong to
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int gmem_lend_own(struct page *page, unsigned int nr, struct inode *inode)
+{
+	if (gmem_fault_inject(GMEM_FAIL_ALLOC_META))
+		return -ENOMEM;
+	return xa_err(xa_store(gmem_owned(nr), gmem_owned_index(page, nr),
+			       inode, GFP_KERNEL));
+}
+
+static struct gmem_loan *gmem_find_loan(unsigned long pfn)
+{
+	struct gmem_loan *loan;
+
+	hash_for_each_possible(loans, loan, node, pfn)
+		if (loan->pfn == pfn)
+			return loan;
+	return NULL;
+}
+
+static void gmem_count_lent(struct inode *inode, int n)
+{
+	atomic_long_add(n, &lent_pages);
+	atomic_long_add(n, &gmem_i(inode)->lent);
+	atomic_long_sub(n, &gmem_i(inode)->hidden);
+}
+
+/* The page is its borrowers' own business now; the last one frees the loan. */
+static void gmem_forget_loan(struct gmem_loan *loan, struct inode *inode)
+{
+	hash_del(&loan->node);
+	gmem_count_lent(inode, -1);
+	loan->gone = true;
+	if (!loan->borrowers)
+		kfree(loan);
+}
+
+/**
+ * gmem_lend_leave - these pages leave their file: lend them no more
+ * @page: first page; the caller has unmapped them, which took KVM's own
+ *	  mappings away
+ * @nr: as they were owned
+ *
+ * Return: how many of them are lent, and so in the direct map. They must stay
+ * there.
+ */
+unsigned int gmem_lend_leave(struct page *page, unsigned int nr)
+{
+	unsigned long pfn = page_to_pfn(page);
+	struct gmem_loan *loan;
+	unsigned int i, lent = 0;
+	struct inode *inode;
+
+	mutex_lock(&lend_lock);
+	/* Replaces an entry, so needs no memory and can't fail. */
+	inode = xa_store(gmem_owned(nr), gmem_owned_index(page, nr), LEAVING,
+			 GFP_KERNEL);
+	for (i = 0; i < nr && !hash_empty(loans); i++) {
+		loan = gmem_find_loan(pfn + i);
+		if (!loan)
+			continue;
+		gmem_forget_loan(loan, inode);
+		lent++;
+	}
+	mutex_unlock(&lend_lock);
+	return lent;
+}
+
+/**
+ * gmem_lend_disown - these pages are in the direct map and may go
+ * @page: first page
+ * @nr: as they were owned
+ */
+void gmem_lend_disown(struct page *page, unsigned int nr)
+{
+	mutex_lock(&lend_lock);
+	xa_erase(gmem_owned(nr), gmem_owned_index(page, nr));
+	mutex_unlock(&lend_lock);
+}
+
+/* ---- lending ---- */
+
+static struct gmem_loan *gmem_make_loan(unsigned long pfn, struct inode *inode)
+{
+	struct gmem_loan *loan = NULL;
+	int ret;
+
+	if (!gmem_fault_inject(GMEM_FAIL_ALLOC_META))
+		loan = kzalloc(sizeof(*loan), GFP_KERNEL);
+	if (!loan)
+		return ERR_PTR(-ENOMEM);
+
+	ret = gmem_directmap_expose(pfn_to_page(pfn), 1, 1);
+	if (ret) {
+		kfree(loan);
+		return ERR_PTR(ret);
+	}
+	loan->pfn = pfn;
+	hash_add(loans, &loan->node, pfn);
+	gmem_count_lent(inode, 1);
+	return loan;
+}
+
+static struct gmem_loan *gmem_lend_locked(unsigned long pfn)
+{
+	struct inode *inode = gmem_owner(pfn);
+	struct gmem_loan *loan;
+
+	if (!inode)
+		return NULL;
+	if (xa_is_value(inode))
+		return ERR_PTR(-EFAULT);
+
+	loan = gmem_find_loan(pfn);
+	if (!loan)
+		loan = gmem_make_loan(pfn, inode);
+	if (IS_ERR(loan))
+		return loan;
+	loan->borrowers++;
+	atomic_long_inc(&loans_ever);
+	trace_gmem_lend(inode, pfn, loan->borrowers);
+	return loan;
+}
+
+/**
+ * gmem_lend - make a page reachable through the direct map
+ * @pfn: any frame
+ *
+ * Return: a loan for gmem_lend_return(); NULL if the frame is none of ours and
+ * needs nothing; or an ERR_PTR: then it must not be touched. -EFAULT: it is
+ * about to leave its file; -ENOMEM, or what the direct map answered.
+ */
+struct gmem_loan *gmem_lend(unsigned long pfn)
+{
+	struct gmem_loan *loan;
+
+	mutex_lock(&lend_lock);
+	loan = gmem_lend_locked(pfn);
+	mutex_unlock(&lend_lock);
+	return loan;
+}
+
+/* gmem_lend_is_ours - is this frame hidden memory of a file, lent or not? */
+bool gmem_lend_is_ours(unsigned long pfn)
+{
+	bool ours;
+
+	mutex_lock(&lend_lock);
+	ours = gmem_owner(pfn);
+	mutex_unlock(&lend_lock);
+	return ours;
+}
+
+/* Where the direct map can't be edited just now, it is tried again later. */
+static void gmem_rehide(struct gmem_loan *loan)
+{
+	struct inode *inode = gmem_owner(loan->pfn);
+
+	int ret = gmem_directmap_hide(pfn_to_page(loan->pfn), 1);
+
+	/* -EIO leaves it hidden, or as good as: it is exposed before it goes. */
+	if (ret && ret != -EIO) {
+		schedule_delayed_work(&rehide_retry, GMEM_REHIDE_RETRY);
+		return;
+	}
+	trace_gmem_return(inode, loan->pfn, 0);
+	hash_del(&loan->node);
+	gmem_count_lent(inode, -1);
+	kfree(loan);
+}
+
+static void gmem_rehide_work(struct work_struct *work)
+{
+	struct gmem_loan *loan;
+	struct hlist_node *next;
+	unsigned int bucket;
+
+	mutex_lock(&lend_lock);
+	hash_for_each_safe(loans, bucket, next, loan, node)
+		if (!loan->borrowers)
+			gmem_rehide(loan);
+	mutex_unlock(&lend_lock);
+}
+
+/**
+ * gmem_lend_return - a borrower is done with a page
+ * @loan: what gmem_lend() returned, or NULL
+ */
+void gmem_lend_return(struct gmem_loan *loan)
+{
+	if (!loan)
+		return;
+
+	mutex_lock(&lend_lock);
+	loan->borrowers--;
+	if (!loan->borrowers) {
+		if (loan->gone)
+			kfree(loan);
+		else
+			gmem_rehide(loan);
+	}
+	mutex_unlock(&lend_lock);
+}
+
+/**
+ * gmem_lend_wipe_if_gone - zero a page that its file gave up meanwhile
+ * @loan: a loan, or NULL, whose borrower has a reference to the page and
+ *	  touches it no more
+ *
+ * It was zeroed when it left the file, but the borrower may have written to it
+ * since, and his reference is the last: so this is how it goes back.
+ */
+void gmem_lend_wipe_if_gone(struct gmem_loan *loan)
+{
+	if (!loan)
+		return;
+
+	mutex_lock(&lend_lock);
+	if (loan->gone && loan->borrowers == 1)
+		clear_highpage(pfn_to_page(loan->pfn));
+	mutex_unlock(&lend_lock);
+}
+
+/* No file is left, so neither is anything owned; stray loans are all gone. */
+void gmem_lend_exit(void)
+{
+	cancel_delayed_work_sync(&rehide_retry);
+	xa_destroy(&owned_blocks);
+	xa_destroy(&owned_pages);
+}
