@@ -130,25 +130,49 @@ static void gmem_give_back_exposed(struct page *page, unsigned int nr)
  * Pages that lend.c knows to be leaving, of which @hidden are hidden. Where
  * there is no memory to map them with, they are zeroed once exposed.
  */
-static void gmem_give_back_hidden(struct page *page, unsigned int nr,
-				  unsigned int hidden)
+static bool gmem_try_give_back(struct page *page, unsigned int nr,
+			       unsigned int hidden)
 {
 	bool scrubbed = !gmem_scrub_hidden(page, nr);
 
-	if (gmem_directmap_expose(page, nr, hidden)) {
-		gmem_quarantine(page, nr, hidden);
-		return;
-	}
+	if (gmem_directmap_expose(page, nr, hidden))
+		return false;
 	gmem_lend_disown(page, nr);
 	if (scrubbed)
 		gmem_free_pages(page, nr);
 	else
 		gmem_give_back_exposed(page, nr);
+	return true;
+}
+
+static void gmem_give_back_hidden(struct page *page, unsigned int nr,
+				  unsigned int hidden)
+{
+	if (!gmem_try_give_back(page, nr, hidden))
+		gmem_quarantine(page, nr, hidden);
+}
+
+/* Takes the pages off their list. False: they must stay in quarantine. */
+static bool gmem_quarantine_release(struct page *page)
+{
+	unsigned long private = page_private(page);
+	unsigned int nr = private >> 16;
+
+	list_del(&page->lru);
+	set_page_private(page, 0);
+	if (!gmem_try_give_back(page, nr, private & 0xffff)) {
+		set_page_private(page, private);
+		return false;
+	}
+	atomic_long_sub(nr, &quarantined_pages);
+	module_put(THIS_MODULE);
+	return true;
 }
 
 static void gmem_quarantine_work(struct work_struct *work)
 {
 	struct page *page, *next;
+	LIST_HEAD(failed);
 	LIST_HEAD(todo);
 
 	spin_lock(&quarantine_lock);
@@ -156,16 +180,17 @@ static void gmem_quarantine_work(struct work_struct *work)
 	spin_unlock(&quarantine_lock);
 
 	list_for_each_entry_safe(page, next, &todo, lru) {
-		unsigned int nr = page_private(page) >> 16;
-		unsigned int hidden = page_private(page) & 0xffff;
-
-		list_del_init(&page->lru);
-		set_page_private(page, 0);
-		atomic_long_sub(nr, &quarantined_pages);
-		gmem_give_back_hidden(page, nr, hidden);
-		module_put(THIS_MODULE);
+		if (!gmem_quarantine_release(page))
+			list_add_tail(&page->lru, &failed);
 		cond_resched();
 	}
+	if (list_empty(&failed))
+		return;
+
+	spin_lock(&quarantine_lock);
+	list_splice(&failed, &quarantine);
+	spin_unlock(&quarantine_lock);
+	schedule_delayed_work(&quarantine_retry, GMEM_QUARANTINE_RETRY);
 }
 
 /* ---- accounting ---- */
@@ -398,9 +423,12 @@ static void gmem_block_zero_tail(struct inode *inode, struct gmem_block *block,
 		gmem_scrub_exposed(tail, nr);
 		return;
 	}
+
 	/* Nobody sees the tail, and the file can't shrink before it is clean. */
 	while (gmem_scrub_hidden(tail, nr))
 		schedule_timeout_uninterruptible(1);
+	/* It stays hidden: no CPU may keep a translation of our mappings. */
+	vm_unmap_aliases();
 }
 
 /* Give back the block's memory from slot @from on. True if that was all. */

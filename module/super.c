@@ -38,7 +38,7 @@ static const struct fs_parameter_spec gmem_parameters[] = {
 	{}
 };
 
-/* Decimal digits and an optional k, m, g or t. memparse() would wrap around. */
+/* Decimal digits and an optional k, m, g, t. memparse() would wrap around. */
 static int gmem_parse_bytes(const char *string, u64 *bytes)
 {
 	static const char units[] = "kmgt";
@@ -134,10 +134,11 @@ static int gmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
 bool gmem_sb_charge(struct super_block *sb, unsigned long nr)
 {
 	struct gmem_sb *sbi = gmem_sb(sb);
+	unsigned long limit = READ_ONCE(sbi->limit);	/* see remount */
 	long used = atomic_long_read(&sbi->used);
 
 	do {
-		if (sbi->limit && used + nr > sbi->limit)
+		if (limit && used + nr > limit)
 			return false;
 	} while (!atomic_long_try_cmpxchg(&sbi->used, &used, used + nr));
 	return true;
@@ -153,12 +154,13 @@ static int gmem_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	struct gmem_sb *sbi = gmem_sb(dentry->d_sb);
 	unsigned long used = atomic_long_read(&sbi->used);
+	unsigned long limit = READ_ONCE(sbi->limit);
 
 	simple_statfs(dentry, buf);
 	buf->f_type = GMEMFS_MAGIC;
-	if (sbi->limit) {
-		buf->f_blocks = sbi->limit;
-		buf->f_bfree = sbi->limit - min(used, sbi->limit);
+	if (limit) {
+		buf->f_blocks = limit;
+		buf->f_bfree = limit - min(used, limit);
 		buf->f_bavail = buf->f_bfree;
 	}
 	return 0;
@@ -216,6 +218,26 @@ static int gmem_fill_super(struct super_block *sb, struct fs_context *fc)
 	return sb->s_root ? 0 : -ENOMEM;
 }
 
+/*
+ * A remount can change the size, to no less than is in use. The other options
+ * would not reach the files that exist, so they stay as they are.
+ */
+static int gmem_reconfigure(struct fs_context *fc)
+{
+	struct gmem_sb *sbi = gmem_sb(fc->root->d_sb);
+	struct gmem_sb *new = fc->s_fs_info;
+	unsigned long used = atomic_long_read(&sbi->used);
+
+	if (new->file_flags != sbi->file_flags || new->mode != sbi->mode ||
+	    !uid_eq(new->uid, sbi->uid) || !gid_eq(new->gid, sbi->gid))
+		return invalf(fc, "gmemfs: a remount can change size= only; unmount, and mount with the new options");
+	if (new->limit && new->limit < used)
+		return invalf(fc, "gmemfs: size= is less than the %lu KiB in use; remove files first",
+			      used << (PAGE_SHIFT - 10));
+	WRITE_ONCE(sbi->limit, new->limit);
+	return 0;
+}
+
 static int gmem_get_tree(struct fs_context *fc)
 {
 	return get_tree_nodev(fc, gmem_fill_super);
@@ -229,6 +251,7 @@ static void gmem_free_fc(struct fs_context *fc)
 static const struct fs_context_operations gmem_context_operations = {
 	.parse_param	= gmem_parse_param,
 	.get_tree	= gmem_get_tree,
+	.reconfigure	= gmem_reconfigure,
 	.free		= gmem_free_fc,
 };
 
@@ -242,12 +265,16 @@ static int gmem_init_fs_context(struct fs_context *fc)
 
 	if (!sbi)
 		return -ENOMEM;
+	fc->s_fs_info = sbi;
+	fc->ops = &gmem_context_operations;
+	if (fc->purpose == FS_CONTEXT_FOR_RECONFIGURE) {
+		*sbi = *gmem_sb(fc->root->d_sb);
+		return 0;
+	}
 	sbi->limit = totalram_pages() / 2;
 	sbi->mode = 0755;
 	sbi->uid = GLOBAL_ROOT_UID;
 	sbi->gid = GLOBAL_ROOT_GID;
-	fc->s_fs_info = sbi;
-	fc->ops = &gmem_context_operations;
 	return 0;
 }
 

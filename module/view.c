@@ -98,7 +98,8 @@ static vm_fault_t gmem_view_huge_fault(struct vm_fault *vmf, unsigned int order)
 		ret = gmem_fault_single(vmf, inode, &pfn);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 
-	trace_gmem_fault(inode, vmf->pgoff, order, pfn, ret);
+	trace_gmem_fault(inode, vmf->pgoff, order, pfn,
+			 (__force unsigned int)ret);
 	return ret;
 }
 

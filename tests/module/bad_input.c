@@ -5,6 +5,7 @@
  */
 #include "gmem_test.h"
 
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <linux/mount.h>
 
@@ -168,6 +169,38 @@ static void test_shown_options(void)
 	must(umount("/run/opts"));
 }
 
+static void test_remount(void)
+{
+	struct statfs fs;
+	char *p;
+	int fd;
+
+	must(mkdir("/run/remount", 0700));
+	must(mount("none", "/run/remount", "gmemfs", 0, "size=8m"));
+	fd = new_file_in("/run/remount", 2 * BLOCK);
+	p = map(fd, 2 * BLOCK);
+	memset(p, 1, 2 * BLOCK);
+
+	is(mount("none", "/run/remount", NULL, MS_REMOUNT, "size=6m"), 0,
+	   "remount: a smaller size that is enough");
+	must(statfs("/run/remount", &fs));
+	is(fs.f_blocks, 6 * 256, "which holds from now on");
+	is_errno(mount("none", "/run/remount", NULL, MS_REMOUNT, "size=3m"),
+		 EINVAL, "remount: less than is in use");
+	is_errno(mount("none", "/run/remount", NULL, MS_REMOUNT,
+		       "size=9m,huge=never"), EINVAL,
+		 "remount: what can't be changed");
+	must(statfs("/run/remount", &fs));
+	is(fs.f_blocks, 6 * 256, "and then nothing is");
+	munmap(p, 2 * BLOCK);
+	close(fd);
+	is(mount("none", "/run/remount", NULL, MS_REMOUNT | MS_RDONLY, NULL),
+	   0, "remount read-only");
+	is_errno(open("/run/remount", O_TMPFILE | O_RDWR, 0600), EROFS,
+		 "makes no more files");
+	must(umount("/run/remount"));
+}
+
 static void test_permissions(void)
 {
 	int status;
@@ -189,6 +222,7 @@ int main(void)
 	test_file_calls();
 	test_mount_options();
 	test_shown_options();
+	test_remount();
 	test_permissions();
 	return done_testing();
 }

@@ -30,7 +30,7 @@ hold() {
 
 release() {
 	kill "$holder"
-	wait "$holder" || true
+	wait "$holder" 2>/dev/null || true
 }
 
 test_load_and_unload() {

@@ -16,7 +16,7 @@ echo 1 >$T/events/gmemfs/enable
 holder=$!
 while [ ! -e /run/holder.ready ]; do sleep 0.1; done
 kill $holder
-wait $holder || true
+wait $holder 2>/dev/null || true
 echo 0 >$T/events/gmemfs/enable
 log=$(grep 'gmem_' $T/trace)
 
