@@ -33,8 +33,8 @@
  */
 #define GMEM_GFP_HUGE	(GMEM_GFP | __GFP_NORETRY | __GFP_NOWARN)
 
-/* vm_map_ram() takes up to BITS_PER_LONG pages from a per-CPU reserve. */
-#define GMEM_SCRUB_PAGES	BITS_PER_LONG
+/* Pages scrubbed at a time: an array of pointers to them is on the stack. */
+#define GMEM_SCRUB_PAGES	64
 
 #define GMEM_QUARANTINE_RETRY	HZ
 
@@ -86,6 +86,9 @@ static void gmem_fill_array(struct page **pages, struct page *first,
  * Zero hidden pages through a mapping of our own, so that they are never in
  * the direct map with a guest's data in them. Flushes nothing by itself: the
  * kernel collects such mappings and flushes for many of them at once.
+ *
+ * VM_IOREMAP, because /proc/kcore passes over such areas. It would look up the
+ * pages of any other and read them through the direct map.
  */
 static int gmem_scrub_hidden(struct page *page, unsigned int nr)
 {
@@ -97,11 +100,11 @@ static int gmem_scrub_hidden(struct page *page, unsigned int nr)
 
 		gmem_fill_array(pages, page, n);
 		if (!gmem_fault_inject(GMEM_FAIL_SCRUB_MAP))
-			addr = vm_map_ram(pages, n, page_to_nid(page));
+			addr = vmap(pages, n, VM_IOREMAP, PAGE_KERNEL);
 		if (!addr)
 			return -ENOMEM;
 		memset(addr, 0, (size_t)n * PAGE_SIZE);
-		vm_unmap_ram(addr, n);
+		vunmap(addr);
 		page += n;
 		nr -= n;
 	}
@@ -231,9 +234,12 @@ static int gmem_hide(struct inode *inode, struct page *page, unsigned int nr)
 {
 	int ret = gmem_directmap_hide(page, nr);
 
+	/* Asked once the pages are counted as hidden: see both functions. */
 	if (!ret) {
-		ret = gmem_power_may_hide() ? gmem_lend_own(page, nr, inode)
+		ret = gmem_power_may_hide() ? gmem_guard_allows_hiding()
 					    : -EBUSY;
+		if (!ret)
+			ret = gmem_lend_own(page, nr, inode);
 		/* Zeroed and never seen: nothing to scrub. */
 		if (ret && gmem_directmap_expose(page, nr, nr))
 			ret = -EIO;

@@ -345,13 +345,6 @@ struct gmem_map {
 static DEFINE_HASHTABLE(maps, 6);
 static DEFINE_SPINLOCK(maps_lock);
 
-static void gmem_map_add(struct gmem_map *m)
-{
-	spin_lock(&maps_lock);
-	hash_add(maps, &m->node, (unsigned long)m->map);
-	spin_unlock(&maps_lock);
-}
-
 static struct gmem_map *gmem_map_take(struct kvm_host_map *map)
 {
 	struct gmem_map *m, *found = NULL;
@@ -366,8 +359,24 @@ static struct gmem_map *gmem_map_take(struct kvm_host_map *map)
 	return found;
 }
 
-static int gmem_vcpu_map_locked(struct kvm_vcpu *vcpu, gfn_t gfn,
-				struct kvm_host_map *map)
+/*
+ * KVM forgets a map in one case: an enlightened VMCS of a wrong revision. What
+ * it borrowed is returned when the same vCPU maps the next.
+ */
+static void gmem_map_add(struct gmem_map *m)
+{
+	struct gmem_map *forgotten = gmem_map_take(m->map);
+
+	spin_lock(&maps_lock);
+	hash_add(maps, &m->node, (unsigned long)m->map);
+	spin_unlock(&maps_lock);
+	if (forgotten)
+		gmem_lend_return(forgotten->loan);
+	kfree(forgotten);
+}
+
+static int gmem_vcpu_map_borrowed(struct kvm_vcpu *vcpu, gfn_t gfn,
+				  struct kvm_host_map *map)
 {
 	struct gmem_map *m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
 	struct gmem_borrow b;
@@ -396,7 +405,7 @@ static int gmem_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn,
 	int ret;
 
 	gmem_enter();
-	ret = gmem_vcpu_map_locked(vcpu, gfn, map);
+	ret = gmem_vcpu_map_borrowed(vcpu, gfn, map);
 	gmem_leave();
 	return ret;
 }
@@ -604,11 +613,14 @@ static struct notifier_block gmem_module_nb = {
 };
 
 /**
- * gmem_guard_allows_mapping - may memory of hidden files be mapped?
+ * gmem_guard_allows_hiding - may there be hidden memory, and mappings of it?
+ *
+ * Asked after pages were counted as hidden, so that either kvm.ko is refused
+ * because of them or they because of kvm.ko.
  *
  * Return: 0, or -EPERM where KVM is there and could not be hooked.
  */
-int gmem_guard_allows_mapping(void)
+int gmem_guard_allows_hiding(void)
 {
 	int error;
 
@@ -617,7 +629,7 @@ int gmem_guard_allows_mapping(void)
 	mutex_unlock(&guard_lock);
 	if (!error)
 		return 0;
-	pr_warn_ratelimited("hidden memory can't be mapped: kvm could not be hooked (error %d), so any guest could crash this host; load gmemfs with guard=off to have that all the same\n",
+	pr_warn_ratelimited("no memory can be hidden or mapped: kvm could not be hooked (error %d), so any guest could crash this host; load gmemfs with guard=off to have that all the same\n",
 			    error);
 	return -EPERM;
 }

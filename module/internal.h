@@ -116,7 +116,7 @@ unsigned long gmem_block_quarantined(void);
 /* guard.c */
 int gmem_guard_init(void);
 void gmem_guard_exit(void);
-int gmem_guard_allows_mapping(void);
+int gmem_guard_allows_hiding(void);
 
 /* super.c */
 int gmem_super_init(void);

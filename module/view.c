@@ -128,7 +128,7 @@ int gmem_view_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (!(flags & GMEM_FLAG_KEEP_DIRECT_MAP)) {
-		ret = gmem_guard_allows_mapping();
+		ret = gmem_guard_allows_hiding();
 		if (ret)
 			return ret;
 	}
