@@ -84,7 +84,7 @@ struct scan {
 
 static _Noreturn void die(const char *what, int err)
 {
-	fprintf(stderr, "kscan: %s: %s\n", what, strerror(err < 0 ? -err : err));
+	fprintf(stderr, "kscan: %s: %s\n", what, strerror(abs(err)));
 	exit(1);
 }
 
@@ -270,7 +270,9 @@ static void search_segment(struct scan *s)
 		scan_range(s, s->seg->vaddr, s->seg->size);
 }
 
-static void for_each_segment(struct scan *s, void (*fn)(struct scan *s))
+typedef void (*segment_fn)(struct scan *s);
+
+static void visit_segments(struct scan *s, segment_fn fn)
 {
 	for (size_t i = 0; i < s->k.nr_segments; i++) {
 		s->seg = &s->k.segments[i];
@@ -483,7 +485,17 @@ static int usage(FILE *to)
 	return to == stdout ? 0 : 2;
 }
 
-int main(int argc, char **argv)
+struct arguments {
+	bool tag;
+	bool map;
+	bool dump;
+	bool json;
+	const char *frames;
+};
+
+/* Return: whether to go on; if not, the exit status is in @status. */
+static bool parse(int argc, char **argv, struct arguments *args,
+		  struct scan *s, int *status)
 {
 	static const struct option options[] = {
 		{ "tag", required_argument, NULL, 't' },
@@ -495,59 +507,72 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	bool json = false, with_dump = false, map = false;
-	const char *frames = NULL;
-	static struct scan s;
 	char *end;
-	int opt, ret = 0;
+	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
 		case 't':
-			s.tag = parse_number(optarg, 16, &end);
-			s.search = true;
+			s->tag = parse_number(optarg, 16, &end);
+			args->tag = true;
 			break;
 		case 'm':
-			map = true;
+			args->map = true;
 			break;
 		case 'p':
-			frames = optarg;
+			args->frames = optarg;
 			break;
 		case 'd':
-			with_dump = true;
+			args->dump = true;
 			break;
 		case 'j':
-			json = true;
+			args->json = true;
 			break;
 		case 'q':
-			s.quiet = true;
+			s->quiet = true;
 			break;
-		case 'h':
-			return usage(stdout);
 		default:
-			return usage(stderr);
+			*status = usage(opt == 'h' ? stdout : stderr);
+			return false;
 		}
 	}
-	if (optind != argc || s.search + map + !!frames != 1)
-		return usage(stderr);
+	if (optind == argc && args->tag + args->map + !!args->frames == 1)
+		return true;
+	*status = usage(stderr);
+	return false;
+}
 
+static void search_or_map(struct scan *s, const struct arguments *args)
+{
+	s->search = args->tag;
+	visit_segments(s, map_segment);
+	if (s->search)
+		visit_segments(s, search_segment);
+	if (args->json)
+		print_json(s);
+	else
+		print_table(s);
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments args = { 0 };
+	static struct scan s;
+	int status = 0;
+
+	if (!parse(argc, argv, &args, &s, &status))
+		return status;
 	if (kcore_open(&s.k)) {
 		fprintf(stderr, "kscan: %s\n", s.k.error);
 		return 1;
 	}
 	buffer_init(&s.buf);
-	s.began = s.spoke = seconds();
-	if (frames) {
-		ret = print_frames(&s, frames, with_dump);
-	} else {
-		for_each_segment(&s, map_segment);
-		if (s.search)
-			for_each_segment(&s, search_segment);
-		if (json)
-			print_json(&s);
-		else
-			print_table(&s);
-	}
+	s.began = seconds();
+	s.spoke = s.began;
+	if (args.frames)
+		status = print_frames(&s, args.frames, args.dump);
+	else
+		search_or_map(&s, &args);
 	finish(&s);
-	return ret;
+	return status;
 }

@@ -144,7 +144,7 @@ static int read_info(struct kcore *k, const Elf64_Phdr *note)
 static enum kcore_kind segment_kind(const struct kcore *k,
 				    const Elf64_Phdr *ph)
 {
-	bool has_paddr = ph->p_paddr != (Elf64_Addr)-1;
+	bool has_paddr = ph->p_paddr != UINT64_MAX;
 
 	if (ph->p_vaddr >= KERNEL_IMAGE_BASE) {
 		if (has_paddr)
