@@ -35,9 +35,10 @@ slowly() {
 	die "failed ($slow_status): $slow_what"
 }
 
+# Its sleep must not keep the lock of cache_locked.
 slow_tick() {
 	seconds=0
-	while sleep 15 >/dev/null 2>&1 && kill -0 "$1" 2>/dev/null; do
+	while sleep 15 >/dev/null 2>&1 9>&- && kill -0 "$1" 2>/dev/null; do
 		seconds=$((seconds + 15))
 		say "  ... $seconds s"
 	done

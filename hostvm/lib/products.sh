@@ -72,7 +72,7 @@ products_make() {
 # compiled again. Objects, in OUT/obj, are not products.
 products_build() {
 	tree=$cache/build/$root_id-$(echo "$source_dir" | sha256sum | cut -c1-8)
-	mkdir -p "$tree/src"
+	mkdir -p "$tree/src" "$tree/out"
 	touch "$tree"
 	tree_update "$tree" "$run/source.tar"
 	root_run "$tree/src" "$tree/out" make --jobs="$(nproc)" products OUT=/out KVER="$kver"

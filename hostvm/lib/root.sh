@@ -12,7 +12,7 @@ in_userns() {
 	if am_root; then
 		"$@"
 	else
-		unshare --map-root-user --map-auto -- "$@"
+		unshare --map-root-user --map-auto --mount -- "$@"
 	fi
 }
 

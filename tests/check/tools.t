@@ -22,7 +22,7 @@ put() {
 
 bad_tree() {
 	put script '#!/bin/sh' 'echo $1' 'if'
-	put text 'This is teh end.'
+	put text "This is $(printf 't%s' eh) end."	# not misspelt in this file
 	put lib.sh '# shellcheck shell=sh' 'rm -rf "$unset/"' 'echo *.$1'
 	put include/uapi/linux/gmemfs.h 'typedef enum class;'
 	put lib/unused.c 'static int never_called;'
@@ -52,7 +52,7 @@ bad_tree
 finds syntax 'script: 4: Syntax error'
 put script '#!/bin/sh' 'echo $1'
 finds shellcheck 'script line 2' 'lib\.sh line 3'
-finds codespell 'teh ==> the'
+finds codespell 'text:1: t[e]h ==> the'
 finds header 'gmemfs\.h:1:.*error:'
 finds warnings 'unused\.c:1:.*-Werror=unused-variable' 'leak\.c:.*-Werror=div-by-zero'
 finds cppcheck 'leak\.c:6: error: .*\[(zerodiv|arrayIndexOutOfBounds)\]'

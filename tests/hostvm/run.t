@@ -156,8 +156,14 @@ interrupted() {
 }
 
 reader_gone() {
-	host --no-load --timeout 300 -- sh -c 'echo first; yes' 2>"$work/err" | head -n 1 >"$work/out"
-	is "$(cat "$work/out")" first 'a reader who has enough ends the run'
+	{
+		status=0
+		host --no-load --timeout 300 -- sh -c 'echo first; yes' 2>"$work/err" || status=$?
+		echo "$status" >"$work/status"
+	} | head -n 1 >"$work/out"
+	is "$(cat "$work/out")" first 'a reader who has enough got it'
+	is "$(cat "$work/status")" 141 '... and ends the run'
+	is "$(cat "$work/err")" '' '... without a word'
 }
 
 interactive() {
