@@ -618,6 +618,8 @@ static int gmem_module_event(struct notifier_block *nb, unsigned long event,
 	if (event == MODULE_STATE_COMING) {
 		ret = gmem_kvm_coming();
 		if (ret && gmem_directmap_hidden()) {
+			/* Who refuses is not told that it is going again. */
+			gmem_kvm_going();
 			pr_err("kvm can't be loaded while memory is hidden that it would crash on; load gmemfs with guard=off to have that all the same\n");
 			return notifier_from_errno(ret);
 		}

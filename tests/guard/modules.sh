@@ -154,9 +154,12 @@ test_no_hooks() {
 }
 
 test_missing_function() {
+	modprobe -r $kvm
 	dmesg --clear
-	insmod $DEBUG fail_symbol=5
+	insmod $DEBUG
 	mount -t gmemfs none $MNT
+	echo -1 >/sys/module/gmemfs/parameters/fail_symbol
+	modprobe $kvm
 	check_unhooked 'a function is missing'
 	unload
 }
@@ -172,6 +175,7 @@ test_kvm_refused() {
 	sysctl -qw kernel.ftrace_enabled=0
 	not_ok 'memory is hidden, ftrace is off: kvm does not load' modprobe $kvm
 	like "$(news)" "kvm can't be loaded while memory is hidden" 'it says why'
+	ok 'without kvm, hidden files can be mapped' can_map $MNT
 	sysctl -qw kernel.ftrace_enabled=1
 	ok 'ftrace is on: it loads' modprobe $kvm
 	like "$(news)" 'guard: kvm is hooked' 'hooked'
