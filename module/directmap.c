@@ -108,10 +108,16 @@ int gmem_directmap_expose(struct page *page, unsigned int nr,
  * A kprobe may sit on any function, exported or not, and registering one tells
  * its address. On a kernel built for IBT that is 4 bytes into the function,
  * behind the ENDBR, which a direct call doesn't need.
+ *
+ * Never armed: that would go by ftrace, which, if it's off by sysctl, forgets
+ * to clear its flags of the function, and warns and gives up once it is on.
  */
 void *gmem_directmap_find_function(const char *name)
 {
-	struct kprobe kp = { .symbol_name = name };
+	struct kprobe kp = {
+		.symbol_name = name,
+		.flags = KPROBE_FLAG_DISABLED,
+	};
 
 	if (gmem_fault_inject(GMEM_FAIL_SYMBOL) || register_kprobe(&kp))
 		return NULL;

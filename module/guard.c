@@ -497,7 +497,11 @@ static int gmem_hook_place(struct gmem_hook *hook)
 	}
 	__static_call_update(hook->key, hook->tramp, hook->original);
 
-	/* PERMANENT: ftrace can't be switched off under us by sysctl. */
+	/*
+	 * Anew each time: ftrace_free_filter() leaves pointers to what it has
+	 * freed. PERMANENT: ftrace can't be switched off under us by sysctl.
+	 */
+	memset(&hook->ops, 0, sizeof(hook->ops));
 	hook->ops.func = gmem_hook_entry;
 	hook->ops.flags = FTRACE_OPS_FL_DYNAMIC | FTRACE_OPS_FL_IPMODIFY |
 			  FTRACE_OPS_FL_PERMANENT;
@@ -524,6 +528,29 @@ static void gmem_hook_remove(struct gmem_hook *hook)
 }
 
 /*
+ * A VM may outlive us, and still have a record of a page that has left its file
+ * long ago. Nobody will come to return that.
+ */
+static void gmem_forget_borrowers(void)
+{
+	struct hlist_node *next;
+	struct gmem_cache *c;
+	struct gmem_map *m;
+	unsigned int bucket;
+
+	hash_for_each_safe(caches, bucket, next, c, node) {
+		hash_del(&c->node);
+		gmem_lend_return(c->loan);
+		kfree(c);
+	}
+	hash_for_each_safe(maps, bucket, next, m, node) {
+		hash_del(&m->node);
+		gmem_lend_return(m->loan);
+		kfree(m);
+	}
+}
+
+/*
  * A task may have been sent to one of ours and not have counted itself yet, or
  * not any more: neither can be sleeping, so synchronize_rcu_tasks() waits for
  * it. Before that, wait for those that are inside and may well sleep.
@@ -537,6 +564,7 @@ static void gmem_hooks_remove(void)
 	synchronize_rcu_tasks();
 	wait_event(inside_wait, !atomic_read(&inside));
 	synchronize_rcu_tasks();
+	gmem_forget_borrowers();
 }
 
 static int gmem_hooks_place(void)
@@ -599,6 +627,8 @@ static int gmem_module_event(struct notifier_block *nb, unsigned long event,
 	if (event == MODULE_STATE_COMING) {
 		ret = gmem_kvm_coming();
 		if (ret && gmem_directmap_hidden()) {
+			/* Who refuses is not told that it is going again. */
+			gmem_kvm_going();
 			pr_err("kvm can't be loaded while memory is hidden that it would crash on; load gmemfs with guard=off to have that all the same\n");
 			return notifier_from_errno(ret);
 		}

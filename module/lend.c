@@ -307,7 +307,9 @@ void gmem_lend_return(struct gmem_loan *loan)
  *	  touches it no more
  *
  * It was zeroed when it left the file, but the borrower may have written to it
- * since, and his reference is the last: so this is how it goes back.
+ * since, and his reference may be the last: so this is how it goes back. Not
+ * only for the last of the borrowers: those without a reference don't come
+ * here, and may return the page later than those with one.
  */
 void gmem_lend_wipe_if_gone(struct gmem_loan *loan)
 {
@@ -315,7 +317,7 @@ void gmem_lend_wipe_if_gone(struct gmem_loan *loan)
 		return;
 
 	mutex_lock(&lend_lock);
-	if (loan->gone && loan->borrowers == 1)
+	if (loan->gone)
 		clear_highpage(pfn_to_page(loan->pfn));
 	mutex_unlock(&lend_lock);
 }
