@@ -111,10 +111,12 @@ static int gmem_scrub_hidden(struct page *page, unsigned int nr)
 	return 0;
 }
 
+/* Not what has a memory error: the page allocator will keep that out of use. */
 static void gmem_scrub_exposed(struct page *page, unsigned int nr)
 {
-	while (nr--)
-		clear_highpage(page++);
+	for (; nr--; page++)
+		if (!PageHWPoison(page))
+			clear_highpage(page);
 }
 
 static void gmem_free_pages(struct page *page, unsigned int nr)
@@ -129,12 +131,20 @@ static void gmem_give_back_exposed(struct page *page, unsigned int nr)
 	gmem_free_pages(page, nr);
 }
 
+static bool gmem_has_poison(struct page *page, unsigned int nr)
+{
+	while (nr--)
+		if (PageHWPoison(page++))
+			return true;
+	return false;
+}
+
 /*
  * Pages that lend.c knows to be leaving, of which @hidden are hidden. Where
  * there is no memory to map them with, they are zeroed once exposed.
  */
-static bool gmem_try_give_back(struct page *page, unsigned int nr,
-			       unsigned int hidden)
+static bool gmem_give_back_whole(struct page *page, unsigned int nr,
+				 unsigned int hidden)
 {
 	bool scrubbed = !gmem_scrub_hidden(page, nr);
 
@@ -145,6 +155,39 @@ static bool gmem_try_give_back(struct page *page, unsigned int nr,
 		gmem_free_pages(page, nr);
 	else
 		gmem_give_back_exposed(page, nr);
+	return true;
+}
+
+/*
+ * Pages with a memory error among them: those are neither touched nor put back
+ * into the direct map, where a speculative access could hit the error again.
+ * They are nobody's from now on; the page allocator doesn't take them either.
+ */
+static void gmem_give_back_around_poison(struct page *page, unsigned int nr,
+					 unsigned int hidden)
+{
+	unsigned int i, lost = 0;
+
+	for (i = 0; i < nr; i++) {
+		if (PageHWPoison(page + i)) {
+			lost++;
+			continue;
+		}
+		if (!gmem_give_back_whole(page + i, 1, 0))
+			gmem_quarantine(page + i, 1, 0);
+	}
+	gmem_directmap_uncount(hidden);
+	gmem_lend_disown(page, nr);
+	pr_warn("%u pages with a memory error stay out of the direct map and out of use\n",
+		lost);
+}
+
+static bool gmem_try_give_back(struct page *page, unsigned int nr,
+			       unsigned int hidden)
+{
+	if (!gmem_has_poison(page, nr))
+		return gmem_give_back_whole(page, nr, hidden);
+	gmem_give_back_around_poison(page, nr, hidden);
 	return true;
 }
 

@@ -104,6 +104,12 @@ int gmem_directmap_expose(struct page *page, unsigned int nr,
 	return ret;
 }
 
+/* gmem_directmap_uncount - so many hidden pages are no concern of ours now */
+void gmem_directmap_uncount(unsigned int hidden)
+{
+	atomic_long_sub(hidden, &hidden_pages);
+}
+
 /*
  * A kprobe may sit on any function, exported or not, and registering one tells
  * its address. On a kernel built for IBT that is 4 bytes into the function,

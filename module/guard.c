@@ -245,8 +245,21 @@ static void gmem_cache_put(struct gmem_cache *c)
 		kfree(c);
 }
 
+/*
+ * KVM got a frame of ours and didn't come by hva_to_pfn() for it. That can't be,
+ * unless a compiler put that function into its caller: it is checked because
+ * the next access would be the host's last.
+ */
+static bool gmem_slipped_through(kvm_pfn_t pfn, struct gmem_loan *loan)
+{
+	if (loan || is_error_noslot_pfn(pfn) || !gmem_lend_is_ours(pfn))
+		return false;
+	pr_err_once("guard: kvm maps hidden memory by a way that isn't hooked; refused\n");
+	return true;
+}
+
 /* KVM has the new frame, has kept its old one, or has none any more. */
-static void gmem_cache_settle(struct gmem_cache *c, struct gmem_borrow *b)
+static int gmem_cache_settle(struct gmem_cache *c, struct gmem_borrow *b)
 {
 	struct gfn_to_pfn_cache *gpc = c->gpc;
 
@@ -257,6 +270,10 @@ static void gmem_cache_settle(struct gmem_cache *c, struct gmem_borrow *b)
 		c->loan = NULL;
 	}
 	gmem_lend_return(b->loan);
+	if (!gmem_slipped_through(gpc->pfn, c->loan))
+		return 0;
+	static_call(kvm_deactivate)(gpc);
+	return -EFAULT;
 }
 
 static int gmem_gpc_activate(struct gfn_to_pfn_cache *gpc, gpa_t gpa,
@@ -272,7 +289,7 @@ static int gmem_gpc_activate(struct gfn_to_pfn_cache *gpc, gpa_t gpa,
 		gmem_borrow_begin(&b);
 		ret = static_call(kvm_activate)(gpc, gpa, len);
 		gmem_borrow_end(&b);
-		gmem_cache_settle(c, &b);
+		ret = gmem_cache_settle(c, &b) ?: ret;
 		gmem_cache_put(c);
 	}
 	gmem_leave();
@@ -292,7 +309,7 @@ static int gmem_gpc_activate_hva(struct gfn_to_pfn_cache *gpc,
 		gmem_borrow_begin(&b);
 		ret = static_call(kvm_activate_hva)(gpc, uhva, len);
 		gmem_borrow_end(&b);
-		gmem_cache_settle(c, &b);
+		ret = gmem_cache_settle(c, &b) ?: ret;
 		gmem_cache_put(c);
 	}
 	gmem_leave();
@@ -311,7 +328,7 @@ static int gmem_gpc_refresh(struct gfn_to_pfn_cache *gpc, unsigned long len)
 		gmem_borrow_begin(&b);
 		ret = static_call(kvm_refresh)(gpc, len);
 		gmem_borrow_end(&b);
-		gmem_cache_settle(c, &b);
+		ret = gmem_cache_settle(c, &b) ?: ret;
 		gmem_cache_put(c);
 	}
 	gmem_leave();
@@ -388,6 +405,10 @@ static int gmem_vcpu_map_borrowed(struct kvm_vcpu *vcpu, gfn_t gfn,
 	gmem_borrow_begin(&b);
 	ret = static_call(kvm_map)(vcpu, gfn, map);
 	gmem_borrow_end(&b);
+	if (!ret && gmem_slipped_through(map->pfn, b.loan)) {
+		static_call(kvm_unmap)(vcpu, map, false);
+		ret = -EFAULT;
+	}
 	if (ret || !b.loan) {
 		gmem_lend_return(b.loan);
 		kfree(m);

@@ -97,6 +97,7 @@ void gmem_directmap_exit(void);
 int gmem_directmap_hide(struct page *page, unsigned int nr);
 int gmem_directmap_expose(struct page *page, unsigned int nr,
 			  unsigned int hidden);
+void gmem_directmap_uncount(unsigned int hidden);
 void *gmem_directmap_find_function(const char *name);
 unsigned long gmem_directmap_hidden(void);
 const char *gmem_directmap_method(void);

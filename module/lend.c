@@ -317,7 +317,7 @@ void gmem_lend_wipe_if_gone(struct gmem_loan *loan)
 		return;
 
 	mutex_lock(&lend_lock);
-	if (loan->gone)
+	if (loan->gone && !PageHWPoison(pfn_to_page(loan->pfn)))
 		clear_highpage(pfn_to_page(loan->pfn));
 	mutex_unlock(&lend_lock);
 }

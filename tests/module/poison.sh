@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# A memory error in hidden memory: the kernel can't handle it, which is all
+# right; but when the file goes, that page stays out of the direct map and out
+# of use, and the others come back.
+set -eu
+# shellcheck source=tests/lib/tap.sh
+. /share/lib/tap.sh
+
+T=/sys/kernel/tracing
+POISON=/sys/kernel/debug/hwpoison
+
+modprobe -q hwpoison-inject 2>/dev/null && [ -e $POISON/corrupt-pfn ] ||
+	skip_all 'this kernel has no hwpoison-inject'
+
+echo 1 >$T/events/gmemfs/gmem_hide/enable
+/opt/gmemfs/tests/module/holder /dev/gmem &
+holder=$!
+while [ ! -e /run/holder.ready ]; do sleep 0.1; done
+echo 0 >$T/events/gmemfs/gmem_hide/enable
+first=$(sed -n 's/.*gmem_hide: pfn=\(0x[0-9a-f]*\) nr=512.*/\1/p' $T/trace | tail -n 1)
+pfn=$((first + 7))
+
+echo $pfn >$POISON/corrupt-pfn 2>/dev/null || true
+like "$(dmesg | tail -n 5)" "Memory failure: $(printf '%#x' $pfn)" \
+	'the kernel knows of a memory error in a hidden page'
+is "$(cat /sys/fs/gmemfs/hidden_bytes)" 2097152 'the block is still hidden'
+
+kill $holder
+wait $holder 2>/dev/null || true
+like "$(dmesg | tail -n 3)" 'gmemfs: 1 pages with a memory error stay out' \
+	'the module says that it keeps the page'
+is "$(cat /sys/fs/gmemfs/hidden_bytes)" 0 'nothing else stays hidden'
+is "$(cat /sys/fs/gmemfs/quarantined_bytes)" 0 'nor in quarantine'
+is "$(kscan --pfn $pfn | grep -c absent)" 1 'the page with the error is absent'
+is "$(kscan --pfn $((pfn + 1)) | grep -c readable)" 1 'its neighbour is back'
+is "$(kscan --pfn $((pfn - 1)) | grep -c readable)" 1 'on both sides'
+done_testing
