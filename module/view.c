@@ -24,6 +24,40 @@ static bool gmem_beyond_end(struct inode *inode, pgoff_t pgoff)
 	return pgoff >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
 }
 
+/*
+ * A fault that found the page table's entry empty may find, when it inserts,
+ * that another has put in a table, or 2 MiB. Then neither kind of insertion
+ * works, and one warns. So both look again, and insert, under the block's lock.
+ */
+static vm_fault_t gmem_insert_single(struct vm_fault *vmf, struct inode *inode,
+				     unsigned long pfn)
+{
+	struct gmem_block *block = gmem_block_find(inode, vmf->pgoff);
+	vm_fault_t ret = VM_FAULT_NOPAGE;
+
+	mutex_lock(&block->lock);
+	if (!pmd_leaf(READ_ONCE(*vmf->pmd)))
+		ret = vmf_insert_pfn(vmf->vma, vmf->address, pfn);
+	mutex_unlock(&block->lock);
+	return ret;
+}
+
+static vm_fault_t gmem_insert_block(struct vm_fault *vmf,
+				    struct gmem_block *block,
+				    unsigned long pfn)
+{
+	vm_fault_t ret = VM_FAULT_FALLBACK;
+	pmd_t pmd;
+
+	mutex_lock(&block->lock);
+	pmd = READ_ONCE(*vmf->pmd);
+	if (pmd_none(pmd) || pmd_leaf(pmd))
+		ret = gmem_insert_pfn_pmd(vmf, pfn,
+					  vmf->flags & FAULT_FLAG_WRITE);
+	mutex_unlock(&block->lock);
+	return ret;
+}
+
 static vm_fault_t gmem_fault_single(struct vm_fault *vmf, struct inode *inode,
 				    unsigned long *pfn)
 {
@@ -38,7 +72,7 @@ static vm_fault_t gmem_fault_single(struct vm_fault *vmf, struct inode *inode,
 		return vmf_error(PTR_ERR(page));
 
 	*pfn = page_to_pfn(page);
-	ret = vmf_insert_pfn(vmf->vma, vmf->address, *pfn);
+	ret = gmem_insert_single(vmf, inode, *pfn);
 	if (ret == VM_FAULT_NOPAGE)
 		atomic_long_inc(&gmem_i(inode)->faults_4k);
 	return ret;
@@ -76,7 +110,7 @@ static vm_fault_t gmem_fault_block(struct vm_fault *vmf, struct inode *inode,
 		return VM_FAULT_FALLBACK;
 
 	*pfn = page_to_pfn(block->huge);
-	ret = gmem_insert_pfn_pmd(vmf, *pfn, vmf->flags & FAULT_FLAG_WRITE);
+	ret = gmem_insert_block(vmf, block, *pfn);
 	if (ret == VM_FAULT_NOPAGE)
 		atomic_long_inc(&gmem_i(inode)->faults_2m);
 	return ret;

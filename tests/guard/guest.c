@@ -14,6 +14,7 @@
 #define MSR_EFER	0xc0000080
 #define EFER_SVME	(1UL << 12)
 #define MSR_HSAVE_PA	0xc0010117
+#define MSR_PV_EOI	0x4b564d04
 
 #define STEPS_PER_TICK	64
 
@@ -113,8 +114,8 @@ static const struct msr msrs[] = {
 	{ 0x4b564d02, 0xf },	/* ASYNC_PF_EN */
 	{ 0x4b564d03, 1 },	/* STEAL_TIME */
 	{ 0x4b564d03, 1 },
-	{ 0x4b564d04, 1 },	/* PV_EOI_EN */
-	{ 0x4b564d04, 1 },
+	{ MSR_PV_EOI, 1 },
+	{ MSR_PV_EOI, 1 },
 	{ 0x4b564d05, 1 },	/* POLL_CONTROL */
 	{ 0x4b564d06, 0xff },	/* ASYNC_PF_INT */
 	{ 0x4b564d07, 1 },	/* ASYNC_PF_ACK */
@@ -140,6 +141,13 @@ static void step_write_msr(struct guest_cpu *cpu)
 		value |= chance(cpu) & msr->flags;
 	if (!below(cpu, 8))
 		value = 0;
+	/*
+	 * KVM keeps this and Hyper-V's VP assist page in one place and warns
+	 * about itself when VMRUN looks for that (WARN_ON_ONCE in
+	 * kvm_read_guest_offset_cached()), on any memory.
+	 */
+	if (msr->index == MSR_PV_EOI && cpu->hyperv)
+		return;
 	wrmsr(msr->index, value);
 	cpu->msr_writes++;
 }

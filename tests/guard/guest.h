@@ -43,6 +43,7 @@ struct guest_cpu {
 	uint64_t msr_writes;	/* that were let through */
 	uint64_t vmruns;
 	uint64_t l2_exits;	/* vmruns that got into the guest's guest */
+	uint64_t hyperv;	/* KVM plays Hyper-V for it */
 };
 
 #define GUEST_COUNTS	5	/* from @steps on */

@@ -176,6 +176,7 @@ void vm_make(struct vm *vm, unsigned int nr_vcpus, bool hyperv)
 	vm->kvm_fd = must(open("/dev/kvm", O_RDWR | O_CLOEXEC));
 	vm->fd = must(ioctl(vm->kvm_fd, KVM_CREATE_VM, 0));
 	vm->nr_vcpus = nr_vcpus;
+	vm->hyperv = hyperv;
 	must(ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0));
 	allow_xen(vm);
 	make_low_memory(vm);
@@ -259,6 +260,7 @@ void vcpu_reset(struct vcpu *vcpu, enum guest_mode mode, uint64_t seed)
 	vcpu->guest->mode = mode;
 	vcpu->guest->seed = seed ?: 1;
 	vcpu->guest->svm = 1;
+	vcpu->guest->hyperv = vcpu->vm->hyperv;
 }
 
 int vcpu_run(struct vcpu *vcpu)

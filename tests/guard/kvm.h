@@ -31,6 +31,7 @@ struct vm {
 	int kvm_fd;
 	int fd;
 	char *low;
+	bool hyperv;
 	unsigned int nr_vcpus;
 	struct vcpu vcpus[VM_MAX_VCPUS];
 };

@@ -39,7 +39,7 @@ can_map() { # MOUNT
 	mapped=0
 	/opt/gmemfs/tests/guard/mapper "$1/map" || mapped=$?
 	rm "$1/map"
-	return $mapped
+	return "$mapped"
 }
 
 test_kvm_first() {
@@ -86,10 +86,10 @@ test_vm_outlives_us() {
 	while [ ! -e /run/outlive.ready ]; do sleep 0.1; done
 	ok 'the module unloads while a VM remembers a page of its' unload
 	load
-	kill -USR1 $vm
+	kill -USR1 "$vm"
 	status=0
-	wait $vm || status=$?
-	is $status 0 'the VM goes on'
+	wait "$vm" || status=$?
+	is "$status" 0 'the VM goes on'
 	ok 'a clock page is lent' $LEND clock
 	unload
 }
@@ -179,8 +179,8 @@ test_kvm_refused() {
 	sysctl -qw kernel.ftrace_enabled=1
 	ok 'ftrace is on: it loads' modprobe $kvm
 	like "$(news)" 'guard: kvm is hooked' 'hooked'
-	kill $holder
-	wait $holder || true
+	kill "$holder"
+	wait "$holder" || true
 	ok 'a clock page is lent' $LEND clock
 	unload
 }
