@@ -68,21 +68,27 @@ check_header() {
 	done
 }
 
-list_user_sources() {
-	list_user_c | grep '\.c$'
+# What has products to build, but for the module and the Makefile above all.
+list_components() {
+	list '/Makefile$' | grep -v '^module/' | xargs grep -l '^products:' |
+		sed 's|/Makefile$||'
 }
 
-# Beside -Wall -Wextra what the kernel's own build asks for. With -O2, because
-# some warnings need the optimiser.
+# As each is built, with what the kernel's own build asks for on top.
 check_warnings() {
-	with_files list_user_sources sh -c '
-		for file; do
-			gcc -std=gnu11 -O2 -Wall -Wextra -Werror -Wshadow -Wvla -Wundef \
-				-Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
-				-Iinclude/uapi -c -o /dev/null "$file" || failed=1
-		done
-		exit ${failed:-0}
-	' sh
+	# shellcheck disable=SC2086 # a word list
+	for component in $(list_components); do
+		in_root env CFLAGS="-O2 $more_warnings" make --no-print-directory \
+			--silent -C "$component" products OUT=/out/user KVER="$kver" ||
+			warnings=failed
+	done
+	[ -z "${warnings:-}" ]
+}
+
+more_warnings='-Wshadow -Wvla -Wundef -Wstrict-prototypes -Wmissing-prototypes'
+
+list_user_sources() {
+	list_user_c | grep '\.c$'
 }
 
 list_module_sources() {

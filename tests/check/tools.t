@@ -25,7 +25,10 @@ bad_tree() {
 	put text "This is $(printf 't%s' eh) end."	# not misspelt in this file
 	put lib.sh '# shellcheck shell=sh' 'rm -rf "$unset/"' 'echo *.$1'
 	put include/uapi/linux/gmemfs.h 'typedef enum class;'
-	put lib/unused.c 'static int never_called;'
+	put lib/Makefile 'products:' \
+		'	$(CC) $(CFLAGS) -Wall -Werror -c -o /dev/null shadow.c'
+	put lib/shadow.c 'int i;' 'static int f(int i) { return i; }' \
+		'int g(int);' 'int g(int n) { return f(n); }'
 	put lib/leak.c '#include <stdlib.h>' 'int leak(int n);' \
 		'int leak(int n)' '{' '	int a[2];' '	return n / 0 + a[2];' '}'
 	put lib/style.c '/* SPDX-License-Identifier: GPL-2.0 */' 'int i=0;'
@@ -54,7 +57,7 @@ put script '#!/bin/sh' 'echo $1'
 finds shellcheck 'script line 2' 'lib\.sh line 3'
 finds codespell 'text:1: t[e]h ==> the'
 finds header 'gmemfs\.h:1:.*error:'
-finds warnings 'unused\.c:1:.*-Werror=unused-variable' 'leak\.c:.*-Werror=div-by-zero'
+finds warnings 'shadow\.c:2:.*-Werror=shadow'
 finds cppcheck 'leak\.c:6: error: .*\[(zerodiv|arrayIndexOutOfBounds)\]'
 finds checkpatch 'lib/style\.c:2: ERROR:SPACING'
 finds w1 'gmemfs\.c:2:.*no previous prototype' 'debug/module/gmemfs\.c:2:'
