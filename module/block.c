@@ -84,8 +84,8 @@ static void gmem_fill_array(struct page **pages, struct page *first,
 
 /*
  * Zero hidden pages through a mapping of our own, so that they are never in
- * the direct map with a guest's data in them. Flushes nothing by itself: the
- * kernel collects such mappings and flushes for many of them at once.
+ * the direct map with a guest's data in them. The kernel flushes such mappings
+ * from the TLBs at its next edit of the direct map: when the pages are exposed.
  *
  * VM_IOREMAP, because /proc/kcore passes over such areas. It would look up the
  * pages of any other and read them through the direct map.
@@ -219,13 +219,13 @@ static void gmem_quarantine_work(struct work_struct *work)
 {
 	struct page *page, *next;
 	LIST_HEAD(failed);
-	LIST_HEAD(todo);
+	LIST_HEAD(waiting);
 
 	spin_lock(&quarantine_lock);
-	list_splice_init(&quarantine, &todo);
+	list_splice_init(&quarantine, &waiting);
 	spin_unlock(&quarantine_lock);
 
-	list_for_each_entry_safe(page, next, &todo, lru) {
+	list_for_each_entry_safe(page, next, &waiting, lru) {
 		if (!gmem_quarantine_release(page))
 			list_add_tail(&page->lru, &failed);
 		cond_resched();

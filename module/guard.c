@@ -21,19 +21,16 @@
  * kvm_vcpu_unmap(). A cache that KVM's MMU notifier has invalidated keeps its
  * frame but is not read; truncate takes the page out of lending by itself.
  */
-#include <linux/ftrace.h>
 #include <linux/hashtable.h>
-#include <linux/kprobes.h>
 #include <linux/kvm_host.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/static_call.h>
-#include <linux/wait.h>
 
+#include "hook.h"
 #include "internal.h"
 #include "lend.h"
 
@@ -61,22 +58,6 @@ DEFINE_STATIC_CALL_NULL(kvm_deactivate, kvm_gpc_deactivate);
 DEFINE_STATIC_CALL_NULL(kvm_to_pfn, hva_to_pfn);
 DEFINE_STATIC_CALL_NULL(kvm_map, kvm_vcpu_map);
 DEFINE_STATIC_CALL_NULL(kvm_unmap, kvm_vcpu_unmap);
-
-/* ---- who is inside, so that unloading can wait for them ---- */
-
-static atomic_t inside;
-static DECLARE_WAIT_QUEUE_HEAD(inside_wait);
-
-static void gmem_enter(void)
-{
-	atomic_inc(&inside);
-}
-
-static void gmem_leave(void)
-{
-	if (atomic_dec_and_test(&inside))
-		wake_up(&inside_wait);
-}
 
 /* ---- borrowing: this task is about to map a page into the kernel ---- */
 
@@ -156,7 +137,7 @@ static kvm_pfn_t gmem_hva_to_pfn(unsigned long addr, bool atomic,
 	struct gmem_borrow *b;
 	kvm_pfn_t pfn;
 
-	gmem_enter();
+	gmem_hook_enter();
 	pfn = static_call(kvm_to_pfn)(addr, atomic, interruptible, async,
 				      write_fault, writable);
 	b = gmem_borrow_current();
@@ -165,7 +146,7 @@ static kvm_pfn_t gmem_hva_to_pfn(unsigned long addr, bool atomic,
 			put_page(pfn_to_page(pfn));
 		pfn = KVM_PFN_ERR_FAULT;
 	}
-	gmem_leave();
+	gmem_hook_leave();
 	return pfn;
 }
 
@@ -276,70 +257,68 @@ static int gmem_cache_settle(struct gmem_cache *c, struct gmem_borrow *b)
 	return -EFAULT;
 }
 
+/* Before and after a call into KVM that may give a cache another frame. */
+static struct gmem_cache *gmem_cache_begin(struct gfn_to_pfn_cache *gpc,
+					   struct gmem_borrow *b)
+{
+	struct gmem_cache *c;
+
+	gmem_hook_enter();
+	c = gmem_cache_get(gpc, true);
+	if (c)
+		gmem_borrow_begin(b);
+	else
+		gmem_hook_leave();
+	return c;
+}
+
+static int gmem_cache_end(struct gmem_cache *c, struct gmem_borrow *b, int ret)
+{
+	gmem_borrow_end(b);
+	ret = gmem_cache_settle(c, b) ?: ret;
+	gmem_cache_put(c);
+	gmem_hook_leave();
+	return ret;
+}
+
 static int gmem_gpc_activate(struct gfn_to_pfn_cache *gpc, gpa_t gpa,
 			     unsigned long len)
 {
 	struct gmem_borrow b;
-	struct gmem_cache *c;
-	int ret = -ENOMEM;
+	struct gmem_cache *c = gmem_cache_begin(gpc, &b);
 
-	gmem_enter();
-	c = gmem_cache_get(gpc, true);
-	if (c) {
-		gmem_borrow_begin(&b);
-		ret = static_call(kvm_activate)(gpc, gpa, len);
-		gmem_borrow_end(&b);
-		ret = gmem_cache_settle(c, &b) ?: ret;
-		gmem_cache_put(c);
-	}
-	gmem_leave();
-	return ret;
+	if (!c)
+		return -ENOMEM;
+	return gmem_cache_end(c, &b, static_call(kvm_activate)(gpc, gpa, len));
 }
 
 static int gmem_gpc_activate_hva(struct gfn_to_pfn_cache *gpc,
 				 unsigned long uhva, unsigned long len)
 {
 	struct gmem_borrow b;
-	struct gmem_cache *c;
-	int ret = -ENOMEM;
+	struct gmem_cache *c = gmem_cache_begin(gpc, &b);
 
-	gmem_enter();
-	c = gmem_cache_get(gpc, true);
-	if (c) {
-		gmem_borrow_begin(&b);
-		ret = static_call(kvm_activate_hva)(gpc, uhva, len);
-		gmem_borrow_end(&b);
-		ret = gmem_cache_settle(c, &b) ?: ret;
-		gmem_cache_put(c);
-	}
-	gmem_leave();
-	return ret;
+	if (!c)
+		return -ENOMEM;
+	return gmem_cache_end(c, &b,
+			      static_call(kvm_activate_hva)(gpc, uhva, len));
 }
 
 static int gmem_gpc_refresh(struct gfn_to_pfn_cache *gpc, unsigned long len)
 {
 	struct gmem_borrow b;
-	struct gmem_cache *c;
-	int ret = -ENOMEM;
+	struct gmem_cache *c = gmem_cache_begin(gpc, &b);
 
-	gmem_enter();
-	c = gmem_cache_get(gpc, true);
-	if (c) {
-		gmem_borrow_begin(&b);
-		ret = static_call(kvm_refresh)(gpc, len);
-		gmem_borrow_end(&b);
-		ret = gmem_cache_settle(c, &b) ?: ret;
-		gmem_cache_put(c);
-	}
-	gmem_leave();
-	return ret;
+	if (!c)
+		return -ENOMEM;
+	return gmem_cache_end(c, &b, static_call(kvm_refresh)(gpc, len));
 }
 
 static void gmem_gpc_deactivate(struct gfn_to_pfn_cache *gpc)
 {
 	struct gmem_cache *c;
 
-	gmem_enter();
+	gmem_hook_enter();
 	c = gmem_cache_get(gpc, false);
 	static_call(kvm_deactivate)(gpc);
 	if (c) {
@@ -347,7 +326,7 @@ static void gmem_gpc_deactivate(struct gfn_to_pfn_cache *gpc)
 		c->loan = NULL;
 		gmem_cache_put(c);
 	}
-	gmem_leave();
+	gmem_hook_leave();
 }
 
 /* ---- kvm_vcpu_map ---- */
@@ -425,9 +404,9 @@ static int gmem_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn,
 {
 	int ret;
 
-	gmem_enter();
+	gmem_hook_enter();
 	ret = gmem_vcpu_map_borrowed(vcpu, gfn, map);
-	gmem_leave();
+	gmem_hook_leave();
 	return ret;
 }
 
@@ -437,7 +416,7 @@ static void gmem_vcpu_unmap(struct kvm_vcpu *vcpu, struct kvm_host_map *map,
 {
 	struct gmem_map *m;
 
-	gmem_enter();
+	gmem_hook_enter();
 	m = map && map->hva ? gmem_map_take(map) : NULL;
 	if (m)
 		gmem_lend_wipe_if_gone(m->loan);
@@ -446,27 +425,10 @@ static void gmem_vcpu_unmap(struct kvm_vcpu *vcpu, struct kvm_host_map *map,
 		gmem_lend_return(m->loan);
 		kfree(m);
 	}
-	gmem_leave();
+	gmem_hook_leave();
 }
 
 /* ---- hooks ---- */
-
-struct gmem_hook {
-	const char *name;
-	void *ours;
-	struct static_call_key *key;
-	void *tramp;
-	void *original;
-	struct ftrace_ops ops;
-};
-
-#define GMEM_HOOK(function, replacement, call)		\
-	{						\
-		.name = #function,			\
-		.ours = (replacement),			\
-		.key = &STATIC_CALL_KEY(call),		\
-		.tramp = STATIC_CALL_TRAMP_ADDR(call),	\
-	}
 
 /* Placed from first to last: what is lent can then always be returned. */
 static struct gmem_hook hooks[] = {
@@ -479,74 +441,6 @@ static struct gmem_hook hooks[] = {
 	GMEM_HOOK(kvm_gpc_activate, gmem_gpc_activate, kvm_activate),
 	GMEM_HOOK(kvm_vcpu_map, gmem_vcpu_map, kvm_map),
 };
-
-/*
- * Our own calls of the originals come by here, too, and must go through. They
- * are told by where they return to, so no such call may be a tail call: this
- * file is built with -fno-optimize-sibling-calls.
- */
-static void notrace gmem_hook_entry(unsigned long ip, unsigned long parent_ip,
-				    struct ftrace_ops *ops,
-				    struct ftrace_regs *fregs)
-{
-	struct gmem_hook *hook = container_of(ops, struct gmem_hook, ops);
-
-	if (!within_module(parent_ip, THIS_MODULE))
-		ftrace_regs_set_instruction_pointer(fregs,
-						    (unsigned long)hook->ours);
-}
-
-static void *gmem_hook_find(const char *name)
-{
-	char qualified[64];
-	void *addr;
-
-	snprintf(qualified, sizeof(qualified), "kvm:%s", name);
-	addr = gmem_directmap_find_function(qualified);
-	return addr ?: gmem_directmap_find_function(name);
-}
-
-static int gmem_hook_place(struct gmem_hook *hook)
-{
-	int ret;
-
-	hook->original = gmem_hook_find(hook->name);
-	if (!hook->original) {
-		pr_err("guard: kvm has no function %s to be found\n",
-		       hook->name);
-		return -ENOENT;
-	}
-	__static_call_update(hook->key, hook->tramp, hook->original);
-
-	/*
-	 * Anew each time: ftrace_free_filter() leaves pointers to what it has
-	 * freed. PERMANENT: ftrace can't be switched off under us by sysctl.
-	 */
-	memset(&hook->ops, 0, sizeof(hook->ops));
-	hook->ops.func = gmem_hook_entry;
-	hook->ops.flags = FTRACE_OPS_FL_DYNAMIC | FTRACE_OPS_FL_IPMODIFY |
-			  FTRACE_OPS_FL_PERMANENT;
-	ret = ftrace_set_filter_ip(&hook->ops, (unsigned long)hook->original,
-				   0, 0);
-	if (!ret)
-		ret = register_ftrace_function(&hook->ops);
-	if (ret) {
-		pr_err("guard: ftrace can't hook %s (error %d); is kernel.ftrace_enabled 0, or a live patch on it?\n",
-		       hook->name, ret);
-		ftrace_free_filter(&hook->ops);
-		hook->original = NULL;
-	}
-	return ret;
-}
-
-static void gmem_hook_remove(struct gmem_hook *hook)
-{
-	if (!hook->original)
-		return;
-	unregister_ftrace_function(&hook->ops);
-	ftrace_free_filter(&hook->ops);
-	hook->original = NULL;
-}
 
 /*
  * A VM may outlive us, and still have a record of a page that has left its file
@@ -571,36 +465,21 @@ static void gmem_forget_borrowers(void)
 	}
 }
 
-/*
- * A task may have been sent to one of ours and not have counted itself yet, or
- * not any more: neither can be sleeping, so synchronize_rcu_tasks() waits for
- * it. Before that, wait for those that are inside and may well sleep.
- */
 static void gmem_hooks_remove(void)
 {
-	int i;
-
-	for (i = ARRAY_SIZE(hooks) - 1; i >= 0; i--)
-		gmem_hook_remove(&hooks[i]);
-	synchronize_rcu_tasks();
-	wait_event(inside_wait, !atomic_read(&inside));
-	synchronize_rcu_tasks();
+	gmem_hook_remove_all(hooks, ARRAY_SIZE(hooks));
 	gmem_forget_borrowers();
 }
 
 static int gmem_hooks_place(void)
 {
-	int i, ret;
+	int ret = gmem_hook_place_all(hooks, ARRAY_SIZE(hooks), "kvm");
 
-	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
-		ret = gmem_hook_place(&hooks[i]);
-		if (ret)
-			goto remove;
-	}
-	pr_info("guard: kvm is hooked, %s\n", guard_mode_names[guard_mode]);
-	return 0;
-remove:
-	gmem_hooks_remove();
+	if (ret)
+		gmem_forget_borrowers();
+	else
+		pr_info("guard: kvm is hooked, %s\n",
+			guard_mode_names[guard_mode]);
 	return ret;
 }
 
@@ -730,7 +609,7 @@ int __init gmem_guard_init(void)
 	ret = register_module_notifier(&gmem_module_nb);
 	if (ret)
 		return ret;
-	if (gmem_hook_find("kvm_gpc_init"))
+	if (gmem_hook_find("kvm", "kvm_gpc_init"))
 		gmem_kvm_coming();
 	return 0;
 }
