@@ -473,7 +473,7 @@ static void gmem_block_zero_tail(struct inode *inode, struct gmem_block *block,
 		return;
 	}
 
-	/* Nobody sees the tail, and the file can't shrink before it is clean. */
+	/* Nobody sees the tail, and the file can't shrink until it's clean. */
 	while (gmem_scrub_hidden(tail, nr))
 		schedule_timeout_uninterruptible(1);
 	/* It stays hidden: no CPU may keep a translation of our mappings. */

@@ -227,9 +227,9 @@ static void gmem_cache_put(struct gmem_cache *c)
 }
 
 /*
- * KVM got a frame of ours and didn't come by hva_to_pfn() for it. That can't be,
- * unless a compiler put that function into its caller: it is checked because
- * the next access would be the host's last.
+ * KVM got a frame of ours and didn't come by hva_to_pfn() for it. That can't
+ * be, unless a compiler put that function into its caller: it is checked
+ * because the next access would be the host's last.
  */
 static bool gmem_slipped_through(kvm_pfn_t pfn, struct gmem_loan *loan)
 {
@@ -485,7 +485,7 @@ static int gmem_hooks_place(void)
 
 /* ---- kvm.ko comes and goes ---- */
 
-static DEFINE_MUTEX(guard_lock);		/* the two below, and placing hooks */
+static DEFINE_MUTEX(guard_lock);	/* the two below, and placing hooks */
 static bool kvm_present;
 static int kvm_hook_error;
 

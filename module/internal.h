@@ -5,9 +5,12 @@
  * owns.
  *
  * Lock order, outermost first:
+ *   gmem_cache.lock (guard.c), outside of KVM's own refresh_lock
  *   inode->i_rwsem (truncate) or mmap_lock / the VMA lock (fault)
  *   inode->i_mapping->invalidate_lock: shared by faults, exclusive by truncate
  *   gmem_block.lock: who fills a block
+ *   guard_lock (guard.c): is KVM there, and hooked
+ *   lend_lock (lend.c): which frames are ours, and which are lent
  *   quarantine_lock (block.c)
  */
 #ifndef GMEMFS_INTERNAL_H

@@ -257,7 +257,7 @@ static void gmem_rehide(struct gmem_loan *loan)
 
 	int ret = gmem_directmap_hide(pfn_to_page(loan->pfn), 1);
 
-	/* -EIO leaves it hidden, or as good as: it is exposed before it goes. */
+	/* -EIO leaves it hidden, or as good as: it's exposed before it goes. */
 	if (ret && ret != -EIO) {
 		schedule_delayed_work(&rehide_retry, GMEM_REHIDE_RETRY);
 		return;

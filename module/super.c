@@ -44,7 +44,7 @@ static int gmem_parse_bytes(const char *string, u64 *bytes)
 	static const char units[] = "kmgt";
 	size_t len = strspn(string, "0123456789");
 	const char *unit;
-	char digits[21];	/* as many as the largest u64 has, and the end */
+	char digits[21];	/* as many as a u64 can have, and the end */
 	int ret;
 
 	if (len >= sizeof(digits))

@@ -60,6 +60,7 @@ root_kernel_name() {
 outside_need() {
 	missing=
 	have mmdebstrap || missing="$missing mmdebstrap"
+	have mount || missing="$missing mount"
 	[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] ||
 		missing="$missing debian-archive-keyring"
 	am_root || have newuidmap || missing="$missing uidmap"

@@ -10,7 +10,7 @@
 #define GUARD_GUEST_H
 
 #define GUEST_LOW_SIZE		0x200000UL
-#define GUEST_TABLES		0x1000UL	/* PML4, PDPT, 4 of 2 MiB pages */
+#define GUEST_TABLES		0x1000UL	/* PML4, PDPT, 4 for 2 MiB */
 #define GUEST_GDT		0x8000UL
 #define GUEST_IDT		0x9000UL
 #define GUEST_CODE		0x10000UL

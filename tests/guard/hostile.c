@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hostile [SECONDS [SEED [DIRECTORY]]]: a guest that makes KVM reach everywhere into its
- * memory, while the host takes that memory away and gives it back.
+ * hostile [SECONDS [SEED [DIRECTORY]]]: a guest that makes KVM reach everywhere
+ * into its memory, while the host takes that memory away and gives it back.
  *
  * In rounds of a few seconds: each has VMs of its own, in a process of its own
  * that is killed in the middle of it. Even rounds have one VM of two vCPUs,
@@ -276,9 +276,10 @@ static void churn(void)
 		churn_slot, churn_slot, churn_clock, churn_clock,
 		churn_xen, churn_fork,
 	};
+	size_t way;
 
-	ways[below(sizeof(ways) / sizeof(ways[0]))](
-		&machines[below(nr_machines)]);
+	way = below(sizeof(ways) / sizeof(ways[0]));
+	ways[way](&machines[below(nr_machines)]);
 	count(churns);
 	pause_us(3000);
 }

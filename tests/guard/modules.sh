@@ -95,7 +95,7 @@ test_vm_outlives_us() {
 }
 
 set_mode() {
-	printf %s "$1" | tee $MODE
+	printf %s "$1" | tee "$MODE"
 }
 
 test_modes() {
