@@ -11,8 +11,9 @@ RELEASE=/opt/gmemfs/gmemfs.ko
 DEBUG=/opt/gmemfs/debug/gmemfs.ko
 MNT=/dev/gmem
 
+# The last two things that gmemfs said, without the time.
 last_log() {
-	dmesg | sed -n 's/^\[[^]]*\] gmemfs: //p' | tail -n 1
+	dmesg | sed -n 's/^\[[^]]*\] gmemfs: //p' | tail -n 2
 }
 
 mount_it() {
