@@ -226,6 +226,16 @@ static void gmem_cache_put(struct gmem_cache *c)
 		kfree(c);
 }
 
+/* Returns the loan that it had. */
+static struct gmem_loan *gmem_cache_set_loan(struct gmem_cache *c,
+					     struct gmem_loan *loan)
+{
+	spin_lock(&caches_lock);
+	swap(c->loan, loan);
+	spin_unlock(&caches_lock);
+	return loan;
+}
+
 /*
  * KVM got a frame of ours and didn't come by hva_to_pfn() for it. That can't
  * be, unless a compiler put that function into its caller: it is checked
@@ -244,12 +254,10 @@ static int gmem_cache_settle(struct gmem_cache *c, struct gmem_borrow *b)
 {
 	struct gfn_to_pfn_cache *gpc = c->gpc;
 
-	if (!is_error_noslot_pfn(b->pfn) && gpc->pfn == b->pfn) {
-		swap(c->loan, b->loan);
-	} else if (is_error_noslot_pfn(gpc->pfn)) {
-		gmem_lend_return(c->loan);
-		c->loan = NULL;
-	}
+	if (!is_error_noslot_pfn(b->pfn) && gpc->pfn == b->pfn)
+		b->loan = gmem_cache_set_loan(c, b->loan);
+	else if (is_error_noslot_pfn(gpc->pfn))
+		gmem_lend_return(gmem_cache_set_loan(c, NULL));
 	gmem_lend_return(b->loan);
 	if (!gmem_slipped_through(gpc->pfn, c->loan))
 		return 0;
@@ -322,11 +330,35 @@ static void gmem_gpc_deactivate(struct gfn_to_pfn_cache *gpc)
 	c = gmem_cache_get(gpc, false);
 	static_call(kvm_deactivate)(gpc);
 	if (c) {
-		gmem_lend_return(c->loan);
-		c->loan = NULL;
+		gmem_lend_return(gmem_cache_set_loan(c, NULL));
 		gmem_cache_put(c);
 	}
 	gmem_hook_leave();
+}
+
+/*
+ * KVM invalidates a cache when its MMU notifier is told that the page goes. But
+ * once a VMM's address space is gone, nobody tells it any more, the cache stays
+ * valid, and the end of the VM writes to it (Xen's runstate): by then into
+ * somebody else's page. So we do what the notifier would have done.
+ *
+ * Under caches_lock a record with a loan is that of a cache that lives:
+ * gmem_gpc_deactivate() takes the loan before the cache can be freed.
+ */
+void gmem_guard_loan_gone(struct gmem_loan *loan)
+{
+	struct gmem_cache *c;
+	unsigned int bucket;
+
+	spin_lock(&caches_lock);
+	hash_for_each(caches, bucket, c, node) {
+		if (c->loan != loan)
+			continue;
+		write_lock_irq(&c->gpc->lock);
+		c->gpc->valid = false;
+		write_unlock_irq(&c->gpc->lock);
+	}
+	spin_unlock(&caches_lock);
 }
 
 /* ---- kvm_vcpu_map ---- */

@@ -130,7 +130,9 @@ static void gmem_forget_loan(struct gmem_loan *loan, struct inode *inode)
 	hash_del(&loan->node);
 	gmem_count_lent(inode, -1);
 	loan->gone = true;
-	if (!loan->borrowers)
+	if (loan->borrowers)
+		gmem_guard_loan_gone(loan);
+	else
 		kfree(loan);
 }
 

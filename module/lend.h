@@ -18,6 +18,9 @@ void gmem_lend_return(struct gmem_loan *loan);
 void gmem_lend_wipe_if_gone(struct gmem_loan *loan);
 bool gmem_lend_is_ours(unsigned long pfn);
 
+/* guard.c: this page is leaving its file; who borrowed it must not touch it. */
+void gmem_guard_loan_gone(struct gmem_loan *loan);
+
 unsigned long gmem_lend_pages(void);
 unsigned long gmem_lend_total(void);
 void gmem_lend_exit(void);

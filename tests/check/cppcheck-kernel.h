@@ -17,6 +17,9 @@
 #define list_for_each_entry_safe(pos, n, head, member) \
 	for (pos = list_first(head), n = list_next(pos); pos; \
 	     pos = n, n = list_next(n))
+#define hash_for_each(table, bucket, pos, node) \
+	for (bucket = 0; bucket < sizeof(table); bucket++) \
+		for (pos = hash_first(table, bucket); pos; pos = hash_next(pos))
 #define hash_for_each_safe(table, bucket, next, pos, node) \
 	for (bucket = 0; bucket < sizeof(table); bucket++) \
 		for (pos = hash_first(table, bucket), next = hash_next(pos); \
