@@ -133,6 +133,35 @@ static inline int write_text(const char *path, const char *text)
 	return n < 0 ? -1 : 0;
 }
 
+/*
+ * Free pages wait on lists of each CPU's before MemFree counts them, up to
+ * tens of MiB since Linux 6.7 tunes their length.
+ */
+static inline long percpu_free_kb(void)
+{
+	FILE *f = fopen("/proc/zoneinfo", "re");
+	long kb = 0, count;
+	char line[128];
+
+	if (!f)
+		bail_out("/proc/zoneinfo: %s", strerror(errno));
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, " count: %ld", &count) == 1)
+			kb += count * (PAGE / 1024);
+	fclose(f);
+	return kb;
+}
+
+/* All free memory. Caches go first, so that what is left can be compared. */
+static inline long free_kb(void)
+{
+	sync();
+	must(write_text("/proc/sys/vm/drop_caches", "3"));
+	must(write_text("/proc/sys/vm/compact_memory", "1"));
+	usleep(300000);
+	return meminfo("MemFree") + percpu_free_kb();
+}
+
 /* Debug build: make the nth next step of a kind fail. */
 static inline void inject(const char *kind, int n)
 {

@@ -15,35 +15,11 @@ struct host {
 	long slab_kb;
 };
 
-/*
- * Free pages wait on lists of each CPU's before MemFree counts them, up to
- * tens of MiB since Linux 6.7 tunes their length.
- */
-static long percpu_free_kb(void)
-{
-	FILE *f = fopen("/proc/zoneinfo", "re");
-	long kb = 0, count;
-	char line[128];
-
-	if (!f)
-		bail_out("/proc/zoneinfo: %s", strerror(errno));
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, " count: %ld", &count) == 1)
-			kb += count * 4;
-	fclose(f);
-	return kb;
-}
-
-/* Caches go first, so that what is left can be compared. */
 static struct host measure(void)
 {
 	struct host h;
 
-	sync();
-	must(write_text("/proc/sys/vm/drop_caches", "3"));
-	must(write_text("/proc/sys/vm/compact_memory", "1"));
-	usleep(300000);
-	h.free_kb = meminfo("MemFree") + percpu_free_kb();
+	h.free_kb = free_kb();
 	h.direct_4k = meminfo("DirectMap4k");
 	h.direct_2m = meminfo("DirectMap2M");
 	h.direct_1g = meminfo("DirectMap1G");
