@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a user can do with an open file: ioctls, fdinfo, mmap.
+ * What a user can do with an open file: ioctls and fdinfo here, the rest by
+ * name.
+ *
+ * splice(2) and sendfile(2) copy, as read(2) and write(2) do: no page of a file
+ * ever lands in a pipe.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -65,10 +69,15 @@ static void gmem_show_fdinfo(struct seq_file *m, struct file *file)
 const struct file_operations gmem_file_operations = {
 	.owner			= THIS_MODULE,
 	.mmap			= gmem_view_mmap,
+	.read_iter		= gmem_read_iter,
+	.write_iter		= gmem_write_iter,
+	.splice_read		= copy_splice_read,
+	.splice_write		= iter_file_splice_write,
+	.fallocate		= gmem_fallocate,
 	.get_unmapped_area	= thp_get_unmapped_area,
 	.unlocked_ioctl		= gmem_ioctl,
 	.compat_ioctl		= compat_ptr_ioctl,
 	.show_fdinfo		= gmem_show_fdinfo,
 	.fsync			= noop_fsync,
-	.llseek			= generic_file_llseek,
+	.llseek			= gmem_llseek,
 };

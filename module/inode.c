@@ -12,21 +12,24 @@
 static struct kmem_cache *gmem_inode_cache;
 
 /*
- * Sizes are whole pages, as with guest_memfd: nothing can be hidden in smaller
- * pieces, and a VMM that asks for less has most likely made a mistake.
+ * What lies beyond the new end goes, also what fallocate() put beyond the old.
+ * The rest of the last page stays, and is zeroed.
  */
 static int gmem_set_size(struct inode *inode, loff_t size)
 {
-	loff_t old = i_size_read(inode);
+	loff_t old = i_size_read(inode), end = round_up(size, PAGE_SIZE);
+	int ret;
 
-	if (!PAGE_ALIGNED(size))
-		return -EINVAL;
+	ret = inode_newsize_ok(inode, size);
+	if (ret)
+		return ret;
 
 	filemap_invalidate_lock(inode->i_mapping);
 	i_size_write(inode, size);
-	if (size < old) {
-		unmap_mapping_range(inode->i_mapping, size, 0, 1);
-		gmem_block_truncate(inode, size >> PAGE_SHIFT);
+	if (size <= old) {
+		unmap_mapping_range(inode->i_mapping, end, 0, 1);
+		gmem_block_punch(inode, end >> PAGE_SHIFT, GMEM_TO_END);
+		gmem_zero_range(inode, size, end);
 	}
 	filemap_invalidate_unlock(inode->i_mapping);
 	return 0;
@@ -118,7 +121,7 @@ struct inode *gmem_inode_new(struct super_block *sb, const struct inode *dir,
 void gmem_inode_evict(struct inode *inode)
 {
 	truncate_inode_pages_final(&inode->i_data);
-	gmem_block_truncate(inode, 0);
+	gmem_block_punch(inode, 0, GMEM_TO_END);
 	clear_inode(inode);
 }
 

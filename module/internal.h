@@ -11,7 +11,7 @@
  *   gmem_block.lock: who fills a block
  *   guard_lock (guard.c): is KVM there, and hooked
  *   lend_lock (lend.c): which frames are ours, and which are lent
- *   quarantine_lock (block.c)
+ *   gmem_pool.lock, quarantine_lock (release.c)
  */
 #ifndef GMEMFS_INTERNAL_H
 #define GMEMFS_INTERNAL_H
@@ -21,6 +21,7 @@
 #include <linux/mm.h>
 #include <linux/mm_types.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/xarray.h>
 
 #include <uapi/linux/gmemfs.h>
@@ -28,11 +29,17 @@
 #define GMEM_BLOCK_ORDER	HPAGE_PMD_ORDER
 #define GMEM_BLOCK_PAGES	((unsigned long)HPAGE_PMD_NR)
 
+/* End of a range that goes on to the end of a file, whatever that is. */
+#define GMEM_TO_END	round_down(ULONG_MAX, GMEM_BLOCK_PAGES)
+
 /**
  * struct gmem_block - 2 MiB of a file, naturally aligned in it
  * @lock: held while memory is put into the block
  * @huge: first of 512 physically contiguous pages, or NULL
  * @pages: where @huge is NULL, one entry a page, NULL while it is a hole
+ * @holes: where @huge is set, the pages of it that the file doesn't use; they
+ *	   are zeroed, and no user has them mapped
+ * @nr_holes: bits set in @holes
  *
  * Readers hold the mapping's invalidate_lock and need no more: memory only
  * ever leaves a block under that lock, held exclusively.
@@ -41,7 +48,46 @@ struct gmem_block {
 	struct mutex lock;	/* who fills the block */
 	struct page *huge;
 	struct page **pages;
+	DECLARE_BITMAP(holes, HPAGE_PMD_NR);
+	unsigned int nr_holes;
 };
+
+/**
+ * struct gmem_place - where memory should come from
+ * @node: the NUMA node to ask first
+ * @bound: no others than these, or NULL
+ * @by_vma: @node and @bound are a mapping's policy, and not the task's
+ * @only: this node or none
+ */
+struct gmem_place {
+	int node;
+	nodemask_t *bound;
+	bool by_vma;
+	bool only;
+};
+
+/* Blocks worked on at a time: 32 MiB, and an array that the stack can hold. */
+#define GMEM_BATCH	16
+
+struct gmem_batch {
+	unsigned int nr;
+	struct page *blocks[GMEM_BATCH];
+};
+
+/**
+ * struct gmem_want - how a file is to get memory
+ * @place: where from
+ * @end: the size that the file is about to have, where that is larger
+ * @batch: blocks prepared for this call, or NULL
+ */
+struct gmem_want {
+	struct gmem_place place;
+	loff_t end;
+	struct gmem_batch *batch;
+};
+
+/* Pages mapped at a time: an array of pointers to them is on the stack. */
+#define GMEM_TEMPMAP_PAGES	64
 
 /**
  * struct gmem_inode - one file
@@ -110,12 +156,82 @@ int gmem_power_init(void);
 void gmem_power_exit(void);
 bool gmem_power_may_hide(void);
 
+/* tempmap.c */
+void *gmem_tempmap(struct page **pages, unsigned int nr);
+void gmem_tempunmap(void *addr);
+void gmem_tempmap_flush(void);
+int gmem_tempmap_zero(struct page *page, unsigned int nr);
+void gmem_tempmap_zero_bytes(struct page *page, unsigned int from,
+			     unsigned int to);
+
+/* place.c */
+struct gmem_place gmem_place_of_vma(struct vm_area_struct *vma, pgoff_t index);
+struct page *gmem_place_alloc(const struct gmem_place *place, gfp_t gfp,
+			      unsigned int order);
+
+/* memcg.c */
+void gmem_memcg_init(void);
+bool gmem_memcg_works(void);
+int gmem_memcg_charge(struct page *page, unsigned int nr);
+void gmem_memcg_uncharge(struct page *page, unsigned int nr);
+
+/* prepare.c */
+struct page *gmem_alloc(unsigned int order, const struct gmem_place *place);
+struct page *gmem_prepare(unsigned int order, const struct gmem_place *place);
+unsigned int gmem_prepare_blocks(struct page **blocks, unsigned int nr,
+				 const struct gmem_place *place);
+
+/* release.c */
+void gmem_release_exit(void);
+void gmem_release(struct page *page, unsigned int nr, unsigned int hidden);
+void gmem_release_exposed(struct page *page, unsigned int nr);
+void gmem_release_clean(struct page **blocks, unsigned int nr);
+void gmem_release_blocks(struct page **blocks, unsigned int nr);
+void gmem_quarantine(struct page *page, unsigned int nr, unsigned int hidden);
+unsigned long gmem_release_quarantined(void);
+bool gmem_has_poison(struct page *page, unsigned int nr);
+void gmem_sort_blocks(struct page **blocks, unsigned int nr);
+unsigned int gmem_run_length(struct page **blocks, unsigned int nr);
+
+/* pool.c */
+enum gmem_pool_count {
+	GMEM_POOL_HITS,		/* blocks taken */
+	GMEM_POOL_MISSES,	/* wanted while there was none */
+	GMEM_POOL_REFILLS,	/* blocks added from the kernel's memory */
+	GMEM_POOL_SCRUBS,	/* blocks zeroed after use, and kept */
+	GMEM_POOL_SHRUNK,	/* blocks given up when memory was short */
+	GMEM_POOL_COUNTS,
+};
+
+int gmem_pool_init(void);
+void gmem_pool_exit(void);
+struct page *gmem_pool_take(const struct gmem_place *place);
+unsigned int gmem_pool_give(struct page **blocks, unsigned int nr, bool dirty);
+int gmem_pool_set_low(int node, unsigned long blocks);
+int gmem_pool_set_low_all(unsigned long blocks);
+unsigned long gmem_pool_low(int node);
+unsigned long gmem_pool_clean(int node);
+unsigned long gmem_pool_dirty(int node);
+unsigned long gmem_pool_counted(enum gmem_pool_count what);
+
 /* block.c */
-void gmem_block_exit(void);
-struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff);
 struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff);
-void gmem_block_truncate(struct inode *inode, pgoff_t from);
-unsigned long gmem_block_quarantined(void);
+struct page *gmem_block_page(const struct gmem_block *block, pgoff_t pgoff);
+struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
+				 const struct gmem_want *want);
+void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end);
+void gmem_batch_fill(struct inode *inode, struct gmem_want *want,
+		     unsigned int nr);
+void gmem_batch_drop(struct gmem_batch *batch);
+
+/* fallocate.c */
+long gmem_fallocate(struct file *file, int mode, loff_t offset, loff_t len);
+void gmem_zero_range(struct inode *inode, loff_t start, loff_t end);
+
+/* rw.c */
+ssize_t gmem_read_iter(struct kiocb *iocb, struct iov_iter *to);
+ssize_t gmem_write_iter(struct kiocb *iocb, struct iov_iter *from);
+loff_t gmem_llseek(struct file *file, loff_t offset, int whence);
 
 /* guard.c */
 int gmem_guard_init(void);
@@ -126,6 +242,7 @@ int gmem_guard_allows_hiding(void);
 int gmem_super_init(void);
 void gmem_super_exit(void);
 bool gmem_sb_charge(struct super_block *sb, unsigned long nr);
+bool gmem_sb_has(struct super_block *sb, unsigned long nr);
 void gmem_sb_uncharge(struct super_block *sb, unsigned long nr);
 
 /* inode.c */

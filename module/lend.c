@@ -50,13 +50,13 @@ static atomic_long_t loans_ever;
 
 /*
  * The frames that are hidden, or lent: 2 MiB blocks by their number, single
- * pages by theirs. An entry is the file's inode, or LEAVING once the file has
- * let go of the memory and until it is in the direct map.
+ * pages by theirs. An entry is the file's inode, or NOBODY: before a file has
+ * the memory, once it has let go of it, and in the pool.
  */
 static DEFINE_XARRAY(owned_blocks);
 static DEFINE_XARRAY(owned_pages);
 
-#define LEAVING		xa_mk_value(1)
+#define NOBODY		xa_mk_value(1)
 
 static void gmem_rehide_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(rehide_retry, gmem_rehide_work);
@@ -91,20 +91,54 @@ static void *gmem_owner(unsigned long pfn)
 	return owner ?: xa_load(&owned_pages, pfn);
 }
 
-/**
- * gmem_lend_own - from now on these pages can be lent
- * @page: first page, hidden, not yet mapped anywhere
- * @nr: 1, or a block's 512
- * @inode: the file they belong to
- *
- * Return: 0 or -ENOMEM.
- */
-int gmem_lend_own(struct page *page, unsigned int nr, struct inode *inode)
+static int gmem_own_one(struct page *page, unsigned int nr)
 {
 	if (gmem_fault_inject(GMEM_FAIL_ALLOC_META))
 		return -ENOMEM;
 	return xa_err(xa_store(gmem_owned(nr), gmem_owned_index(page, nr),
-			       inode, GFP_KERNEL));
+			       NOBODY, GFP_KERNEL));
+}
+
+/**
+ * gmem_lend_own_range - from now on these pages are known as hidden
+ * @page: first page, hidden, not yet mapped anywhere
+ * @nr: 1, or a multiple of a block's 512
+ *
+ * They are nobody's and can't be lent yet.
+ *
+ * Return: 0; or -ENOMEM, then none of them is known.
+ */
+int gmem_lend_own_range(struct page *page, unsigned int nr)
+{
+	unsigned int step = min_t(unsigned int, nr, GMEM_BLOCK_PAGES), i;
+	int ret;
+
+	for (i = 0; i < nr; i += step) {
+		ret = gmem_own_one(page + i, step);
+		if (ret)
+			goto undo;
+	}
+	return 0;
+undo:
+	while (i) {
+		i -= step;
+		gmem_lend_disown(page + i, step);
+	}
+	return ret;
+}
+
+/**
+ * gmem_lend_assign - these pages are a file's, and can be lent
+ * @page: first page, known and nobody's
+ * @nr: 1, or a block's 512
+ * @inode: the file
+ *
+ * Replaces an entry, so needs no memory and can't fail.
+ */
+void gmem_lend_assign(struct page *page, unsigned int nr, struct inode *inode)
+{
+	xa_store(gmem_owned(nr), gmem_owned_index(page, nr), inode,
+		 GFP_KERNEL);
 }
 
 static struct gmem_loan *gmem_find_loan(unsigned long pfn)
@@ -154,7 +188,7 @@ unsigned int gmem_lend_leave(struct page *page, unsigned int nr)
 
 	mutex_lock(&lend_lock);
 	/* Replaces an entry, so needs no memory and can't fail. */
-	inode = xa_store(gmem_owned(nr), gmem_owned_index(page, nr), LEAVING,
+	inode = xa_store(gmem_owned(nr), gmem_owned_index(page, nr), NOBODY,
 			 GFP_KERNEL);
 	for (i = 0; i < nr && !hash_empty(loans); i++) {
 		loan = gmem_find_loan(pfn + i);
@@ -169,14 +203,15 @@ unsigned int gmem_lend_leave(struct page *page, unsigned int nr)
 
 /**
  * gmem_lend_disown - these pages are in the direct map and may go
- * @page: first page
- * @nr: as they were owned
+ * @page: first page, known and nobody's
+ * @nr: 1, or a block's 512
+ *
+ * Not under lend_lock: nobody's pages can't be lent meanwhile, and the pool's
+ * shrinker comes here when memory is short, maybe with that lock held.
  */
 void gmem_lend_disown(struct page *page, unsigned int nr)
 {
-	mutex_lock(&lend_lock);
 	xa_erase(gmem_owned(nr), gmem_owned_index(page, nr));
-	mutex_unlock(&lend_lock);
 }
 
 /* ---- lending ---- */

@@ -9,7 +9,8 @@ struct gmem_loan;
 struct inode;
 struct page;
 
-int gmem_lend_own(struct page *page, unsigned int nr, struct inode *inode);
+int gmem_lend_own_range(struct page *page, unsigned int nr);
+void gmem_lend_assign(struct page *page, unsigned int nr, struct inode *inode);
 unsigned int gmem_lend_leave(struct page *page, unsigned int nr);
 void gmem_lend_disown(struct page *page, unsigned int nr);
 

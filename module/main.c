@@ -27,9 +27,13 @@ static int __init gmem_init(void)
 	ret = gmem_guard_init();
 	if (ret)
 		goto inode_exit;
-	ret = gmem_sysfs_init();
+	gmem_memcg_init();
+	ret = gmem_pool_init();
 	if (ret)
 		goto guard_exit;
+	ret = gmem_sysfs_init();
+	if (ret)
+		goto pool_exit;
 	ret = gmem_super_init();
 	if (ret)
 		goto sysfs_exit;
@@ -37,6 +41,8 @@ static int __init gmem_init(void)
 
 sysfs_exit:
 	gmem_sysfs_exit();
+pool_exit:
+	gmem_pool_exit();
 guard_exit:
 	gmem_guard_exit();
 inode_exit:
@@ -52,9 +58,10 @@ static void __exit gmem_exit(void)
 {
 	gmem_super_exit();
 	gmem_sysfs_exit();
+	gmem_pool_exit();
 	gmem_guard_exit();
 	gmem_inode_exit();
-	gmem_block_exit();
+	gmem_release_exit();
 	gmem_power_exit();
 	gmem_directmap_exit();
 }

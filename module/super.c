@@ -144,6 +144,15 @@ bool gmem_sb_charge(struct super_block *sb, unsigned long nr)
 	return true;
 }
 
+/* gmem_sb_has - does a mount still have so many pages, as far as one can tell? */
+bool gmem_sb_has(struct super_block *sb, unsigned long nr)
+{
+	unsigned long limit = READ_ONCE(gmem_sb(sb)->limit);
+	unsigned long used = atomic_long_read(&gmem_sb(sb)->used);
+
+	return !limit || (used <= limit && nr <= limit - used);
+}
+
 void gmem_sb_uncharge(struct super_block *sb, unsigned long nr)
 {
 	atomic_long_sub(nr, &gmem_sb(sb)->used);

@@ -4,6 +4,7 @@
  */
 #include <linux/fs.h>
 #include <linux/kobject.h>
+#include <linux/nodemask.h>
 #include <linux/sysfs.h>
 
 #include "internal.h"
@@ -33,7 +34,7 @@ static ssize_t quarantined_bytes_show(struct kobject *kobj,
 				      struct kobj_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%lu\n",
-			  gmem_block_quarantined() << PAGE_SHIFT);
+			  gmem_release_quarantined() << PAGE_SHIFT);
 }
 
 static ssize_t direct_map_method_show(struct kobject *kobj,
@@ -63,6 +64,197 @@ static const struct attribute_group gmem_attr_group = {
 	.attrs = gmem_attrs,
 };
 
+/* ---- /sys/fs/gmemfs/pool: all nodes together, and how it went ---- */
+
+static unsigned long gmem_sum_of_nodes(unsigned long (*blocks)(int node))
+{
+	unsigned long sum = 0;
+	int node;
+
+	for_each_node_state(node, N_MEMORY)
+		sum += blocks(node);
+	return sum;
+}
+
+static ssize_t gmem_emit_blocks(char *buf, unsigned long blocks)
+{
+	return sysfs_emit(buf, "%llu\n", (u64)blocks * GMEM_BLOCK_SIZE);
+}
+
+/* Bytes, rounded up to blocks. */
+static int gmem_parse_blocks(const char *buf, unsigned long *blocks)
+{
+	u64 bytes;
+	int ret = kstrtou64(buf, 10, &bytes);
+
+	if (!ret)
+		*blocks = DIV_ROUND_UP_ULL(bytes, GMEM_BLOCK_SIZE);
+	return ret;
+}
+
+static ssize_t low_bytes_show(struct kobject *kobj,
+			      struct kobj_attribute *attr, char *buf)
+{
+	return gmem_emit_blocks(buf, gmem_sum_of_nodes(gmem_pool_low));
+}
+
+static ssize_t low_bytes_store(struct kobject *kobj,
+			       struct kobj_attribute *attr, const char *buf,
+			       size_t len)
+{
+	unsigned long blocks;
+	int ret = gmem_parse_blocks(buf, &blocks) ?:
+		  gmem_pool_set_low_all(blocks);
+
+	return ret ?: len;
+}
+
+static ssize_t free_bytes_show(struct kobject *kobj,
+			       struct kobj_attribute *attr, char *buf)
+{
+	return gmem_emit_blocks(buf, gmem_sum_of_nodes(gmem_pool_clean));
+}
+
+static ssize_t dirty_bytes_show(struct kobject *kobj,
+				struct kobj_attribute *attr, char *buf)
+{
+	return gmem_emit_blocks(buf, gmem_sum_of_nodes(gmem_pool_dirty));
+}
+
+static struct kobj_attribute low_bytes_attr = __ATTR_RW(low_bytes);
+static struct kobj_attribute free_bytes_attr = __ATTR_RO(free_bytes);
+static struct kobj_attribute dirty_bytes_attr = __ATTR_RO(dirty_bytes);
+
+#define GMEM_POOL_COUNT_ATTR(name, what) \
+static ssize_t name##_show(struct kobject *kobj, struct kobj_attribute *attr, \
+			   char *buf) \
+{ \
+	return sysfs_emit(buf, "%lu\n", gmem_pool_counted(what)); \
+} \
+static struct kobj_attribute name##_attr = __ATTR_RO(name)
+
+GMEM_POOL_COUNT_ATTR(hits, GMEM_POOL_HITS);
+GMEM_POOL_COUNT_ATTR(misses, GMEM_POOL_MISSES);
+GMEM_POOL_COUNT_ATTR(refills, GMEM_POOL_REFILLS);
+GMEM_POOL_COUNT_ATTR(scrubs, GMEM_POOL_SCRUBS);
+GMEM_POOL_COUNT_ATTR(shrunk, GMEM_POOL_SHRUNK);
+
+static struct attribute *gmem_pool_attrs[] = {
+	&low_bytes_attr.attr,
+	&free_bytes_attr.attr,
+	&dirty_bytes_attr.attr,
+	&hits_attr.attr,
+	&misses_attr.attr,
+	&refills_attr.attr,
+	&scrubs_attr.attr,
+	&shrunk_attr.attr,
+	NULL
+};
+
+static const struct attribute_group gmem_pool_attr_group = {
+	.name = "pool",
+	.attrs = gmem_pool_attrs,
+};
+
+/* ---- /sys/fs/gmemfs/nodeN: one node's pool ---- */
+
+static struct kobject *gmem_node_kobjs[MAX_NUMNODES];
+
+static int gmem_node_of(struct kobject *kobj)
+{
+	int node;
+
+	for_each_node(node)
+		if (gmem_node_kobjs[node] == kobj)
+			return node;
+	return NUMA_NO_NODE;
+}
+
+static ssize_t node_low_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *buf)
+{
+	return gmem_emit_blocks(buf, gmem_pool_low(gmem_node_of(kobj)));
+}
+
+static ssize_t node_low_store(struct kobject *kobj,
+			      struct kobj_attribute *attr, const char *buf,
+			      size_t len)
+{
+	unsigned long blocks;
+	int ret = gmem_parse_blocks(buf, &blocks) ?:
+		  gmem_pool_set_low(gmem_node_of(kobj), blocks);
+
+	return ret ?: len;
+}
+
+static ssize_t node_free_show(struct kobject *kobj,
+			      struct kobj_attribute *attr, char *buf)
+{
+	return gmem_emit_blocks(buf, gmem_pool_clean(gmem_node_of(kobj)));
+}
+
+static ssize_t node_dirty_show(struct kobject *kobj,
+			       struct kobj_attribute *attr, char *buf)
+{
+	return gmem_emit_blocks(buf, gmem_pool_dirty(gmem_node_of(kobj)));
+}
+
+static struct kobj_attribute node_low_attr =
+	__ATTR(low_bytes, 0644, node_low_show, node_low_store);
+static struct kobj_attribute node_free_attr =
+	__ATTR(free_bytes, 0444, node_free_show, NULL);
+static struct kobj_attribute node_dirty_attr =
+	__ATTR(dirty_bytes, 0444, node_dirty_show, NULL);
+
+static struct attribute *gmem_node_attrs[] = {
+	&node_low_attr.attr,
+	&node_free_attr.attr,
+	&node_dirty_attr.attr,
+	NULL
+};
+
+static const struct attribute_group gmem_node_attr_group = {
+	.attrs = gmem_node_attrs,
+};
+
+static int gmem_sysfs_add_node(int node)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "node%d", node);
+	gmem_node_kobjs[node] = kobject_create_and_add(name, gmem_kobj);
+	if (!gmem_node_kobjs[node])
+		return -ENOMEM;
+	return sysfs_create_group(gmem_node_kobjs[node],
+				  &gmem_node_attr_group);
+}
+
+static void gmem_sysfs_remove_nodes(void)
+{
+	int node;
+
+	for_each_node(node) {
+		kobject_put(gmem_node_kobjs[node]);
+		gmem_node_kobjs[node] = NULL;
+	}
+}
+
+static int gmem_sysfs_fill(void)
+{
+	int node, ret;
+
+	ret = sysfs_create_group(gmem_kobj, &gmem_attr_group) ?:
+	      sysfs_create_group(gmem_kobj, &gmem_pool_attr_group);
+	if (ret)
+		return ret;
+	for_each_node_state(node, N_MEMORY) {
+		ret = gmem_sysfs_add_node(node);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
 int __init gmem_sysfs_init(void)
 {
 	int ret;
@@ -70,13 +262,14 @@ int __init gmem_sysfs_init(void)
 	gmem_kobj = kobject_create_and_add("gmemfs", fs_kobj);
 	if (!gmem_kobj)
 		return -ENOMEM;
-	ret = sysfs_create_group(gmem_kobj, &gmem_attr_group);
+	ret = gmem_sysfs_fill();
 	if (ret)
-		kobject_put(gmem_kobj);
+		gmem_sysfs_exit();
 	return ret;
 }
 
 void gmem_sysfs_exit(void)
 {
+	gmem_sysfs_remove_nodes();
 	kobject_put(gmem_kobj);
 }

@@ -19,6 +19,29 @@
 #include "internal.h"
 #include "trace.h"
 
+/*
+ * Without memory a fault is tried again, after the OOM killer has had its turn.
+ * But that frees no contiguous 2 MiB: where only those will do, it's an error,
+ * as it is with hugetlbfs.
+ */
+static vm_fault_t gmem_fault_error(struct inode *inode, struct page *page)
+{
+	if (PTR_ERR(page) == -ENOMEM &&
+	    gmem_i(inode)->flags & GMEM_FLAG_HUGE_ONLY)
+		return VM_FAULT_SIGBUS;
+	return vmf_error(PTR_ERR(page));
+}
+
+static struct page *gmem_fault_page(struct vm_fault *vmf, struct inode *inode)
+{
+	pgoff_t index = vmf->pgoff >> GMEM_BLOCK_ORDER;
+	struct gmem_want want = {
+		.place = gmem_place_of_vma(vmf->vma, index),
+	};
+
+	return gmem_block_populate(inode, vmf->pgoff, &want);
+}
+
 static bool gmem_beyond_end(struct inode *inode, pgoff_t pgoff)
 {
 	return pgoff >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
@@ -51,7 +74,8 @@ static vm_fault_t gmem_insert_block(struct vm_fault *vmf,
 
 	mutex_lock(&block->lock);
 	pmd = READ_ONCE(*vmf->pmd);
-	if (pmd_none(pmd) || pmd_leaf(pmd))
+	/* A hole in the block must be seen to be touched again. */
+	if (!block->nr_holes && (pmd_none(pmd) || pmd_leaf(pmd)))
 		ret = gmem_insert_pfn_pmd(vmf, pfn,
 					  vmf->flags & FAULT_FLAG_WRITE);
 	mutex_unlock(&block->lock);
@@ -67,9 +91,9 @@ static vm_fault_t gmem_fault_single(struct vm_fault *vmf, struct inode *inode,
 	if (gmem_beyond_end(inode, vmf->pgoff))
 		return VM_FAULT_SIGBUS;
 
-	page = gmem_block_populate(inode, vmf->pgoff);
+	page = gmem_fault_page(vmf, inode);
 	if (IS_ERR(page))
-		return vmf_error(PTR_ERR(page));
+		return gmem_fault_error(inode, page);
 
 	*pfn = page_to_pfn(page);
 	ret = gmem_insert_single(vmf, inode, *pfn);
@@ -101,9 +125,9 @@ static vm_fault_t gmem_fault_block(struct vm_fault *vmf, struct inode *inode,
 	    !gmem_vma_fits_block(vmf))
 		return VM_FAULT_FALLBACK;
 
-	page = gmem_block_populate(inode, vmf->pgoff);
+	page = gmem_fault_page(vmf, inode);
 	if (IS_ERR(page))
-		return vmf_error(PTR_ERR(page));
+		return gmem_fault_error(inode, page);
 
 	block = gmem_block_find(inode, first);
 	if (!block->huge)

@@ -30,9 +30,12 @@
  * comparison: same code, same mappings, but no protection.
  *
  * GMEM_FLAG_NO_HUGE: hold the memory in single pages, never in 2 MiB blocks.
+ *
+ * GMEM_FLAG_HUGE_ONLY: hold the memory in 2 MiB blocks, never in single pages.
  */
 #define GMEM_FLAG_KEEP_DIRECT_MAP	(1ULL << 3)
 #define GMEM_FLAG_NO_HUGE		(1ULL << 4)
+#define GMEM_FLAG_HUGE_ONLY		(1ULL << 5)
 
 /**
  * struct gmem_info - what a file holds, answer of GMEM_GET_INFO

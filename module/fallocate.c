@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fallocate(2): memory for a range ahead of use, zeros, and holes.
+ */
+#include <linux/fs.h>
+#include <linux/falloc.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+
+#include "internal.h"
+
+/* ---- zeros ---- */
+
+/* A part of one page, if the file has that page. */
+static void gmem_zero_in_page(struct inode *inode, loff_t start, loff_t end)
+{
+	pgoff_t pgoff = start >> PAGE_SHIFT;
+	struct page *page = gmem_block_page(gmem_block_find(inode, pgoff),
+					    pgoff);
+
+	if (page && start < end)
+		gmem_tempmap_zero_bytes(page, offset_in_page(start),
+					end - ((loff_t)pgoff << PAGE_SHIFT));
+}
+
+/**
+ * gmem_zero_range - zero what a file has in a range, and keep it
+ * @inode: the file; the caller holds its invalidate_lock exclusively
+ * @start: first byte
+ * @end: byte after the last
+ */
+void gmem_zero_range(struct inode *inode, loff_t start, loff_t end)
+{
+	loff_t next;
+
+	for (; start < end; start = next) {
+		next = min_t(loff_t, end, round_down(start, PAGE_SIZE) +
+			     PAGE_SIZE);
+		gmem_zero_in_page(inode, start, next);
+		cond_resched();
+	}
+	gmem_tempmap_flush();
+}
+
+/* ---- holes ---- */
+
+/* Whole pages go, and the parts of pages at both ends are zeroed. */
+static void gmem_punch(struct inode *inode, loff_t start, loff_t end)
+{
+	loff_t first = round_up(start, PAGE_SIZE);
+	loff_t last = round_down(end, PAGE_SIZE);
+
+	filemap_invalidate_lock(inode->i_mapping);
+	if (first < last) {
+		unmap_mapping_range(inode->i_mapping, first, last - first, 0);
+		gmem_block_punch(inode, first >> PAGE_SHIFT,
+				 last >> PAGE_SHIFT);
+	}
+	if (start < first)
+		gmem_zero_range(inode, start, min(first, end));
+	if (last < end && last >= first)
+		gmem_zero_range(inode, last, end);
+	filemap_invalidate_unlock(inode->i_mapping);
+}
+
+/* ---- memory ahead of use ---- */
+
+/* Memory that the range would add to what the mount holds, roughly. */
+static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
+				  pgoff_t end)
+{
+	unsigned long missing = end - first;
+	struct gmem_block *block;
+	unsigned long index;
+
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	xa_for_each_range(&gmem_i(inode)->blocks, index, block,
+			  first >> GMEM_BLOCK_ORDER,
+			  (end - 1) >> GMEM_BLOCK_ORDER) {
+		pgoff_t from = max(first, index << GMEM_BLOCK_ORDER);
+		pgoff_t to = min(end, (index + 1) << GMEM_BLOCK_ORDER);
+
+		for (; from < to; from++)
+			if (READ_ONCE(block->huge) ||
+			    gmem_block_page(block, from))
+				missing--;
+		cond_resched();
+	}
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	return missing;
+}
+
+/* Pages that the block around @pgoff has of the range: 1 if single ones. */
+static int gmem_populate_step(struct inode *inode, pgoff_t pgoff, pgoff_t end,
+			      struct gmem_want *want)
+{
+	pgoff_t block_end = round_down(pgoff, GMEM_BLOCK_PAGES) +
+			    GMEM_BLOCK_PAGES;
+	struct page *page;
+	int ret = 0;
+
+	want->place = gmem_place_of_vma(NULL, pgoff >> GMEM_BLOCK_ORDER);
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	if (IS_ALIGNED(pgoff, GMEM_BLOCK_PAGES) && !want->batch->nr &&
+	    !gmem_block_find(inode, pgoff))
+		gmem_batch_fill(inode, want, (end - pgoff) >> GMEM_BLOCK_ORDER);
+	for (; pgoff < min(end, block_end) && !ret; pgoff++) {
+		page = gmem_block_populate(inode, pgoff, want);
+		ret = PTR_ERR_OR_ZERO(page);
+		if (fatal_signal_pending(current))
+			ret = -EINTR;
+	}
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	return ret;
+}
+
+/*
+ * What was populated before an error stays: it is zero, as the holes were, and
+ * the next try finds it.
+ */
+static int gmem_populate_range(struct inode *inode, pgoff_t first, pgoff_t end)
+{
+	struct gmem_batch batch = {};
+	struct gmem_want want = {
+		.end = (loff_t)end << PAGE_SHIFT,
+		.batch = &batch,
+	};
+	int ret = 0;
+
+	if (gmem_i(inode)->flags & GMEM_FLAG_HUGE_ONLY) {
+		first = round_down(first, GMEM_BLOCK_PAGES);
+		end = round_up(end, GMEM_BLOCK_PAGES);
+	}
+	if (!gmem_sb_has(inode->i_sb, gmem_missing(inode, first, end)))
+		return -ENOSPC;
+	while (first < end && !ret) {
+		ret = gmem_populate_step(inode, first, end, &want);
+		first = round_down(first, GMEM_BLOCK_PAGES) + GMEM_BLOCK_PAGES;
+		if (!ret && signal_pending(current) && first < end)
+			ret = -EINTR;
+		cond_resched();
+	}
+	gmem_batch_drop(&batch);
+	return ret;
+}
+
+static int gmem_allocate(struct inode *inode, int mode, loff_t start,
+			 loff_t end)
+{
+	int ret = 0;
+
+	if (!(mode & FALLOC_FL_KEEP_SIZE) && end > i_size_read(inode))
+		ret = inode_newsize_ok(inode, end);
+	if (ret)
+		return ret;
+
+	ret = gmem_populate_range(inode, start >> PAGE_SHIFT,
+				  DIV_ROUND_UP(end, PAGE_SIZE));
+	if (ret)
+		return ret;
+	if (mode & FALLOC_FL_ZERO_RANGE) {
+		filemap_invalidate_lock(inode->i_mapping);
+		gmem_zero_range(inode, start, end);
+		filemap_invalidate_unlock(inode->i_mapping);
+	}
+	if (!(mode & FALLOC_FL_KEEP_SIZE) && end > i_size_read(inode))
+		i_size_write(inode, end);
+	return 0;
+}
+
+/**
+ * gmem_fallocate - the file operation: see fallocate(2)
+ * @file: the file
+ * @mode: 0 or FALLOC_FL_ZERO_RANGE, either with FALLOC_FL_KEEP_SIZE; or
+ *	  FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+ * @offset: in bytes
+ * @len: in bytes
+ *
+ * Return: 0; -EOPNOTSUPP for other modes; -ENOSPC over the mount's size, with
+ * nothing done; -EFBIG over RLIMIT_FSIZE; -ENOMEM or -EINTR with some memory
+ * there already, which the same call will find when it's made again.
+ */
+long gmem_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
+{
+	struct inode *inode = file_inode(file);
+	int ret = 0;
+
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE |
+		     FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+
+	inode_lock(inode);
+	ret = file_modified(file);
+	if (ret)
+		goto unlock;
+	if (mode & FALLOC_FL_PUNCH_HOLE)
+		gmem_punch(inode, offset, offset + len);
+	else
+		ret = gmem_allocate(inode, mode, offset, offset + len);
+unlock:
+	inode_unlock(inode);
+	return ret;
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Place: the NUMA nodes that memory should come from.
+ *
+ * A fault goes by the policy that mbind(2) gave the mapping, everything else by
+ * that of the task. The kernel's own function for the first is not for modules
+ * (or makes a compound page), so the policies are read here.
+ */
+#include <linux/gfp.h>
+#include <linux/mempolicy.h>
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/topology.h>
+
+#include "internal.h"
+
+#ifdef CONFIG_NUMA
+
+/* A place for the @index-th block or page under a policy. */
+static struct gmem_place gmem_place_by(struct mempolicy *policy, pgoff_t index)
+{
+	struct gmem_place place = { .node = numa_mem_id() };
+	unsigned int skip;
+
+	if (!policy || nodes_empty(policy->nodes))
+		return place;
+	switch (policy->mode) {
+	case MPOL_BIND:
+		place.bound = &policy->nodes;
+		fallthrough;
+	case MPOL_PREFERRED:
+	case MPOL_PREFERRED_MANY:
+		if (!node_isset(place.node, policy->nodes))
+			place.node = first_node(policy->nodes);
+		break;
+	case MPOL_INTERLEAVE:
+		skip = index % nodes_weight(policy->nodes);
+		place.node = first_node(policy->nodes);
+		while (skip--)
+			place.node = next_node_in(place.node, policy->nodes);
+		break;
+	}
+	return place;
+}
+
+/**
+ * gmem_place_of_vma - where a fault's memory should come from
+ * @vma: the mapping, whose lock the fault holds: so its policy stays; or NULL
+ * @index: of the block in the file, for policies that interleave
+ */
+struct gmem_place gmem_place_of_vma(struct vm_area_struct *vma, pgoff_t index)
+{
+	struct gmem_place place;
+
+	/* Only the task itself changes its policy. */
+	if (!vma || !vma->vm_policy)
+		return gmem_place_by(current->mempolicy, index);
+	place = gmem_place_by(vma->vm_policy, index);
+	place.by_vma = true;
+	return place;
+}
+
+/* The kernel goes by the task's policy itself, and knows cpusets better. */
+struct page *gmem_place_alloc(const struct gmem_place *place, gfp_t gfp,
+			      unsigned int order)
+{
+	if (place->only)
+		return alloc_pages_node(place->node, gfp | __GFP_THISNODE,
+					order);
+	if (!place->by_vma)
+		return alloc_pages(gfp, order);
+	return __alloc_pages(gfp, order, place->node, place->bound);
+}
+
+#else /* !CONFIG_NUMA */
+
+struct gmem_place gmem_place_of_vma(struct vm_area_struct *vma, pgoff_t index)
+{
+	return (struct gmem_place){};
+}
+
+struct page *gmem_place_alloc(const struct gmem_place *place, gfp_t gfp,
+			      unsigned int order)
+{
+	return alloc_pages(gfp, order);
+}
+
+#endif

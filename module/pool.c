@@ -1,0 +1,594 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The pool: blocks that are zeroed and hidden ahead of use, so that who fills a
+ * file waits for neither.
+ *
+ * Each NUMA node has its own. In it are clean blocks, ready to be taken, and
+ * dirty ones, which a file gave back and which still hold its data; both are
+ * hidden, charged to no cgroup and known to lend.c as nobody's. One worker for
+ * each node zeroes the dirty ones, fills up from the kernel's free memory what
+ * is missing to the low watermark, and gives back what is above it.
+ *
+ * The pool is never why memory runs out elsewhere: it only grows while the
+ * host has memory to spare, and gives way to the shrinker and to the OOM
+ * killer's notice.
+ *
+ * With a low watermark of 0, as it is unless somebody asks, there is no pool:
+ * files get their memory from the kernel and give it back themselves.
+ */
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/oom.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "internal.h"
+#include "lend.h"
+
+/* After the shrinker took memory, or there was none to be had. */
+#define GMEM_POOL_BACKOFF	(10 * HZ)
+
+/* The part of the host's memory that filling the pool leaves available. */
+#define GMEM_POOL_LEAVE		16
+
+/**
+ * struct gmem_pool - the blocks of one node
+ * @lock: the lists, the counts and @low
+ * @clean: zeroed
+ * @dirty: with what a file left in them
+ * @nr_clean: blocks in @clean
+ * @nr_dirty: blocks in @dirty
+ * @low: the low watermark, in blocks
+ * @quiet_until: jiffies; no filling before
+ * @work: the worker
+ * @node: of the memory
+ */
+struct gmem_pool {
+	spinlock_t lock;	/* see above */
+	struct list_head clean;
+	struct list_head dirty;
+	unsigned long nr_clean;
+	unsigned long nr_dirty;
+	unsigned long low;
+	unsigned long quiet_until;
+	struct delayed_work work;
+	int node;
+};
+
+static struct gmem_pool *pools[MAX_NUMNODES];
+static struct workqueue_struct *pool_queue;
+static struct shrinker *pool_shrinker;
+static atomic_long_t pool_counts[GMEM_POOL_COUNTS];
+static bool pool_gone;
+
+static void gmem_pool_count(enum gmem_pool_count what, long n)
+{
+	atomic_long_add(n, &pool_counts[what]);
+}
+
+unsigned long gmem_pool_counted(enum gmem_pool_count what)
+{
+	return atomic_long_read(&pool_counts[what]);
+}
+
+static struct gmem_pool *gmem_pool_of(int node)
+{
+	return node >= 0 && node < MAX_NUMNODES ? pools[node] : NULL;
+}
+
+static void gmem_pool_kick(struct gmem_pool *pool)
+{
+	if (!READ_ONCE(pool_gone))
+		mod_delayed_work(pool_queue, &pool->work, 0);
+}
+
+/* ---- the lists ---- */
+
+static struct page *gmem_pool_pop(struct list_head *list, unsigned long *count)
+{
+	struct page *page = list_first_entry_or_null(list, struct page, lru);
+
+	if (page) {
+		list_del(&page->lru);
+		(*count)--;
+	}
+	return page;
+}
+
+static unsigned int gmem_pool_pop_many(struct gmem_pool *pool, bool dirty,
+				       struct page **blocks, unsigned int nr)
+{
+	unsigned int n;
+
+	spin_lock(&pool->lock);
+	for (n = 0; n < nr; n++) {
+		blocks[n] = dirty ? gmem_pool_pop(&pool->dirty, &pool->nr_dirty)
+				  : gmem_pool_pop(&pool->clean,
+						  &pool->nr_clean);
+		if (!blocks[n])
+			break;
+	}
+	spin_unlock(&pool->lock);
+	return n;
+}
+
+static void gmem_pool_push(struct gmem_pool *pool, bool dirty,
+			   struct page *page)
+{
+	spin_lock(&pool->lock);
+	if (dirty) {
+		list_add_tail(&page->lru, &pool->dirty);
+		pool->nr_dirty++;
+	} else {
+		list_add(&page->lru, &pool->clean);
+		pool->nr_clean++;
+	}
+	spin_unlock(&pool->lock);
+}
+
+/* ---- zeroing what was given back ---- */
+
+/*
+ * Zero dirty blocks. Those that can't be go to the kernel, which has a way for
+ * each of the reasons. Return: how many are clean now, and in @blocks.
+ */
+static unsigned int gmem_pool_scrub(struct page **blocks, unsigned int nr)
+{
+	unsigned int i, clean = 0;
+
+	for (i = 0; i < nr; i++) {
+		if (gmem_has_poison(blocks[i], GMEM_BLOCK_PAGES) ||
+		    gmem_tempmap_zero(blocks[i], GMEM_BLOCK_PAGES))
+			gmem_release(blocks[i], GMEM_BLOCK_PAGES,
+				     GMEM_BLOCK_PAGES);
+		else
+			blocks[clean++] = blocks[i];
+		cond_resched();
+	}
+	/* They stay hidden: no CPU may keep a translation of our mappings. */
+	if (clean)
+		gmem_tempmap_flush();
+	gmem_pool_count(GMEM_POOL_SCRUBS, clean);
+	return clean;
+}
+
+/* ---- the worker ---- */
+
+static unsigned long gmem_pool_missing(struct gmem_pool *pool)
+{
+	unsigned long have;
+
+	spin_lock(&pool->lock);
+	have = pool->nr_clean + pool->nr_dirty;
+	have = pool->low > have ? pool->low - have : 0;
+	spin_unlock(&pool->lock);
+	return have;
+}
+
+static unsigned long gmem_pool_excess(struct gmem_pool *pool)
+{
+	unsigned long excess;
+
+	spin_lock(&pool->lock);
+	excess = pool->nr_clean > pool->low ? pool->nr_clean - pool->low : 0;
+	spin_unlock(&pool->lock);
+	return excess;
+}
+
+static bool gmem_pool_full(struct gmem_pool *pool)
+{
+	bool full;
+
+	spin_lock(&pool->lock);
+	full = pool->nr_clean >= pool->low;
+	spin_unlock(&pool->lock);
+	return full;
+}
+
+static void gmem_pool_work_dirty(struct gmem_pool *pool)
+{
+	struct page *blocks[GMEM_BATCH];
+	unsigned int nr, i;
+
+	while ((nr = gmem_pool_pop_many(pool, true, blocks, GMEM_BATCH))) {
+		if (gmem_pool_full(pool)) {
+			gmem_release_blocks(blocks, nr);
+			continue;
+		}
+		nr = gmem_pool_scrub(blocks, nr);
+		for (i = 0; i < nr; i++)
+			gmem_pool_push(pool, false, blocks[i]);
+	}
+}
+
+static void gmem_pool_work_excess(struct gmem_pool *pool)
+{
+	struct page *blocks[GMEM_BATCH];
+	unsigned int nr;
+
+	while ((nr = min(gmem_pool_excess(pool), GMEM_BATCH))) {
+		nr = gmem_pool_pop_many(pool, false, blocks, nr);
+		gmem_release_clean(blocks, nr);
+		cond_resched();
+	}
+}
+
+static bool gmem_pool_host_has(unsigned int blocks)
+{
+	unsigned long want = blocks * GMEM_BLOCK_PAGES;
+
+	return si_mem_available() > (long)(totalram_pages() / GMEM_POOL_LEAVE +
+					   want);
+}
+
+/* Return: whether to try again soon. */
+static bool gmem_pool_work_fill(struct gmem_pool *pool)
+{
+	struct gmem_place place = { .node = pool->node, .only = true };
+	struct page *blocks[GMEM_BATCH];
+	unsigned int want, nr, i;
+
+	while ((want = min(gmem_pool_missing(pool), GMEM_BATCH))) {
+		if (READ_ONCE(pool_gone) ||
+		    time_before(jiffies, READ_ONCE(pool->quiet_until)))
+			return true;
+		nr = gmem_pool_host_has(want) ?
+		     gmem_prepare_blocks(blocks, want, &place) : 0;
+		for (i = 0; i < nr; i++)
+			gmem_pool_push(pool, false, blocks[i]);
+		gmem_pool_count(GMEM_POOL_REFILLS, nr);
+		if (!nr) {
+			WRITE_ONCE(pool->quiet_until,
+				   jiffies + GMEM_POOL_BACKOFF);
+			return true;
+		}
+		cond_resched();
+	}
+	return false;
+}
+
+static void gmem_pool_worker(struct work_struct *work)
+{
+	struct gmem_pool *pool = container_of(to_delayed_work(work),
+					      struct gmem_pool, work);
+
+	gmem_pool_work_dirty(pool);
+	gmem_pool_work_excess(pool);
+	if (gmem_pool_work_fill(pool) && !READ_ONCE(pool_gone))
+		queue_delayed_work(pool_queue, &pool->work, HZ);
+}
+
+/* ---- for files ---- */
+
+/* A dirty block does too: to zero it here is still no edit of the direct map. */
+static struct page *gmem_pool_take_any(struct gmem_pool *pool)
+{
+	struct page *page;
+
+	while (!gmem_pool_pop_many(pool, false, &page, 1)) {
+		if (!gmem_pool_pop_many(pool, true, &page, 1))
+			return NULL;
+		if (gmem_pool_scrub(&page, 1))
+			break;
+	}
+	return page;
+}
+
+/**
+ * gmem_pool_take - a block that is ready
+ * @place: where from
+ *
+ * Return: its first page, zeroed, hidden, nobody's and charged to the current
+ * task's cgroup; or NULL if there is none, or the cgroup is at its limit.
+ */
+struct page *gmem_pool_take(const struct gmem_place *place)
+{
+	struct gmem_pool *pool = gmem_pool_of(place->node);
+	struct page *page;
+
+	if (!pool || !READ_ONCE(pool->low))
+		return NULL;
+
+	page = gmem_pool_take_any(pool);
+	gmem_pool_kick(pool);
+	gmem_pool_count(page ? GMEM_POOL_HITS : GMEM_POOL_MISSES, 1);
+	if (!page)
+		return NULL;
+	if (!gmem_memcg_charge(page, GMEM_BLOCK_PAGES))
+		return page;
+	gmem_pool_push(pool, false, page);
+	return NULL;
+}
+
+/**
+ * gmem_pool_give - take blocks that a file is done with, if there is a pool
+ * @blocks: first page of each, hidden as a whole, nobody's; reordered here
+ * @nr: how many
+ * @dirty: whether there may be data in them
+ *
+ * Return: how many were not taken: they are the first ones of @blocks.
+ */
+unsigned int gmem_pool_give(struct page **blocks, unsigned int nr, bool dirty)
+{
+	unsigned int i, left = 0;
+
+	for (i = 0; i < nr; i++) {
+		struct gmem_pool *pool = gmem_pool_of(page_to_nid(blocks[i]));
+
+		if (!pool || !READ_ONCE(pool->low) || READ_ONCE(pool_gone)) {
+			blocks[left++] = blocks[i];
+			continue;
+		}
+		gmem_memcg_uncharge(blocks[i], GMEM_BLOCK_PAGES);
+		gmem_pool_push(pool, dirty, blocks[i]);
+		gmem_pool_kick(pool);
+	}
+	return left;
+}
+
+/* ---- giving way ---- */
+
+/* Up to @nr blocks back to the kernel. Return: how many went. */
+static unsigned long gmem_pool_shrink(struct gmem_pool *pool, unsigned long nr)
+{
+	struct page *blocks[GMEM_BATCH];
+	unsigned long done = 0;
+	unsigned int n;
+
+	WRITE_ONCE(pool->quiet_until, jiffies + GMEM_POOL_BACKOFF);
+	while (done < nr) {
+		unsigned int want = min(nr - done, GMEM_BATCH);
+
+		n = gmem_pool_pop_many(pool, false, blocks, want);
+		if (n) {
+			gmem_release_clean(blocks, n);
+		} else {
+			n = gmem_pool_pop_many(pool, true, blocks, want);
+			gmem_release_blocks(blocks, n);
+		}
+		if (!n)
+			break;
+		done += n;
+	}
+	gmem_pool_count(GMEM_POOL_SHRUNK, done);
+	return done;
+}
+
+static unsigned long gmem_pool_held(struct gmem_pool *pool)
+{
+	return READ_ONCE(pool->nr_clean) + READ_ONCE(pool->nr_dirty);
+}
+
+static unsigned long gmem_shrinker_count(struct shrinker *shrinker,
+					 struct shrink_control *sc)
+{
+	struct gmem_pool *pool = gmem_pool_of(sc->nid);
+	unsigned long blocks = pool ? gmem_pool_held(pool) : 0;
+
+	return blocks ? blocks * GMEM_BLOCK_PAGES : SHRINK_EMPTY;
+}
+
+static unsigned long gmem_shrinker_scan(struct shrinker *shrinker,
+					struct shrink_control *sc)
+{
+	struct gmem_pool *pool = gmem_pool_of(sc->nid);
+	unsigned long blocks = DIV_ROUND_UP(sc->nr_to_scan, GMEM_BLOCK_PAGES);
+
+	/*
+	 * In any context that may reclaim: what follows takes no lock of ours
+	 * under which memory is allocated. lend_lock is not among them.
+	 */
+	blocks = pool ? gmem_pool_shrink(pool, blocks) : 0;
+	sc->nr_scanned = max(sc->nr_to_scan, blocks * GMEM_BLOCK_PAGES);
+	return blocks ? blocks * GMEM_BLOCK_PAGES : SHRINK_STOP;
+}
+
+/* Before the OOM killer picks somebody: all of it. */
+static int gmem_pool_oom(struct notifier_block *nb, unsigned long unused,
+			 void *freed)
+{
+	int node;
+
+	for_each_node(node)
+		if (pools[node])
+			*(unsigned long *)freed += GMEM_BLOCK_PAGES *
+				gmem_pool_shrink(pools[node], ULONG_MAX);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block gmem_pool_oom_nb = {
+	.notifier_call = gmem_pool_oom,
+};
+
+/* ---- what sysfs asks and sets ---- */
+
+unsigned long gmem_pool_low(int node)
+{
+	struct gmem_pool *pool = gmem_pool_of(node);
+
+	return pool ? READ_ONCE(pool->low) : 0;
+}
+
+unsigned long gmem_pool_clean(int node)
+{
+	struct gmem_pool *pool = gmem_pool_of(node);
+
+	return pool ? READ_ONCE(pool->nr_clean) : 0;
+}
+
+unsigned long gmem_pool_dirty(int node)
+{
+	struct gmem_pool *pool = gmem_pool_of(node);
+
+	return pool ? READ_ONCE(pool->nr_dirty) : 0;
+}
+
+/**
+ * gmem_pool_set_low - set a node's low watermark
+ * @node: a node
+ * @blocks: the watermark
+ *
+ * Returns before the pool has grown or shrunk to it.
+ *
+ * Return: 0; -ENODEV without such a node; -EOPNOTSUPP where what is in the
+ * pool could not be charged to cgroups; -EINVAL for more than the host has.
+ */
+int gmem_pool_set_low(int node, unsigned long blocks)
+{
+	struct gmem_pool *pool = gmem_pool_of(node);
+
+	if (!pool)
+		return -ENODEV;
+	if (blocks && !gmem_memcg_works())
+		return -EOPNOTSUPP;
+	if (blocks > totalram_pages() / GMEM_BLOCK_PAGES)
+		return -EINVAL;
+	spin_lock(&pool->lock);
+	pool->low = blocks;
+	spin_unlock(&pool->lock);
+	WRITE_ONCE(pool->quiet_until, jiffies);
+	gmem_pool_kick(pool);
+	return 0;
+}
+
+/**
+ * gmem_pool_set_low_all - share a low watermark among the nodes
+ * @blocks: all together
+ *
+ * Return: as gmem_pool_set_low().
+ */
+int gmem_pool_set_low_all(unsigned long blocks)
+{
+	unsigned int nodes = num_node_state(N_MEMORY), done = 0;
+	int node, ret = 0;
+
+	for_each_node_state(node, N_MEMORY) {
+		unsigned long share = blocks / nodes +
+				      (done++ < blocks % nodes);
+
+		ret = gmem_pool_set_low(node, share);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
+/* ---- the parameter: the low watermark at load ---- */
+
+static char *pool_size;
+module_param_named(pool, pool_size, charp, 0444);
+MODULE_PARM_DESC(pool, "memory to keep zeroed and hidden ahead of use, all nodes together: bytes, or with k, m or g (default 0); later: /sys/fs/gmemfs/pool/low_bytes");
+
+static int gmem_pool_set_parameter(void)
+{
+	char *end;
+	u64 bytes;
+	int ret;
+
+	if (!pool_size)
+		return 0;
+	bytes = memparse(pool_size, &end);
+	ret = *end || end == pool_size ? -EINVAL : 0;
+	if (!ret)
+		ret = gmem_pool_set_low_all(DIV_ROUND_UP_ULL(bytes,
+							     GMEM_BLOCK_SIZE));
+	if (ret)
+		pr_err("bad pool=%s; give bytes (with k, m or g), at most what the host has\n",
+		       pool_size);
+	return ret;
+}
+
+/* ---- load and unload ---- */
+
+static struct gmem_pool *gmem_pool_new(int node)
+{
+	struct gmem_pool *pool = kzalloc_node(sizeof(*pool), GFP_KERNEL, node);
+
+	if (!pool)
+		return NULL;
+	spin_lock_init(&pool->lock);
+	INIT_LIST_HEAD(&pool->clean);
+	INIT_LIST_HEAD(&pool->dirty);
+	INIT_DELAYED_WORK(&pool->work, gmem_pool_worker);
+	pool->quiet_until = jiffies;
+	pool->node = node;
+	return pool;
+}
+
+static void gmem_pool_free_all(void)
+{
+	int node;
+
+	for_each_node(node) {
+		kfree(pools[node]);
+		pools[node] = NULL;
+	}
+}
+
+static struct shrinker *gmem_pool_new_shrinker(void)
+{
+	struct shrinker *shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE,
+						   "gmemfs-pool");
+
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = gmem_shrinker_count;
+	shrinker->scan_objects = gmem_shrinker_scan;
+	shrinker->batch = GMEM_BLOCK_PAGES;
+	return shrinker;
+}
+
+int __init gmem_pool_init(void)
+{
+	int node, ret = -ENOMEM;
+
+	pool_queue = alloc_workqueue("gmemfs-pool",
+				     WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!pool_queue)
+		return -ENOMEM;
+	for_each_node_state(node, N_MEMORY) {
+		pools[node] = gmem_pool_new(node);
+		if (!pools[node])
+			goto free_pools;
+	}
+	pool_shrinker = gmem_pool_new_shrinker();
+	if (!pool_shrinker)
+		goto free_pools;
+	ret = register_oom_notifier(&gmem_pool_oom_nb);
+	if (ret)
+		goto free_shrinker;
+	shrinker_register(pool_shrinker);
+	ret = gmem_pool_set_parameter();
+	if (ret)
+		gmem_pool_exit();
+	return ret;
+
+free_shrinker:
+	shrinker_free(pool_shrinker);
+free_pools:
+	gmem_pool_free_all();
+	destroy_workqueue(pool_queue);
+	return ret;
+}
+
+/* No file is left, so nobody takes or gives. */
+void gmem_pool_exit(void)
+{
+	int node;
+
+	WRITE_ONCE(pool_gone, true);
+	unregister_oom_notifier(&gmem_pool_oom_nb);
+	shrinker_free(pool_shrinker);
+	for_each_node(node) {
+		if (!pools[node])
+			continue;
+		cancel_delayed_work_sync(&pools[node]->work);
+		gmem_pool_shrink(pools[node], ULONG_MAX);
+	}
+	destroy_workqueue(pool_queue);
+	gmem_pool_free_all();
+}

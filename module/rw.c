@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * read(2), write(2) and lseek(2).
+ *
+ * Contents are copied through temporary kernel mappings. While one exists, the
+ * file's invalidate_lock keeps the pages in place. A copy to or from user
+ * memory can't take a fault there: the fault might be one on this very file,
+ * and want that lock. So copying is done with faults off, and what is missing
+ * is faulted in between.
+ */
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+
+#include "internal.h"
+
+/* Bytes that one step can do: within a block, and what can be mapped at once. */
+static size_t gmem_step(loff_t pos, size_t len)
+{
+	loff_t mapped = (loff_t)GMEM_TEMPMAP_PAGES << PAGE_SHIFT;
+
+	return min_t(loff_t, len, mapped - pos % mapped);
+}
+
+/* ---- read ---- */
+
+/*
+ * The bytes at @pos, up to @len, that are all in pages or all in holes.
+ * Sets @pages, or leaves the first NULL.
+ */
+static size_t gmem_gather(struct inode *inode, loff_t pos, size_t len,
+			  struct page **pages)
+{
+	struct gmem_block *block = gmem_block_find(inode, pos >> PAGE_SHIFT);
+	loff_t end = pos + len, at = pos;
+	unsigned int nr = 0;
+
+	do {
+		struct page *page = gmem_block_page(block, at >> PAGE_SHIFT);
+
+		if (at > pos && !page != !pages[0])
+			break;
+		pages[nr++] = page;
+		at = round_down(at, PAGE_SIZE) + PAGE_SIZE;
+	} while (at < end);
+	return min(at, end) - pos;
+}
+
+/* Return: bytes copied, less than @len where user memory isn't there. */
+static ssize_t gmem_copy_out(struct page **pages, loff_t pos, size_t len,
+			     struct iov_iter *to)
+{
+	unsigned int nr = DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE);
+	void *addr = gmem_tempmap(pages, nr);
+	size_t done;
+
+	if (!addr)
+		return -ENOMEM;
+	pagefault_disable();
+	done = copy_to_iter(addr + offset_in_page(pos), len, to);
+	pagefault_enable();
+	gmem_tempunmap(addr);
+	return done;
+}
+
+/* Some bytes at @pos. Return: how many; 0 at the end of the file. */
+static ssize_t gmem_read_some(struct inode *inode, loff_t pos,
+			      struct iov_iter *to)
+{
+	struct page *pages[GMEM_TEMPMAP_PAGES];
+	size_t len = gmem_step(pos, iov_iter_count(to));
+	bool hole = false;
+	ssize_t done = 0;
+	loff_t size;
+
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	size = i_size_read(inode);
+	if (pos >= size) {
+		filemap_invalidate_unlock_shared(inode->i_mapping);
+		return 0;
+	}
+	len = gmem_gather(inode, pos, min_t(loff_t, len, size - pos), pages);
+	hole = !pages[0];
+	if (!hole)
+		done = gmem_copy_out(pages, pos, len, to);
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+
+	if (hole)
+		done = iov_iter_zero(len, to);
+	if (done)
+		return done;
+	return fault_in_iov_iter_writeable(to, len) == len ? -EFAULT : -EAGAIN;
+}
+
+ssize_t gmem_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t total = 0, ret = 0;
+
+	while (iov_iter_count(to)) {
+		ret = gmem_read_some(inode, iocb->ki_pos, to);
+		if (ret == 0 || (ret < 0 && ret != -EAGAIN))
+			break;
+		if (ret > 0) {
+			iocb->ki_pos += ret;
+			total += ret;
+		}
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+		cond_resched();
+	}
+	/* One flush for all of the mappings: see tempmap.c. */
+	if (total)
+		gmem_tempmap_flush();
+	file_accessed(iocb->ki_filp);
+	return total ?: ret;
+}
+
+/* ---- write ---- */
+
+/*
+ * What size the file can be expected to get. A file that is written from its
+ * start grows: once it has a quarter of a block, the rest of the block will
+ * most likely come too.
+ */
+static loff_t gmem_expected_size(struct inode *inode, loff_t end)
+{
+	loff_t size = max(i_size_read(inode), end);
+
+	if (size % GMEM_BLOCK_SIZE < GMEM_BLOCK_SIZE / 4 &&
+	    size < (loff_t)GMEM_BLOCK_SIZE)
+		return size;
+	return round_up(size, (loff_t)GMEM_BLOCK_SIZE);
+}
+
+static int gmem_populate_pages(struct inode *inode, loff_t pos, size_t len,
+			       const struct gmem_want *want,
+			       struct page **pages)
+{
+	pgoff_t pgoff = pos >> PAGE_SHIFT;
+	pgoff_t end = DIV_ROUND_UP(pos + len, PAGE_SIZE);
+	unsigned int nr = 0;
+
+	for (; pgoff < end; pgoff++) {
+		struct page *page = gmem_block_populate(inode, pgoff, want);
+
+		if (IS_ERR(page))
+			return PTR_ERR(page);
+		pages[nr++] = page;
+	}
+	return 0;
+}
+
+static ssize_t gmem_copy_in(struct page **pages, loff_t pos, size_t len,
+			    struct iov_iter *from)
+{
+	unsigned int nr = DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE);
+	void *addr = gmem_tempmap(pages, nr);
+	size_t done;
+
+	if (!addr)
+		return -ENOMEM;
+	pagefault_disable();
+	done = copy_from_iter(addr + offset_in_page(pos), len, from);
+	pagefault_enable();
+	gmem_tempunmap(addr);
+	return done;
+}
+
+static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
+			       struct iov_iter *from)
+{
+	struct page *pages[GMEM_TEMPMAP_PAGES];
+	size_t len = gmem_step(pos, iov_iter_count(from));
+	struct gmem_want want = {
+		.place = gmem_place_of_vma(NULL, pos / GMEM_BLOCK_SIZE),
+		.end = gmem_expected_size(inode, end),
+	};
+	ssize_t done;
+
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	done = gmem_populate_pages(inode, pos, len, &want, pages);
+	if (!done)
+		done = gmem_copy_in(pages, pos, len, from);
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	if (done)
+		return done;
+	return fault_in_iov_iter_readable(from, len) == len ? -EFAULT : -EAGAIN;
+}
+
+static ssize_t gmem_write_all(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	loff_t end = iocb->ki_pos + iov_iter_count(from);
+	ssize_t total = 0, ret = 0;
+
+	while (iov_iter_count(from)) {
+		ret = gmem_write_some(inode, iocb->ki_pos, end, from);
+		if (ret < 0 && ret != -EAGAIN)
+			break;
+		if (ret > 0) {
+			iocb->ki_pos += ret;
+			total += ret;
+			if (iocb->ki_pos > i_size_read(inode))
+				i_size_write(inode, iocb->ki_pos);
+		}
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+		cond_resched();
+	}
+	if (total)
+		gmem_tempmap_flush();
+	return total ?: ret;
+}
+
+ssize_t gmem_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t ret;
+
+	inode_lock(inode);
+	ret = generic_write_checks(iocb, from);
+	if (ret <= 0)
+		goto unlock;
+	ret = file_modified(iocb->ki_filp);
+	if (!ret)
+		ret = gmem_write_all(iocb, from);
+unlock:
+	inode_unlock(inode);
+	return ret;
+}
+
+/* ---- seek ---- */
+
+/* First page from @pgoff on, below @end, that is data (or a hole). */
+static pgoff_t gmem_find(struct inode *inode, pgoff_t pgoff, pgoff_t end,
+			 bool data)
+{
+	struct gmem_block *block;
+	unsigned long index;
+
+	for (; pgoff < end; pgoff++) {
+		block = gmem_block_find(inode, pgoff);
+		if (!block) {
+			if (!data)
+				return pgoff;
+			/* On to the next block there is. */
+			index = pgoff >> GMEM_BLOCK_ORDER;
+			if (!xa_find(&gmem_i(inode)->blocks, &index, ULONG_MAX,
+				     XA_PRESENT))
+				return end;
+			pgoff = index << GMEM_BLOCK_ORDER;
+			if (pgoff >= end)
+				return end;
+			block = gmem_block_find(inode, pgoff);
+		}
+		if (!data && READ_ONCE(block->huge) &&
+		    !READ_ONCE(block->nr_holes)) {
+			pgoff |= GMEM_BLOCK_PAGES - 1;
+			continue;
+		}
+		if (!gmem_block_page(block, pgoff) == !data)
+			return pgoff;
+		cond_resched();
+	}
+	return end;
+}
+
+static loff_t gmem_seek(struct inode *inode, loff_t offset, bool data)
+{
+	loff_t size, found;
+	pgoff_t end;
+
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	size = i_size_read(inode);
+	end = DIV_ROUND_UP(size, PAGE_SIZE);
+	found = -ENXIO;
+	if (offset >= 0 && offset < size) {
+		found = (loff_t)gmem_find(inode, offset >> PAGE_SHIFT, end,
+					  data) << PAGE_SHIFT;
+		found = max(found, offset);
+		if (found >= size)
+			found = data ? -ENXIO : size;
+	}
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	return found;
+}
+
+loff_t gmem_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct inode *inode = file_inode(file);
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return generic_file_llseek(file, offset, whence);
+
+	offset = gmem_seek(inode, offset, whence == SEEK_DATA);
+	return offset < 0 ? offset
+			  : vfs_setpos(file, offset, inode->i_sb->s_maxbytes);
+}
