@@ -43,10 +43,11 @@ static void test_ioctls(void)
 
 static void test_file_calls(void)
 {
+	char *volatile nowhere = NULL;
 	int fd = new_file(BLOCK);
 
-	is_errno(read(fd, NULL, 1), EFAULT, "read to nowhere");
-	is_errno(write(fd, NULL, 1), EFAULT, "write from nowhere");
+	is_errno(read(fd, nowhere, 1), EFAULT, "read to nowhere");
+	is_errno(write(fd, nowhere, 1), EFAULT, "write from nowhere");
 	is_errno(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, PAGE), EOPNOTSUPP,
 		 "fallocate: no collapsing");
 	is_errno(fallocate(fd, 0, -1, PAGE), EINVAL, "fallocate before 0");
