@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pool: the pool fills, is drawn from, gets blocks back, gives way, and what
+ * comes out of it is zero, hidden and charged to who gets it.
+ */
+#include "gmem_test.h"
+
+#define POOL	"/sys/fs/gmemfs/pool/"
+#define CGROUP	"/sys/fs/cgroup/gmem-pool"
+#define SIZE	((long)(8 * BLOCK))
+
+static long pool(const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "pool/%s", name);
+	return sysfs(path);
+}
+
+static void set_low(long bytes)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld", bytes);
+	must(write_text(POOL "low_bytes", text));
+}
+
+/* Waits for the worker, a minute at most: the machine may be busy. */
+static bool becomes(const char *name, long want)
+{
+	int i;
+
+	for (i = 0; i < 600; i++) {
+		if (sysfs(name) == want)
+			return true;
+		usleep(100000);
+	}
+	diag("%s is %ld, not %ld", name, sysfs(name), want);
+	return false;
+}
+
+static bool pool_is(long bytes)
+{
+	return becomes("pool/free_bytes", bytes) &&
+	       becomes("pool/dirty_bytes", 0);
+}
+
+static void test_off(void)
+{
+	long hits = pool("hits"), misses = pool("misses");
+	int fd = new_file(BLOCK);
+	char *p = map(fd, BLOCK);
+
+	is(pool("low_bytes"), 0, "without being asked there is no pool");
+	p[0] = 1;
+	is(pool("hits") + pool("misses"), hits + misses, "and nobody asks it");
+	munmap(p, BLOCK);
+	close(fd);
+	is(pool("free_bytes") + pool("dirty_bytes"), 0, "or gives to it");
+}
+
+static void test_bad_input(void)
+{
+	is_errno(write_text(POOL "low_bytes", "lots"), EINVAL, "not a number");
+	is_errno(write_text(POOL "low_bytes", "-1"), EINVAL, "negative");
+	is_errno(write_text(POOL "low_bytes", "1000000000000000"), EINVAL,
+		 "more than the host has");
+	is(pool("low_bytes"), 0, "nothing of that is taken");
+	set_low(1);
+	is(pool("low_bytes"), BLOCK, "a byte is a block");
+	set_low(0);
+	ok(pool_is(0), "and back");
+}
+
+static void test_fill_and_draw(void)
+{
+	long hits, misses, refills = pool("refills");
+	int fd = new_file(SIZE);
+	char *p = map(fd, SIZE);
+
+	set_low(SIZE);
+	ok(pool_is(SIZE), "it fills to the low watermark");
+	ok(pool("refills") >= refills + SIZE / (long)BLOCK, "counted as refills");
+	is(sysfs("hidden_bytes"), SIZE, "with hidden memory");
+
+	hits = pool("hits");
+	misses = pool("misses");
+	ok(all_bytes(p, BLOCK, 0), "what comes out of it is zero");
+	is(pool("hits"), hits + 1, "a hit");
+	is(pool("misses"), misses, "and no miss");
+	is(get_info(fd).hidden, BLOCK, "it's hidden");
+	is(get_info(fd).huge, BLOCK, "it's 2 MiB");
+	ok(pool_is(SIZE), "what was taken is refilled");
+	munmap(p, SIZE);
+	close(fd);
+	ok(pool_is(SIZE), "it stays at that when the file is gone");
+	set_low(0);
+	ok(pool_is(0), "it empties");
+	is(sysfs("hidden_bytes"), 0, "and hides nothing any more");
+}
+
+/* Full of one tenant's data, then the next one's. */
+static void test_scrub(void)
+{
+	long scrubs, refills;
+	bool zero = true;
+	int i, fd;
+	char *p;
+
+	set_low(SIZE);
+	ok(pool_is(SIZE), "full");
+	scrubs = pool("scrubs");
+	for (i = 0; i < 8; i++) {
+		fd = new_file(SIZE);
+		p = map(fd, SIZE);
+		zero = zero && all_bytes(p, SIZE, 0);
+		memset(p, 0xa0 + i, SIZE);
+		munmap(p, SIZE);
+		close(fd);
+	}
+	ok(zero, "each of 8 tenants in turn finds zeros");
+	ok(pool("scrubs") > scrubs, "blocks were scrubbed and used again");
+	ok(pool_is(SIZE), "full again");
+	refills = pool("refills");
+	fd = new_file(BLOCK);
+	p = map(fd, BLOCK);
+	p[0] = 1;
+	munmap(p, BLOCK);
+	close(fd);
+	ok(pool_is(SIZE), "full again");
+	ok(pool("refills") <= refills + 1, "mostly with what came back");
+	set_low(0);
+	ok(pool_is(0), "it empties");
+	ok(becomes("hidden_bytes", 0), "and nothing stays hidden");
+}
+
+static void test_fallocate_and_write(void)
+{
+	long hits;
+	int fd = new_file(0);
+	char *buf = malloc(BLOCK);
+
+	set_low(SIZE);
+	ok(pool_is(SIZE), "full");
+	hits = pool("hits");
+	must(fallocate(fd, 0, 0, SIZE / 2));
+	is(pool("hits"), hits + SIZE / 2 / (long)BLOCK, "fallocate draws from it");
+	ok(pool_is(SIZE), "refilled");
+	hits = pool("hits");
+	memset(buf, 1, BLOCK);
+	must(pwrite(fd, buf, BLOCK, SIZE / 2));
+	is(pool("hits"), hits + 1, "write draws from it");
+	free(buf);
+	close(fd);
+	set_low(0);
+	ok(pool_is(0), "it empties");
+}
+
+/* Direct-map edits of this process: none, since the worker has made them. */
+static void test_no_edits_in_the_filling_task(void)
+{
+	int fd = new_file(SIZE), edits = 0;
+	char line[512], me[32], *p = map(fd, SIZE);
+	FILE *f;
+
+	set_low(SIZE);
+	ok(pool_is(SIZE), "full");
+	must(write_text(TRACING "/trace", ""));
+	must(write_text(TRACING "/events/gmemfs/gmem_hide/enable", "1"));
+	memset(p, 1, SIZE);
+	must(write_text(TRACING "/events/gmemfs/gmem_hide/enable", "0"));
+	snprintf(me, sizeof(me), "-%d ", getpid());
+	f = fopen(TRACING "/trace", "re");
+	while (f && fgets(line, sizeof(line), f))
+		edits += strstr(line, "gmem_hide") && strstr(line, me);
+	fclose(f);
+	is(edits, 0, "filling from the pool edits no page table of the kernel's");
+	munmap(p, SIZE);
+	close(fd);
+	set_low(0);
+	ok(pool_is(0), "it empties");
+}
+
+/* ---- cgroups ---- */
+
+static long cgroup_bytes(void)
+{
+	char text[32] = "";
+	int fd = must(open(CGROUP "/memory.current", O_RDONLY));
+
+	must(read(fd, text, sizeof(text) - 1));
+	close(fd);
+	return strtol(text, NULL, 10);
+}
+
+static bool have_cgroup(void)
+{
+	mkdir("/sys/fs/cgroup", 0755);
+	if (mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL) &&
+	    errno != EBUSY)
+		return false;
+	if (write_text("/sys/fs/cgroup/cgroup.subtree_control", "+memory"))
+		return false;
+	return !mkdir(CGROUP, 0755) || errno == EEXIST;
+}
+
+static void fill_in_cgroup(int fd, size_t size)
+{
+	int status;
+	pid_t pid = must(fork());
+
+	if (!pid) {
+		must(write_text(CGROUP "/cgroup.procs", "0"));
+		memset(map(fd, size), 1, size);
+		_exit(0);
+	}
+	must(waitpid(pid, &status, 0));
+	is(status, 0, "a task of a cgroup fills a file from the pool");
+}
+
+static void test_charge(void)
+{
+	int fd = new_file(SIZE);
+
+	set_low(SIZE);
+	ok(pool_is(SIZE), "full");
+	fill_in_cgroup(fd, SIZE);
+	ok(cgroup_bytes() >= (long)SIZE, "which is charged to its cgroup");
+	close(fd);
+	ok(cgroup_bytes() < (long)BLOCK, "and not any more when it's gone");
+	ok(pool_is(SIZE), "the pool's own is charged to none");
+	set_low(0);
+	ok(pool_is(0), "it empties");
+}
+
+/* At its limit, a task gets no memory from the pool either. */
+static void test_cgroup_limit(void)
+{
+	int fd = new_file(SIZE), status;
+	char *p = map(fd, SIZE);
+	pid_t pid;
+
+	must(write_text(CGROUP "/memory.max", "6291456"));
+	set_low(SIZE);
+	ok(pool_is(SIZE), "full");
+	pid = must(fork());
+	if (!pid) {
+		must(write_text(CGROUP "/cgroup.procs", "0"));
+		memset(p, 1, SIZE);
+		_exit(0);
+	}
+	must(waitpid(pid, &status, 0));
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+	   "over its cgroup's limit a task is killed");
+	ok(get_info(fd).populated < 6291456, "it got no more than the limit");
+	memset(p, 2, SIZE);
+	ok(all_bytes(p, SIZE, 2), "and the file is as good as before");
+	munmap(p, SIZE);
+	close(fd);
+	set_low(0);
+	ok(pool_is(0), "it empties");
+	must(write_text(CGROUP "/memory.max", "max"));
+}
+
+/* ---- giving way ---- */
+
+static void test_shrinks_under_pressure(void)
+{
+	long low = meminfo("MemAvailable") * 1024 / 4 / BLOCK * BLOCK, shrunk;
+	size_t size;
+	int status;
+	pid_t pid;
+
+	set_low(low);
+	ok(becomes("pool/free_bytes", low), "a pool of a quarter of the memory");
+	shrunk = pool("shrunk");
+	size = (meminfo("MemAvailable") * 1024 + low / 2);
+	pid = must(fork());
+	if (!pid) {
+		char *p = must(mmap(NULL, size, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+
+		memset(p, 1, size);
+		_exit(0);
+	}
+	must(waitpid(pid, &status, 0));
+	is(status, 0, "somebody else gets memory that the pool had");
+	ok(pool("shrunk") > shrunk, "it was shrunk");
+	set_low(0);
+	ok(pool_is(0), "it empties");
+	is(sysfs("hidden_bytes"), 0, "nothing stays hidden");
+}
+
+int main(void)
+{
+	long before, after;
+
+	/* The first fill of a file makes bookkeeping that stays. */
+	test_off();
+	before = free_kb();
+	test_bad_input();
+	test_fill_and_draw();
+	test_scrub();
+	test_fallocate_and_write();
+	test_no_edits_in_the_filling_task();
+	if (have_cgroup()) {
+		test_charge();
+		test_cgroup_limit();
+		must(rmdir(CGROUP));
+	} else {
+		skip(1, "no memory cgroups here: %s", strerror(errno));
+	}
+	test_shrinks_under_pressure();
+	after = free_kb();
+	ok(labs(before - after) < 8 * 1024,
+	   "as much memory is free as before: %ld and %ld kB", before, after);
+	is(sysfs("quarantined_bytes"), 0, "nothing in quarantine");
+	return done_testing();
+}
