@@ -89,14 +89,42 @@ kernel_arguments_tcg() {
 	printf ' cryptomgr.notests'
 }
 
+# All of the host's memory in MiB, however --mem says it.
+mem_mib() {
+	case $mem in
+	*K) echo $((${mem%K} / 1024)) ;;
+	*G) echo $((${mem%G} * 1024)) ;;
+	*T) echo $((${mem%T} * 1024 * 1024)) ;;
+	*) echo "${mem%M}" ;;
+	esac
+}
+
+# One argument a line. A node is a socket: the kernel warns of one that spans two.
+numa_arguments() {
+	node=0
+	share=$((cpus / nodes))
+	while [ "$node" -lt "$nodes" ]; do
+		echo -object
+		echo "memory-backend-ram,id=node$node,size=$(($(mem_mib) / nodes))M"
+		echo -numa
+		echo "node,nodeid=$node,memdev=node$node,cpus=$((node * share))-$(((node + 1) * share - 1))"
+		node=$((node + 1))
+	done
+}
+
 qemu_start() {
 	if use_kvm; then
 		set -- -accel kvm -cpu host
 	else
 		set -- -accel tcg,thread=multi -cpu max,+svm
 	fi
-	set -- "$@" -machine q35 -smp "$cpus" -m "$mem" -nodefaults -no-user-config -display none \
+	set -- "$@" -machine q35 -smp "$cpus,sockets=$nodes" -m "$mem" -nodefaults -no-user-config -display none \
 		-no-reboot
+	if [ "$nodes" -gt 1 ]; then
+		for argument in $(numa_arguments); do
+			set -- "$@" "$argument"
+		done
+	fi
 	# ROMs: Debian's QEMU looks in these three places.
 	set -- "$@" -L "$root/usr/share/qemu" -L "$root/usr/share/seabios" -L "$root/usr/lib/ipxe/qemu"
 	set -- "$@" -kernel "$root_dir/vmlinuz" -initrd "$run/initramfs" \

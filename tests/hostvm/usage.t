@@ -30,6 +30,8 @@ ok 'a command without --' refuses run 'after --' true
 ok 'an option without its argument' refuses run '--mem needs an argument' --mem
 ok 'an unknown kernel' refuses run 'no kernel 5.4' --kernel 5.4 -- true
 ok 'no CPUs' refuses run '--cpus' --cpus 0 -- true
+ok 'no nodes' refuses run '--nodes' --nodes 0 -- true
+ok 'more nodes than CPUs' refuses run '--nodes' --nodes 3 -- true
 ok 'CPUs in words' refuses run '--cpus' --cpus two -- true
 ok 'a bad size' refuses run '--mem' --mem 4Q -- true
 ok 'a bad time' refuses run '--timeout' --timeout 1m -- true
