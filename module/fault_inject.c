@@ -24,6 +24,16 @@ module_param_named(fail_scrub_map, fail_at[GMEM_FAIL_SCRUB_MAP], int, 0600);
 MODULE_PARM_DESC(fail_scrub_map, "the nth next private mapping for scrubbing fails; negative: all of them");
 module_param_named(fail_symbol, fail_at[GMEM_FAIL_SYMBOL], int, 0600);
 MODULE_PARM_DESC(fail_symbol, "the nth kernel function looked up is missing; negative: all of them");
+module_param_named(fail_alloc_inode, fail_at[GMEM_FAIL_ALLOC_INODE], int, 0600);
+MODULE_PARM_DESC(fail_alloc_inode, "the nth next allocation of an inode fails; negative: all of them");
+module_param_named(fail_alloc_link, fail_at[GMEM_FAIL_ALLOC_LINK], int, 0600);
+MODULE_PARM_DESC(fail_alloc_link, "the nth next allocation of a symbolic link's target fails; negative: all of them");
+module_param_named(fail_alloc_xattr, fail_at[GMEM_FAIL_ALLOC_XATTR], int, 0600);
+MODULE_PARM_DESC(fail_alloc_xattr, "the nth next allocation of an extended attribute fails; negative: all of them");
+module_param_named(fail_label, fail_at[GMEM_FAIL_LABEL], int, 0600);
+MODULE_PARM_DESC(fail_label, "the nth next labelling of a new inode fails; negative: all of them");
+module_param_named(fail_create, fail_at[GMEM_FAIL_CREATE], int, 0600);
+MODULE_PARM_DESC(fail_create, "the nth next GMEM_CREATE fails with its file open; negative: all of them");
 
 int gmem_fault_inject(enum gmem_fail kind)
 {

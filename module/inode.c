@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Inodes: create, O_TMPFILE, link, unlink, truncate, and the end of a file.
+ * Inodes: how one comes to life, truncate, and the end of a file.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 
+#include "fault_inject.h"
 #include "internal.h"
 
 static struct kmem_cache *gmem_inode_cache;
@@ -56,64 +57,91 @@ static int gmem_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
 
 static const struct inode_operations gmem_file_inode_operations = {
 	.setattr	= gmem_setattr,
+	.listxattr	= gmem_xattr_list,
 };
 
-static int gmem_create(struct mnt_idmap *idmap, struct inode *dir,
-		       struct dentry *dentry, umode_t mode, bool excl)
-{
-	struct inode *inode = gmem_inode_new(dir->i_sb, dir, mode | S_IFREG);
-
-	if (!inode)
-		return -ENOMEM;
-
-	/* As in every file system without a disk, the dentry is the file. */
-	d_instantiate(dentry, inode);
-	dget(dentry);
-	inode_set_mtime_to_ts(dir, inode_set_ctime_current(dir));
-	return 0;
-}
-
-static int gmem_tmpfile(struct mnt_idmap *idmap, struct inode *dir,
-			struct file *file, umode_t mode)
-{
-	struct inode *inode = gmem_inode_new(dir->i_sb, dir, mode);
-
-	if (!inode)
-		return finish_open_simple(file, -ENOMEM);
-
-	d_tmpfile(file, inode);
-	return finish_open_simple(file, 0);
-}
-
-static const struct inode_operations gmem_dir_inode_operations = {
-	.create		= gmem_create,
-	.tmpfile	= gmem_tmpfile,
-	.lookup		= simple_lookup,
-	.link		= simple_link,
-	.unlink		= simple_unlink,
+static const struct inode_operations gmem_symlink_inode_operations = {
+	.get_link	= simple_get_link,
+	.listxattr	= gmem_xattr_list,
 };
 
+static const struct inode_operations gmem_special_inode_operations = {
+	.listxattr	= gmem_xattr_list,
+};
+
+static void gmem_inode_init_regular(struct inode *inode)
+{
+	inode->i_op = &gmem_file_inode_operations;
+	inode->i_fop = &gmem_file_operations;
+	gmem_i(inode)->flags = gmem_sb(inode->i_sb)->file_flags;
+}
+
+static void gmem_inode_init_type(struct inode *inode, umode_t mode, dev_t dev)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		inode->i_op = &gmem_dir_inode_operations;
+		inode->i_fop = &gmem_dir_operations;
+		inc_nlink(inode);	/* "." */
+		break;
+	case S_IFREG:
+		gmem_inode_init_regular(inode);
+		break;
+	case S_IFLNK:
+		inode->i_op = &gmem_symlink_inode_operations;
+		break;
+	default:
+		inode->i_op = &gmem_special_inode_operations;
+		init_special_inode(inode, mode, dev);
+	}
+}
+
+/**
+ * gmem_inode_new - an inode that nobody knows yet
+ * @sb: the mount
+ * @dir: the directory it is made in, NULL for the mount's root
+ * @mode: type and permissions
+ * @dev: number of a device file
+ *
+ * Return: the inode; iput() it to undo this. Or an ERR_PTR: -ENOMEM; -ENOSPC
+ * over the mount's nr_inodes.
+ */
 struct inode *gmem_inode_new(struct super_block *sb, const struct inode *dir,
-			     umode_t mode)
+			     umode_t mode, dev_t dev)
 {
-	struct inode *inode = new_inode(sb);
+	struct inode *inode;
 
-	if (!inode)
-		return NULL;
+	if (!gmem_sb_charge_inode(sb))
+		return ERR_PTR(-ENOSPC);
 
+	inode = new_inode(sb);
+	if (!inode) {
+		gmem_sb_uncharge_inode(sb);
+		return ERR_PTR(-ENOMEM);
+	}
 	inode->i_ino = get_next_ino();
 	inode_init_owner(&nop_mnt_idmap, inode, dir, mode);
 	simple_inode_init_ts(inode);
-	if (S_ISDIR(mode)) {
-		inode->i_op = &gmem_dir_inode_operations;
-		inode->i_fop = &simple_dir_operations;
-		inc_nlink(inode);	/* "." */
-		return inode;
-	}
+	gmem_inode_init_type(inode, inode->i_mode, dev);
+	return inode;
+}
 
-	inode->i_op = &gmem_file_inode_operations;
-	inode->i_fop = &gmem_file_operations;
-	gmem_i(inode)->flags = gmem_sb(sb)->file_flags;
+struct inode *gmem_inode_new_symlink(struct super_block *sb,
+				     const struct inode *dir,
+				     const char *target)
+{
+	struct inode *inode = gmem_inode_new(sb, dir, S_IFLNK | 0777, 0);
+
+	if (IS_ERR(inode))
+		return inode;
+
+	if (!gmem_fault_inject(GMEM_FAIL_ALLOC_LINK))
+		inode->i_link = kstrdup(target, GFP_KERNEL_ACCOUNT);
+	if (!inode->i_link) {
+		iput(inode);
+		return ERR_PTR(-ENOMEM);
+	}
+	i_size_write(inode, strlen(target));
 	return inode;
 }
 
@@ -123,17 +151,23 @@ void gmem_inode_evict(struct inode *inode)
 	truncate_inode_pages_final(&inode->i_data);
 	gmem_block_punch(inode, 0, GMEM_TO_END);
 	clear_inode(inode);
+	gmem_xattr_free(inode);
+	gmem_sb_uncharge_inode(inode->i_sb);
 }
 
 struct inode *gmem_inode_alloc(struct super_block *sb)
 {
-	struct gmem_inode *gi = alloc_inode_sb(sb, gmem_inode_cache,
-					       GFP_KERNEL);
+	struct gmem_inode *gi = NULL;
 
+	if (!gmem_fault_inject(GMEM_FAIL_ALLOC_INODE))
+		gi = alloc_inode_sb(sb, gmem_inode_cache, GFP_KERNEL);
 	if (!gi)
 		return NULL;
 
 	gi->flags = 0;
+	rwlock_init(&gi->xattr_lock);
+	INIT_LIST_HEAD(&gi->xattrs);
+	gi->xattr_bytes = 0;
 	xa_init(&gi->blocks);
 	atomic_long_set(&gi->populated, 0);
 	atomic_long_set(&gi->hidden, 0);
@@ -144,8 +178,11 @@ struct inode *gmem_inode_alloc(struct super_block *sb)
 	return &gi->vfs;
 }
 
+/* After a grace period: a path walk may still read a symbolic link's target. */
 void gmem_inode_free(struct inode *inode)
 {
+	if (S_ISLNK(inode->i_mode))
+		kfree(inode->i_link);
 	kmem_cache_free(gmem_inode_cache, gmem_i(inode));
 }
 

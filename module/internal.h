@@ -12,6 +12,8 @@
  *   guard_lock (guard.c): is KVM there, and hooked
  *   lend_lock (lend.c): which frames are ours, and which are lent
  *   gmem_pool.lock, quarantine_lock (release.c)
+ *
+ * gmem_inode.xattr_lock is taken inside of i_rwsem, and nothing inside of it.
  */
 #ifndef GMEMFS_INTERNAL_H
 #define GMEMFS_INTERNAL_H
@@ -90,7 +92,7 @@ struct gmem_want {
 #define GMEM_TEMPMAP_PAGES	64
 
 /**
- * struct gmem_inode - one file
+ * struct gmem_inode - one file, directory or other inode
  * @flags: GMEM_FLAG_*, fixed when the file is made
  * @blocks: struct gmem_block by index of 2 MiB
  * @populated: pages the file holds
@@ -99,6 +101,9 @@ struct gmem_want {
  * @huge: those of them that lie in 2 MiB blocks
  * @faults_2m: 2 MiB entries put into user page tables
  * @faults_4k: 4 KiB entries put into user page tables
+ * @xattr_lock: the two below; writers hold the inode's i_rwsem as well
+ * @xattrs: struct gmem_xattr, see xattr.c
+ * @xattr_bytes: memory that they take
  */
 struct gmem_inode {
 	struct inode vfs;
@@ -110,6 +115,9 @@ struct gmem_inode {
 	atomic_long_t huge;
 	atomic_long_t faults_2m;
 	atomic_long_t faults_4k;
+	rwlock_t xattr_lock;
+	struct list_head xattrs;
+	size_t xattr_bytes;
 };
 
 static inline struct gmem_inode *gmem_i(const struct inode *inode)
@@ -121,6 +129,8 @@ static inline struct gmem_inode *gmem_i(const struct inode *inode)
  * struct gmem_sb - one mount
  * @limit: most pages that its files may hold together, 0 for no limit
  * @used: pages that they hold
+ * @inode_limit: most inodes and further names, 0 for no limit
+ * @inodes: how many there are
  * @file_flags: GMEM_FLAG_* that new files get
  * @mode: permissions of the root directory
  * @uid: owner of the root directory
@@ -129,6 +139,8 @@ static inline struct gmem_inode *gmem_i(const struct inode *inode)
 struct gmem_sb {
 	unsigned long limit;
 	atomic_long_t used;
+	unsigned long inode_limit;
+	atomic_long_t inodes;
 	u64 file_flags;
 	umode_t mode;
 	kuid_t uid;
@@ -244,15 +256,31 @@ void gmem_super_exit(void);
 bool gmem_sb_charge(struct super_block *sb, unsigned long nr);
 bool gmem_sb_has(struct super_block *sb, unsigned long nr);
 void gmem_sb_uncharge(struct super_block *sb, unsigned long nr);
+bool gmem_sb_charge_inode(struct super_block *sb);
+void gmem_sb_uncharge_inode(struct super_block *sb);
 
 /* inode.c */
 int gmem_inode_init(void);
 void gmem_inode_exit(void);
 struct inode *gmem_inode_new(struct super_block *sb, const struct inode *dir,
-			     umode_t mode);
+			     umode_t mode, dev_t dev);
+struct inode *gmem_inode_new_symlink(struct super_block *sb,
+				     const struct inode *dir,
+				     const char *target);
 struct inode *gmem_inode_alloc(struct super_block *sb);
 void gmem_inode_free(struct inode *inode);
 void gmem_inode_evict(struct inode *inode);
+
+/* dir.c */
+extern const struct inode_operations gmem_dir_inode_operations;
+extern const struct file_operations gmem_dir_operations;
+
+/* xattr.c */
+extern const struct xattr_handler * const gmem_xattr_handlers[];
+ssize_t gmem_xattr_list(struct dentry *dentry, char *buffer, size_t size);
+int gmem_xattr_init_security(struct inode *inode, struct inode *dir,
+			     const struct qstr *name);
+void gmem_xattr_free(struct inode *inode);
 
 /* file.c */
 extern const struct file_operations gmem_file_operations;

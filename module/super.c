@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mounts: options, size limit, statfs.
+ * Mounts: options, limits, statfs.
  */
 #include <linux/fs.h>
 #include <linux/fs_context.h>
@@ -13,12 +13,18 @@
 
 #include "internal.h"
 
-enum { OPT_SIZE, OPT_MODE, OPT_UID, OPT_GID, OPT_HUGE, OPT_DIRECT_MAP };
+enum {
+	OPT_SIZE, OPT_NR_INODES, OPT_MODE, OPT_UID, OPT_GID, OPT_HUGE,
+	OPT_DIRECT_MAP
+};
+
+#define GMEM_HUGE_FLAGS	(GMEM_FLAG_NO_HUGE | GMEM_FLAG_HUGE_ONLY)
 
 /* The values are the flags that new files get. */
 static const struct constant_table gmem_huge_values[] = {
 	{ "try",	0 },
 	{ "never",	GMEM_FLAG_NO_HUGE },
+	{ "always",	GMEM_FLAG_HUGE_ONLY },
 	{}
 };
 
@@ -30,6 +36,7 @@ static const struct constant_table gmem_direct_map_values[] = {
 
 static const struct fs_parameter_spec gmem_parameters[] = {
 	fsparam_string("size",		OPT_SIZE),
+	fsparam_string("nr_inodes",	OPT_NR_INODES),
 	fsparam_u32oct("mode",		OPT_MODE),
 	fsparam_uid("uid",		OPT_UID),
 	fsparam_gid("gid",		OPT_GID),
@@ -39,7 +46,7 @@ static const struct fs_parameter_spec gmem_parameters[] = {
 };
 
 /* Decimal digits and an optional k, m, g, t. memparse() would wrap around. */
-static int gmem_parse_bytes(const char *string, u64 *bytes)
+static int gmem_parse_number(const char *string, u64 *number)
 {
 	static const char units[] = "kmgt";
 	size_t len = strspn(string, "0123456789");
@@ -51,7 +58,7 @@ static int gmem_parse_bytes(const char *string, u64 *bytes)
 		return -ERANGE;
 	memcpy(digits, string, len);
 	digits[len] = '\0';
-	ret = kstrtou64(digits, 10, bytes);
+	ret = kstrtou64(digits, 10, number);
 	string += len;
 	if (ret || !*string)
 		return ret;
@@ -59,7 +66,7 @@ static int gmem_parse_bytes(const char *string, u64 *bytes)
 	unit = strchr(units, tolower(*string));
 	if (!unit || string[1])
 		return -EINVAL;
-	return check_shl_overflow(*bytes, 10 * (unit - units + 1), bytes) ?
+	return check_shl_overflow(*number, 10 * (unit - units + 1), number) ?
 	       -ERANGE : 0;
 }
 
@@ -82,10 +89,23 @@ static int gmem_parse_size(struct fs_context *fc, char *string)
 		sbi->limit = mult_frac(totalram_pages(), share, 100);
 		return 0;
 	}
-	if (gmem_parse_bytes(string, &bytes) || bytes > MAX_LFS_FILESIZE)
+	if (gmem_parse_number(string, &bytes) || bytes > MAX_LFS_FILESIZE)
 		return invalf(fc, "gmemfs: bad size=%s; give bytes (with k, m, g or t) or a percentage, for example size=8g or size=50%%",
 			      string);
 	sbi->limit = DIV_ROUND_UP(bytes, PAGE_SIZE);
+	return 0;
+}
+
+/* 0 is no limit. */
+static int gmem_parse_nr_inodes(struct fs_context *fc, const char *string)
+{
+	struct gmem_sb *sbi = fc->s_fs_info;
+	u64 number;
+
+	if (!*string || gmem_parse_number(string, &number) || number > LONG_MAX)
+		return invalf(fc, "gmemfs: bad nr_inodes=%s; give how many files and directories there may be (with k, m, g or t), for example nr_inodes=10k, or 0 for no limit",
+			      string);
+	sbi->inode_limit = number;
 	return 0;
 }
 
@@ -99,6 +119,8 @@ static int gmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
 	switch (opt) {
 	case OPT_SIZE:
 		return gmem_parse_size(fc, param->string);
+	case OPT_NR_INODES:
+		return gmem_parse_nr_inodes(fc, param->string);
 	case OPT_MODE:
 		if (result.uint_32 & ~07777)
 			return invalf(fc, "gmemfs: bad mode=%o; give permission bits, at most 7777",
@@ -112,7 +134,7 @@ static int gmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		sbi->gid = result.gid;
 		return 0;
 	case OPT_HUGE:
-		sbi->file_flags &= ~GMEM_FLAG_NO_HUGE;
+		sbi->file_flags &= ~GMEM_HUGE_FLAGS;
 		sbi->file_flags |= result.uint_32;
 		return 0;
 	case OPT_DIRECT_MAP:
@@ -122,6 +144,18 @@ static int gmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
 	default:
 		return opt;
 	}
+}
+
+static bool gmem_charge(atomic_long_t *counter, unsigned long limit,
+			unsigned long nr)
+{
+	long used = atomic_long_read(counter);
+
+	do {
+		if (limit && used + nr > limit)
+			return false;
+	} while (!atomic_long_try_cmpxchg(counter, &used, used + nr));
+	return true;
 }
 
 /**
@@ -134,14 +168,9 @@ static int gmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
 bool gmem_sb_charge(struct super_block *sb, unsigned long nr)
 {
 	struct gmem_sb *sbi = gmem_sb(sb);
-	unsigned long limit = READ_ONCE(sbi->limit);	/* see remount */
-	long used = atomic_long_read(&sbi->used);
 
-	do {
-		if (limit && used + nr > limit)
-			return false;
-	} while (!atomic_long_try_cmpxchg(&sbi->used, &used, used + nr));
-	return true;
+	/* A remount may change the limit just now. */
+	return gmem_charge(&sbi->used, READ_ONCE(sbi->limit), nr);
 }
 
 /* gmem_sb_has - does a mount still have so many pages, as far as one can tell? */
@@ -158,12 +187,27 @@ void gmem_sb_uncharge(struct super_block *sb, unsigned long nr)
 	atomic_long_sub(nr, &gmem_sb(sb)->used);
 }
 
-/* Without a limit there are no free pages to report: all zero, as in tmpfs. */
+/* The same for nr_inodes: one inode, or one more name of an inode. */
+bool gmem_sb_charge_inode(struct super_block *sb)
+{
+	struct gmem_sb *sbi = gmem_sb(sb);
+
+	return gmem_charge(&sbi->inodes, READ_ONCE(sbi->inode_limit), 1);
+}
+
+void gmem_sb_uncharge_inode(struct super_block *sb)
+{
+	atomic_long_dec(&gmem_sb(sb)->inodes);
+}
+
+/* Without a limit there is nothing free to report: all zero, as in tmpfs. */
 static int gmem_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	struct gmem_sb *sbi = gmem_sb(dentry->d_sb);
 	unsigned long used = atomic_long_read(&sbi->used);
 	unsigned long limit = READ_ONCE(sbi->limit);
+	unsigned long inodes = atomic_long_read(&sbi->inodes);
+	unsigned long inode_limit = READ_ONCE(sbi->inode_limit);
 
 	simple_statfs(dentry, buf);
 	buf->f_type = GMEMFS_MAGIC;
@@ -172,7 +216,18 @@ static int gmem_statfs(struct dentry *dentry, struct kstatfs *buf)
 		buf->f_bfree = limit - min(used, limit);
 		buf->f_bavail = buf->f_bfree;
 	}
+	if (inode_limit) {
+		buf->f_files = inode_limit;
+		buf->f_ffree = inode_limit - min(inodes, inode_limit);
+	}
 	return 0;
+}
+
+static const char *gmem_huge_name(u64 flags)
+{
+	if (flags & GMEM_FLAG_NO_HUGE)
+		return "never";
+	return flags & GMEM_FLAG_HUGE_ONLY ? "always" : "try";
 }
 
 static int gmem_show_options(struct seq_file *m, struct dentry *root)
@@ -181,6 +236,8 @@ static int gmem_show_options(struct seq_file *m, struct dentry *root)
 
 	if (sbi->limit)
 		seq_printf(m, ",size=%luk", sbi->limit << (PAGE_SHIFT - 10));
+	if (sbi->inode_limit)
+		seq_printf(m, ",nr_inodes=%lu", sbi->inode_limit);
 	seq_printf(m, ",mode=%03o", sbi->mode);
 	if (!uid_eq(sbi->uid, GLOBAL_ROOT_UID))
 		seq_printf(m, ",uid=%u",
@@ -188,8 +245,7 @@ static int gmem_show_options(struct seq_file *m, struct dentry *root)
 	if (!gid_eq(sbi->gid, GLOBAL_ROOT_GID))
 		seq_printf(m, ",gid=%u",
 			   from_kgid_munged(&init_user_ns, sbi->gid));
-	seq_printf(m, ",huge=%s",
-		   sbi->file_flags & GMEM_FLAG_NO_HUGE ? "never" : "try");
+	seq_printf(m, ",huge=%s", gmem_huge_name(sbi->file_flags));
 	seq_printf(m, ",direct_map=%s",
 		   sbi->file_flags & GMEM_FLAG_KEEP_DIRECT_MAP ? "kept"
 							       : "hidden");
@@ -215,11 +271,12 @@ static int gmem_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_blocksize_bits = PAGE_SHIFT;
 	sb->s_magic = GMEMFS_MAGIC;
 	sb->s_op = &gmem_super_operations;
+	sb->s_xattr = gmem_xattr_handlers;
 	sb->s_time_gran = 1;
 
-	root = gmem_inode_new(sb, NULL, S_IFDIR | sbi->mode);
-	if (!root)
-		return -ENOMEM;
+	root = gmem_inode_new(sb, NULL, S_IFDIR | sbi->mode, 0);
+	if (IS_ERR(root))
+		return PTR_ERR(root);
 	root->i_uid = sbi->uid;
 	root->i_gid = sbi->gid;
 
@@ -228,7 +285,7 @@ static int gmem_fill_super(struct super_block *sb, struct fs_context *fc)
 }
 
 /*
- * A remount can change the size, to no less than is in use. The other options
+ * A remount can change the limits, to no less than is in use. The other options
  * would not reach the files that exist, so they stay as they are.
  */
 static int gmem_reconfigure(struct fs_context *fc)
@@ -236,14 +293,19 @@ static int gmem_reconfigure(struct fs_context *fc)
 	struct gmem_sb *sbi = gmem_sb(fc->root->d_sb);
 	struct gmem_sb *new = fc->s_fs_info;
 	unsigned long used = atomic_long_read(&sbi->used);
+	unsigned long inodes = atomic_long_read(&sbi->inodes);
 
 	if (new->file_flags != sbi->file_flags || new->mode != sbi->mode ||
 	    !uid_eq(new->uid, sbi->uid) || !gid_eq(new->gid, sbi->gid))
-		return invalf(fc, "gmemfs: a remount can change size= only; unmount, and mount with the new options");
+		return invalf(fc, "gmemfs: a remount can change size= and nr_inodes= only; unmount, and mount with the new options");
 	if (new->limit && new->limit < used)
 		return invalf(fc, "gmemfs: size= is less than the %lu KiB in use; remove files first",
 			      used << (PAGE_SHIFT - 10));
+	if (new->inode_limit && new->inode_limit < inodes)
+		return invalf(fc, "gmemfs: nr_inodes= is less than the %lu in use; remove files first",
+			      inodes);
 	WRITE_ONCE(sbi->limit, new->limit);
+	WRITE_ONCE(sbi->inode_limit, new->inode_limit);
 	return 0;
 }
 
@@ -266,7 +328,8 @@ static const struct fs_context_operations gmem_context_operations = {
 
 /*
  * Defaults: half of the host's memory, as tmpfs, because what is in here can't
- * be swapped; and files only for root, until the administrator says otherwise.
+ * be swapped, and as many inodes as that has pages; and files only for root,
+ * until the administrator says otherwise.
  */
 static int gmem_init_fs_context(struct fs_context *fc)
 {
@@ -281,6 +344,7 @@ static int gmem_init_fs_context(struct fs_context *fc)
 		return 0;
 	}
 	sbi->limit = totalram_pages() / 2;
+	sbi->inode_limit = sbi->limit;
 	sbi->mode = 0755;
 	sbi->uid = GLOBAL_ROOT_UID;
 	sbi->gid = GLOBAL_ROOT_GID;

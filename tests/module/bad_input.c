@@ -55,9 +55,6 @@ static void test_file_calls(void)
 	is_errno(fallocate(fd, FALLOC_FL_PUNCH_HOLE, 0, PAGE), EOPNOTSUPP,
 		 "a hole that changes the size");
 	is_errno(lseek(fd, -1, SEEK_SET), EINVAL, "seek to before the start");
-	is_errno(mkdir(MNT "/dir", 0700), EPERM, "mkdir");
-	is_errno(symlink("x", MNT "/link"), EPERM, "symlink");
-	is_errno(mknod(MNT "/fifo", S_IFIFO | 0600, 0), EPERM, "mknod");
 	is_errno((long)mmap(NULL, BLOCK, PROT_READ, MAP_SHARED, fd, 1), EINVAL,
 		 "mmap at an odd offset");
 	is_errno((long)mmap(NULL, 0, PROT_READ, MAP_SHARED, fd, 0), EINVAL,
@@ -106,6 +103,13 @@ static void test_mount_options(void)
 		{ "size", "0x1000", "for example" },
 		{ "size", "5%%", "for example" },
 		{ "size", NULL, NULL },
+		{ "nr_inodes", "", NULL },
+		{ "nr_inodes", "-1", "for example" },
+		{ "nr_inodes", "many", "for example" },
+		{ "nr_inodes", "50%", "for example" },
+		{ "nr_inodes", "1q", "for example" },
+		{ "nr_inodes", "9223372036854775808", "for example" },
+		{ "nr_inodes", NULL, NULL },
 		{ "mode", "abc", NULL },
 		{ "mode", "17777", "at most 7777" },
 		{ "mode", "8", NULL },
@@ -124,8 +128,11 @@ static void test_mount_options(void)
 	} good[] = {
 		{ "size", "0" }, { "size", "1" }, { "size", "100%" },
 		{ "size", "3G" }, { "size", "1t" },
+		{ "nr_inodes", "0" }, { "nr_inodes", "1" },
+		{ "nr_inodes", "2M" }, { "nr_inodes", "9223372036854775807" },
 		{ "mode", "7777" }, { "uid", "65534" }, { "gid", "65534" },
 		{ "huge", "try" }, { "huge", "never" },
+		{ "huge", "always" },
 		{ "direct_map", "kept" }, { "direct_map", "hidden" },
 	};
 	char message[512];
@@ -155,7 +162,7 @@ static void test_shown_options(void)
 
 	must(mkdir("/run/opts", 0700));
 	must(mount("none", "/run/opts", "gmemfs", 0,
-		   "size=12345k,mode=1750,uid=7,gid=8,"
+		   "size=12345k,nr_inodes=3k,mode=1750,uid=7,gid=8,"
 		   "huge=never,direct_map=kept"));
 	must(stat("/run/opts", &st));
 	is(st.st_mode & 07777, 01750, "mode=");
@@ -166,7 +173,7 @@ static void test_shown_options(void)
 		found = strstr(line, "/run/opts gmemfs");
 	fclose(f);
 	ok(found && strstr(found,
-			   "size=12348k,mode=1750,uid=7,gid=8,"
+			   "size=12348k,nr_inodes=3072,mode=1750,uid=7,gid=8,"
 			   "huge=never,direct_map=kept"),
 	   "/proc/mounts tells all options, the size in whole pages: %s",
 	   found ? strtok(found, "\n") : "");

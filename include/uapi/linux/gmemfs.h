@@ -24,7 +24,8 @@
 #define GMEM_BLOCK_SIZE		(512UL * GMEM_PAGE_SIZE)
 
 /*
- * Flags of a file, in gmem_info.flags. A file gets them from its mount.
+ * Flags of a file, in gmem_info.flags. A file gets them from its mount, or from
+ * GMEM_CREATE, and keeps them.
  *
  * GMEM_FLAG_KEEP_DIRECT_MAP: never hide this file's memory. Made for
  * comparison: same code, same mappings, but no protection.
@@ -32,6 +33,8 @@
  * GMEM_FLAG_NO_HUGE: hold the memory in single pages, never in 2 MiB blocks.
  *
  * GMEM_FLAG_HUGE_ONLY: hold the memory in 2 MiB blocks, never in single pages.
+ * What needs memory fails where the host has no such block free. Not together
+ * with GMEM_FLAG_NO_HUGE.
  */
 #define GMEM_FLAG_KEEP_DIRECT_MAP	(1ULL << 3)
 #define GMEM_FLAG_NO_HUGE		(1ULL << 4)
@@ -65,6 +68,18 @@ struct gmem_info {
 	__u64 reserved[8];
 };
 
+/**
+ * struct gmem_create - what file to make, argument of GMEM_CREATE
+ * @size: its length, not only in whole pages
+ * @flags: GMEM_FLAG_*, instead of those of the mount
+ * @reserved: zero
+ */
+struct gmem_create {
+	__u64 size;
+	__u64 flags;
+	__u64 reserved[6];
+};
+
 /*
  * No in-tree driver uses ioctl type 0xB9 (Documentation/userspace-api/ioctl/
  * ioctl-number.rst in 6.12).
@@ -78,5 +93,18 @@ struct gmem_info {
  * Errors: EFAULT for a bad pointer, EINVAL if anything in the struct is set.
  */
 #define GMEM_GET_INFO		_IOWR(GMEM_IOC_TYPE, 0x00, struct gmem_info)
+
+/*
+ * GMEM_CREATE, on a directory of a mount: make a file without a name and open
+ * it, as open(O_TMPFILE) does. The file has mode 0600 less the umask, takes no
+ * memory yet, and goes with its last user unless linkat(2) gives it a name.
+ *
+ * Returns a file descriptor, O_RDWR and O_CLOEXEC. Errors: EFAULT for a bad
+ * pointer; EINVAL for unknown flags, flags that exclude each other, or reserved
+ * fields that are set; EFBIG for a size that no file can have or that is over
+ * RLIMIT_FSIZE (with SIGXFSZ); ENOSPC when the mount has its nr_inodes; and
+ * those of open(O_TMPFILE), such as EACCES, EROFS, EMFILE and ENOMEM.
+ */
+#define GMEM_CREATE		_IOW(GMEM_IOC_TYPE, 0x01, struct gmem_create)
 
 #endif /* _UAPI_LINUX_GMEMFS_H */
