@@ -19,7 +19,8 @@
  * A loan lives as long as KVM keeps the frame: for a cache until it is
  * deactivated or refreshed to another frame, for kvm_vcpu_map() until
  * kvm_vcpu_unmap(). A cache that KVM's MMU notifier has invalidated keeps its
- * frame but is not read; truncate takes the page out of lending by itself.
+ * frame but is not read. A page that is lent goes back to the kernel only when
+ * it has been returned, so whatever KVM still writes there harms nobody.
  */
 #include <linux/hashtable.h>
 #include <linux/kvm_host.h>
@@ -249,7 +250,27 @@ static bool gmem_slipped_through(kvm_pfn_t pfn, struct gmem_loan *loan)
 	return true;
 }
 
-/* KVM has the new frame, has kept its old one, or has none any more. */
+/*
+ * Somebody else's frame that became ours is still in a cache that was
+ * invalidated since, and KVM won't touch it. So only a valid one matters.
+ */
+static bool gmem_cache_slipped_through(struct gmem_cache *c)
+{
+	return c->gpc->valid && gmem_slipped_through(c->gpc->pfn, c->loan);
+}
+
+/* What KVM's MMU notifier does; the cache is looked up anew before its use. */
+static void gmem_cache_invalidate(struct gmem_cache *c)
+{
+	write_lock_irq(&c->gpc->lock);
+	c->gpc->valid = false;
+	write_unlock_irq(&c->gpc->lock);
+}
+
+/*
+ * KVM has the new frame, has kept its old one, or has none any more. The frame
+ * may have left its file before gmem_guard_loan_gone() could know whose it is.
+ */
 static int gmem_cache_settle(struct gmem_cache *c, struct gmem_borrow *b)
 {
 	struct gfn_to_pfn_cache *gpc = c->gpc;
@@ -259,7 +280,9 @@ static int gmem_cache_settle(struct gmem_cache *c, struct gmem_borrow *b)
 	else if (is_error_noslot_pfn(gpc->pfn))
 		gmem_lend_return(gmem_cache_set_loan(c, NULL));
 	gmem_lend_return(b->loan);
-	if (!gmem_slipped_through(gpc->pfn, c->loan))
+	if (gmem_lend_is_gone(c->loan))
+		gmem_cache_invalidate(c);
+	if (!gmem_cache_slipped_through(c))
 		return 0;
 	static_call(kvm_deactivate)(gpc);
 	return -EFAULT;
@@ -339,8 +362,9 @@ static void gmem_gpc_deactivate(struct gfn_to_pfn_cache *gpc)
 /*
  * KVM invalidates a cache when its MMU notifier is told that the page goes. But
  * once a VMM's address space is gone, nobody tells it any more, the cache stays
- * valid, and the end of the VM writes to it (Xen's runstate): by then into
- * somebody else's page. So we do what the notifier would have done.
+ * valid, and events for the VM are still written to it. So we do what the
+ * notifier would have done; else a cache might be valid when we are unloaded
+ * and the page with it is given back.
  *
  * Under caches_lock a record with a loan is that of a cache that lives:
  * gmem_gpc_deactivate() takes the loan before the cache can be freed.
@@ -351,13 +375,9 @@ void gmem_guard_loan_gone(struct gmem_loan *loan)
 	unsigned int bucket;
 
 	spin_lock(&caches_lock);
-	hash_for_each(caches, bucket, c, node) {
-		if (c->loan != loan)
-			continue;
-		write_lock_irq(&c->gpc->lock);
-		c->gpc->valid = false;
-		write_unlock_irq(&c->gpc->lock);
-	}
+	hash_for_each(caches, bucket, c, node)
+		if (c->loan == loan)
+			gmem_cache_invalidate(c);
 	spin_unlock(&caches_lock);
 }
 
@@ -450,8 +470,6 @@ static void gmem_vcpu_unmap(struct kvm_vcpu *vcpu, struct kvm_host_map *map,
 
 	gmem_hook_enter();
 	m = map && map->hva ? gmem_map_take(map) : NULL;
-	if (m)
-		gmem_lend_wipe_if_gone(m->loan);
 	static_call(kvm_unmap)(vcpu, map, dirty);
 	if (m) {
 		gmem_lend_return(m->loan);

@@ -7,9 +7,10 @@
  * which frames are ours, and keeps three promises:
  *   - a page is exposed before its borrower gets it;
  *   - it is hidden again when the last borrower returns it;
- *   - a page that leaves its file is not lent any more, and a borrower that
- *     still has it hides nothing when it returns it: by then it may be
- *     somebody else's.
+ *   - a page that leaves its file is not lent any more, but it is nobody
+ *     else's before the last borrower has returned it: the loan has a
+ *     reference to it. KVM's caches have none, and rely on an MMU notifier
+ *     that is gone when the VMM's address space is, and is not always heard.
  *
  * One mutex covers all of it. Lending is rare: once for each vCPU's clock page,
  * not once for each access.
@@ -30,7 +31,7 @@
 #define GMEM_REHIDE_RETRY	HZ
 
 /**
- * struct gmem_loan - a page that is lent
+ * struct gmem_loan - a page that is lent; it has a reference to it
  * @node: in @loans, while the page belongs to its file
  * @pfn: the page
  * @borrowers: how many have it; 0 while it waits to be hidden again
@@ -158,7 +159,13 @@ static void gmem_count_lent(struct inode *inode, int n)
 	atomic_long_sub(n, &gmem_i(inode)->hidden);
 }
 
-/* The page is its borrowers' own business now; the last one frees the loan. */
+static void gmem_end_loan(struct gmem_loan *loan)
+{
+	put_page(pfn_to_page(loan->pfn));
+	kfree(loan);
+}
+
+/* The page is its borrowers' own business now; the last one ends the loan. */
 static void gmem_forget_loan(struct gmem_loan *loan, struct inode *inode)
 {
 	hash_del(&loan->node);
@@ -167,7 +174,7 @@ static void gmem_forget_loan(struct gmem_loan *loan, struct inode *inode)
 	if (loan->borrowers)
 		gmem_guard_loan_gone(loan);
 	else
-		kfree(loan);
+		gmem_end_loan(loan);
 }
 
 /**
@@ -231,6 +238,7 @@ static struct gmem_loan *gmem_make_loan(unsigned long pfn, struct inode *inode)
 		kfree(loan);
 		return ERR_PTR(ret);
 	}
+	get_page(pfn_to_page(pfn));
 	loan->pfn = pfn;
 	hash_add(loans, &loan->node, pfn);
 	gmem_count_lent(inode, 1);
@@ -302,7 +310,7 @@ static void gmem_rehide(struct gmem_loan *loan)
 	trace_gmem_return(inode, loan->pfn, 0);
 	hash_del(&loan->node);
 	gmem_count_lent(inode, -1);
-	kfree(loan);
+	gmem_end_loan(loan);
 }
 
 static void gmem_rehide_work(struct work_struct *work)
@@ -318,8 +326,19 @@ static void gmem_rehide_work(struct work_struct *work)
 	mutex_unlock(&lend_lock);
 }
 
+/*
+ * It was zeroed when it left the file, but its borrowers may have written to it
+ * since. The page allocator keeps what has a memory error out of use.
+ */
+static void gmem_end_gone_loan(struct gmem_loan *loan)
+{
+	if (!PageHWPoison(pfn_to_page(loan->pfn)))
+		clear_highpage(pfn_to_page(loan->pfn));
+	gmem_end_loan(loan);
+}
+
 /**
- * gmem_lend_return - a borrower is done with a page
+ * gmem_lend_return - a borrower is done with a page and touches it no more
  * @loan: what gmem_lend() returned, or NULL
  */
 void gmem_lend_return(struct gmem_loan *loan)
@@ -331,32 +350,22 @@ void gmem_lend_return(struct gmem_loan *loan)
 	loan->borrowers--;
 	if (!loan->borrowers) {
 		if (loan->gone)
-			kfree(loan);
+			gmem_end_gone_loan(loan);
 		else
 			gmem_rehide(loan);
 	}
 	mutex_unlock(&lend_lock);
 }
 
-/**
- * gmem_lend_wipe_if_gone - zero a page that its file gave up meanwhile
- * @loan: a loan, or NULL, whose borrower has a reference to the page and
- *	  touches it no more
- *
- * It was zeroed when it left the file, but the borrower may have written to it
- * since, and his reference may be the last: so this is how it goes back. Not
- * only for the last of the borrowers: those without a reference don't come
- * here, and may return the page later than those with one.
- */
-void gmem_lend_wipe_if_gone(struct gmem_loan *loan)
+/* gmem_lend_is_gone - has this page left its file? @loan: may be NULL */
+bool gmem_lend_is_gone(struct gmem_loan *loan)
 {
-	if (!loan)
-		return;
+	bool gone;
 
 	mutex_lock(&lend_lock);
-	if (loan->gone && !PageHWPoison(pfn_to_page(loan->pfn)))
-		clear_highpage(pfn_to_page(loan->pfn));
+	gone = loan && loan->gone;
 	mutex_unlock(&lend_lock);
+	return gone;
 }
 
 /* No file is left, so neither is anything owned; stray loans are all gone. */

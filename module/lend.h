@@ -16,10 +16,10 @@ void gmem_lend_disown(struct page *page, unsigned int nr);
 
 struct gmem_loan *gmem_lend(unsigned long pfn);
 void gmem_lend_return(struct gmem_loan *loan);
-void gmem_lend_wipe_if_gone(struct gmem_loan *loan);
+bool gmem_lend_is_gone(struct gmem_loan *loan);
 bool gmem_lend_is_ours(unsigned long pfn);
 
-/* guard.c: this page is leaving its file; who borrowed it must not touch it. */
+/* guard.c: this page is leaving its file. */
 void gmem_guard_loan_gone(struct gmem_loan *loan);
 
 unsigned long gmem_lend_pages(void);

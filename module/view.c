@@ -175,6 +175,11 @@ static const struct vm_operations_struct gmem_view_ops = {
  * Only shared mappings: a private one would be copied on write, and the copies
  * would be ordinary memory, in the direct map.
  *
+ * VM_WIPEONFORK: a child has the mapping, but faults everything in by itself.
+ * Linux copies a special 2 MiB entry without looking at it again under its
+ * lock (copy_huge_pmd()), so one that truncate takes away meanwhile would be
+ * mapped by the child, and its memory is somebody else's.
+ *
  * VM_HUGEPAGE, so that a host whose THP policy is "madvise" gets 2 MiB entries
  * too; madvise(MADV_NOHUGEPAGE) takes it away again.
  */
@@ -192,7 +197,7 @@ int gmem_view_mmap(struct file *file, struct vm_area_struct *vma)
 	}
 
 	file_accessed(file);
-	vm_flags_set(vma, VM_PFNMAP | VM_DONTDUMP);
+	vm_flags_set(vma, VM_PFNMAP | VM_DONTDUMP | VM_WIPEONFORK);
 	if (!(flags & GMEM_FLAG_NO_HUGE))
 		vm_flags_set(vma, VM_HUGEPAGE);
 	vma->vm_ops = &gmem_view_ops;
