@@ -16,6 +16,7 @@ file=/dev/gmem/hostile
 ticks=/run/ticks
 log=/run/qemu.log
 guest=/opt/gmemfs/tests/guard/guest.multiboot
+tracing=/sys/kernel/tracing
 
 sysfs() {
 	cat "/sys/fs/gmemfs/$1"
@@ -81,7 +82,12 @@ test_guest() { # NAME ACCEL CPU
 	done
 }
 
+# The firmware has KVM save and load its state in the guest's memory.
+echo 1 >$tracing/events/kvm/kvm_smm_transition/enable
 test_guest plain kvm host
+ok 'the firmware was in SMM' grep -q kvm_smm_transition $tracing/trace
+echo 0 >$tracing/events/kvm/kvm_smm_transition/enable
+
 test_guest Hyper-V kvm host,hv-relaxed,hv-vapic,hv-time,hv-vpindex,hv-runtime
 test_guest Xen kvm,xen-version=0x40011,kernel-irqchip=split host
 done_testing
