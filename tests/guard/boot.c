@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest under QEMU, which unlike kvm.c prepares nothing for it: the table of
- * exceptions, the other vCPUs, and what guest.c wants to know.
+ * The guest under QEMU, which unlike kvm.c prepares nothing for it: the table
+ * of exceptions, the other vCPUs, and what guest.c wants to know.
  */
 #include "guest.h"
 
@@ -63,10 +63,11 @@ static void send_ipi(uint32_t icr)
 
 static void start_others(void)
 {
-	char *to = (char *)BOOT_TRAMPOLINE, *from;
+	uint64_t size = (uint64_t)trampoline_end - (uint64_t)trampoline, i;
+	volatile char *to = (char *)BOOT_TRAMPOLINE;
 
-	for (from = trampoline; from < trampoline_end; from++)
-		*(volatile char *)to++ = *from;
+	for (i = 0; i < size; i++)
+		to[i] = trampoline[i];
 	send_ipi(ICR_INIT);
 	send_ipi(ICR_STARTUP);
 }

@@ -18,7 +18,7 @@
 #define GUEST_STACK_SIZE	0x4000UL	/* a vCPU's; the first bytes: */
 #define GUEST_MAPPED		(4UL << 30)
 
-/* Under QEMU all memory is a file's. Its code is at 1 MiB, but for this page. */
+/* Under QEMU all memory is a file's, with the code at 1 MiB, and this. */
 #define BOOT_TRAMPOLINE		0x7000
 
 /* The memory that is a file's. */

@@ -3,14 +3,15 @@
  * What the kernel's memory management and others would do with a page, and
  * can't: offline it, move it, make it a futex, send it. It stays as it is.
  */
+#include "gmem_test.h"
+
 #include <linux/futex.h>
 #include <linux/mempolicy.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
 
-#include "gmem_test.h"
-
 #define MEMORY	"/sys/devices/system/memory/"
+#define TEXT	"as it was"
 
 static int fd;
 static char *mem;
@@ -43,8 +44,7 @@ static void test_move(void)
 	is_errno(madvise(mem, PAGE, MADV_PAGEOUT), EINVAL, "MADV_PAGEOUT");
 	is_errno(madvise(mem, PAGE, MADV_DONTNEED), EINVAL, "MADV_DONTNEED");
 	is_errno(madvise(mem, PAGE, MADV_DODUMP), EINVAL, "MADV_DODUMP");
-	is_errno(madvise(mem, PAGE, MADV_SOFT_OFFLINE), EFAULT,
-		 "MADV_SOFT_OFFLINE");
+	is_errno(madvise(mem, PAGE, MADV_HWPOISON), EFAULT, "MADV_HWPOISON");
 }
 
 static void test_io(void)
@@ -66,11 +66,11 @@ int main(void)
 	fd = new_file(BLOCK);
 	mem = map(fd, BLOCK);
 	pfn = fault_pfn(mem);
-	strcpy(mem, "as it was");
+	memcpy(mem, TEXT, sizeof(TEXT));
 	test_offline();
 	test_move();
 	test_io();
-	is_str(mem, "as it was", "the page is as it was");
+	is_str(mem, TEXT, "the page is as it was");
 	is(get_info(fd).hidden, BLOCK, "and hidden");
 	return done_testing();
 }
