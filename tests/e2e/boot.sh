@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# A stock QEMU guest on gmemfs, with QEMU's default CPU flags: boots with 1 and
-# with 2 vCPUs, uses kvm-clock, keeps its memory, and leaves nothing behind.
+# A stock QEMU guest on gmemfs, with QEMU's default CPU flags: boots with 1, 2
+# and 8 vCPUs, uses kvm-clock, keeps its memory, and leaves nothing behind.
 set -eu
 # shellcheck source=tests/lib/tap.sh
 . /share/lib/tap.sh
@@ -55,4 +55,5 @@ test_boot() { # CPUS
 
 test_boot 1
 test_boot 2
+test_boot 8
 done_testing

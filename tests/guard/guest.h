@@ -18,6 +18,9 @@
 #define GUEST_STACK_SIZE	0x4000UL	/* a vCPU's; the first bytes: */
 #define GUEST_MAPPED		(4UL << 30)
 
+/* Under QEMU all memory is a file's, with the code at 1 MiB, and this. */
+#define BOOT_TRAMPOLINE		0x7000
+
 /* The memory that is a file's. */
 #define GUEST_FILE		(16UL << 20)
 #define GUEST_FILE_SIZE		(16UL << 20)

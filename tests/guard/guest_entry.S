@@ -6,7 +6,8 @@
  */
 #include "guest.h"
 
-	.section .head, "ax"
+	.section .entry, "ax"
+	.balign 8
 	.globl start
 start:
 	jmp	again

@@ -16,7 +16,7 @@
 #include "../lib/kcore.h"
 #include "../module/gmem_test.h"
 
-#define SIZE		(16 * PAGE)	/* single pages: the next who asks gets them */
+#define SIZE		(16 * PAGE)	/* so these are single pages */
 #define X		3
 #define GSI		24
 #define PORT		4	/* a bit that is clear in PATTERN */

@@ -8,14 +8,19 @@
  *	hello clocksource=... mem_total_kib=...
  *	filled N%
  *	tag=... pages=...
- * Then it waits for a line, checks every page, and powers the guest off:
+ * Then it waits for lines. At "time" it tells its clocks, and what a process of
+ * its own, which reads them all the while and on all CPUs, has seen of them:
+ *	time mono_ms=... real_ms=... readings=... backwards=...
+ * At any other line it checks every page and powers the guest off:
  *	checked intact pages=...
  *	checked CORRUPT pages=... of=...
  * Whenever it can't go on:
  *	FAILED: what: why
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +30,7 @@
 #include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/reboot.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../lib/secret.h"
@@ -35,6 +41,11 @@
 
 #define CLOCKSOURCE \
 	"/sys/devices/system/clocksource/clocksource0/current_clocksource"
+
+struct clocks {
+	uint64_t readings;
+	uint64_t backwards;
+};
 
 struct memory {
 	uint64_t secret;
@@ -119,6 +130,66 @@ static void hello(void)
 	    meminfo("MemTotal"));
 }
 
+static uint64_t read_clock(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static void go_to_cpu(unsigned int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
+static _Noreturn void watch_clocks(volatile struct clocks *seen)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t mono = 0, real = 0;
+
+	for (;;) {
+		uint64_t last_mono = mono, last_real = real;
+
+		go_to_cpu(seen->readings % cpus);
+		mono = read_clock(CLOCK_MONOTONIC);
+		real = read_clock(CLOCK_REALTIME);
+		seen->backwards += mono < last_mono || real < last_real;
+		seen->readings++;
+		usleep(5000);
+	}
+}
+
+static volatile struct clocks *start_clocks(void)
+{
+	struct clocks *seen;
+	pid_t pid;
+
+	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (seen == MAP_FAILED)
+		die("mmap");
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (!pid)
+		watch_clocks(seen);
+	return seen;
+}
+
+static void tell_time(volatile struct clocks *seen)
+{
+	say("time mono_ms=%llu real_ms=%llu readings=%llu backwards=%llu",
+	    (unsigned long long)read_clock(CLOCK_MONOTONIC) / 1000000,
+	    (unsigned long long)read_clock(CLOCK_REALTIME) / 1000000,
+	    (unsigned long long)seen->readings,
+	    (unsigned long long)seen->backwards);
+}
+
 static void draw(void *random, size_t len)
 {
 	if (getrandom(random, len, 0) != (ssize_t)len)
@@ -182,30 +253,34 @@ static size_t count_corrupt(const struct memory *m)
 	return corrupt;
 }
 
-static void wait_for_line(void)
+static void wait_for_end(volatile struct clocks *seen)
 {
-	char c;
+	char line[64];
 
-	while (read(STDIN_FILENO, &c, 1) == 1)
-		if (c == '\n' || c == '\r')
+	while (fgets(line, sizeof(line), stdin)) {
+		if (strncmp(line, "time", 4))
 			return;
+		tell_time(seen);
+	}
 	die("console");
 }
 
 int main(void)
 {
+	volatile struct clocks *seen;
 	struct memory m;
 	size_t corrupt;
 
 	mount_all();
 	hello();
+	seen = start_clocks();
 	draw(&m.secret, sizeof(m.secret));
 	draw(&m.tag, sizeof(m.tag));
 	take_memory(&m);
 	fill(&m);
 	say("tag=%016llx pages=%zu", (unsigned long long)m.tag, m.pages);
 
-	wait_for_line();
+	wait_for_end(seen);
 	corrupt = count_corrupt(&m);
 	if (corrupt)
 		say("checked CORRUPT pages=%zu of=%zu", corrupt, m.pages);

@@ -7,6 +7,7 @@
 #
 #	start_guest NAME		boots it
 #	wait_guest WORD WHAT		until the guest prints WORD; in $line
+#	guest_time			its clocks; in $mono, $real, $backwards
 #	end_guest NAME			it checks its memory and powers off
 #	guest_clean_up			at exit
 
@@ -14,6 +15,7 @@
 guest_mib=192
 guest_cpus=1
 guest_memory=gmemfs
+guest_more=
 gmem_file=/dev/gmem/guest0
 guest_kernel=/boot/vmlinuz-$(uname -r)
 guest_initrd=/opt/gmemfs/share/gmemfs/secret-initrd.cpio
@@ -58,13 +60,14 @@ start_guest() { # NAME
 	exec 3<>"$work/stdin"
 	now
 	guest_start=$now
+	# shellcheck disable=SC2086 # $guest_more is words
 	timeout -k 5 "$guest_seconds" \
 		qemu-system-x86_64 -accel kvm -machine q35,memory-backend=m \
 		-cpu host -smp "$guest_cpus" -m "${guest_mib}M" \
 		-object "$(memory_object)" \
 		-nodefaults -nographic -serial stdio -no-reboot \
 		-kernel "$guest_kernel" -initrd "$guest_initrd" \
-		-append "$guest_args" -pidfile "$work/pid" \
+		-append "$guest_args" -pidfile "$work/pid" $guest_more \
 		<&3 >"$work/stdout" 2>"$work/$1.stderr" 3>&- &
 	timeout_pid=$!
 	exec 4<"$work/stdout"
@@ -115,6 +118,16 @@ wait_exit() {
 	[ "$status" != 124 ] ||
 		guest_gave_up "the guest has not powered off within $guest_seconds s"
 	[ "$status" = 0 ] || guest_gave_up "QEMU's exit status is $status"
+}
+
+# In ms; with $readings, how often the guest looked whether they run $backwards.
+guest_time() {
+	echo time >&3
+	wait_guest time 'told the time'
+	mono=$(field mono_ms "$line")
+	real=$(field real_ms "$line")
+	readings=$(field readings "$line")
+	backwards=$(field backwards "$line")
 }
 
 # Sets $verdict: "intact", or what the guest says of its memory.

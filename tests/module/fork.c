@@ -12,13 +12,13 @@ int main(void)
 	uint64_t faults;
 	pid_t pid;
 
-	strcpy(mem, "parent");
+	memcpy(mem, "parent", sizeof("parent"));
 	faults = get_info(fd).map_faults_2m;
 	pid = must(fork());
 	if (!pid) {
 		if (strcmp(mem, "parent"))
 			_exit(1);
-		strcpy(mem, "child");
+		memcpy(mem, "child", sizeof("child"));
 		_exit(0);
 	}
 	must(waitpid(pid, &status, 0));

@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The hostile guest under stock QEMU, all of its memory a file: as a plain guest,
+# as one of Hyper-V's, and as one of Xen's. QEMU is killed in the middle of it.
+# That the host survives is for hostvm to see.
+#
+# Not with hv-synic: QEMU ends itself when such a guest puts a page of that where
+# no memory can be.
+set -eu
+# shellcheck source=tests/lib/tap.sh
+. /share/lib/tap.sh
+
+seconds=12
+file=/dev/gmem/hostile
+ticks=/run/ticks
+log=/run/qemu.log
+guest=/opt/gmemfs/tests/guard/guest.multiboot
+tracing=/sys/kernel/tracing
+
+sysfs() {
+	cat "/sys/fs/gmemfs/$1"
+}
+
+nested_runs() {
+	cat /sys/kernel/debug/kvm/nested_run
+}
+
+# What its guest's guests do may be beyond KVM, which QEMU then waits about.
+start_anew() {
+	while sleep 5; do
+		printf 'system_reset\ncont\n'
+	done
+}
+
+# Until the guest has booted and made its first steps.
+wait_ticks() {
+	tries=300
+	while [ ! -s $ticks ] && [ "$tries" -gt 0 ]; do
+		sleep 0.1
+		tries=$((tries - 1))
+	done
+}
+
+# What a killed QEMU held may be let go of a moment after it is gone.
+settled() { # NAME
+	tries=100
+	while [ "$(sysfs "$1")" != 0 ] && [ "$tries" -gt 0 ]; do
+		sleep 0.05
+		tries=$((tries - 1))
+	done
+	sysfs "$1"
+}
+
+test_guest() { # NAME ACCEL CPU
+	name=$1
+	rm -f $ticks
+	loans=$(sysfs loans)
+	start_anew | qemu-system-x86_64 -accel "$2" -cpu "$3" -smp 2 -m 64M \
+		-machine q35,memory-backend=m -nodefaults -display none -monitor stdio \
+		-object memory-backend-file,id=m,share=on,align=2M,size=64M,mem-path=$file \
+		-kernel $guest -chardev file,id=ticks,path=$ticks \
+		-device isa-debugcon,iobase=0x10,chardev=ticks >$log 2>&1 &
+	qemu=$!
+	wait_ticks
+	runs=$(nested_runs)
+	sleep $seconds
+	ok "$name: QEMU is still there" kill -0 $qemu
+	diag "the end of what it says: $(tail -n 1 $log)"
+	runs=$(($(nested_runs) - runs))
+	loans=$(($(sysfs loans) - loans))
+	kill -KILL $qemu || :
+	wait $qemu 2>$log || :
+	diag "$name: $(wc -c <$ticks) ticks, $runs nested runs, $loans loans"
+	ok "$name: the guest did much" test "$(wc -c <$ticks)" -gt 4
+	ok "$name: it ran guests of its own" test "$runs" -gt 4
+	ok "$name: and was lent pages" test "$loans" -gt 20
+
+	rm -f $file
+	for what in hidden_bytes lent_bytes quarantined_bytes; do
+		is "$(settled $what)" 0 "$name: $what after QEMU was killed"
+	done
+}
+
+# The firmware has KVM save and load its state in the guest's memory.
+echo 1 >$tracing/events/kvm/kvm_smm_transition/enable
+test_guest plain kvm host
+ok 'the firmware was in SMM' grep -q kvm_smm_transition $tracing/trace
+echo 0 >$tracing/events/kvm/kvm_smm_transition/enable
+
+test_guest Hyper-V kvm host,hv-relaxed,hv-vapic,hv-time,hv-vpindex,hv-runtime
+test_guest Xen kvm,xen-version=0x40011,kernel-irqchip=split host
+done_testing
