@@ -135,6 +135,7 @@ static inline struct gmem_inode *gmem_i(const struct inode *inode)
  * @mode: permissions of the root directory
  * @uid: owner of the root directory
  * @gid: group of the root directory
+ * @like_hugetlbfs: what statfs() says
  */
 struct gmem_sb {
 	unsigned long limit;
@@ -145,6 +146,7 @@ struct gmem_sb {
 	umode_t mode;
 	kuid_t uid;
 	kgid_t gid;
+	bool like_hugetlbfs;
 };
 
 static inline struct gmem_sb *gmem_sb(const struct super_block *sb)

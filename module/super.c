@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
@@ -15,7 +16,7 @@
 
 enum {
 	OPT_SIZE, OPT_NR_INODES, OPT_MODE, OPT_UID, OPT_GID, OPT_HUGE,
-	OPT_DIRECT_MAP
+	OPT_DIRECT_MAP, OPT_STATFS
 };
 
 #define GMEM_HUGE_FLAGS	(GMEM_FLAG_NO_HUGE | GMEM_FLAG_HUGE_ONLY)
@@ -34,6 +35,13 @@ static const struct constant_table gmem_direct_map_values[] = {
 	{}
 };
 
+/* The values are for gmem_sb.like_hugetlbfs. */
+static const struct constant_table gmem_statfs_values[] = {
+	{ "gmemfs",	false },
+	{ "hugetlbfs",	true },
+	{}
+};
+
 static const struct fs_parameter_spec gmem_parameters[] = {
 	fsparam_string("size",		OPT_SIZE),
 	fsparam_string("nr_inodes",	OPT_NR_INODES),
@@ -42,6 +50,7 @@ static const struct fs_parameter_spec gmem_parameters[] = {
 	fsparam_gid("gid",		OPT_GID),
 	fsparam_enum("huge",		OPT_HUGE, gmem_huge_values),
 	fsparam_enum("direct_map",	OPT_DIRECT_MAP, gmem_direct_map_values),
+	fsparam_enum("statfs",		OPT_STATFS, gmem_statfs_values),
 	{}
 };
 
@@ -141,6 +150,9 @@ static int gmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		sbi->file_flags &= ~GMEM_FLAG_KEEP_DIRECT_MAP;
 		sbi->file_flags |= result.uint_32;
 		return 0;
+	case OPT_STATFS:
+		sbi->like_hugetlbfs = result.uint_32;
+		return 0;
 	default:
 		return opt;
 	}
@@ -200,6 +212,20 @@ void gmem_sb_uncharge_inode(struct super_block *sb)
 	atomic_long_dec(&gmem_sb(sb)->inodes);
 }
 
+/*
+ * QEMU and others take the page size of a file from here, if this says that it
+ * is hugetlbfs. Otherwise they think of 4 KiB, and that memory has to be given
+ * back by madvise(MADV_DONTNEED), too, which the kernel refuses here.
+ */
+static void gmem_statfs_like_hugetlbfs(struct kstatfs *buf)
+{
+	buf->f_type = HUGETLBFS_MAGIC;
+	buf->f_bsize = GMEM_BLOCK_SIZE;
+	buf->f_blocks /= GMEM_BLOCK_PAGES;
+	buf->f_bfree /= GMEM_BLOCK_PAGES;
+	buf->f_bavail = buf->f_bfree;
+}
+
 /* Without a limit there is nothing free to report: all zero, as in tmpfs. */
 static int gmem_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
@@ -220,6 +246,8 @@ static int gmem_statfs(struct dentry *dentry, struct kstatfs *buf)
 		buf->f_files = inode_limit;
 		buf->f_ffree = inode_limit - min(inodes, inode_limit);
 	}
+	if (sbi->like_hugetlbfs)
+		gmem_statfs_like_hugetlbfs(buf);
 	return 0;
 }
 
@@ -249,6 +277,8 @@ static int gmem_show_options(struct seq_file *m, struct dentry *root)
 	seq_printf(m, ",direct_map=%s",
 		   sbi->file_flags & GMEM_FLAG_KEEP_DIRECT_MAP ? "kept"
 							       : "hidden");
+	if (sbi->like_hugetlbfs)
+		seq_puts(m, ",statfs=hugetlbfs");
 	return 0;
 }
 
@@ -296,6 +326,7 @@ static int gmem_reconfigure(struct fs_context *fc)
 	unsigned long inodes = atomic_long_read(&sbi->inodes);
 
 	if (new->file_flags != sbi->file_flags || new->mode != sbi->mode ||
+	    new->like_hugetlbfs != sbi->like_hugetlbfs ||
 	    !uid_eq(new->uid, sbi->uid) || !gid_eq(new->gid, sbi->gid))
 		return invalf(fc, "gmemfs: a remount can change size= and nr_inodes= only; unmount, and mount with the new options");
 	if (new->limit && new->limit < used)

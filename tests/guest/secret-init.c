@@ -19,21 +19,18 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/random.h>
-#include <sys/reboot.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../lib/secret.h"
+#include "init.h"
+
+const char *const init_name = "secret-init";
 
 /* What we fill, of all the guest has, and what we leave to its kernel. */
 #define FILL_PERCENT	78
@@ -54,43 +51,6 @@ struct memory {
 	size_t pages;
 };
 
-__attribute__((format(printf, 1, 2)))
-static void say(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("secret-init: ", stdout);
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	putchar('\n');
-	fflush(stdout);
-}
-
-static _Noreturn void power_off(void)
-{
-	sync();
-	reboot(RB_POWER_OFF);
-	/* Without ACPI that only halts: with -no-reboot this ends QEMU too. */
-	reboot(RB_AUTOBOOT);
-	for (;;)
-		pause();
-}
-
-static _Noreturn void die(const char *what)
-{
-	say("FAILED: %s: %s", what, strerror(errno));
-	power_off();
-}
-
-static void mount_all(void)
-{
-	if (mount("proc", "/proc", "proc", 0, NULL))
-		die("mount /proc");
-	if (mount("sysfs", "/sys", "sysfs", 0, NULL))
-		die("mount /sys");
-}
-
 static void read_line(const char *path, char *line, int size)
 {
 	FILE *f = fopen(path, "r");
@@ -101,24 +61,6 @@ static void read_line(const char *path, char *line, int size)
 		die(path);
 	fclose(f);
 	line[strcspn(line, "\n")] = '\0';
-}
-
-/* A value of /proc/meminfo, in KiB. */
-static unsigned long meminfo(const char *key)
-{
-	unsigned long kib = 0;
-	size_t len = strlen(key);
-	char line[128];
-	FILE *f;
-
-	f = fopen("/proc/meminfo", "r");
-	if (!f)
-		die("/proc/meminfo");
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, key, len) && line[len] == ':')
-			kib = strtoul(line + len + 1, NULL, 10);
-	fclose(f);
-	return kib;
 }
 
 static void hello(void)
@@ -188,12 +130,6 @@ static void tell_time(volatile struct clocks *seen)
 	    (unsigned long long)read_clock(CLOCK_REALTIME) / 1000000,
 	    (unsigned long long)seen->readings,
 	    (unsigned long long)seen->backwards);
-}
-
-static void draw(void *random, size_t len)
-{
-	if (getrandom(random, len, 0) != (ssize_t)len)
-		die("getrandom");
 }
 
 static size_t pages_to_fill(void)

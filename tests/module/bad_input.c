@@ -7,6 +7,7 @@
 
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 
 static void test_ioctls(void)
@@ -120,6 +121,8 @@ static void test_mount_options(void)
 		{ "huge", "", NULL },
 		{ "direct_map", "gone", NULL },
 		{ "direct_map", NULL, NULL },
+		{ "statfs", "tmpfs", NULL },
+		{ "statfs", NULL, NULL },
 		{ "nonsense", "1", NULL },
 		{ "nonsense", NULL, NULL },
 	};
@@ -134,6 +137,7 @@ static void test_mount_options(void)
 		{ "huge", "try" }, { "huge", "never" },
 		{ "huge", "always" },
 		{ "direct_map", "kept" }, { "direct_map", "hidden" },
+		{ "statfs", "gmemfs" }, { "statfs", "hugetlbfs" },
 	};
 	char message[512];
 	size_t i;
@@ -163,7 +167,7 @@ static void test_shown_options(void)
 	must(mkdir("/run/opts", 0700));
 	must(mount("none", "/run/opts", "gmemfs", 0,
 		   "size=12345k,nr_inodes=3k,mode=1750,uid=7,gid=8,"
-		   "huge=never,direct_map=kept"));
+		   "huge=never,direct_map=kept,statfs=hugetlbfs"));
 	must(stat("/run/opts", &st));
 	is(st.st_mode & 07777, 01750, "mode=");
 	is(st.st_uid, 7, "uid=");
@@ -174,10 +178,33 @@ static void test_shown_options(void)
 	fclose(f);
 	ok(found && strstr(found,
 			   "size=12348k,nr_inodes=3072,mode=1750,uid=7,gid=8,"
-			   "huge=never,direct_map=kept"),
+			   "huge=never,direct_map=kept,statfs=hugetlbfs"),
 	   "/proc/mounts tells all options, the size in whole pages: %s",
 	   found ? strtok(found, "\n") : "");
 	must(umount("/run/opts"));
+}
+
+/* As QEMU asks hugetlbfs for its page size. */
+static void test_statfs(void)
+{
+	struct statfs fs;
+	char *p;
+	int fd;
+
+	must(mkdir("/run/statfs", 0700));
+	must(mount("none", "/run/statfs", "gmemfs", 0,
+		   "size=8m,statfs=hugetlbfs"));
+	fd = new_file_in("/run/statfs", 2 * BLOCK);
+	p = map(fd, 2 * BLOCK);
+	*p = 1;
+	must(fstatfs(fd, &fs));
+	is(fs.f_type, HUGETLBFS_MAGIC, "statfs=hugetlbfs: the type");
+	is(fs.f_bsize, BLOCK, "and the page size");
+	is(fs.f_blocks, 4, "in which it counts");
+	is(fs.f_bavail, 3, "what is left, too");
+	must(munmap(p, 2 * BLOCK));
+	must(close(fd));
+	must(umount("/run/statfs"));
 }
 
 static void test_remount(void)
@@ -201,8 +228,12 @@ static void test_remount(void)
 	is_errno(mount("none", "/run/remount", NULL, MS_REMOUNT,
 		       "size=9m,huge=never"), EINVAL,
 		 "remount: what can't be changed");
+	is_errno(mount("none", "/run/remount", NULL, MS_REMOUNT,
+		       "size=9m,statfs=hugetlbfs"), EINVAL,
+		 "remount: nor this");
 	must(statfs("/run/remount", &fs));
 	is(fs.f_blocks, 6 * 256, "and then nothing is");
+	is(fs.f_type, GMEMFS_MAGIC, "statfs() says what it is");
 	munmap(p, 2 * BLOCK);
 	close(fd);
 	is(mount("none", "/run/remount", NULL, MS_REMOUNT | MS_RDONLY, NULL),
@@ -233,6 +264,7 @@ int main(void)
 	test_file_calls();
 	test_mount_options();
 	test_shown_options();
+	test_statfs();
 	test_remount();
 	test_permissions();
 	return done_testing();

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The only program of a guest that does as it is told, line by line on its
+ * console. Each line is a number, a command and its arguments; the answer is
+ * "told-init: NUMBER ..." with the same number:
+ *
+ *	load MODULE	loaded MODULE
+ *	keep MIB	kept pages=N: more memory, with a pattern of its own
+ *	drop		dropped pages=N: the last of it is freed
+ *	check		intact pages=N, or CORRUPT pages=N of=M
+ *	memory		memory total_kib=N free_kib=N
+ *				clocksource=NAME
+ *	disk-write MIB SEED	disk-wrote pages=N
+ *	disk-check MIB SEED	intact ... or CORRUPT ..., as above
+ *	share-write MIB SEED	share-wrote pages=N, into an ivshmem device
+ *	share-check MIB SEED	intact ... or CORRUPT ...
+ *	off		off, and the guest's end
+ *
+ * It begins with "told-init: hello", and ends with "told-init: FAILED: ...".
+ * The pattern is that of ../lib/secret.h. What two guests are to agree on comes
+ * from SEED; what is kept, from a secret of the guest's own.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../lib/secret.h"
+#include "init.h"
+
+const char *const init_name = "told-init";
+
+#define AREAS		16
+#define PAGES_PER_MIB	(1024 * 1024 / SECRET_PAGE_SIZE)
+
+#define CLOCKSOURCE \
+	"/sys/devices/system/clocksource/clocksource0/current_clocksource"
+#define PCI		"/sys/bus/pci/devices"
+#define IVSHMEM		"0x1af4 0x1110"
+
+struct area {
+	uint64_t secret;
+	uint64_t tag;
+	uint64_t *words;
+	size_t pages;
+};
+
+static struct area areas[AREAS];
+static unsigned int nr_areas;
+
+/* ---- patterns ---- */
+
+static uint64_t *page_at(const struct area *a, size_t page)
+{
+	return a->words + page * SECRET_WORDS;
+}
+
+static void fill(const struct area *a)
+{
+	for (size_t i = 0; i < a->pages; i++)
+		secret_fill(page_at(a, i), secret_first(a->secret, i),
+			    a->tag);
+}
+
+static size_t count_corrupt(const struct area *a)
+{
+	size_t corrupt = 0;
+
+	for (size_t i = 0; i < a->pages; i++)
+		if (!secret_intact(page_at(a, i), secret_first(a->secret, i),
+				   a->tag))
+			corrupt++;
+	return corrupt;
+}
+
+static void say_checked(const char *id, size_t corrupt, size_t pages)
+{
+	if (corrupt)
+		say("%s CORRUPT pages=%zu of=%zu", id, corrupt, pages);
+	else
+		say("%s intact pages=%zu", id, pages);
+}
+
+/* ---- memory that is kept ---- */
+
+static void keep(const char *id, unsigned long mib)
+{
+	struct area *a = &areas[nr_areas];
+
+	if (nr_areas == AREAS) {
+		errno = ENOSPC;
+		die("keep");
+	}
+	draw(&a->secret, sizeof(a->secret));
+	draw(&a->tag, sizeof(a->tag));
+	a->pages = mib * PAGES_PER_MIB;
+	a->words = mmap(NULL, a->pages * SECRET_PAGE_SIZE,
+			PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
+	if (a->words == MAP_FAILED)
+		die("mmap");
+	/* Only to have fewer faults, each dear under emulation. */
+	madvise(a->words, a->pages * SECRET_PAGE_SIZE, MADV_HUGEPAGE);
+	fill(a);
+	nr_areas++;
+	say("%s kept pages=%zu", id, a->pages);
+}
+
+static void drop(const char *id)
+{
+	struct area *a;
+
+	if (!nr_areas) {
+		errno = ENOENT;
+		die("drop");
+	}
+	a = &areas[--nr_areas];
+	munmap(a->words, a->pages * SECRET_PAGE_SIZE);
+	say("%s dropped pages=%zu", id, a->pages);
+}
+
+static void check(const char *id)
+{
+	size_t pages = 0, corrupt = 0;
+
+	for (unsigned int i = 0; i < nr_areas; i++) {
+		pages += areas[i].pages;
+		corrupt += count_corrupt(&areas[i]);
+	}
+	say_checked(id, corrupt, pages);
+}
+
+/* ---- the disk ---- */
+
+/* Directly: what is checked has been on the disk, not in the guest's cache. */
+static void disk(const char *id, unsigned long mib, uint64_t seed, bool write)
+{
+	struct area chunk = {
+		.secret = seed,
+		.tag = seed,
+		.pages = PAGES_PER_MIB,
+	};
+	const size_t len = chunk.pages * SECRET_PAGE_SIZE;
+	size_t corrupt = 0;
+	ssize_t done;
+	int fd;
+
+	chunk.words = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	fd = open("/dev/vda", O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (fd < 0 || chunk.words == MAP_FAILED)
+		die("/dev/vda");
+	for (unsigned long i = 0; i < mib; i++, chunk.secret++) {
+		memset(chunk.words, 0, len);
+		if (write)
+			fill(&chunk);
+		done = write ? pwrite(fd, chunk.words, len, i * len)
+			     : pread(fd, chunk.words, len, i * len);
+		if (done != (ssize_t)len)
+			die("transfer of /dev/vda");
+		if (!write)
+			corrupt += count_corrupt(&chunk);
+	}
+	if (fsync(fd))
+		die("fsync of /dev/vda");
+	close(fd);
+	munmap(chunk.words, len);
+	if (write)
+		say("%s disk-wrote pages=%lu", id, mib * PAGES_PER_MIB);
+	else
+		say_checked(id, corrupt, mib * PAGES_PER_MIB);
+}
+
+/* ---- memory shared with another guest ---- */
+
+static void read_word(const char *path, char *word, int size)
+{
+	FILE *f = fopen(path, "r");
+
+	if (!f || !fgets(word, size, f))
+		die(path);
+	fclose(f);
+	word[strcspn(word, "\n")] = '\0';
+}
+
+static bool is_ivshmem(const char *name)
+{
+	char path[512], vendor[16], device[16], both[40];
+
+	snprintf(path, sizeof(path), PCI "/%s/vendor", name);
+	read_word(path, vendor, sizeof(vendor));
+	snprintf(path, sizeof(path), PCI "/%s/device", name);
+	read_word(path, device, sizeof(device));
+	snprintf(both, sizeof(both), "%s %s", vendor, device);
+	return !strcmp(both, IVSHMEM);
+}
+
+static int open_of_device(const char *name, const char *file, int flags)
+{
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), PCI "/%s/%s", name, file);
+	fd = open(path, flags | O_CLOEXEC);
+	if (fd < 0)
+		die(path);
+	return fd;
+}
+
+/* The second BAR of an ivshmem device is the shared memory. */
+static int open_ivshmem(void)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(PCI);
+	int fd = -1;
+
+	if (!dir)
+		die(PCI);
+	while (fd < 0 && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || !is_ivshmem(entry->d_name))
+			continue;
+		fd = open_of_device(entry->d_name, "enable", O_WRONLY);
+		if (write(fd, "1", 1) != 1)
+			die("enable of ivshmem");
+		close(fd);
+		fd = open_of_device(entry->d_name, "resource2", O_RDWR);
+	}
+	closedir(dir);
+	if (fd < 0)
+		die("no ivshmem device");
+	return fd;
+}
+
+static void share(const char *id, unsigned long mib, uint64_t seed, bool write)
+{
+	struct area a = {
+		.secret = seed,
+		.tag = seed,
+		.pages = mib * PAGES_PER_MIB,
+	};
+	int fd = open_ivshmem();
+
+	a.words = mmap(NULL, a.pages * SECRET_PAGE_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_SHARED, fd, 0);
+	if (a.words == MAP_FAILED)
+		die("mmap of ivshmem");
+	close(fd);
+	if (write) {
+		fill(&a);
+		say("%s share-wrote pages=%zu", id, a.pages);
+	} else {
+		say_checked(id, count_corrupt(&a), a.pages);
+	}
+	munmap(a.words, a.pages * SECRET_PAGE_SIZE);
+}
+
+/* ---- commands ---- */
+
+static void load(const char *id, const char *name)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/modules/%s.ko", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
+		die(path);
+	close(fd);
+	say("%s loaded %s", id, name);
+}
+
+static void memory(const char *id)
+{
+	char clocksource[64];
+
+	read_word(CLOCKSOURCE, clocksource, sizeof(clocksource));
+	say("%s memory total_kib=%lu free_kib=%lu clocksource=%s", id,
+	    meminfo("MemTotal"), meminfo("MemFree"), clocksource);
+}
+
+static void obey(const char *id, const char *command, const char *argument,
+		 uint64_t seed)
+{
+	unsigned long mib = strtoul(argument, NULL, 10);
+
+	if (!strcmp(command, "load")) {
+		load(id, argument);
+	} else if (!strcmp(command, "keep")) {
+		keep(id, mib);
+	} else if (!strcmp(command, "drop")) {
+		drop(id);
+	} else if (!strcmp(command, "check")) {
+		check(id);
+	} else if (!strcmp(command, "memory")) {
+		memory(id);
+	} else if (!strncmp(command, "disk-", 5)) {
+		disk(id, mib, seed, command[5] == 'w');
+	} else if (!strncmp(command, "share-", 6)) {
+		share(id, mib, seed, command[6] == 'w');
+	} else if (!strcmp(command, "off")) {
+		say("%s off", id);
+		power_off();
+	} else {
+		errno = EINVAL;
+		die(command);
+	}
+}
+
+int main(void)
+{
+	char line[128], id[16], command[32], argument[32], seed[32];
+
+	mount_all();
+	if (mount("dev", "/dev", "devtmpfs", 0, NULL))
+		die("mount /dev");
+	say("hello");
+	while (fgets(line, sizeof(line), stdin)) {
+		memcpy(argument, "0", 2);
+		memcpy(seed, "0", 2);
+		if (sscanf(line, "%15s %31s %31s %31s", id, command, argument,
+			   seed) >= 2)
+			obey(id, command, argument, strtoull(seed, NULL, 10));
+	}
+	die("console");
+}
