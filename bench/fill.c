@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * bench-fill BACKING OPERATION MIB: does one thing to one kind of memory, and
- * says how long it took and what the kernel did for it.
- *
+ * bench-fill: does things to kinds of memory, and says how long each took and
+ * what the kernel did for it. Each line of its input is
+ *	ROUND BACKING OPERATION MIB
+ * where OPERATION is one of
  *	touch		write a byte of each page of a mapping, then free it
  *	fallocate	fallocate() the whole file
  *	write		write() to the empty file, then read() it
  *	many		64 processes touch a file of their own each, at once
  *
  * A line for each thing measured:
- *	OPERATION BACKING pages=N ns=N KEY=VALUE...
- *	OPERATION BACKING error=WHY
- * where WHY has no blanks: what can't be done here is a result, too.
+ *	round=ROUND OPERATION BACKING units=N ns=N KEY=VALUE...
+ *	round=ROUND OPERATION BACKING error=WHY
+ * units are pages. WHY has no blanks: what can't be done here is a result, too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,6 +36,7 @@
 #define CHUNK		(1 << 20)
 #define PROCESSES	64
 
+static int round_number;
 static const struct backing *backing;
 static size_t size;
 
@@ -80,8 +83,8 @@ static void report(const struct start *s, const struct timespec *end)
 	if (backing->gmemfs)
 		pool_settle();
 	c = counters_read();
-	printf("%s %s pages=%zu ns=%lld", operation, backing->name, size / PAGE,
-	       ns_since(&s->time, end));
+	printf("round=%d %s %s units=%zu ns=%lld", round_number, operation,
+	       backing->name, size / PAGE, ns_since(&s->time, end));
 	if (s->hits >= 0)
 		printf(" pool_hits=%lld", (long long)(pool_hits() - s->hits));
 	counters_print(&s->counters, &c);
@@ -90,15 +93,16 @@ static void report(const struct start *s, const struct timespec *end)
 
 static void report_error(const char *call, int err)
 {
-	printf("%s %s error=%s:%s\n", operation, backing->name, call,
-	       strerrorname_np(err));
+	printf("round=%d %s %s error=%s:%s\n", round_number, operation,
+	       backing->name, call, strerrorname_np(err));
 }
 
 /* SIGBUS is how memory says that there is none. */
 static void on_bus_error(int sig)
 {
 	(void)sig;
-	printf("%s %s error=fault:SIGBUS\n", operation, backing->name);
+	printf("round=%d %s %s error=fault:SIGBUS\n", round_number, operation,
+	       backing->name);
 	fflush(stdout);
 	_exit(0);
 }
@@ -367,7 +371,7 @@ static const struct {
 	{ "many", run_many },
 };
 
-static void run(const char *name)
+static _Noreturn void run(const char *name)
 {
 	size_t i;
 
@@ -375,30 +379,58 @@ static void run(const char *name)
 		if (strcmp(operations[i].name, name))
 			continue;
 		operation = name;
-		counters_start();
 		if (!prepare())
 			operations[i].run();
-		return;
+		exit(0);
 	}
 	errno = EINVAL;
 	die("no operation %s", name);
 }
 
-int main(int argc, char **argv)
+/* Pages of memfd_secret count as locked. */
+static void lift_limits(void)
 {
-	if (argc != 4) {
-		fputs("usage: bench-fill BACKING OPERATION MIB\n", stderr);
-		return 2;
-	}
-	backing = backing_find(argv[1]);
-	size = strtoul(argv[3], NULL, 10) << 20;
+	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (setrlimit(RLIMIT_MEMLOCK, &all))
+		die("setrlimit");
+}
+
+/* Each in a process of its own, whose end frees everything. */
+static void run_line(const char *line)
+{
+	char name[32], what[32];
+	size_t mib;
+	int status;
+
 	errno = EINVAL;
+	if (sscanf(line, "%d %31s %31s %zu", &round_number, name, what,
+		   &mib) != 4 || !mib)
+		die("no job: %s", line);
+	backing = backing_find(name);
 	if (!backing)
-		die("no backing %s", argv[1]);
-	if (!size)
-		die("a size of %s", argv[3]);
+		die("no backing %s", name);
+	size = mib << 20;
+	switch (fork()) {
+	case -1:
+		die("fork");
+	case 0:
+		run(what);
+	}
+	if (wait(&status) < 0 || status)
+		exit(1);
+}
+
+/* Counting is set up once, as that takes the kernel a second or two. */
+int main(void)
+{
+	char line[128];
+
 	signal(SIGBUS, on_bus_error);
+	lift_limits();
+	counters_start();
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	run(argv[2]);
+	while (fgets(line, sizeof(line), stdin))
+		run_line(line);
 	return 0;
 }

@@ -11,6 +11,9 @@
  * Then it waits for a line, checks every page, and powers the guest off:
  *	checked intact pages=...
  *	checked CORRUPT pages=... of=...
+ * With clock_reads=N on its kernel's command line it reads the clock N times
+ * instead, for a benchmark, and then waits for a line and powers off:
+ *	clocked reads=N ns=...
  * Whenever it can't go on:
  *	FAILED: what: why
  */
@@ -25,6 +28,7 @@
 #include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/reboot.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../lib/secret.h"
@@ -182,6 +186,29 @@ static size_t count_corrupt(const struct memory *m)
 	return corrupt;
 }
 
+/* The kernel passes what it doesn't know on, as variables. */
+static unsigned long clock_reads(void)
+{
+	const char *reads = getenv("clock_reads");
+
+	return reads ? strtoul(reads, NULL, 10) : 0;
+}
+
+static void read_clock(unsigned long reads)
+{
+	struct timespec from, to;
+	unsigned long i;
+
+	/* What the kernel still does after its start is not our subject. */
+	sleep(3);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	for (i = 0; i < reads; i++)
+		clock_gettime(CLOCK_MONOTONIC, &to);
+	say("clocked reads=%lu ns=%lld", reads,
+	    (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec -
+	    from.tv_nsec);
+}
+
 static void wait_for_line(void)
 {
 	char c;
@@ -199,6 +226,11 @@ int main(void)
 
 	mount_all();
 	hello();
+	if (clock_reads()) {
+		read_clock(clock_reads());
+		wait_for_line();
+		power_off();
+	}
 	draw(&m.secret, sizeof(m.secret));
 	draw(&m.tag, sizeof(m.tag));
 	take_memory(&m);
