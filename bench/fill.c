@@ -237,12 +237,10 @@ static bool run_transfer(int fd, char *chunk, bool writing)
 /* What can't be written is touched, so that reading can be compared. */
 static void run_write(void)
 {
-	char *chunk = malloc(CHUNK);
+	static char chunk[CHUNK];
 	char *p;
 	int fd;
 
-	if (!chunk)
-		die("malloc");
 	memset(chunk, 0x5a, CHUNK);
 	operation = "write";
 	fd = make_file(size);
@@ -257,7 +255,6 @@ static void run_write(void)
 	}
 	run_transfer(fd, chunk, false);
 	close(fd);
-	free(chunk);
 }
 
 /* Where a filler tells: ready, filled, or that it can't. */
