@@ -40,6 +40,7 @@ $2 ~ /^round=/ {
 	round = substr($2, 7) + 0
 	if (round > rounds[part])
 		rounds[part] = round
+	ran[part] = 1
 	records++
 	raw[records] = sprintf("\"part\": %s, \"round\": %d, \"operation\": %s, " \
 		"\"backing\": %s", quote(part), round, quote($3), quote($4))
@@ -141,7 +142,12 @@ function home(kind, backing) {
 	return kind (backing ~ /4k|secret/ ? "-pages" : "")
 }
 
+# free and read need what touch and write do first.
 function why_not(part, op, backing) {
+	if (op == "free")
+		op = "touch"
+	else if (op == "read" && !((part, op, backing) in failure))
+		op = "write"
 	if ((part, op, backing) in failure)
 		return "not available: " failure[part, op, backing]
 	return "not measured"
@@ -216,8 +222,11 @@ function print_figure(label, kind, op,   i, row, value) {
 		printf "%-38s%s\n", label, row
 }
 
+# What is no time is the same wherever it is counted.
 function figure(kind, op, who,   part, value) {
 	part = home("speed", who)
+	if (!(part in ran))
+		part = home("counts", who)
 	if (kind == "instructions")
 		return typical(home("counts", who), op, who, "ns")
 	if (kind == "metadata")
