@@ -31,6 +31,10 @@ demo: ## the main job: hidden guest memory under an unmodified QEMU
 test: ## all tests, in throwaway hosts
 	@tests/run $(SUITE)
 
+.PHONY: bench
+bench: ## benchmarks beside other kinds of memory, with plots, in build/bench
+	@bench/run
+
 .PHONY: check
 check: ## checkpatch, sparse, W=1, cppcheck, shellcheck, codespell
 	@tests/check/run

@@ -71,7 +71,7 @@ initramfs_make() {
 
 # A /dev/kvm may be there and still not run a stock kernel: trust it only with the CPU's own flags.
 use_kvm() {
-	[ -w /dev/kvm ] && grep -q -E '^flags.* (vmx|svm)( |$)' /proc/cpuinfo
+	[ "$icount" = no ] && [ -w /dev/kvm ] && grep -q -E '^flags.* (vmx|svm)( |$)' /proc/cpuinfo
 }
 
 # Messages from `info` up go to the console: a splat is never below that.
@@ -115,6 +115,9 @@ numa_arguments() {
 qemu_start() {
 	if use_kvm; then
 		set -- -accel kvm -cpu host
+	elif [ "$icount" = yes ]; then
+		# A tick an instruction. An idle CPU doesn't wait for the next timer, time jumps there.
+		set -- -accel tcg,thread=single -icount shift=0,sleep=off -cpu max,+svm
 	else
 		set -- -accel tcg,thread=multi -cpu max,+svm
 	fi

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The kinds of memory that are compared: each is a file to map. */
+#ifndef BENCH_BACKING_H
+#define BENCH_BACKING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct backing {
+	const char *name;
+	int (*open)(void);
+	bool gmemfs;	/* has a pool to bring into a state first */
+	bool warm;	/* that state: blocks for all that will be used */
+};
+
+/* NULL if there is no backing of that name. */
+const struct backing *backing_find(const char *name);
+
+/* A new file of that size without memory yet, or -errno. */
+int backing_make(const struct backing *b, size_t size);
+
+#endif /* BENCH_BACKING_H */

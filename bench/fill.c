@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bench-fill: does things to kinds of memory, and says how long each took and
+ * what the kernel did for it. Each line of its input is
+ *	ROUND BACKING OPERATION MIB
+ * where OPERATION is one of
+ *	touch		write a byte of each page of a mapping, then free it
+ *	fallocate	fallocate() the whole file
+ *	write		write() to the empty file, then read() it
+ *	many		64 processes touch a file of their own each, at once
+ *
+ * A line for each thing measured:
+ *	round=ROUND OPERATION BACKING units=N ns=N KEY=VALUE...
+ *	round=ROUND OPERATION BACKING error=WHY
+ * units are pages. WHY has no blanks: what can't be done here is a result, too.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backing.h"
+#include "counters.h"
+#include "pool.h"
+#include "text.h"
+
+#define PAGE		4096
+#define CHUNK		(1 << 20)
+#define PROCESSES	64
+
+static int round_number;
+static const struct backing *backing;
+static size_t size;
+
+/* What is being measured, for whoever has to report that it can't be. */
+static const char *operation;
+
+struct start {
+	struct counters counters;
+	int64_t hits;
+	struct timespec time;
+};
+
+static struct start start_now(const char *what)
+{
+	struct start s;
+
+	operation = what;
+	s.counters = counters_read();
+	s.hits = pool_hits();
+	clock_gettime(CLOCK_MONOTONIC, &s.time);
+	return s;
+}
+
+static struct timespec now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t;
+}
+
+static long long ns_since(const struct timespec *from,
+			  const struct timespec *to)
+{
+	return (to->tv_sec - from->tv_sec) * 1000000000LL + to->tv_nsec -
+	       from->tv_nsec;
+}
+
+/* @end: when it was done. What the kernel still does after that counts too. */
+static void report(const struct start *s, const struct timespec *end)
+{
+	struct counters c;
+
+	if (backing->gmemfs)
+		pool_settle();
+	c = counters_read();
+	printf("round=%d %s %s units=%zu ns=%lld", round_number, operation,
+	       backing->name, size / PAGE, ns_since(&s->time, end));
+	if (s->hits >= 0)
+		printf(" pool_hits=%lld", (long long)(pool_hits() - s->hits));
+	counters_print(&s->counters, &c);
+	putchar('\n');
+}
+
+static void report_error(const char *call, int err)
+{
+	printf("round=%d %s %s error=%s:%s\n", round_number, operation,
+	       backing->name, call, strerrorname_np(err));
+}
+
+/* SIGBUS is how memory says that there is none. */
+static void on_bus_error(int sig)
+{
+	(void)sig;
+	printf("round=%d %s %s error=fault:SIGBUS\n", round_number, operation,
+	       backing->name);
+	fflush(stdout);
+	_exit(0);
+}
+
+/* The state of gmemfs' pool that this backing stands for. */
+static int prepare(void)
+{
+	int ret = 0;
+
+	if (backing->gmemfs)
+		ret = backing->warm ? pool_warm(size) : pool_cold();
+	if (ret)
+		report_error("pool", -ret);
+	return ret;
+}
+
+static int make_file(size_t bytes)
+{
+	int fd = backing_make(backing, bytes);
+
+	if (fd < 0)
+		report_error("create", -fd);
+	return fd;
+}
+
+static char *map_file(int fd, size_t bytes)
+{
+	char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (p != MAP_FAILED)
+		return p;
+	report_error("mmap", errno);
+	return NULL;
+}
+
+static void touch_pages(volatile char *p, size_t bytes)
+{
+	size_t at;
+
+	for (at = 0; at < bytes; at += PAGE)
+		p[at] = 1;
+}
+
+static void run_free(int fd, void *p)
+{
+	struct start s = start_now("free");
+	struct timespec end;
+
+	munmap(p, size);
+	close(fd);
+	end = now();
+	report(&s, &end);
+}
+
+/* Populated pages are counted before the mapping goes: it holds tables. */
+static void run_touch(void)
+{
+	struct timespec end;
+	struct start s;
+	char *p;
+	int fd;
+
+	operation = "touch";
+	fd = make_file(size);
+	if (fd < 0)
+		return;
+	p = map_file(fd, size);
+	if (!p)
+		return;
+	s = start_now("touch");
+	touch_pages(p, size);
+	end = now();
+	report(&s, &end);
+	run_free(fd, p);
+}
+
+static void run_fallocate(void)
+{
+	struct timespec end;
+	struct start s;
+	int fd;
+
+	operation = "fallocate";
+	fd = make_file(size);
+	if (fd < 0)
+		return;
+	s = start_now("fallocate");
+	if (fallocate(fd, 0, 0, size)) {
+		report_error("fallocate", errno);
+		return;
+	}
+	end = now();
+	report(&s, &end);
+	close(fd);
+}
+
+/* Like read() and write(), but for all of the file. False and errno: failed. */
+static bool transfer(int fd, char *chunk, bool writing)
+{
+	size_t at;
+	ssize_t n;
+
+	for (at = 0; at < size; at += n) {
+		size_t left = size - at < CHUNK ? size - at : CHUNK;
+
+		n = writing ? pwrite(fd, chunk, left, at) :
+			      pread(fd, chunk, left, at);
+		if (n <= 0) {
+			if (!n)
+				errno = EIO;
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool run_transfer(int fd, char *chunk, bool writing)
+{
+	const char *name = writing ? "write" : "read";
+	struct start s = start_now(name);
+	struct timespec end;
+
+	if (!transfer(fd, chunk, writing)) {
+		report_error(name, errno);
+		return false;
+	}
+	end = now();
+	report(&s, &end);
+	return true;
+}
+
+/* What can't be written is touched, so that reading can be compared. */
+static void run_write(void)
+{
+	static char chunk[CHUNK];
+	char *p;
+	int fd;
+
+	memset(chunk, 0x5a, CHUNK);
+	operation = "write";
+	fd = make_file(size);
+	if (fd < 0)
+		return;
+	if (!run_transfer(fd, chunk, true)) {
+		p = map_file(fd, size);
+		if (!p)
+			return;
+		touch_pages(p, size);
+		munmap(p, size);
+	}
+	run_transfer(fd, chunk, false);
+	close(fd);
+}
+
+/* Where a filler tells: ready, filled, or that it can't. */
+static int filler_pipe;
+
+static void filler_tell(char c)
+{
+	if (write(filler_pipe, &c, 1) != 1)
+		_exit(1);
+}
+
+static void filler_give_up(int sig)
+{
+	(void)sig;
+	filler_tell('f');
+	_exit(1);
+}
+
+/* Waits for the end of @go, fills, and keeps its memory until @end's end. */
+static _Noreturn void fill_own(int go, int end, size_t bytes)
+{
+	char *p = MAP_FAILED;
+	char c;
+	int fd;
+
+	signal(SIGBUS, filler_give_up);
+	fd = backing_make(backing, bytes);
+	if (fd >= 0)
+		p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			 0);
+	if (p == MAP_FAILED)
+		filler_give_up(0);
+	filler_tell('r');
+	if (read(go, &c, 1))
+		_exit(1);
+	touch_pages(p, bytes);
+	filler_tell('d');
+	if (read(end, &c, 1))
+		_exit(1);
+	_exit(0);
+}
+
+static bool hear_from_all(int done, char what)
+{
+	char c;
+	int i;
+
+	for (i = 0; i < PROCESSES; i++)
+		if (read(done, &c, 1) != 1 || c != what)
+			return false;
+	return true;
+}
+
+static void fork_fillers(int *go, int *done, int *end)
+{
+	int i;
+
+	for (i = 0; i < PROCESSES; i++) {
+		switch (fork()) {
+		case -1:
+			die("fork");
+		case 0:
+			close(go[1]);
+			close(end[1]);
+			close(done[0]);
+			filler_pipe = done[1];
+			fill_own(go[0], end[0], size / PROCESSES);
+		}
+	}
+	close(go[0]);
+	close(end[0]);
+	close(done[1]);
+}
+
+/* The files live until all are filled. */
+static void run_many(void)
+{
+	int go[2], done[2], end[2];
+	struct timespec filled;
+	struct start s;
+
+	operation = "many";
+	if (pipe(go) || pipe(done) || pipe(end))
+		die("pipe");
+	fork_fillers(go, done, end);
+	if (!hear_from_all(done[0], 'r')) {
+		report_error("fill", EIO);
+		close(go[1]);
+	} else {
+		s = start_now("many");
+		close(go[1]);
+		if (hear_from_all(done[0], 'd')) {
+			filled = now();
+			report(&s, &filled);
+		} else {
+			report_error("fill", EIO);
+		}
+	}
+	close(end[1]);
+	while (wait(NULL) > 0)
+		continue;
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} operations[] = {
+	{ "touch", run_touch },
+	{ "fallocate", run_fallocate },
+	{ "write", run_write },
+	{ "many", run_many },
+};
+
+static _Noreturn void run(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+		if (strcmp(operations[i].name, name))
+			continue;
+		operation = name;
+		if (!prepare())
+			operations[i].run();
+		exit(0);
+	}
+	errno = EINVAL;
+	die("no operation %s", name);
+}
+
+/* Pages of memfd_secret count as locked. */
+static void lift_limits(void)
+{
+	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (setrlimit(RLIMIT_MEMLOCK, &all))
+		die("setrlimit");
+}
+
+/* Each in a process of its own, whose end frees everything. */
+static void run_line(const char *line)
+{
+	char name[32], what[32];
+	size_t mib;
+	int status;
+
+	errno = EINVAL;
+	if (sscanf(line, "%d %31s %31s %zu", &round_number, name, what,
+		   &mib) != 4 || !mib)
+		die("no job: %s", line);
+	backing = backing_find(name);
+	if (!backing)
+		die("no backing %s", name);
+	size = mib << 20;
+	switch (fork()) {
+	case -1:
+		die("fork");
+	case 0:
+		run(what);
+	}
+	if (wait(&status) < 0 || status)
+		exit(1);
+}
+
+/* Counting is set up once, as that takes the kernel a second or two. */
+int main(void)
+{
+	char line[128];
+
+	signal(SIGBUS, on_bus_error);
+	lift_limits();
+	counters_start();
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while (fgets(line, sizeof(line), stdin))
+		run_line(line);
+	return 0;
+}

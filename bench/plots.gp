@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# One plot of the data that report.awk wrote. Whoever calls sets the terminal,
+# `plot_name` and `ending`. Each plot is its own multiple of what it is compared with: none
+# shows a bare time.
+
+names = "gmemfs-warm gmemfs-cold gmemfs-4k memfd shmem-huge hugetlbfs memfd_secret"
+colors = "#00441b #238b45 #99d8c9 #525252 #969696 #bdbdbd #d94801"
+color(i) = word(colors, i)
+
+set datafile missing "-"
+set style data histograms
+set style fill solid 0.9 noborder
+set boxwidth 0.9
+set key outside right top
+set grid ytics lc rgb "#dddddd"
+set xtics nomirror rotate by -15
+set errorbars lc rgb "black"
+set ytics nomirror
+set border 3
+set style histogram clustered gap 2
+set output plot_name.".".ending
+set logscale y
+set format y "%g"
+
+# Each backing but memfd, which is 1, with the lowest and highest ratio.
+beside = "1 2 3 5 6 7"
+if (plot_name eq "speed") {
+	set style histogram errorbars gap 2 lw 1
+	set ylabel "times as fast as memfd"
+	plot for [i=1:6] "speed.dat" using (column(3 * i - 1)): \
+		(column(3 * i)):(column(3 * i + 1)):xtic(1) \
+		lc rgb color(int(word(beside, i))) \
+		title word(names, int(word(beside, i))), \
+		1 with lines lc rgb color(4) title "memfd"
+}
+
+if (plot_name eq "instructions") {
+	set ylabel "instructions a page (4 KiB)"
+	plot for [i=1:7] "instructions.dat" using (column(i + 1)):xtic(1) \
+		lc rgb color(i) title word(names, i)
+}
+
+if (plot_name eq "broadcasts") {
+	set ylabel "flush broadcasts a GiB"
+	set yrange [0.5:*]
+	plot for [i=1:7] "broadcasts.dat" using (column(i + 1)):xtic(1) \
+		lc rgb color(i) title word(names, i)
+}
+
+if (plot_name eq "memory") {
+	unset logscale y
+	set yrange [0:*]
+	set ylabel "MiB for each GiB"
+	plot "memory.dat" using 2:xtic(1) lc rgb color(2) title "kernel's own", \
+		"" using 3:xtic(1) lc rgb color(5) title "user page tables", \
+		1.024 with lines lc rgb color(7) title "0.1%"
+}

@@ -1,0 +1,75 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# bench/report.awk on figures made up here: medians of ratios, aims met and not,
+# and what can't be measured. And what bench/run answers to a wrong command line.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=tests/lib/tap.sh
+. "$here/../lib/tap.sh"
+cd "$here/../.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"; tap_at_exit' EXIT
+
+# 10 units of memfd take 1000 in each round, gmemfs' as given.
+#   rounds KEY=VALUE... of gmemfs-cold, one word a round, the first to warm up
+made_up() {
+	round=0
+	for ns; do
+		echo "part=speed round=$round touch memfd units=10 ns=1000 splits_2m=0 slab=0"
+		echo "part=speed round=$round touch gmemfs-cold units=10 ns=$ns broadcasts=0 splits_2m=$splits slab=0"
+		echo "part=speed round=$round touch gmemfs-warm error=pool:ENOENT"
+		round=$((round + 1))
+	done
+}
+
+# Leaves $work/table and $work/results.json.
+report() {
+	{ echo 'part=all env version a "quoted" one' && cat; } |
+		awk -v dir="$work" -f bench/report.awk >"$work/table"
+}
+
+json_says() {
+	grep -q -F -e "$1" "$work/results.json"
+}
+
+splits=0
+made_up 1 500 250 1000 200 400 | report
+like "$(cat "$work/table")" 'first touch +gmemfs, pool cold +2\.50 \(1\.00-5\.00\)' \
+	'the median of the ratios, lowest and highest; not the round that warms up'
+ok 'the same in the JSON' json_says '"of": "gmemfs-cold", "beside": "memfd", "times_as_fast": 2.5, "low": 1, "high": 5, "rounds": 5'
+like "$(cat "$work/table")" 'met +first touch, pool cold: times as fast as memfd at least 1: 2\.5' \
+	'an aim that is met'
+like "$(cat "$work/table")" 'unknown +first touch, pool warm.*not available: pool:ENOENT' \
+	'what is not available is neither met nor missed'
+ok 'and has no value' json_says '"value": null'
+like "$(cat "$work/table")" 'unknown .*reads its clock.*not measured' 'nor is what was not measured'
+ok 'environment, quoted' json_says '"key": "version", "value": "a \"quoted\" one"'
+like "$(cat "$work/speed.dat")" '^"first touch".* 2\.5 1 5 ' "the plot's data"
+
+made_up 1 500 1000 2000 4000 | report
+like "$(cat "$work/table")" 'pool cold +0\.75 \(0\.25-2\.00\)' 'the median of an even number of rounds'
+like "$(cat "$work/table")" 'NOT met +first touch, pool cold: times as fast as memfd' 'an aim that is missed'
+
+splits=1
+made_up 1 500 | report
+like "$(cat "$work/table")" 'NOT met +pool cold: 2 MiB entries of the direct map split.*: 2$' \
+	'splits count in every round, also in the one that warms up'
+
+# refuses TEXT ARGUMENTS...: one line with that, nothing on stdout, and 2
+refuses() {
+	text=$1
+	shift
+	status=0
+	bench/run "$@" >"$work/out" 2>"$work/err" || status=$?
+	cat "$work/err"
+	[ "$status" -eq 2 ] && [ ! -s "$work/out" ] && grep -q -F -e "$text" "$work/err"
+}
+
+ok 'an unknown option' refuses 'unknown option --bogus' --bogus
+ok 'an unknown part' refuses 'no part x' --only x
+ok 'no rounds' refuses '--rounds' --rounds 0
+ok 'a size that is no whole number of blocks' refuses '--size' --size 100
+like "$(bench/run --help)" '^usage: bench/run' '--help'
+like "$(bench/run --list)" '^guard ' '--list'
+done_testing
