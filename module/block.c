@@ -24,8 +24,6 @@ static void gmem_account(struct inode *inode, long nr, bool huge)
 	struct gmem_inode *gi = gmem_i(inode);
 
 	atomic_long_add(nr, &gi->populated);
-	if (!(gi->flags & GMEM_FLAG_KEEP_DIRECT_MAP))
-		atomic_long_add(nr, &gi->hidden);
 	if (huge)
 		atomic_long_add(nr, &gi->huge);
 	if (nr > 0)
@@ -58,9 +56,15 @@ static struct page *gmem_take_hidden(struct inode *inode, unsigned int order,
 	return page;
 }
 
-/* Zeroed, hidden if the file wants that, and charged to mount and file. */
+/* Is memory that is @shared left in the direct map from the start? */
+static bool gmem_never_hidden(struct inode *inode, bool shared)
+{
+	return shared || gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP;
+}
+
+/* Zeroed, hidden or not, and charged to mount and file. */
 static struct page *gmem_take(struct inode *inode, unsigned int order,
-			      const struct gmem_want *want)
+			      bool exposed, const struct gmem_want *want)
 {
 	unsigned int nr = 1U << order;
 	struct page *page;
@@ -68,14 +72,17 @@ static struct page *gmem_take(struct inode *inode, unsigned int order,
 	if (!gmem_sb_charge(inode->i_sb, nr))
 		return ERR_PTR(-ENOSPC);
 
-	if (gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP)
+	if (exposed)
 		page = gmem_alloc(order, &want->place) ?: ERR_PTR(-ENOMEM);
 	else
 		page = gmem_take_hidden(inode, order, want);
-	if (IS_ERR(page))
+	if (IS_ERR(page)) {
 		gmem_sb_uncharge(inode->i_sb, nr);
-	else
-		gmem_account(inode, nr, order);
+		return page;
+	}
+	if (!exposed)
+		atomic_long_add(nr, &gmem_i(inode)->hidden);
+	gmem_account(inode, nr, order);
 	return page;
 }
 
@@ -92,17 +99,18 @@ static void gmem_batch_release(struct gmem_batch *batch)
 static void gmem_put_back(struct inode *inode, struct page *page,
 			  unsigned int order, struct gmem_batch *out)
 {
-	unsigned int nr = 1U << order, lent;
+	unsigned int nr = 1U << order, exposed;
 
 	gmem_account(inode, -(long)nr, order);
 	gmem_sb_uncharge(inode->i_sb, nr);
-	if (gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP) {
+	if (!gmem_lend_is_ours(page_to_pfn(page))) {
 		gmem_release_exposed(page, nr);
 		return;
 	}
-	lent = gmem_lend_leave(page, nr);
-	if (!order || lent) {
-		gmem_release(page, nr, nr - lent);
+	exposed = gmem_lend_leave(page, nr);
+	atomic_long_sub(nr, &gmem_i(inode)->hidden);
+	if (!order || exposed) {
+		gmem_release(page, nr, nr - exposed);
 		return;
 	}
 	out->blocks[out->nr++] = page;
@@ -118,7 +126,7 @@ struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)
 }
 
 /* The file's block around @pgoff, made empty if there is none yet. */
-static struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff)
+struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff)
 {
 	struct gmem_block *block = gmem_block_find(inode, pgoff);
 	struct gmem_block *other;
@@ -174,7 +182,11 @@ static struct page *gmem_populate_single(struct inode *inode,
 	if (block->pages[slot])
 		return block->pages[slot];
 
-	page = gmem_take(inode, 0, want);
+	page = gmem_take(inode, 0,
+			 gmem_never_hidden(inode, gmem_state_shared(inode,
+								    block,
+								    slot)),
+			 want);
 	if (!IS_ERR(page))
 		block->pages[slot] = page;
 	return page;
@@ -195,13 +207,16 @@ static struct page *gmem_populate_locked(struct inode *inode,
 {
 	unsigned int slot = pgoff % GMEM_BLOCK_PAGES;
 	struct page *huge;
+	bool shared;
 
 	if (block->huge)
 		return gmem_fill_hole(block, slot);
 	if (block->pages || !gmem_may_be_huge(inode, pgoff, want))
 		return gmem_populate_single(inode, block, slot, want);
 
-	huge = gmem_take(inode, GMEM_BLOCK_ORDER, want);
+	shared = gmem_state_all(inode, block, true);
+	huge = gmem_take(inode, GMEM_BLOCK_ORDER,
+			 gmem_never_hidden(inode, shared), want);
 	if (!IS_ERR(huge)) {
 		WRITE_ONCE(block->huge, huge);
 		return huge + slot;
@@ -271,7 +286,8 @@ void gmem_batch_fill(struct inode *inode, struct gmem_want *want,
 		     unsigned int nr)
 {
 	if (gmem_i(inode)->flags &
-	    (GMEM_FLAG_KEEP_DIRECT_MAP | GMEM_FLAG_NO_HUGE))
+	    (GMEM_FLAG_KEEP_DIRECT_MAP | GMEM_FLAG_NO_HUGE |
+	     GMEM_FLAG_INIT_SHARED))
 		return;
 	if (nr < 2 || gmem_pool_clean(want->place.node))
 		return;
@@ -328,6 +344,21 @@ static bool gmem_used_outside(const struct gmem_block *block,
 	       GMEM_BLOCK_PAGES;
 }
 
+/*
+ * What somebody has pinned stays a zeroed page of the file's: he may write to
+ * it yet, and a hole is zero.
+ */
+static void gmem_make_holes(struct gmem_block *block, unsigned int from,
+			    unsigned int to)
+{
+	for (; from < to; from++) {
+		if (gmem_state_pinned(block->huge + from))
+			continue;
+		__set_bit(from, block->holes);
+		WRITE_ONCE(block->nr_holes, block->nr_holes + 1);
+	}
+}
+
 /* Return: whether nothing of the block is in use any more. */
 static bool gmem_punch_huge(struct gmem_block *block, unsigned int from,
 			    unsigned int to)
@@ -341,8 +372,7 @@ static bool gmem_punch_huge(struct gmem_block *block, unsigned int from,
 		slot = find_next_zero_bit(block->holes, to, slot);
 		end = find_next_bit(block->holes, to, slot);
 		gmem_zero_hidden(block->huge + slot, end - slot);
-		bitmap_set(block->holes, slot, end - slot);
-		WRITE_ONCE(block->nr_holes, block->nr_holes + end - slot);
+		gmem_make_holes(block, slot, end);
 	}
 	return false;
 }
@@ -358,6 +388,26 @@ static bool gmem_block_drop(struct inode *inode, struct gmem_block *block,
 		return false;
 	gmem_put_back(inode, block->huge, GMEM_BLOCK_ORDER, out);
 	return true;
+}
+
+/* What userspace wants of a punched range stays, unlike the memory. */
+static void gmem_block_free(struct xarray *blocks, unsigned long index,
+			    bool keep_wants)
+{
+	struct gmem_block *block = xa_load(blocks, index);
+
+	kfree(block->pages);
+	if (keep_wants && block->wants) {
+		block->pages = NULL;
+		block->huge = NULL;
+		bitmap_zero(block->holes, GMEM_BLOCK_PAGES);
+		block->nr_holes = 0;
+		return;
+	}
+	xa_erase(blocks, index);
+	mutex_destroy(&block->lock);
+	kfree(block->wants);
+	kfree(block);
 }
 
 /**
@@ -382,12 +432,10 @@ void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end)
 		unsigned int from = first > start ? first - start : 0;
 		unsigned int to = min(end - start, GMEM_BLOCK_PAGES);
 
-		if (gmem_block_drop(inode, block, from, to, &out)) {
-			xa_erase(blocks, index);
-			mutex_destroy(&block->lock);
-			kfree(block->pages);
-			kfree(block);
-		}
+		if (gmem_block_drop(inode, block, from, to, &out))
+			gmem_block_free(blocks, index, end != GMEM_TO_END);
+		else if (end == GMEM_TO_END)
+			gmem_state_forget(inode, block, from);
 		cond_resched();
 	}
 	gmem_batch_release(&out);

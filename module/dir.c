@@ -19,7 +19,9 @@
 
 static_assert(sizeof(struct gmem_create) == 64);
 
-#define GMEM_CREATE_FLAGS	(GMEM_FLAG_KEEP_DIRECT_MAP | \
+#define GMEM_CREATE_FLAGS	(GMEM_FLAG_INIT_SHARED | \
+				 GMEM_FLAG_ZERO_ON_CONVERT | \
+				 GMEM_FLAG_KEEP_DIRECT_MAP | \
 				 GMEM_FLAG_NO_HUGE | GMEM_FLAG_HUGE_ONLY)
 
 static void gmem_dir_changed(struct inode *dir)

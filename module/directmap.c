@@ -86,6 +86,25 @@ int gmem_directmap_hide(struct page *page, unsigned int nr)
 }
 
 /**
+ * gmem_directmap_hide_some - hide pages, some of which are hidden already
+ * @page: first page, owned by the caller
+ * @nr: how many, physically contiguous
+ * @exposed: how many of them are not hidden yet
+ *
+ * One step, and one flush. Return: 0, or an errno if some are still exposed;
+ * they count as such, and the caller may try again.
+ */
+int gmem_directmap_hide_some(struct page *page, unsigned int nr,
+			     unsigned int exposed)
+{
+	int ret = gmem_set_absent_pages(page, nr);
+
+	if (!ret)
+		atomic_long_add(exposed, &hidden_pages);
+	return ret;
+}
+
+/**
  * gmem_directmap_expose - put hidden pages back into the direct map
  * @page: first page, owned by the caller
  * @nr: how many, physically contiguous

@@ -52,7 +52,7 @@ static void gmem_punch(struct inode *inode, loff_t start, loff_t end)
 
 	filemap_invalidate_lock(inode->i_mapping);
 	if (first < last) {
-		unmap_mapping_range(inode->i_mapping, first, last - first, 0);
+		gmem_unmap(inode, first, last - first);
 		gmem_block_punch(inode, first >> PAGE_SHIFT,
 				 last >> PAGE_SHIFT);
 	}

@@ -25,6 +25,7 @@ static void gmem_fill_info(struct inode *inode, struct gmem_info *info)
 	info->populated = atomic_long_read(&gi->populated) << PAGE_SHIFT;
 	info->hidden = atomic_long_read(&gi->hidden) << PAGE_SHIFT;
 	info->lent = atomic_long_read(&gi->lent) << PAGE_SHIFT;
+	info->shared = gmem_state_count_shared(inode) << PAGE_SHIFT;
 	info->huge = atomic_long_read(&gi->huge) << PAGE_SHIFT;
 	info->map_faults_2m = atomic_long_read(&gi->faults_2m);
 	info->map_faults_4k = atomic_long_read(&gi->faults_4k);
@@ -48,6 +49,12 @@ static long gmem_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	switch (cmd) {
 	case GMEM_GET_INFO:
 		return gmem_get_info(file_inode(file), (void __user *)arg);
+	case GMEM_SET_ATTRIBUTES:
+		return gmem_set_attributes(file, (void __user *)arg);
+	case GMEM_GET_STATE:
+		return gmem_get_state(file_inode(file), (void __user *)arg);
+	case GMEM_SHARED_VIEW:
+		return arg ? -EINVAL : gmem_shared_view(file);
 	default:
 		return -ENOTTY;
 	}
@@ -62,6 +69,7 @@ static void gmem_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "gmem-populated:\t%llu kB\n", info.populated / SZ_1K);
 	seq_printf(m, "gmem-hidden:\t%llu kB\n", info.hidden / SZ_1K);
 	seq_printf(m, "gmem-lent:\t%llu kB\n", info.lent / SZ_1K);
+	seq_printf(m, "gmem-shared:\t%llu kB\n", info.shared / SZ_1K);
 	seq_printf(m, "gmem-huge:\t%llu kB\n", info.huge / SZ_1K);
 	seq_printf(m, "gmem-flags:\t0x%llx\n", info.flags);
 }
@@ -75,6 +83,22 @@ const struct file_operations gmem_file_operations = {
 	.splice_write		= iter_file_splice_write,
 	.fallocate		= gmem_fallocate,
 	.get_unmapped_area	= thp_get_unmapped_area,
+	.unlocked_ioctl		= gmem_ioctl,
+	.compat_ioctl		= compat_ptr_ioctl,
+	.show_fdinfo		= gmem_show_fdinfo,
+	.fsync			= noop_fsync,
+	.llseek			= gmem_llseek,
+};
+
+/* The same file, but for what mapping it means: see sharedview.c. */
+const struct file_operations gmem_shared_operations = {
+	.owner			= THIS_MODULE,
+	.mmap			= gmem_shared_mmap,
+	.read_iter		= gmem_read_iter,
+	.write_iter		= gmem_write_iter,
+	.splice_read		= copy_splice_read,
+	.splice_write		= iter_file_splice_write,
+	.fallocate		= gmem_fallocate,
 	.unlocked_ioctl		= gmem_ioctl,
 	.compat_ioctl		= compat_ptr_ioctl,
 	.show_fdinfo		= gmem_show_fdinfo,

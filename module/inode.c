@@ -28,7 +28,7 @@ static int gmem_set_size(struct inode *inode, loff_t size)
 	filemap_invalidate_lock(inode->i_mapping);
 	i_size_write(inode, size);
 	if (size <= old) {
-		unmap_mapping_range(inode->i_mapping, end, 0, 1);
+		gmem_unmap(inode, end, 0);
 		gmem_block_punch(inode, end >> PAGE_SHIFT, GMEM_TO_END);
 		gmem_zero_range(inode, size, end);
 	}
@@ -169,6 +169,7 @@ struct inode *gmem_inode_alloc(struct super_block *sb)
 	INIT_LIST_HEAD(&gi->xattrs);
 	gi->xattr_bytes = 0;
 	xa_init(&gi->blocks);
+	gmem_shared_view_init(gi);
 	atomic_long_set(&gi->populated, 0);
 	atomic_long_set(&gi->hidden, 0);
 	atomic_long_set(&gi->lent, 0);
@@ -192,6 +193,7 @@ static void gmem_inode_init_once(void *object)
 	struct gmem_inode *gi = object;
 
 	inode_init_once(&gi->vfs);
+	address_space_init_once(&gi->shared_view);
 }
 
 int __init gmem_inode_init(void)

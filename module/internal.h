@@ -42,6 +42,8 @@
  * @holes: where @huge is set, the pages of it that the file doesn't use; they
  *	   are zeroed, and no user has them mapped
  * @nr_holes: bits set in @holes
+ * @wants: what userspace wants, or NULL where that is as the file was made;
+ *	   changes under the invalidate_lock, held exclusively
  *
  * Readers hold the mapping's invalidate_lock and need no more: memory only
  * ever leaves a block under that lock, held exclusively.
@@ -52,7 +54,25 @@ struct gmem_block {
 	struct page **pages;
 	DECLARE_BITMAP(holes, HPAGE_PMD_NR);
 	unsigned int nr_holes;
+	struct gmem_wants *wants;
 };
+
+/**
+ * struct gmem_wants - what userspace wants of a block that was converted
+ * @shared: a bit a page
+ * @nr_shared: how many are set
+ */
+struct gmem_wants {
+	DECLARE_BITMAP(shared, HPAGE_PMD_NR);
+	unsigned int nr_shared;
+};
+
+/*
+ * In page_private() of a file's pages, above what release.c keeps there of
+ * those in quarantine. EXPOSED is changed under lend_lock.
+ */
+#define GMEM_PAGE_EXPOSED	BIT(14)	/* in the direct map, being shared */
+#define GMEM_PAGE_SEEN		BIT(15)	/* was in a shared view, maybe pinned */
 
 /**
  * struct gmem_place - where memory should come from
@@ -95,6 +115,8 @@ struct gmem_want {
  * struct gmem_inode - one file, directory or other inode
  * @flags: GMEM_FLAG_*, fixed when the file is made
  * @blocks: struct gmem_block by index of 2 MiB
+ * @shared_view: where the mappings of the shared view are known; those of the
+ *		 guest view are in the inode's own
  * @populated: pages the file holds
  * @hidden: those of them that are absent from the direct map
  * @lent: those of them that are in the direct map for KVM's use
@@ -109,6 +131,7 @@ struct gmem_inode {
 	struct inode vfs;
 	u64 flags;
 	struct xarray blocks;
+	struct address_space shared_view;
 	atomic_long_t populated;
 	atomic_long_t hidden;
 	atomic_long_t lent;
@@ -158,6 +181,8 @@ static inline struct gmem_sb *gmem_sb(const struct super_block *sb)
 int gmem_directmap_init(void);
 void gmem_directmap_exit(void);
 int gmem_directmap_hide(struct page *page, unsigned int nr);
+int gmem_directmap_hide_some(struct page *page, unsigned int nr,
+			     unsigned int exposed);
 int gmem_directmap_expose(struct page *page, unsigned int nr,
 			  unsigned int hidden);
 void gmem_directmap_uncount(unsigned int hidden);
@@ -203,6 +228,7 @@ void gmem_release_clean(struct page **blocks, unsigned int nr);
 void gmem_release_blocks(struct page **blocks, unsigned int nr);
 void gmem_quarantine(struct page *page, unsigned int nr, unsigned int hidden);
 unsigned long gmem_release_quarantined(void);
+unsigned long gmem_release_pinned(void);
 bool gmem_has_poison(struct page *page, unsigned int nr);
 void gmem_sort_blocks(struct page **blocks, unsigned int nr);
 unsigned int gmem_run_length(struct page **blocks, unsigned int nr);
@@ -229,6 +255,7 @@ unsigned long gmem_pool_dirty(int node);
 unsigned long gmem_pool_counted(enum gmem_pool_count what);
 
 /* block.c */
+struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff);
 struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff);
 struct page *gmem_block_page(const struct gmem_block *block, pgoff_t pgoff);
 struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
@@ -237,6 +264,25 @@ void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end);
 void gmem_batch_fill(struct inode *inode, struct gmem_want *want,
 		     unsigned int nr);
 void gmem_batch_drop(struct gmem_batch *batch);
+
+/* state.c */
+bool gmem_state_shared(struct inode *inode, const struct gmem_block *block,
+		       unsigned int slot);
+bool gmem_state_all(struct inode *inode, const struct gmem_block *block,
+		    bool shared);
+int gmem_state_need(struct inode *inode, struct gmem_block *block);
+void gmem_state_set(struct gmem_block *block, unsigned int from,
+		    unsigned int to, bool shared);
+void gmem_state_settle(struct inode *inode, struct gmem_block *block);
+void gmem_state_forget(struct inode *inode, struct gmem_block *block,
+		       unsigned int from);
+unsigned long gmem_state_count_shared(struct inode *inode);
+bool gmem_state_pinned(struct page *page);
+bool gmem_range_valid(struct inode *inode, u64 offset, u64 size);
+long gmem_get_state(struct inode *inode, void __user *arg);
+
+/* convert.c */
+long gmem_set_attributes(struct file *file, void __user *arg);
 
 /* fallocate.c */
 long gmem_fallocate(struct file *file, int mode, loff_t offset, loff_t len);
@@ -286,9 +332,19 @@ void gmem_xattr_free(struct inode *inode);
 
 /* file.c */
 extern const struct file_operations gmem_file_operations;
+extern const struct file_operations gmem_shared_operations;
 
 /* view.c */
 int gmem_view_mmap(struct file *file, struct vm_area_struct *vma);
+struct page *gmem_view_page(struct vm_fault *vmf, struct inode *inode);
+vm_fault_t gmem_view_error(struct inode *inode, struct page *page);
+bool gmem_view_beyond_end(struct inode *inode, pgoff_t pgoff);
+
+/* sharedview.c */
+long gmem_shared_view(struct file *file);
+int gmem_shared_mmap(struct file *file, struct vm_area_struct *vma);
+void gmem_shared_view_init(struct gmem_inode *gi);
+void gmem_unmap(struct inode *inode, loff_t start, loff_t len);
 
 /* sysfs.c */
 int gmem_sysfs_init(void);

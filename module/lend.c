@@ -165,16 +165,32 @@ static void gmem_end_loan(struct gmem_loan *loan)
 	kfree(loan);
 }
 
+/* Is this page in the direct map because it's shared, lent or not? */
+static bool gmem_is_exposed(unsigned long pfn)
+{
+	return page_private(pfn_to_page(pfn)) & GMEM_PAGE_EXPOSED;
+}
+
 /* The page is its borrowers' own business now; the last one ends the loan. */
 static void gmem_forget_loan(struct gmem_loan *loan, struct inode *inode)
 {
 	hash_del(&loan->node);
-	gmem_count_lent(inode, -1);
+	if (!gmem_is_exposed(loan->pfn))
+		gmem_count_lent(inode, -1);
 	loan->gone = true;
 	if (loan->borrowers)
 		gmem_guard_loan_gone(loan);
 	else
 		gmem_end_loan(loan);
+}
+
+/* It counts as hidden again, as all that leaves a file does. */
+static void gmem_forget_exposed(struct page *page, struct inode *inode)
+{
+	if (!gmem_is_exposed(page_to_pfn(page)))
+		return;
+	set_page_private(page, page_private(page) & ~GMEM_PAGE_EXPOSED);
+	atomic_long_inc(&gmem_i(inode)->hidden);
 }
 
 /**
@@ -183,29 +199,29 @@ static void gmem_forget_loan(struct gmem_loan *loan, struct inode *inode)
  *	  mappings away
  * @nr: as they were owned
  *
- * Return: how many of them are lent, and so in the direct map. They must stay
- * there.
+ * Return: how many of them are in the direct map, lent or shared. They must
+ * stay there.
  */
 unsigned int gmem_lend_leave(struct page *page, unsigned int nr)
 {
 	unsigned long pfn = page_to_pfn(page);
 	struct gmem_loan *loan;
-	unsigned int i, lent = 0;
+	unsigned int i, exposed = 0;
 	struct inode *inode;
 
 	mutex_lock(&lend_lock);
 	/* Replaces an entry, so needs no memory and can't fail. */
 	inode = xa_store(gmem_owned(nr), gmem_owned_index(page, nr), NOBODY,
 			 GFP_KERNEL);
-	for (i = 0; i < nr && !hash_empty(loans); i++) {
+	for (i = 0; i < nr; i++) {
 		loan = gmem_find_loan(pfn + i);
-		if (!loan)
-			continue;
-		gmem_forget_loan(loan, inode);
-		lent++;
+		exposed += loan || gmem_is_exposed(pfn + i);
+		if (loan)
+			gmem_forget_loan(loan, inode);
+		gmem_forget_exposed(page + i, inode);
 	}
 	mutex_unlock(&lend_lock);
-	return lent;
+	return exposed;
 }
 
 /**
@@ -233,15 +249,17 @@ static struct gmem_loan *gmem_make_loan(unsigned long pfn, struct inode *inode)
 	if (!loan)
 		return ERR_PTR(-ENOMEM);
 
-	ret = gmem_directmap_expose(pfn_to_page(pfn), 1, 1);
-	if (ret) {
-		kfree(loan);
-		return ERR_PTR(ret);
+	if (!gmem_is_exposed(pfn)) {
+		ret = gmem_directmap_expose(pfn_to_page(pfn), 1, 1);
+		if (ret) {
+			kfree(loan);
+			return ERR_PTR(ret);
+		}
+		gmem_count_lent(inode, 1);
 	}
 	get_page(pfn_to_page(pfn));
 	loan->pfn = pfn;
 	hash_add(loans, &loan->node, pfn);
-	gmem_count_lent(inode, 1);
 	return loan;
 }
 
@@ -299,8 +317,15 @@ bool gmem_lend_is_ours(unsigned long pfn)
 static void gmem_rehide(struct gmem_loan *loan)
 {
 	struct inode *inode = gmem_owner(loan->pfn);
+	int ret;
 
-	int ret = gmem_directmap_hide(pfn_to_page(loan->pfn), 1);
+	/* It was made shared meanwhile, or always was. */
+	if (gmem_is_exposed(loan->pfn)) {
+		hash_del(&loan->node);
+		gmem_end_loan(loan);
+		return;
+	}
+	ret = gmem_directmap_hide(pfn_to_page(loan->pfn), 1);
 
 	/* -EIO leaves it hidden, or as good as: it's exposed before it goes. */
 	if (ret && ret != -EIO) {
@@ -366,6 +391,161 @@ bool gmem_lend_is_gone(struct gmem_loan *loan)
 	gone = loan && loan->gone;
 	mutex_unlock(&lend_lock);
 	return gone;
+}
+
+/* gmem_lend_is_lent - has KVM borrowed this frame? */
+bool gmem_lend_is_lent(unsigned long pfn)
+{
+	bool lent;
+
+	if (hash_empty(loans))
+		return false;
+	mutex_lock(&lend_lock);
+	lent = gmem_find_loan(pfn);
+	mutex_unlock(&lend_lock);
+	return lent;
+}
+
+/* ---- sharing: what convert.c does to pages, which may be lent ---- */
+
+/**
+ * gmem_lend_adopt - pages that never were hidden are from now on ours to hide
+ * @page: first page, a file's, exposed
+ * @nr: 1, or a block's 512
+ * @inode: the file
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int gmem_lend_adopt(struct page *page, unsigned int nr, struct inode *inode)
+{
+	unsigned int i;
+	int ret;
+
+	/* KVM may look for them as soon as they are known: so, bits first. */
+	for (i = 0; i < nr; i++)
+		set_page_private(page + i,
+				 page_private(page + i) | GMEM_PAGE_EXPOSED);
+	ret = gmem_lend_own_range(page, nr);
+	if (!ret) {
+		gmem_lend_assign(page, nr, inode);
+		return 0;
+	}
+	for (i = 0; i < nr; i++)
+		set_page_private(page + i,
+				 page_private(page + i) & ~GMEM_PAGE_EXPOSED);
+	return ret;
+}
+
+static unsigned int gmem_count_hidden(struct page *page, unsigned int nr)
+{
+	unsigned long pfn = page_to_pfn(page);
+	unsigned int i, hidden = 0;
+
+	for (i = 0; i < nr; i++)
+		hidden += !gmem_is_exposed(pfn + i) && !gmem_find_loan(pfn + i);
+	return hidden;
+}
+
+static void gmem_note_shared(struct page *page, struct inode *inode)
+{
+	if (gmem_is_exposed(page_to_pfn(page)))
+		return;
+	set_page_private(page, page_private(page) | GMEM_PAGE_EXPOSED);
+	/* What was lent is not counted as hidden, but as lent. */
+	if (gmem_find_loan(page_to_pfn(page)))
+		gmem_count_lent(inode, -1);
+	atomic_long_dec(&gmem_i(inode)->hidden);
+}
+
+static int gmem_share_locked(struct page *page, unsigned int nr,
+			     struct inode *inode)
+{
+	unsigned int hidden = gmem_count_hidden(page, nr), i;
+	int ret;
+
+	ret = hidden ? gmem_directmap_expose(page, nr, hidden) : 0;
+	for (i = 0; i < nr && !ret; i++)
+		gmem_note_shared(page + i, inode);
+	return ret;
+}
+
+/**
+ * gmem_lend_share - expose pages to stay, until gmem_lend_unshare()
+ * @page: first of neighbours in memory; some may be exposed or lent already
+ * @nr: how many
+ * @inode: their file
+ *
+ * Return: 0; or what the direct map answered, then nothing has changed.
+ */
+int gmem_lend_share(struct page *page, unsigned int nr, struct inode *inode)
+{
+	int ret = 0;
+
+	mutex_lock(&lend_lock);
+	/* What isn't known never was hidden. */
+	if (gmem_owner(page_to_pfn(page)))
+		ret = gmem_share_locked(page, nr, inode);
+	mutex_unlock(&lend_lock);
+	return ret;
+}
+
+/* Neighbours, none of them lent, some of them maybe hidden already. */
+static int gmem_unshare_run(struct page *page, unsigned int nr,
+			    struct inode *inode)
+{
+	unsigned int exposed = nr - gmem_count_hidden(page, nr), i;
+	int ret;
+
+	if (!exposed)
+		return 0;
+	ret = gmem_directmap_hide_some(page, nr, exposed);
+	if (ret)
+		return ret;
+	atomic_long_add(exposed, &gmem_i(inode)->hidden);
+	for (i = 0; i < nr; i++)
+		set_page_private(page + i, 0);
+	return 0;
+}
+
+/* It stays where KVM has it, and is hidden when it comes back. */
+static void gmem_unshare_lent(struct page *page, struct inode *inode)
+{
+	if (!gmem_is_exposed(page_to_pfn(page)))
+		return;
+	set_page_private(page, 0);
+	atomic_long_inc(&gmem_i(inode)->hidden);
+	gmem_count_lent(inode, 1);
+}
+
+/**
+ * gmem_lend_unshare - hide pages that were shared
+ * @page: first of neighbours in memory that nobody else uses; some may be
+ *	  hidden or lent already
+ * @nr: how many
+ * @inode: their file
+ *
+ * Return: 0, or what the direct map answered, with some of them hidden.
+ */
+int gmem_lend_unshare(struct page *page, unsigned int nr, struct inode *inode)
+{
+	unsigned int i = 0, run;
+	int ret = 0;
+
+	mutex_lock(&lend_lock);
+	while (i < nr && !ret) {
+		for (run = 0; i + run < nr; run++)
+			if (gmem_find_loan(page_to_pfn(page) + i + run))
+				break;
+		if (run) {
+			ret = gmem_unshare_run(page + i, run, inode);
+			i += run;
+		} else {
+			gmem_unshare_lent(page + i, inode);
+			i++;
+		}
+	}
+	mutex_unlock(&lend_lock);
+	return ret;
 }
 
 /* No file is left, so neither is anything owned; stray loans are all gone. */

@@ -18,6 +18,11 @@ struct gmem_loan *gmem_lend(unsigned long pfn);
 void gmem_lend_return(struct gmem_loan *loan);
 bool gmem_lend_is_gone(struct gmem_loan *loan);
 bool gmem_lend_is_ours(unsigned long pfn);
+bool gmem_lend_is_lent(unsigned long pfn);
+
+int gmem_lend_adopt(struct page *page, unsigned int nr, struct inode *inode);
+int gmem_lend_share(struct page *page, unsigned int nr, struct inode *inode);
+int gmem_lend_unshare(struct page *page, unsigned int nr, struct inode *inode);
 
 /* guard.c: this page is leaving its file. */
 void gmem_guard_loan_gone(struct gmem_loan *loan);

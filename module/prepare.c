@@ -33,12 +33,16 @@ struct page *gmem_alloc(unsigned int order, const struct gmem_place *place)
 	enum gmem_fail kind = order ? GMEM_FAIL_ALLOC_HUGE
 				    : GMEM_FAIL_ALLOC_PAGE;
 	struct page *page;
+	unsigned int i;
 
 	if (gmem_fault_inject(kind))
 		return NULL;
 	page = gmem_place_alloc(place, order ? GMEM_GFP_HUGE : GMEM_GFP, order);
 	if (page && order)
 		split_page(page, order);
+	/* The allocator clears only the first one's; see GMEM_PAGE_EXPOSED. */
+	for (i = 0; page && i < 1U << order; i++)
+		set_page_private(page + i, 0);
 	return page;
 }
 

@@ -18,6 +18,10 @@
 #include "lend.h"
 
 #define GMEM_QUARANTINE_RETRY	HZ
+/* Of page_private(): how many of up to 512 pages are hidden. */
+#define GMEM_QUARANTINE_HIDDEN	0x3ff
+
+#define GMEM_PINNED_RETRY	(HZ / 4)
 
 /* ---- quarantine: pages that could not be put back into the direct map ---- */
 
@@ -45,7 +49,8 @@ unsigned long gmem_release_quarantined(void)
 void gmem_quarantine(struct page *page, unsigned int nr, unsigned int hidden)
 {
 	__module_get(THIS_MODULE);
-	set_page_private(page, nr << 16 | hidden);
+	set_page_private(page, nr << 16 | hidden |
+			 (page_private(page) & GMEM_PAGE_SEEN));
 	spin_lock(&quarantine_lock);
 	list_add_tail(&page->lru, &quarantine);
 	spin_unlock(&quarantine_lock);
@@ -56,12 +61,81 @@ void gmem_quarantine(struct page *page, unsigned int nr, unsigned int hidden)
 	schedule_delayed_work(&quarantine_retry, GMEM_QUARANTINE_RETRY);
 }
 
+/* ---- pages that somebody has pinned, while their file gave them up ---- */
+
+static LIST_HEAD(pinned);
+static DEFINE_SPINLOCK(pinned_lock);
+static atomic_long_t pinned_pages;
+
+static void gmem_pinned_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(pinned_retry, gmem_pinned_work);
+
+unsigned long gmem_release_pinned(void)
+{
+	return atomic_long_read(&pinned_pages);
+}
+
+/* Exposed and zeroed, but a device may write to it yet. Holds the module. */
+static void gmem_keep_pinned(struct page *page)
+{
+	__module_get(THIS_MODULE);
+	spin_lock(&pinned_lock);
+	list_add_tail(&page->lru, &pinned);
+	spin_unlock(&pinned_lock);
+	atomic_long_inc(&pinned_pages);
+	schedule_delayed_work(&pinned_retry, GMEM_PINNED_RETRY);
+}
+
+static void gmem_free_pinned(struct page *page)
+{
+	list_del(&page->lru);
+	if (!PageHWPoison(page))
+		clear_highpage(page);
+	__free_page(page);
+	atomic_long_dec(&pinned_pages);
+	module_put(THIS_MODULE);
+}
+
+/* Nobody can pin them any more: who isn't the last now will be. */
+static void gmem_pinned_work(struct work_struct *work)
+{
+	struct page *page, *next;
+	LIST_HEAD(list);
+
+	spin_lock(&pinned_lock);
+	list_splice_init(&pinned, &list);
+	spin_unlock(&pinned_lock);
+
+	list_for_each_entry_safe(page, next, &list, lru)
+		if (page_count(page) == 1)
+			gmem_free_pinned(page);
+	if (list_empty(&list))
+		return;
+
+	spin_lock(&pinned_lock);
+	list_splice(&list, &pinned);
+	spin_unlock(&pinned_lock);
+	schedule_delayed_work(&pinned_retry, GMEM_PINNED_RETRY);
+}
+
 /* ---- scrub and give back ---- */
+
+/* A page that somebody has pinned is zeroed, and goes, when he lets go. */
+static void gmem_free_page(struct page *page)
+{
+	bool seen = page_private(page) & GMEM_PAGE_SEEN;
+
+	set_page_private(page, 0);
+	if (seen && page_count(page) > 1)
+		gmem_keep_pinned(page);
+	else
+		__free_page(page);
+}
 
 static void gmem_free_pages(struct page *page, unsigned int nr)
 {
 	while (nr--)
-		__free_page(page++);
+		gmem_free_page(page++);
 }
 
 /**
@@ -254,8 +328,8 @@ static bool gmem_quarantine_release(struct page *page)
 	unsigned int nr = private >> 16;
 
 	list_del(&page->lru);
-	set_page_private(page, 0);
-	if (!gmem_try_release(page, nr, private & 0xffff)) {
+	set_page_private(page, private & GMEM_PAGE_SEEN);
+	if (!gmem_try_release(page, nr, private & GMEM_QUARANTINE_HIDDEN)) {
 		set_page_private(page, private);
 		return false;
 	}
@@ -288,8 +362,9 @@ static void gmem_quarantine_work(struct work_struct *work)
 	schedule_delayed_work(&quarantine_retry, GMEM_QUARANTINE_RETRY);
 }
 
-/* Quarantined pages hold the module, so none are left when this runs. */
+/* Both kinds of pages hold the module, so none are left when this runs. */
 void gmem_release_exit(void)
 {
 	cancel_delayed_work_sync(&quarantine_retry);
+	cancel_delayed_work_sync(&pinned_retry);
 }

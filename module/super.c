@@ -16,7 +16,7 @@
 
 enum {
 	OPT_SIZE, OPT_NR_INODES, OPT_MODE, OPT_UID, OPT_GID, OPT_HUGE,
-	OPT_DIRECT_MAP, OPT_STATFS
+	OPT_DIRECT_MAP, OPT_INIT, OPT_ZERO_ON_CONVERT, OPT_STATFS
 };
 
 #define GMEM_HUGE_FLAGS	(GMEM_FLAG_NO_HUGE | GMEM_FLAG_HUGE_ONLY)
@@ -42,6 +42,18 @@ static const struct constant_table gmem_statfs_values[] = {
 	{}
 };
 
+static const struct constant_table gmem_init_values[] = {
+	{ "private",	0 },
+	{ "shared",	GMEM_FLAG_INIT_SHARED },
+	{}
+};
+
+static const struct constant_table gmem_zero_values[] = {
+	{ "no",		0 },
+	{ "yes",	GMEM_FLAG_ZERO_ON_CONVERT },
+	{}
+};
+
 static const struct fs_parameter_spec gmem_parameters[] = {
 	fsparam_string("size",		OPT_SIZE),
 	fsparam_string("nr_inodes",	OPT_NR_INODES),
@@ -51,6 +63,8 @@ static const struct fs_parameter_spec gmem_parameters[] = {
 	fsparam_enum("huge",		OPT_HUGE, gmem_huge_values),
 	fsparam_enum("direct_map",	OPT_DIRECT_MAP, gmem_direct_map_values),
 	fsparam_enum("statfs",		OPT_STATFS, gmem_statfs_values),
+	fsparam_enum("init",		OPT_INIT, gmem_init_values),
+	fsparam_enum("zero_on_convert",	OPT_ZERO_ON_CONVERT, gmem_zero_values),
 	{}
 };
 
@@ -152,6 +166,14 @@ static int gmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		return 0;
 	case OPT_STATFS:
 		sbi->like_hugetlbfs = result.uint_32;
+		return 0;
+	case OPT_INIT:
+		sbi->file_flags &= ~GMEM_FLAG_INIT_SHARED;
+		sbi->file_flags |= result.uint_32;
+		return 0;
+	case OPT_ZERO_ON_CONVERT:
+		sbi->file_flags &= ~GMEM_FLAG_ZERO_ON_CONVERT;
+		sbi->file_flags |= result.uint_32;
 		return 0;
 	default:
 		return opt;
@@ -277,6 +299,11 @@ static int gmem_show_options(struct seq_file *m, struct dentry *root)
 	seq_printf(m, ",direct_map=%s",
 		   sbi->file_flags & GMEM_FLAG_KEEP_DIRECT_MAP ? "kept"
 							       : "hidden");
+	seq_printf(m, ",init=%s",
+		   sbi->file_flags & GMEM_FLAG_INIT_SHARED ? "shared"
+							    : "private");
+	if (sbi->file_flags & GMEM_FLAG_ZERO_ON_CONVERT)
+		seq_puts(m, ",zero_on_convert=yes");
 	if (sbi->like_hugetlbfs)
 		seq_puts(m, ",statfs=hugetlbfs");
 	return 0;

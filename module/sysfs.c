@@ -37,6 +37,12 @@ static ssize_t quarantined_bytes_show(struct kobject *kobj,
 			  gmem_release_quarantined() << PAGE_SHIFT);
 }
 
+static ssize_t pinned_bytes_show(struct kobject *kobj,
+				 struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n", gmem_release_pinned() << PAGE_SHIFT);
+}
+
 static ssize_t direct_map_method_show(struct kobject *kobj,
 				      struct kobj_attribute *attr, char *buf)
 {
@@ -48,6 +54,7 @@ static struct kobj_attribute lent_bytes_attr = __ATTR_RO(lent_bytes);
 static struct kobj_attribute loans_attr = __ATTR_RO(loans);
 static struct kobj_attribute quarantined_bytes_attr =
 	__ATTR_RO(quarantined_bytes);
+static struct kobj_attribute pinned_bytes_attr = __ATTR_RO(pinned_bytes);
 static struct kobj_attribute direct_map_method_attr =
 	__ATTR_RO(direct_map_method);
 
@@ -56,6 +63,7 @@ static struct attribute *gmem_attrs[] = {
 	&lent_bytes_attr.attr,
 	&loans_attr.attr,
 	&quarantined_bytes_attr.attr,
+	&pinned_bytes_attr.attr,
 	&direct_map_method_attr.attr,
 	NULL
 };

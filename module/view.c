@@ -24,7 +24,7 @@
  * But that frees no contiguous 2 MiB: where only those will do, it's an error,
  * as it is with hugetlbfs.
  */
-static vm_fault_t gmem_fault_error(struct inode *inode, struct page *page)
+vm_fault_t gmem_view_error(struct inode *inode, struct page *page)
 {
 	if (PTR_ERR(page) == -ENOMEM &&
 	    gmem_i(inode)->flags & GMEM_FLAG_HUGE_ONLY)
@@ -32,7 +32,7 @@ static vm_fault_t gmem_fault_error(struct inode *inode, struct page *page)
 	return vmf_error(PTR_ERR(page));
 }
 
-static struct page *gmem_fault_page(struct vm_fault *vmf, struct inode *inode)
+struct page *gmem_view_page(struct vm_fault *vmf, struct inode *inode)
 {
 	pgoff_t index = vmf->pgoff >> GMEM_BLOCK_ORDER;
 	struct gmem_want want = {
@@ -42,7 +42,7 @@ static struct page *gmem_fault_page(struct vm_fault *vmf, struct inode *inode)
 	return gmem_block_populate(inode, vmf->pgoff, &want);
 }
 
-static bool gmem_beyond_end(struct inode *inode, pgoff_t pgoff)
+bool gmem_view_beyond_end(struct inode *inode, pgoff_t pgoff)
 {
 	return pgoff >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
 }
@@ -88,12 +88,12 @@ static vm_fault_t gmem_fault_single(struct vm_fault *vmf, struct inode *inode,
 	struct page *page;
 	vm_fault_t ret;
 
-	if (gmem_beyond_end(inode, vmf->pgoff))
+	if (gmem_view_beyond_end(inode, vmf->pgoff))
 		return VM_FAULT_SIGBUS;
 
-	page = gmem_fault_page(vmf, inode);
+	page = gmem_view_page(vmf, inode);
 	if (IS_ERR(page))
-		return gmem_fault_error(inode, page);
+		return gmem_view_error(inode, page);
 
 	*pfn = page_to_pfn(page);
 	ret = gmem_insert_single(vmf, inode, *pfn);
@@ -121,13 +121,13 @@ static vm_fault_t gmem_fault_block(struct vm_fault *vmf, struct inode *inode,
 	struct page *page;
 	vm_fault_t ret;
 
-	if (gmem_beyond_end(inode, first + GMEM_BLOCK_PAGES - 1) ||
+	if (gmem_view_beyond_end(inode, first + GMEM_BLOCK_PAGES - 1) ||
 	    !gmem_vma_fits_block(vmf))
 		return VM_FAULT_FALLBACK;
 
-	page = gmem_fault_page(vmf, inode);
+	page = gmem_view_page(vmf, inode);
 	if (IS_ERR(page))
-		return gmem_fault_error(inode, page);
+		return gmem_view_error(inode, page);
 
 	block = gmem_block_find(inode, first);
 	if (!block->huge)

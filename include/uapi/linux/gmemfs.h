@@ -35,7 +35,14 @@
  * GMEM_FLAG_HUGE_ONLY: hold the memory in 2 MiB blocks, never in single pages.
  * What needs memory fails where the host has no such block free. Not together
  * with GMEM_FLAG_NO_HUGE.
+ *
+ * GMEM_FLAG_INIT_SHARED: pages are shared until they are converted, and not
+ * private.
+ *
+ * GMEM_FLAG_ZERO_ON_CONVERT: a page that is converted is zeroed.
  */
+#define GMEM_FLAG_INIT_SHARED		(1ULL << 0)
+#define GMEM_FLAG_ZERO_ON_CONVERT	(1ULL << 2)
 #define GMEM_FLAG_KEEP_DIRECT_MAP	(1ULL << 3)
 #define GMEM_FLAG_NO_HUGE		(1ULL << 4)
 #define GMEM_FLAG_HUGE_ONLY		(1ULL << 5)
@@ -51,6 +58,7 @@
  * @map_faults_4k: 4 KiB entries that faults put into user page tables so far
  * @lent: the part of @populated that is in the direct map because KVM itself
  *	  has to reach it there (kvm-clock and the like); not part of @hidden
+ * @shared: the part of @populated that userspace wants shared
  * @reserved: zero
  *
  * The totals are read one after the other and without stopping the file's
@@ -65,7 +73,8 @@ struct gmem_info {
 	__u64 map_faults_2m;
 	__u64 map_faults_4k;
 	__u64 lent;
-	__u64 reserved[8];
+	__u64 shared;
+	__u64 reserved[7];
 };
 
 /**
@@ -106,5 +115,97 @@ struct gmem_create {
  * those of open(O_TMPFILE), such as EACCES, EROFS, EMFILE and ENOMEM.
  */
 #define GMEM_CREATE		_IOW(GMEM_IOC_TYPE, 0x01, struct gmem_create)
+
+/*
+ * What userspace wants of a page. The value is that of KVM's attribute of the
+ * same name (KVM_MEMORY_ATTRIBUTE_PRIVATE in linux/kvm.h).
+ */
+#define GMEM_ATTRIBUTE_PRIVATE	(1ULL << 3)
+
+/* gmem_attributes.flags: what is converted is zeroed. */
+#define GMEM_CONVERT_ZERO	(1ULL << 0)
+
+/**
+ * struct gmem_attributes - private or shared, for GMEM_SET_ATTRIBUTES
+ * @offset: where the range begins, in whole pages
+ * @size: its length, in whole pages and not 0
+ * @attributes: GMEM_ATTRIBUTE_PRIVATE, or 0 for shared
+ * @flags: GMEM_CONVERT_*
+ * @error_offset: 0 on the way in; after an error but EINVAL, EBADF and EFAULT,
+ *		  where the conversion stopped
+ * @reserved: zero
+ */
+struct gmem_attributes {
+	__u64 offset;
+	__u64 size;
+	__u64 attributes;
+	__u64 flags;
+	__u64 error_offset;
+	__u64 reserved[3];
+};
+
+/*
+ * GMEM_SET_ATTRIBUTES: make a range private or shared, in place. Contents stay,
+ * unless GMEM_CONVERT_ZERO or the file's GMEM_FLAG_ZERO_ON_CONVERT is set: then
+ * the pages that change are zeroed. Guest views keep what they have mapped.
+ * Holes are converted too: what fills them later is as wanted.
+ *
+ * A page that somebody has pinned (O_DIRECT, io_uring, vhost...) can't be made
+ * private: all before @error_offset is converted, and nothing from there on.
+ * The same call goes on from where it stopped.
+ *
+ * Errors: EAGAIN a page is pinned, ENOMEM, EINTR: all with error_offset;
+ * EINVAL for a range that isn't whole pages inside of the file, for unknown
+ * bits and reserved fields set; EBADF if the file isn't open for writing;
+ * EFAULT for a bad pointer.
+ */
+#define GMEM_SET_ATTRIBUTES	_IOWR(GMEM_IOC_TYPE, 0x02, \
+				      struct gmem_attributes)
+
+/*
+ * States of a page, a byte in the answer of GMEM_GET_STATE. SHARED is what
+ * userspace wants. EXPOSED is what is: the page is in the direct map. They
+ * differ where KVM borrows a private page (LENT), and where a shared one got
+ * its memory as part of 2 MiB and nobody has used it by the shared view yet.
+ */
+#define GMEM_STATE_POPULATED	(1U << 0)	/* not a hole */
+#define GMEM_STATE_SHARED	(1U << 1)	/* wanted shared, else private */
+#define GMEM_STATE_EXPOSED	(1U << 2)	/* in the direct map */
+#define GMEM_STATE_PINNED	(1U << 3)	/* somebody has a reference */
+#define GMEM_STATE_LENT		(1U << 4)	/* KVM has borrowed it */
+#define GMEM_STATE_HUGE		(1U << 5)	/* in a 2 MiB block */
+
+/**
+ * struct gmem_state - where to put the states of a range's pages
+ * @offset: where the range begins, in whole pages
+ * @size: its length, in whole pages and not 0
+ * @states: address of @size / GMEM_PAGE_SIZE bytes
+ * @reserved: zero
+ */
+struct gmem_state {
+	__u64 offset;
+	__u64 size;
+	__u64 states;
+	__u64 reserved[5];
+};
+
+/*
+ * GMEM_GET_STATE: the state of each page of a range. Read in pieces: users of
+ * the file are not stopped for all of it.
+ *
+ * Errors: EINVAL for a range that isn't whole pages inside of the file, or a
+ * reserved field set; EFAULT for a bad pointer; EINTR.
+ */
+#define GMEM_GET_STATE		_IOW(GMEM_IOC_TYPE, 0x03, struct gmem_state)
+
+/*
+ * GMEM_SHARED_VIEW: open the shared view of a file; the argument must be 0.
+ * Returns a file descriptor (close-on-exec). In its mappings, shared pages are
+ * ordinary pages that can be pinned, and private ones give SIGBUS. All else is
+ * as with the file itself.
+ *
+ * Errors: EINVAL, and those of open(2).
+ */
+#define GMEM_SHARED_VIEW	_IO(GMEM_IOC_TYPE, 0x04)
 
 #endif /* _UAPI_LINUX_GMEMFS_H */

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The shared view: mappings in which a file's shared pages are ordinary pages,
+ * that get_user_pages() and all that builds on it can use, and private ones
+ * give SIGBUS.
+ *
+ * It is a second open file on the same inode, whose mappings are known to an
+ * address_space of their own: what is made private can be unmapped here while
+ * the guest view, which is in the inode's, keeps it.
+ *
+ * A page is put into page tables under the file's invalidate_lock, shared, and
+ * has a reference for each mapping. convert.c holds that lock exclusively.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/pagemap.h>
+
+#include "internal.h"
+#include "lend.h"
+
+/* gmem_unmap - take a range out of all mappings; @len 0: to the end */
+void gmem_unmap(struct inode *inode, loff_t start, loff_t len)
+{
+	unmap_mapping_range(inode->i_mapping, start, len, 0);
+	unmap_mapping_range(&gmem_i(inode)->shared_view, start, len, 0);
+}
+
+/*
+ * A page that is wanted shared may still be hidden, because its block got its
+ * memory as a whole.
+ */
+static int gmem_expose_wanted(struct inode *inode, struct gmem_block *block,
+			      struct page *page)
+{
+	int ret = 0;
+
+	mutex_lock(&block->lock);
+	if (!(gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP))
+		ret = gmem_lend_share(page, 1, inode);
+	if (!ret)
+		set_page_private(page, page_private(page) | GMEM_PAGE_SEEN);
+	mutex_unlock(&block->lock);
+	return ret;
+}
+
+static vm_fault_t gmem_shared_insert(struct vm_fault *vmf, struct inode *inode)
+{
+	struct gmem_block *block = gmem_block_find(inode, vmf->pgoff);
+	struct page *page;
+	int ret;
+
+	if (gmem_view_beyond_end(inode, vmf->pgoff) ||
+	    !gmem_state_shared(inode, block, vmf->pgoff % GMEM_BLOCK_PAGES))
+		return VM_FAULT_SIGBUS;
+
+	page = gmem_view_page(vmf, inode);
+	if (IS_ERR(page))
+		return gmem_view_error(inode, page);
+	block = gmem_block_find(inode, vmf->pgoff);
+	ret = gmem_expose_wanted(inode, block, page);
+	if (ret)
+		return vmf_error(ret);
+	ret = vm_insert_page(vmf->vma, vmf->address, page);
+	/* Another thread's fault was first. */
+	return ret && ret != -EBUSY ? vmf_error(ret) : VM_FAULT_NOPAGE;
+}
+
+static vm_fault_t gmem_shared_fault(struct vm_fault *vmf)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	vm_fault_t ret;
+
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	ret = gmem_shared_insert(vmf, inode);
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	return ret;
+}
+
+static const struct vm_operations_struct gmem_shared_view_ops = {
+	.fault	= gmem_shared_fault,
+};
+
+int gmem_shared_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+
+	file_accessed(file);
+	vm_flags_set(vma, VM_MIXEDMAP | VM_DONTDUMP);
+	vma->vm_ops = &gmem_shared_view_ops;
+	return 0;
+}
+
+/**
+ * gmem_shared_view - GMEM_SHARED_VIEW: open the shared view of a file
+ * @file: the file
+ *
+ * Return: a file descriptor, with the access that @file has, or an errno.
+ */
+long gmem_shared_view(struct file *file)
+{
+	int flags = (file->f_mode & FMODE_WRITE ? O_RDWR : O_RDONLY) |
+		    O_LARGEFILE;
+	struct file *view;
+	int fd;
+
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	view = dentry_open(&file->f_path, flags, current_cred());
+	if (IS_ERR(view)) {
+		put_unused_fd(fd);
+		return PTR_ERR(view);
+	}
+	replace_fops(view, fops_get(&gmem_shared_operations));
+	view->f_mapping = &gmem_i(file_inode(file))->shared_view;
+	fd_install(fd, view);
+	return fd;
+}
+
+/* For a new inode; the fields that don't change were set up once. */
+void gmem_shared_view_init(struct gmem_inode *gi)
+{
+	struct address_space *mapping = &gi->shared_view;
+
+	mapping->a_ops = &empty_aops;
+	mapping->host = &gi->vfs;
+	mapping->flags = 0;
+	atomic_set(&mapping->i_mmap_writable, 0);
+	mapping_set_gfp_mask(mapping, GFP_HIGHUSER);
+}

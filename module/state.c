@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * State: for each page what userspace wants, private or shared, and what is,
+ * hidden or exposed. convert.c changes both.
+ *
+ * A block that was never converted has no record: all of it is as the file was
+ * made. The record of others is two bits a page, and goes when all of the block
+ * is again as the file was made.
+ *
+ * What is: a page is in the direct map because it's shared (GMEM_PAGE_EXPOSED,
+ * of pages that lend.c knows), because KVM borrowed it (lend.c), because the
+ * file keeps all of its pages there, or because it never was hidden.
+ */
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "fault_inject.h"
+#include "internal.h"
+#include "lend.h"
+
+static_assert(sizeof(struct gmem_state) == 64);
+
+/* States of pages that are answered at a time: the array is on the stack. */
+#define GMEM_STATE_CHUNK	256
+
+static bool gmem_shared_by_default(struct inode *inode)
+{
+	return gmem_i(inode)->flags & GMEM_FLAG_INIT_SHARED;
+}
+
+/* gmem_state_shared - does userspace want this page shared? */
+bool gmem_state_shared(struct inode *inode, const struct gmem_block *block,
+		       unsigned int slot)
+{
+	if (block && block->wants)
+		return test_bit(slot, block->wants->shared);
+	return gmem_shared_by_default(inode);
+}
+
+/* gmem_state_all - is this what userspace wants of all of the block? */
+bool gmem_state_all(struct inode *inode, const struct gmem_block *block,
+		    bool shared)
+{
+	if (block->wants)
+		return block->wants->nr_shared ==
+		       (shared ? GMEM_BLOCK_PAGES : 0);
+	return gmem_shared_by_default(inode) == shared;
+}
+
+/**
+ * gmem_state_need - have a record of what is wanted
+ * @inode: the file, whose invalidate_lock the caller holds exclusively
+ * @block: of it
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int gmem_state_need(struct inode *inode, struct gmem_block *block)
+{
+	struct gmem_wants *wants = NULL;
+
+	if (block->wants)
+		return 0;
+	if (!gmem_fault_inject(GMEM_FAIL_ALLOC_META))
+		wants = kzalloc(sizeof(*wants), GFP_KERNEL_ACCOUNT);
+	if (!wants)
+		return -ENOMEM;
+	if (gmem_shared_by_default(inode)) {
+		bitmap_fill(wants->shared, GMEM_BLOCK_PAGES);
+		wants->nr_shared = GMEM_BLOCK_PAGES;
+	}
+	block->wants = wants;
+	return 0;
+}
+
+/* gmem_state_set - from now on userspace wants these pages (not) shared */
+void gmem_state_set(struct gmem_block *block, unsigned int from,
+		    unsigned int to, bool shared)
+{
+	struct gmem_wants *wants = block->wants;
+
+	if (shared)
+		bitmap_set(wants->shared, from, to - from);
+	else
+		bitmap_clear(wants->shared, from, to - from);
+	wants->nr_shared = bitmap_weight(wants->shared, GMEM_BLOCK_PAGES);
+}
+
+/* gmem_state_settle - drop a record that says what goes without saying */
+void gmem_state_settle(struct inode *inode, struct gmem_block *block)
+{
+	unsigned int usual = gmem_shared_by_default(inode) ? GMEM_BLOCK_PAGES
+							   : 0;
+
+	if (!block->wants || block->wants->nr_shared != usual)
+		return;
+	kfree(block->wants);
+	block->wants = NULL;
+}
+
+/* gmem_state_forget - what is beyond the end of a file is as it was made */
+void gmem_state_forget(struct inode *inode, struct gmem_block *block,
+		       unsigned int from)
+{
+	if (!block->wants)
+		return;
+	gmem_state_set(block, from, GMEM_BLOCK_PAGES,
+		       gmem_shared_by_default(inode));
+	gmem_state_settle(inode, block);
+}
+
+/**
+ * gmem_state_count_shared - how many of a file's pages are wanted shared
+ * @inode: the file
+ *
+ * Return: pages that the file holds, not holes.
+ */
+unsigned long gmem_state_count_shared(struct inode *inode)
+{
+	unsigned long index, shared = 0;
+	struct gmem_block *block;
+	unsigned int slot;
+
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	xa_for_each(&gmem_i(inode)->blocks, index, block) {
+		if (gmem_state_all(inode, block, false))
+			continue;
+		for (slot = 0; slot < GMEM_BLOCK_PAGES; slot++)
+			shared += gmem_state_shared(inode, block, slot) &&
+				  gmem_block_page(block, slot);
+		cond_resched();
+	}
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	return shared;
+}
+
+/* ---- GMEM_GET_STATE ---- */
+
+/* References that are neither ours, nor a mapping's, nor a loan's. */
+bool gmem_state_pinned(struct page *page)
+{
+	int known = 1 + folio_mapcount(page_folio(page)) +
+		    gmem_lend_is_lent(page_to_pfn(page));
+
+	return page_private(page) & GMEM_PAGE_SEEN && page_count(page) > known;
+}
+
+static u8 gmem_state_of_page(const struct gmem_block *block, struct page *page)
+{
+	u8 state = GMEM_STATE_POPULATED;
+	bool lent = gmem_lend_is_lent(page_to_pfn(page));
+
+	if (block->huge)
+		state |= GMEM_STATE_HUGE;
+	if (lent)
+		state |= GMEM_STATE_LENT;
+	if (lent || !gmem_lend_is_ours(page_to_pfn(page)) ||
+	    page_private(page) & GMEM_PAGE_EXPOSED)
+		state |= GMEM_STATE_EXPOSED;
+	if (gmem_state_pinned(page))
+		state |= GMEM_STATE_PINNED;
+	return state;
+}
+
+static u8 gmem_state_at(struct inode *inode, pgoff_t pgoff)
+{
+	struct gmem_block *block = gmem_block_find(inode, pgoff);
+	struct page *page = gmem_block_page(block, pgoff);
+	u8 state = page ? gmem_state_of_page(block, page) : 0;
+
+	if (gmem_state_shared(inode, block, pgoff % GMEM_BLOCK_PAGES))
+		state |= GMEM_STATE_SHARED;
+	return state;
+}
+
+static int gmem_state_chunk(struct inode *inode, pgoff_t pgoff,
+			    unsigned int nr, u8 __user *to)
+{
+	u8 states[GMEM_STATE_CHUNK];
+	unsigned int i;
+
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	for (i = 0; i < nr; i++)
+		states[i] = gmem_state_at(inode, pgoff + i);
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	return copy_to_user(to, states, nr) ? -EFAULT : 0;
+}
+
+/* gmem_range_valid - is this a range of whole pages inside of the file? */
+bool gmem_range_valid(struct inode *inode, u64 offset, u64 size)
+{
+	u64 end;
+
+	return size && PAGE_ALIGNED(offset) && PAGE_ALIGNED(size) &&
+	       !check_add_overflow(offset, size, &end) &&
+	       end <= round_up(i_size_read(inode), PAGE_SIZE);
+}
+
+long gmem_get_state(struct inode *inode, void __user *arg)
+{
+	struct gmem_state get;
+	u8 __user *to;
+	pgoff_t pgoff, end;
+	int ret = 0;
+
+	if (copy_from_user(&get, arg, sizeof(get)))
+		return -EFAULT;
+	if (memchr_inv(get.reserved, 0, sizeof(get.reserved)) ||
+	    !gmem_range_valid(inode, get.offset, get.size))
+		return -EINVAL;
+
+	to = u64_to_user_ptr(get.states);
+	pgoff = get.offset >> PAGE_SHIFT;
+	end = (get.offset + get.size) >> PAGE_SHIFT;
+	while (pgoff < end && !ret) {
+		unsigned int nr = min_t(pgoff_t, end - pgoff,
+					GMEM_STATE_CHUNK);
+
+		ret = gmem_state_chunk(inode, pgoff, nr, to);
+		pgoff += nr;
+		to += nr;
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+		cond_resched();
+	}
+	return ret;
+}
