@@ -390,24 +390,26 @@ static bool gmem_block_drop(struct inode *inode, struct gmem_block *block,
 	return true;
 }
 
-/* What userspace wants of a punched range stays, unlike the memory. */
 static void gmem_block_free(struct xarray *blocks, unsigned long index,
-			    bool keep_wants)
+			    struct gmem_block *block)
 {
-	struct gmem_block *block = xa_load(blocks, index);
-
-	kfree(block->pages);
-	if (keep_wants && block->wants) {
-		block->pages = NULL;
-		block->huge = NULL;
-		bitmap_zero(block->holes, GMEM_BLOCK_PAGES);
-		block->nr_holes = 0;
-		return;
-	}
 	xa_erase(blocks, index);
 	mutex_destroy(&block->lock);
 	kfree(block->wants);
 	kfree(block);
+}
+
+/* Its memory is gone. What userspace wants there stays as long as the file. */
+static void gmem_block_empty(struct xarray *blocks, unsigned long index,
+			     struct gmem_block *block)
+{
+	kfree(block->pages);
+	block->pages = NULL;
+	block->huge = NULL;
+	bitmap_zero(block->holes, GMEM_BLOCK_PAGES);
+	block->nr_holes = 0;
+	if (!block->wants)
+		gmem_block_free(blocks, index, block);
 }
 
 /**
@@ -433,13 +435,23 @@ void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end)
 		unsigned int to = min(end - start, GMEM_BLOCK_PAGES);
 
 		if (gmem_block_drop(inode, block, from, to, &out))
-			gmem_block_free(blocks, index, end != GMEM_TO_END);
-		else if (end == GMEM_TO_END)
-			gmem_state_forget(inode, block, from);
+			gmem_block_empty(blocks, index, block);
 		cond_resched();
 	}
 	gmem_batch_release(&out);
 	/* What was zeroed but not exposed: see tempmap.c. */
 	if ((first | end) % GMEM_BLOCK_PAGES)
 		gmem_tempmap_flush();
+}
+
+/* gmem_block_evict - the file goes, with all that is known of it */
+void gmem_block_evict(struct inode *inode)
+{
+	struct xarray *blocks = &gmem_i(inode)->blocks;
+	struct gmem_block *block;
+	unsigned long index;
+
+	gmem_block_punch(inode, 0, GMEM_TO_END);
+	xa_for_each(blocks, index, block)
+		gmem_block_free(blocks, index, block);
 }

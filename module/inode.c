@@ -149,7 +149,7 @@ struct inode *gmem_inode_new_symlink(struct super_block *sb,
 void gmem_inode_evict(struct inode *inode)
 {
 	truncate_inode_pages_final(&inode->i_data);
-	gmem_block_punch(inode, 0, GMEM_TO_END);
+	gmem_block_evict(inode);
 	clear_inode(inode);
 	gmem_xattr_free(inode);
 	gmem_sb_uncharge_inode(inode->i_sb);

@@ -261,6 +261,7 @@ struct page *gmem_block_page(const struct gmem_block *block, pgoff_t pgoff);
 struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
 				 const struct gmem_want *want);
 void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end);
+void gmem_block_evict(struct inode *inode);
 void gmem_batch_fill(struct inode *inode, struct gmem_want *want,
 		     unsigned int nr);
 void gmem_batch_drop(struct gmem_batch *batch);
@@ -274,8 +275,6 @@ int gmem_state_need(struct inode *inode, struct gmem_block *block);
 void gmem_state_set(struct gmem_block *block, unsigned int from,
 		    unsigned int to, bool shared);
 void gmem_state_settle(struct inode *inode, struct gmem_block *block);
-void gmem_state_forget(struct inode *inode, struct gmem_block *block,
-		       unsigned int from);
 unsigned long gmem_state_count_shared(struct inode *inode);
 bool gmem_state_pinned(struct page *page);
 bool gmem_range_valid(struct inode *inode, u64 offset, u64 size);

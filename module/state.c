@@ -99,17 +99,6 @@ void gmem_state_settle(struct inode *inode, struct gmem_block *block)
 	block->wants = NULL;
 }
 
-/* gmem_state_forget - what is beyond the end of a file is as it was made */
-void gmem_state_forget(struct inode *inode, struct gmem_block *block,
-		       unsigned int from)
-{
-	if (!block->wants)
-		return;
-	gmem_state_set(block, from, GMEM_BLOCK_PAGES,
-		       gmem_shared_by_default(inode));
-	gmem_state_settle(inode, block);
-}
-
 /**
  * gmem_state_count_shared - how many of a file's pages are wanted shared
  * @inode: the file

@@ -148,7 +148,8 @@ struct gmem_attributes {
  * GMEM_SET_ATTRIBUTES: make a range private or shared, in place. Contents stay,
  * unless GMEM_CONVERT_ZERO or the file's GMEM_FLAG_ZERO_ON_CONVERT is set: then
  * the pages that change are zeroed. Guest views keep what they have mapped.
- * Holes are converted too: what fills them later is as wanted.
+ * Holes are converted too: what fills them later is as wanted. That stays as
+ * long as the file, also where a hole is punched or the file is cut off.
  *
  * A page that somebody has pinned (O_DIRECT, io_uring, vhost...) can't be made
  * private: all before @error_offset is converted, and nothing from there on.
