@@ -18,7 +18,7 @@ int pool_cold(void);
 
 /*
  * Memory that is given back may be cleaned after the file's end, by somebody
- * else. Waits until all that is hidden is in the pool.
+ * else. Waits until all that is hidden is in the pool: no file may hold any.
  */
 void pool_settle(void);
 

@@ -489,7 +489,7 @@ END {
 	print_aims()
 	write_json()
 	write_speed(dir "/speed.dat")
-	write_figures(dir "/instructions.dat", "instructions", 1, operations)
+	write_figures(dir "/instructions.dat", "instructions", 1, operations - 1)
 	write_figures(dir "/broadcasts.dat", "broadcasts", 1, 3)
 	write_memory(dir "/memory.dat")
 }
