@@ -264,7 +264,7 @@ static void gmem_pool_worker(struct work_struct *work)
 
 /* ---- for files ---- */
 
-/* A dirty block does too: to zero it here is still no edit of the direct map. */
+/* A dirty block does too: to zero it is still no edit of the direct map. */
 static struct page *gmem_pool_take_any(struct gmem_pool *pool)
 {
 	struct page *page;

@@ -16,7 +16,7 @@
 
 #include "internal.h"
 
-/* Bytes that one step can do: within a block, and what can be mapped at once. */
+/* Bytes that one step can do: what can be mapped at once, within a block. */
 static size_t gmem_step(loff_t pos, size_t len)
 {
 	loff_t mapped = (loff_t)GMEM_TEMPMAP_PAGES << PAGE_SHIFT;
@@ -53,7 +53,7 @@ static ssize_t gmem_copy_out(struct page **pages, loff_t pos, size_t len,
 			     struct iov_iter *to)
 {
 	unsigned int nr = DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE);
-	void *addr = gmem_tempmap(pages, nr);
+	char *addr = gmem_tempmap(pages, nr);
 	size_t done;
 
 	if (!addr)
@@ -159,7 +159,7 @@ static ssize_t gmem_copy_in(struct page **pages, loff_t pos, size_t len,
 			    struct iov_iter *from)
 {
 	unsigned int nr = DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE);
-	void *addr = gmem_tempmap(pages, nr);
+	char *addr = gmem_tempmap(pages, nr);
 	size_t done;
 
 	if (!addr)

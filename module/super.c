@@ -207,7 +207,7 @@ bool gmem_sb_charge(struct super_block *sb, unsigned long nr)
 	return gmem_charge(&sbi->used, READ_ONCE(sbi->limit), nr);
 }
 
-/* gmem_sb_has - does a mount still have so many pages, as far as one can tell? */
+/* gmem_sb_has - does a mount still have so many pages, to all appearances? */
 bool gmem_sb_has(struct super_block *sb, unsigned long nr)
 {
 	unsigned long limit = READ_ONCE(gmem_sb(sb)->limit);

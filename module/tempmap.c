@@ -97,7 +97,7 @@ int gmem_tempmap_zero(struct page *page, unsigned int nr)
 void gmem_tempmap_zero_bytes(struct page *page, unsigned int from,
 			     unsigned int to)
 {
-	void *addr;
+	char *addr;
 
 	if (PageHWPoison(page))
 		return;

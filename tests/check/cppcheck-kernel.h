@@ -14,6 +14,9 @@
 #define xa_for_each_start(xa, index, entry, start) \
 	for (index = (start), entry = xa_find(xa, &(index)); entry; \
 	     entry = xa_find_after(xa, &(index)))
+#define xa_for_each_range(xa, index, entry, start, last) \
+	for (index = (start), entry = xa_find(xa, &(index)); entry; \
+	     entry = xa_find_after(xa, &(index)))
 #define list_for_each_entry_safe(pos, n, head, member) \
 	for (pos = list_first(head), n = list_next(pos); pos; \
 	     pos = n, n = list_next(n))

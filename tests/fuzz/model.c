@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * model [SECONDS [SEED [STEPS [EVERY]]]]: random sequences of all that can be done with
- * a file, by several processes, against a model of it in plain memory.
+ * model [SECONDS [SEED [STEPS [EVERY]]]]: random sequences of all that can be
+ * done with a file, by several processes, against a model of it in plain memory.
  *
  * One process knows the model and says who does what next; the others do it,
  * by mappings and descriptors of their own, and report what they saw. So a
@@ -205,7 +205,7 @@ static long obey(void)
 	case OP_FORK_STORE:
 		return in_child();
 	default:
-		return -ENOSYS;
+		return -EINVAL;
 	}
 }
 
@@ -331,6 +331,11 @@ static bool check_truncate(void)
 	return true;
 }
 
+static bool answers(long want)
+{
+	return order->result == want || wrong("the wrong answer");
+}
+
 static void convert_model(long first, long end, bool shared)
 {
 	for (; first < end; first++) {
@@ -346,16 +351,15 @@ static bool check_convert(bool shared)
 	long end = first + order->size / PAGE;
 
 	if (end * (long)PAGE > pages_of_file() * (long)PAGE)
-		return order->result == -EINVAL ||
-		       wrong("beyond the end: EINVAL");
+		return answers(-EINVAL);
 	for (at = first; at < end; at++) {
 		if (!shared && model.pins[at]) {
 			want = -EAGAIN;
 			break;
 		}
 	}
-	if (order->result != want)
-		return wrong("the wrong answer");
+	if (!answers(want))
+		return false;
 	if (want && (long)order->error_offset != at * (long)PAGE)
 		return wrong("the wrong error_offset");
 	convert_model(first, at, shared);
@@ -367,8 +371,8 @@ static bool check_pin(void)
 	long page = order->offset / PAGE;
 	bool there = order->offset < model.size && model.shared[page];
 
-	if (order->result != (there ? (long)PAGE : -EFAULT))
-		return wrong("the wrong answer");
+	if (!answers(there ? (long)PAGE : -EFAULT))
+		return false;
 	if (there) {
 		model.pins[page]++;
 		model.pipe_page[order->pipe] = page;

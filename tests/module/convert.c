@@ -319,7 +319,7 @@ static void test_init_shared(void)
 	is(sysfs("hidden_bytes"), 0, "nothing stays hidden");
 }
 
-/* A pipe holds a page of the shared view: a pin that lasts as long as we like. */
+/* A pipe holds a page of the shared view: a pin that lasts as we like. */
 static void test_pinned(void)
 {
 	int fd = new_file(SIZE), pipes[2], i;

@@ -170,7 +170,7 @@ struct gmem_attributes {
  * its memory as part of 2 MiB and nobody has used it by the shared view yet.
  */
 #define GMEM_STATE_POPULATED	(1U << 0)	/* not a hole */
-#define GMEM_STATE_SHARED	(1U << 1)	/* wanted shared, else private */
+#define GMEM_STATE_SHARED	(1U << 1)	/* wanted shared */
 #define GMEM_STATE_EXPOSED	(1U << 2)	/* in the direct map */
 #define GMEM_STATE_PINNED	(1U << 3)	/* somebody has a reference */
 #define GMEM_STATE_LENT		(1U << 4)	/* KVM has borrowed it */
