@@ -299,9 +299,8 @@ static int gmem_show_options(struct seq_file *m, struct dentry *root)
 	seq_printf(m, ",direct_map=%s",
 		   sbi->file_flags & GMEM_FLAG_KEEP_DIRECT_MAP ? "kept"
 							       : "hidden");
-	seq_printf(m, ",init=%s",
-		   sbi->file_flags & GMEM_FLAG_INIT_SHARED ? "shared"
-							    : "private");
+	if (sbi->file_flags & GMEM_FLAG_INIT_SHARED)
+		seq_puts(m, ",init=shared");
 	if (sbi->file_flags & GMEM_FLAG_ZERO_ON_CONVERT)
 		seq_puts(m, ",zero_on_convert=yes");
 	if (sbi->like_hugetlbfs)

@@ -286,6 +286,19 @@ static void test_zeroing(void)
 	close(dir);
 }
 
+static bool mounted_with(const char *dir, const char *options)
+{
+	FILE *f = fopen("/proc/mounts", "re");
+	bool found = false;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f))
+		found = found || (strstr(line, dir) && strstr(line, options));
+	if (f)
+		fclose(f);
+	return found;
+}
+
 static void test_init_shared(void)
 {
 	int fd;
@@ -314,6 +327,11 @@ static void test_init_shared(void)
 	munmap(s, SIZE);
 	munmap(p, SIZE);
 	close(fd);
+	must(umount("/tmp/shared"));
+	must(mount("none", "/tmp/shared", "gmemfs", 0,
+		   "init=shared,zero_on_convert=yes"));
+	ok(mounted_with("/tmp/shared", "init=shared,zero_on_convert=yes"),
+	   "/proc/mounts shows both options");
 	must(umount("/tmp/shared"));
 	must(rmdir("/tmp/shared"));
 	is(sysfs("hidden_bytes"), 0, "nothing stays hidden");
