@@ -188,11 +188,11 @@ static void test_bad_struct(int dir)
 	for (refused = 0, i = 0; i < 64; i++) {
 		memset(&create, 0, sizeof(create));
 		create.flags = 1ULL << i;
-		refused += i != 3 && i != 4 && i != 5 &&
+		refused += i != 0 && (i < 2 || i > 5) &&
 			   ioctl(dir, GMEM_CREATE, &create) == -1 &&
 			   errno == EINVAL;
 	}
-	is(refused, 61, "each of the 61 unknown flags");
+	is(refused, 59, "each of the 59 unknown flags");
 	is_errno(create_in(MNT, 0, GMEM_FLAG_NO_HUGE | GMEM_FLAG_HUGE_ONLY),
 		 EINVAL, "flags that exclude each other");
 }
