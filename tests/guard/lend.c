@@ -72,8 +72,33 @@ static bool alone_in_direct_map(unsigned int page)
 	       !in_direct_map(page + 1);
 }
 
+static uint8_t state(unsigned int page)
+{
+	uint8_t byte;
+	struct gmem_state get = {
+		.offset = page * PAGE, .size = PAGE,
+		.states = (uintptr_t)&byte,
+	};
+
+	must(ioctl(fd, GMEM_GET_STATE, &get));
+	return byte;
+}
+
+/* Pages that GMEM_GET_STATE says are lent, in bytes. */
+static long lent_by_state(void)
+{
+	unsigned int page, pages = get_info(fd).size / PAGE;
+	long bytes = 0;
+
+	for (page = 0; page < pages; page++)
+		if (state(page) & GMEM_STATE_LENT)
+			bytes += PAGE;
+	return bytes;
+}
+
 static void lent_is(long bytes, const char *when)
 {
+	is(lent_by_state(), bytes, "%s: by GMEM_GET_STATE too", when);
 	is(get_info(fd).lent, bytes, "%s: the file has lent %ld bytes", when,
 	   bytes);
 	is(sysfs("lent_bytes"), bytes, "%s: and so has the module", when);
@@ -170,6 +195,39 @@ static void test_truncate_tail(void)
 	ok(run(0) && clock_factor(Y), "and the clock is back");
 	clock_off(0);
 	lent_is(0, "switched off");
+}
+
+static int convert(unsigned int page, uint64_t attributes)
+{
+	struct gmem_attributes set = {
+		.offset = page * PAGE, .size = PAGE, .attributes = attributes,
+	};
+
+	return ioctl(fd, GMEM_SET_ATTRIBUTES, &set);
+}
+
+/* What KVM has borrowed is converted meanwhile, and back. */
+static void test_convert(void)
+{
+	ok(set_clock_page(0, X) && run(0), "clock at X");
+	must(convert(X, 0));
+	is(get_info(fd).lent, 0, "made shared, X is not lent but exposed");
+	is(state(X) & GMEM_STATE_EXPOSED, GMEM_STATE_EXPOSED, "it's exposed");
+	ok(run(0) && alone_in_direct_map(X), "the guest runs");
+	must(convert(X, GMEM_ATTRIBUTE_PRIVATE));
+	lent_is(PAGE, "made private while KVM has it");
+	ok(run(0) && alone_in_direct_map(X), "it stays where KVM has it");
+	ok(clock_off(0), "clock off");
+	lent_is(0, "clock off");
+	ok(!in_direct_map(X), "and it's hidden when it comes back");
+
+	must(convert(X, 0));
+	ok(set_clock_page(0, X) && run(0), "clock at a shared page");
+	is(get_info(fd).lent, 0, "which needs no exposing");
+	ok(clock_off(0), "clock off");
+	ok(alone_in_direct_map(X), "and isn't hidden when it comes back");
+	must(convert(X, GMEM_ATTRIBUTE_PRIVATE));
+	ok(!in_direct_map(X), "but when it's made private");
 }
 
 static void test_slot(void)
@@ -309,6 +367,7 @@ static void test_all(void)
 	test_two_vcpus();
 	test_truncate();
 	test_truncate_tail();
+	test_convert();
 	test_slot();
 	test_unmap();
 	test_kill();
