@@ -54,7 +54,7 @@ check_spdx() {
 		}
 		FNR == 1 { judge(); name = FILENAME; licence = "" }
 		FNR <= 3 && sub(/.*SPDX-License-Identifier: */, "") {
-			sub(/ *\*\/ *$/, "")
+			sub(/ *(\*\/|-->) *$/, "")
 			licence = $0
 			print licence >licences
 		}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * model [SECONDS [SEED [STEPS [EVERY]]]]: random sequences of all that can be
- * done with a file, by several processes, against a model of it in plain memory.
+ * done with a file, by several processes, against a model of it in memory.
  *
  * One process knows the model and says who does what next; the others do it,
  * by mappings and descriptors of their own, and report what they saw. So a
@@ -350,7 +350,7 @@ static bool check_convert(bool shared)
 	long first = order->offset / PAGE, want = 0, at;
 	long end = first + order->size / PAGE;
 
-	if (end * (long)PAGE > pages_of_file() * (long)PAGE)
+	if (end > pages_of_file())
 		return answers(-EINVAL);
 	for (at = first; at < end; at++) {
 		if (!shared && model.pins[at]) {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the kernel's memory management and others would do with a page, and
- * can't: offline it, move it, make it a futex, send it. It stays as it is.
+ * can't: offline it, move it, make it a futex. It stays as it is.
  */
 #include "gmem_test.h"
 
 #include <linux/futex.h>
 #include <linux/mempolicy.h>
-#include <sys/sendfile.h>
 #include <sys/syscall.h>
 
 #define MEMORY	"/sys/devices/system/memory/"
@@ -47,18 +46,10 @@ static void test_move(void)
 	is_errno(madvise(mem, PAGE, MADV_HWPOISON), EFAULT, "MADV_HWPOISON");
 }
 
-static void test_io(void)
+static void test_futex(void)
 {
-	int pipe_fds[2];
-
-	must(pipe(pipe_fds));
 	is_errno(syscall(SYS_futex, mem, FUTEX_WAKE, 1, NULL, NULL, 0), EFAULT,
 		 "a shared futex");
-	is_errno(splice(fd, NULL, pipe_fds[1], NULL, PAGE, 0), EINVAL,
-		 "splice()");
-	is_errno(sendfile(pipe_fds[1], fd, NULL, PAGE), EINVAL, "sendfile()");
-	close(pipe_fds[0]);
-	close(pipe_fds[1]);
 }
 
 int main(void)
@@ -69,7 +60,7 @@ int main(void)
 	memcpy(mem, TEXT, sizeof(TEXT));
 	test_offline();
 	test_move();
-	test_io();
+	test_futex();
 	is_str(mem, TEXT, "the page is as it was");
 	is(get_info(fd).hidden, BLOCK, "and hidden");
 	return done_testing();
