@@ -225,6 +225,7 @@ void gmem_release_exit(void);
 void gmem_release(struct page *page, unsigned int nr, unsigned int hidden);
 void gmem_release_exposed(struct page *page, unsigned int nr);
 void gmem_release_clean(struct page **blocks, unsigned int nr);
+unsigned int gmem_scrub_blocks(struct page **blocks, unsigned int nr);
 void gmem_release_blocks(struct page **blocks, unsigned int nr);
 void gmem_quarantine(struct page *page, unsigned int nr, unsigned int hidden);
 unsigned long gmem_release_quarantined(void);

@@ -132,23 +132,11 @@ static void gmem_pool_push(struct gmem_pool *pool, bool dirty,
 
 /* ---- zeroing what was given back ---- */
 
-/*
- * Zero dirty blocks. Those that can't be go to the kernel, which has a way for
- * each of the reasons. Return: how many are clean now, and in @blocks.
- */
+/* Zero dirty blocks. Return: how many are clean now, and in @blocks. */
 static unsigned int gmem_pool_scrub(struct page **blocks, unsigned int nr)
 {
-	unsigned int i, clean = 0;
+	unsigned int clean = gmem_scrub_blocks(blocks, nr);
 
-	for (i = 0; i < nr; i++) {
-		if (gmem_has_poison(blocks[i], GMEM_BLOCK_PAGES) ||
-		    gmem_tempmap_zero(blocks[i], GMEM_BLOCK_PAGES))
-			gmem_release(blocks[i], GMEM_BLOCK_PAGES,
-				     GMEM_BLOCK_PAGES);
-		else
-			blocks[clean++] = blocks[i];
-		cond_resched();
-	}
 	/* They stay hidden: no CPU may keep a translation of our mappings. */
 	if (clean)
 		gmem_tempmap_flush();

@@ -295,14 +295,16 @@ void gmem_release_clean(struct page **blocks, unsigned int nr)
 }
 
 /**
- * gmem_release_blocks - give blocks with data in them back to the kernel
+ * gmem_scrub_blocks - zero blocks with data in them, while they are hidden
  * @blocks: first page of each, hidden as a whole and nobody's; reordered here
  * @nr: how many
  *
- * All of them are zeroed before the first is exposed, so that the kernel
- * flushes the mappings for that once, and not once for each.
+ * Those that can't be zeroed go to the kernel, by a way that fits the reason.
+ * The caller sees to it that the mappings to zero the others are flushed.
+ *
+ * Return: how many are clean now; they are the first ones of @blocks.
  */
-void gmem_release_blocks(struct page **blocks, unsigned int nr)
+unsigned int gmem_scrub_blocks(struct page **blocks, unsigned int nr)
 {
 	unsigned int i, clean = 0;
 
@@ -316,7 +318,20 @@ void gmem_release_blocks(struct page **blocks, unsigned int nr)
 			blocks[clean++] = page;
 		cond_resched();
 	}
-	gmem_release_clean(blocks, clean);
+	return clean;
+}
+
+/**
+ * gmem_release_blocks - give blocks with data in them back to the kernel
+ * @blocks: first page of each, hidden as a whole and nobody's; reordered here
+ * @nr: how many
+ *
+ * All of them are zeroed before the first is exposed, so that the kernel
+ * flushes the mappings for that once, and not once for each.
+ */
+void gmem_release_blocks(struct page **blocks, unsigned int nr)
+{
+	gmem_release_clean(blocks, gmem_scrub_blocks(blocks, nr));
 }
 
 /* ---- what is in quarantine is tried again ---- */

@@ -24,6 +24,28 @@ static size_t gmem_step(loff_t pos, size_t len)
 	return min_t(loff_t, len, mapped - pos % mapped);
 }
 
+/*
+ * Copy to or from pages, whichever way the iterator goes. Return: bytes copied,
+ * fewer than @len where user memory isn't there; or -ENOMEM.
+ */
+static ssize_t gmem_copy(struct page **pages, loff_t pos, size_t len,
+			 struct iov_iter *iter)
+{
+	unsigned int nr = DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE);
+	char *addr = gmem_tempmap(pages, nr), *at;
+	size_t done;
+
+	if (!addr)
+		return -ENOMEM;
+	at = addr + offset_in_page(pos);
+	pagefault_disable();
+	done = iov_iter_rw(iter) == READ ? copy_to_iter(at, len, iter)
+					 : copy_from_iter(at, len, iter);
+	pagefault_enable();
+	gmem_tempunmap(addr);
+	return done;
+}
+
 /* ---- read ---- */
 
 /*
@@ -48,23 +70,6 @@ static size_t gmem_gather(struct inode *inode, loff_t pos, size_t len,
 	return min(at, end) - pos;
 }
 
-/* Return: bytes copied, less than @len where user memory isn't there. */
-static ssize_t gmem_copy_out(struct page **pages, loff_t pos, size_t len,
-			     struct iov_iter *to)
-{
-	unsigned int nr = DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE);
-	char *addr = gmem_tempmap(pages, nr);
-	size_t done;
-
-	if (!addr)
-		return -ENOMEM;
-	pagefault_disable();
-	done = copy_to_iter(addr + offset_in_page(pos), len, to);
-	pagefault_enable();
-	gmem_tempunmap(addr);
-	return done;
-}
-
 /* Some bytes at @pos. Return: how many; 0 at the end of the file. */
 static ssize_t gmem_read_some(struct inode *inode, loff_t pos,
 			      struct iov_iter *to)
@@ -84,7 +89,7 @@ static ssize_t gmem_read_some(struct inode *inode, loff_t pos,
 	len = gmem_gather(inode, pos, min_t(loff_t, len, size - pos), pages);
 	hole = !pages[0];
 	if (!hole)
-		done = gmem_copy_out(pages, pos, len, to);
+		done = gmem_copy(pages, pos, len, to);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 
 	if (hole)
@@ -155,22 +160,6 @@ static int gmem_populate_pages(struct inode *inode, loff_t pos, size_t len,
 	return 0;
 }
 
-static ssize_t gmem_copy_in(struct page **pages, loff_t pos, size_t len,
-			    struct iov_iter *from)
-{
-	unsigned int nr = DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE);
-	char *addr = gmem_tempmap(pages, nr);
-	size_t done;
-
-	if (!addr)
-		return -ENOMEM;
-	pagefault_disable();
-	done = copy_from_iter(addr + offset_in_page(pos), len, from);
-	pagefault_enable();
-	gmem_tempunmap(addr);
-	return done;
-}
-
 static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
 			       struct iov_iter *from)
 {
@@ -185,7 +174,7 @@ static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
 	filemap_invalidate_lock_shared(inode->i_mapping);
 	done = gmem_populate_pages(inode, pos, len, &want, pages);
 	if (!done)
-		done = gmem_copy_in(pages, pos, len, from);
+		done = gmem_copy(pages, pos, len, from);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 	if (done)
 		return done;
