@@ -179,6 +179,16 @@ static void churn_truncate(struct machine *m)
 	must(ftruncate(file_fd, GUEST_FILE_SIZE));
 }
 
+static void churn_punch(struct machine *m)
+{
+	off_t at = below(FILE_PAGES) * PAGE;
+	off_t size = (1 + below((GUEST_FILE_SIZE - at) / PAGE)) * PAGE;
+
+	(void)m;
+	must(fallocate(file_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at,
+		       size));
+}
+
 /*
  * The memory that is not gmemfs's outlives the VMM: what is in a process's own
  * goes with it, and KVM, which isn't told any more (see outlived.c), may write
@@ -277,7 +287,7 @@ static void churn_fork(struct machine *m)
 static void churn(void)
 {
 	static void (*const ways[])(struct machine *) = {
-		churn_truncate, churn_truncate, churn_map, churn_map,
+		churn_truncate, churn_punch, churn_map, churn_map,
 		churn_slot, churn_slot, churn_clock, churn_clock,
 		churn_xen, churn_fork,
 	};
