@@ -92,6 +92,12 @@ vm_lives() { # NAME
 	esac
 }
 
+vm_ended() { # NAME WHAT
+	vm_exit=0
+	wait "$(vm_pid "$1")" || vm_exit=$?
+	vm_die "$1" "QEMU ended with status $vm_exit (over 128: a signal) before: $2"
+}
+
 # vm_wait NAME TEXT: until a line with "told-init: TEXT"; sets $line to the rest
 #
 # All of it: the carriage return comes last.
@@ -100,7 +106,7 @@ vm_wait() {
 	until line=$(grep -m 1 "told-init: $2.*$cr\$" "$work/$1.console"); do
 		! grep -q 'told-init: FAILED' "$work/$1.console" ||
 			vm_die "$1" 'the guest gave up'
-		vm_lives "$1" || vm_die "$1" "QEMU ended before: $2"
+		vm_lives "$1" || vm_ended "$1" "$2"
 		vm_left=$((vm_left - 1))
 		[ "$vm_left" -gt 0 ] ||
 			vm_die "$1" "waited $vm_seconds s for: $2"
@@ -219,7 +225,8 @@ free_kib() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
 	echo 1 >/proc/sys/vm/compact_memory
-	sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo
+	awk '$1 == "MemFree:" { kib += $2 } $1 == "count:" { kib += $2 * 4 } END { print kib }' \
+		/proc/meminfo /proc/zoneinfo
 }
 
 # Before the first guest, and when the last is gone.
