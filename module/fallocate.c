@@ -90,7 +90,7 @@ static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 	return missing;
 }
 
-/* Pages that the block around @pgoff has of the range: 1 if single ones. */
+/* Populate what the block around @pgoff has of the range, from @pgoff on. */
 static int gmem_populate_step(struct inode *inode, pgoff_t pgoff, pgoff_t end,
 			      struct gmem_want *want)
 {

@@ -223,6 +223,7 @@ unsigned int gmem_prepare_blocks(struct page **blocks, unsigned int nr,
 /* release.c */
 void gmem_release_exit(void);
 void gmem_release(struct page *page, unsigned int nr, unsigned int hidden);
+void gmem_free_pages(struct page *page, unsigned int nr);
 void gmem_release_exposed(struct page *page, unsigned int nr);
 void gmem_release_clean(struct page **blocks, unsigned int nr);
 unsigned int gmem_scrub_blocks(struct page **blocks, unsigned int nr);

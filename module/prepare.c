@@ -46,12 +46,6 @@ struct page *gmem_alloc(unsigned int order, const struct gmem_place *place)
 	return page;
 }
 
-static void gmem_free_fresh(struct page *page, unsigned int nr)
-{
-	while (nr--)
-		__free_page(page++);
-}
-
 /* May there be hidden memory? Asked once the pages count as hidden. */
 static int gmem_hiding_allowed(void)
 {
@@ -83,7 +77,7 @@ quarantine:
 		gmem_quarantine(page + i, step, step);
 	return ret;
 free:
-	gmem_free_fresh(page, nr);
+	gmem_free_pages(page, nr);
 	return ret;
 }
 

@@ -132,7 +132,8 @@ static void gmem_free_page(struct page *page)
 		__free_page(page);
 }
 
-static void gmem_free_pages(struct page *page, unsigned int nr)
+/* gmem_free_pages - free pages that are zeroed and in the direct map */
+void gmem_free_pages(struct page *page, unsigned int nr)
 {
 	while (nr--)
 		gmem_free_page(page++);

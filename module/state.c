@@ -4,7 +4,7 @@
  * hidden or exposed. convert.c changes both.
  *
  * A block that was never converted has no record: all of it is as the file was
- * made. The record of others is two bits a page, and goes when all of the block
+ * made. The record of others is a bit a page, and goes when all of the block
  * is again as the file was made.
  *
  * What is: a page is in the direct map because it's shared (GMEM_PAGE_EXPOSED,

@@ -5,10 +5,8 @@
  */
 #include "gmem_test.h"
 
-#include <dirent.h>
 #include <sched.h>
 #include <sys/resource.h>
-#include <sys/statfs.h>
 
 static int create_in(const char *dir, uint64_t size, uint64_t flags)
 {
@@ -26,28 +24,9 @@ static int create(uint64_t size, uint64_t flags)
 	return create_in(MNT, size, flags);
 }
 
-static long inodes(const char *dir)
-{
-	struct statfs fs;
-
-	must(statfs(dir, &fs));
-	return fs.f_files - fs.f_ffree;
-}
-
-static int descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 static void test_file(void)
 {
-	long before = inodes(MNT);
+	long before = inodes_in(MNT);
 	int fd = must(create(2 * BLOCK, 0)), named;
 	char *p, path[64];
 	struct stat st;
@@ -57,7 +36,7 @@ static void test_file(void)
 	is(st.st_size, 2 * BLOCK, "of the size asked for");
 	is(st.st_blocks, 0, "that takes no memory yet");
 	is(st.st_nlink, 0, "and has no name");
-	is(inodes(MNT), before + 1, "it counts as an inode");
+	is(inodes_in(MNT), before + 1, "it counts as an inode");
 	is(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDWR, "it is open for both");
 	is(fcntl(fd, F_GETFD), FD_CLOEXEC, "and not in what exec starts");
 
@@ -72,7 +51,7 @@ static void test_file(void)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	must(linkat(AT_FDCWD, path, AT_FDCWD, MNT "/named",
 		    AT_SYMLINK_FOLLOW));
-	is(inodes(MNT), before + 1, "a first name is no inode more");
+	is(inodes_in(MNT), before + 1, "a first name is no inode more");
 	named = must(open(MNT "/named", O_RDWR));
 	munmap(p, 2 * BLOCK);
 	p = map(named, 2 * BLOCK);
@@ -83,7 +62,7 @@ static void test_file(void)
 	is(get_info(fd).populated, 2 * BLOCK, "which can go again");
 	close(fd);
 	is(sysfs("hidden_bytes"), 0, "the memory goes with the last user");
-	is(inodes(MNT), before, "and the inode");
+	is(inodes_in(MNT), before, "and the inode");
 }
 
 static void test_flags(void)
@@ -200,7 +179,7 @@ static void test_bad_struct(int dir)
 static void test_bad_calls(void)
 {
 	int before = descriptors(), dir, fd;
-	long used = inodes(MNT);
+	long used = inodes_in(MNT);
 	struct gmem_create create = {};
 
 	is(sizeof(create), 64, "struct gmem_create has its size");
@@ -224,14 +203,14 @@ static void test_bad_calls(void)
 	close(dir);
 	is_errno(create_in("/run", 0, 0), ENOTTY, "on another file system");
 	is(descriptors(), before, "no failure left a descriptor");
-	is(inodes(MNT), used, "or an inode");
+	is(inodes_in(MNT), used, "or an inode");
 }
 
 static void test_limits(void)
 {
 	struct rlimit old, limit = { 16 * PAGE, 16 * PAGE };
 	int before = descriptors(), fd, status;
-	long used = inodes(MNT);
+	long used = inodes_in(MNT);
 	pid_t pid;
 
 	must(getrlimit(RLIMIT_FSIZE, &old));
@@ -273,7 +252,7 @@ static void test_limits(void)
 	close(fd);
 	must(umount("/run/few"));
 	is(descriptors(), before, "no limit left a descriptor");
-	is(inodes(MNT), used, "or an inode");
+	is(inodes_in(MNT), used, "or an inode");
 }
 
 static void test_read_only(void)
@@ -371,7 +350,7 @@ static void test_32_bit(void)
 /* In a directory that is gone, it is as with O_TMPFILE. */
 static void test_removed_directory(void)
 {
-	long used = inodes(MNT);
+	long used = inodes_in(MNT);
 	int dir, fd, tmp;
 
 	must(mkdir(MNT "/gone", 0700));
@@ -383,7 +362,7 @@ static void test_removed_directory(void)
 	close(tmp);
 	close(fd);
 	close(dir);
-	is(inodes(MNT), used, "and nothing stays");
+	is(inodes_in(MNT), used, "and nothing stays");
 }
 
 int main(void)

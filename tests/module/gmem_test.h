@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -20,6 +21,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
@@ -161,6 +163,27 @@ static inline long free_kb(void)
 	must(write_text("/proc/sys/vm/compact_memory", "1"));
 	usleep(300000);
 	return meminfo("MemFree") + percpu_free_kb();
+}
+
+/* Inodes that a mount has. */
+static inline long inodes_in(const char *dir)
+{
+	struct statfs fs;
+
+	must(statfs(dir, &fs));
+	return fs.f_files - fs.f_ffree;
+}
+
+/* Descriptors that this process has open, and a few that don't change. */
+static inline int descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
 }
 
 /* Debug build: make the nth next step of a kind fail. */

@@ -5,30 +5,9 @@
  */
 #include "gmem_test.h"
 
-#include <dirent.h>
-#include <sys/statfs.h>
 #include <sys/xattr.h>
 
 #define NAME	MNT "/name"
-
-static long inodes(void)
-{
-	struct statfs fs;
-
-	must(statfs(MNT, &fs));
-	return fs.f_files - fs.f_ffree;
-}
-
-static int descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
 
 static int make_file(void)
 {
@@ -89,7 +68,7 @@ static const struct {
 static void test_maker(size_t i, const char *kind)
 {
 	const char *what = makers[i].what;
-	long used = inodes();
+	long used = inodes_in(MNT);
 	int fds = descriptors();
 	struct stat before, after;
 
@@ -97,7 +76,7 @@ static void test_maker(size_t i, const char *kind)
 	inject(kind, 1);
 	is_errno(makers[i].make(), ENOMEM, "%s with fail_%s", what, kind);
 	inject(kind, 0);
-	is(inodes(), used, "%s: no inode is left", what);
+	is(inodes_in(MNT), used, "%s: no inode is left", what);
 	is(descriptors(), fds, "%s: no descriptor", what);
 	is_errno(access(NAME, F_OK), ENOENT, "%s: no name", what);
 	must(stat(MNT, &after));
@@ -105,7 +84,7 @@ static void test_maker(size_t i, const char *kind)
 	is(makers[i].make(), 0, "%s: then it works", what);
 	if (makers[i].remove)
 		is(makers[i].remove(NAME), 0, "%s: and can be removed", what);
-	is(inodes(), used, "%s: without a trace", what);
+	is(inodes_in(MNT), used, "%s: without a trace", what);
 }
 
 static void test_xattr(void)
