@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../tests/lib/kcore.h"
+#include "../ctl/kcore.h"
 #include "../tests/lib/secret.h"
 
 #define PAGE_SIZE	KCORE_PAGE_SIZE

@@ -16,7 +16,7 @@
 
 #include <time.h>
 
-#include "../lib/kcore.h"
+#include "../../ctl/kcore.h"
 
 #define WORKERS		3
 #define PAGES		(4 * 512L)

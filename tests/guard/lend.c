@@ -6,7 +6,7 @@
  * /run/outlive.ready, waits for SIGUSR1 and runs; the module may be gone then.
  */
 #include "kvm.h"
-#include "../lib/kcore.h"
+#include "../../ctl/kcore.h"
 #include "../module/gmem_test.h"
 
 #define SIZE	(2 * BLOCK)

@@ -13,7 +13,7 @@
 #include <sys/eventfd.h>
 
 #include "kvm.h"
-#include "../lib/kcore.h"
+#include "../../ctl/kcore.h"
 #include "../module/gmem_test.h"
 
 #define SIZE		(16 * PAGE)	/* so these are single pages */

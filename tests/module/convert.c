@@ -5,7 +5,7 @@
  */
 #include "gmem_test.h"
 
-#include "../lib/kcore.h"
+#include "../../ctl/kcore.h"
 
 #define SIZE	((long)(4 * BLOCK))
 #define PAGES	(SIZE / (long)PAGE)

@@ -5,7 +5,7 @@
  */
 #include "gmem_test.h"
 
-#include "../lib/kcore.h"
+#include "../../ctl/kcore.h"
 
 #define SIZE	(64 * BLOCK)
 #define MARK	0x67d3a9f15c2be840ull	/* no other page is full of this */

@@ -10,7 +10,7 @@
  */
 #include "gmem_test.h"
 
-#include "../lib/kcore.h"
+#include "../../ctl/kcore.h"
 
 #define KEPT "/run/kept"
 
