@@ -100,44 +100,86 @@ static size_t note_align(size_t n)
 	return (n + 3) & ~(size_t)3;
 }
 
-/* The text of the note called VMCOREINFO, or NULL. To be freed. */
-static char *find_info(const char *notes, size_t len)
+struct note {
+	const char *data;
+	size_t size;
+};
+
+static int find_note(const char *notes, size_t len, const char *name,
+		     uint32_t type, struct note *found)
 {
 	size_t at = 0;
 
 	while (at + sizeof(Elf64_Nhdr) <= len) {
 		const Elf64_Nhdr *note = (const Elf64_Nhdr *)(notes + at);
-		size_t name = at + sizeof(*note);
-		size_t desc = name + note_align(note->n_namesz);
+		size_t start = at + sizeof(*note);
+		size_t desc = start + note_align(note->n_namesz);
 
 		if (desc + note->n_descsz > len)
-			return NULL;
-		if (note->n_namesz == sizeof("VMCOREINFO") &&
-		    !memcmp(notes + name, "VMCOREINFO", sizeof("VMCOREINFO")))
-			return strndup(notes + desc, note->n_descsz);
+			break;
+		if (note->n_type == type &&
+		    note->n_namesz == strlen(name) + 1 &&
+		    !memcmp(notes + start, name, note->n_namesz)) {
+			found->data = notes + desc;
+			found->size = note->n_descsz;
+			return 0;
+		}
 		at = desc + note_align(note->n_descsz);
 	}
+	return -ENOENT;
+}
+
+/* To be freed. */
+static char *read_notes(const struct kcore *k, int *err)
+{
+	char *notes = malloc(k->notes_size);
+
+	*err = notes ? read_at(k->fd, k->notes_offset, notes, k->notes_size) :
+		       -ENOMEM;
+	if (!*err)
+		return notes;
+	free(notes);
 	return NULL;
 }
 
-static int read_info(struct kcore *k, const Elf64_Phdr *note)
+static int read_info(struct kcore *k, const Elf64_Phdr *ph)
 {
 	char *notes, *info = NULL;
+	struct note note;
 	int err;
 
-	notes = malloc(note->p_filesz);
+	k->notes_offset = ph->p_offset;
+	k->notes_size = ph->p_filesz;
+	notes = read_notes(k, &err);
 	if (!notes)
-		return -ENOMEM;
-	err = read_at(k->fd, note->p_offset, notes, note->p_filesz);
-	if (!err)
-		info = find_info(notes, note->p_filesz);
-	free(notes);
-	if (err)
 		return kcore_fail(k, err, "/proc/kcore: can't read its notes");
+	if (!find_note(notes, k->notes_size, "VMCOREINFO", 0, &note))
+		info = strndup(note.data, note.size);
+	free(notes);
 	if (!info)
 		return kcore_fail(k, -ENOTSUP, "/proc/kcore: no VMCOREINFO");
 	err = parse_info(k, info);
 	free(info);
+	return err;
+}
+
+/* The kernel puts the task_struct of who reads it among the notes. */
+int kcore_task_word(const struct kcore *k, size_t offset, uint64_t *word)
+{
+	struct note note;
+	char *notes;
+	int err;
+
+	notes = read_notes(k, &err);
+	if (!notes)
+		return err;
+	err = find_note(notes, k->notes_size, "CORE", NT_TASKSTRUCT, &note);
+	if (!err && (note.size < sizeof(*word) ||
+		     offset > note.size - sizeof(*word)))
+		err = -ENOENT;
+	if (!err)
+		memcpy(word, note.data + offset, sizeof(*word));
+	free(notes);
 	return err;
 }
 
@@ -354,6 +396,20 @@ int kcore_walk(const struct kcore *k, uint64_t start, uint64_t end,
 	if (start < lowest || w.last < start)
 		return -EINVAL;
 	return walk_table(&w, k->top_table, k->levels, -(1ULL << bits));
+}
+
+int kcore_walk_user(const struct kcore *k, uint64_t table, uint64_t start,
+		    uint64_t end, kcore_leaf_fn fn, void *arg)
+{
+	uint64_t first = 1ULL << (level_shift(k->levels) +
+				  TABLE_INDEX_BITS - 1);
+	struct walk w = {
+		.k = k, .start = start, .last = end - 1, .fn = fn, .arg = arg,
+	};
+
+	if (w.last >= first || w.last < start)
+		return -EINVAL;
+	return walk_table(&w, table, k->levels, 0);
 }
 
 static int keep_leaf(const struct kcore_leaf *leaf, void *arg)

@@ -45,6 +45,8 @@ struct kcore {
 	uint64_t top_table;		/* address of init_top_pgt */
 	uint64_t vmemmap;
 	uint64_t sme_mask;
+	uint64_t notes_offset;
+	size_t notes_size;
 	size_t nr_segments;
 	struct kcore_segment *segments;
 	char error[160];
@@ -97,6 +99,21 @@ int kcore_walk(const struct kcore *k, uint64_t start, uint64_t end,
  */
 int kcore_lookup(const struct kcore *k, uint64_t vaddr,
 		 struct kcore_leaf *leaf);
+
+/**
+ * kcore_walk_user - kcore_walk(), but of the lower half of an address space
+ * @table: address of its top table, the pgd of its mm_struct
+ */
+int kcore_walk_user(const struct kcore *k, uint64_t table, uint64_t start,
+		    uint64_t end, kcore_leaf_fn fn, void *arg);
+
+/**
+ * kcore_task_word - a word of the caller's own task_struct
+ * @offset: where in it, see btf.h
+ *
+ * Return: 0 or a negative errno.
+ */
+int kcore_task_word(const struct kcore *k, size_t offset, uint64_t *word);
 
 /* kcore_is_ram - does the direct map have a place for this frame? */
 bool kcore_is_ram(const struct kcore *k, uint64_t pfn);
