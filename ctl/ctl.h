@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the commands of gmemctl have in common. */
+#ifndef CTL_H
+#define CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Exit statuses; the manual page tells them to users. */
+enum ctl_status {
+	CTL_OK,
+	CTL_FAILED,		/* also: what was checked is not as it should be */
+	CTL_USAGE,
+	CTL_NOT_LOADED,
+	CTL_TIMEOUT,
+};
+
+#define CTL_MAX_OPTIONS	8
+
+struct ctl_option {
+	const char *name;
+	const char *value;	/* what its argument is called, or NULL */
+	const char *help;
+};
+
+struct ctl_call;
+
+struct ctl_command {
+	const char *name;
+	const char *arguments;
+	const char *summary;
+	const char *details;
+	int min_args;
+	int max_args;
+	/* Up to CTL_MAX_OPTIONS, the last without a name. */
+	const struct ctl_option *options;
+	int (*run)(const struct ctl_call *call);
+};
+
+/* How a command was called. */
+struct ctl_call {
+	const struct ctl_command *command;
+	char **args;
+	int nr_args;
+	bool json;
+	/* By the option's place in its table; "" for those without argument. */
+	const char *values[CTL_MAX_OPTIONS];
+};
+
+extern const struct ctl_command status_command, ls_command, show_command,
+	map_command, convert_command, reserve_command, release_command,
+	verify_command, check_command, top_command;
+
+/* ctl_error - a line for the user. Return: CTL_FAILED. */
+__attribute__((format(printf, 1, 2)))
+int ctl_error(const char *fmt, ...);
+
+/* ctl_usage - the same for wrong usage, with a hint. Return: CTL_USAGE. */
+__attribute__((format(printf, 2, 3)))
+int ctl_usage(const struct ctl_call *call, const char *fmt, ...);
+
+/* ctl_not_loaded - says so. Return: CTL_NOT_LOADED. */
+int ctl_not_loaded(void);
+
+__attribute__((format(printf, 1, 2)))
+_Noreturn void ctl_die(const char *fmt, ...);
+
+/* Memory that is zero, or the end of the program. */
+void *ctl_alloc(size_t count, size_t size);
+char *ctl_copy(const char *text);
+__attribute__((format(printf, 1, 2)))
+char *ctl_format(const char *fmt, ...);
+
+/*
+ * ctl_grow - room in an array for one more: grown to the next power of two when
+ * @count is one
+ */
+void *ctl_grow(void *array, size_t count, size_t size);
+
+/* Seconds since some moment. */
+double ctl_now(void);
+void ctl_sleep(double seconds);
+
+#endif /* CTL_H */

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel.h"
+
+/* Its callback, as ftrace prints it for each function that is hooked. */
+#define HOOK_NAME	"gmem_hook_entry"
+
+int kernel_line(const char *path, char *line, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, line, size - 1);
+	err = n < 0 ? -errno : 0;
+	close(fd);
+	if (err)
+		return err;
+	line[n] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	return 0;
+}
+
+int kernel_number(const char *path, uint64_t *value)
+{
+	char line[64];
+	int err = kernel_line(path, line, sizeof(line));
+	char *end;
+
+	if (err)
+		return err;
+	*value = strtoull(line, &end, 10);
+	return end == line ? -EINVAL : 0;
+}
+
+int kernel_write(const char *path, uint64_t value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (dprintf(fd, "%" PRIu64 "\n", value) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int kernel_field(const char *path, const char *word, uint64_t *value)
+{
+	size_t n = strlen(word);
+	int err = -ENOENT;
+	char line[256];
+	FILE *f;
+
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (err && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, word, n) || !strchr(": \t", line[n]))
+			continue;
+		*value = strtoull(line + n + 1, NULL, 10);
+		err = 0;
+	}
+	fclose(f);
+	return err;
+}
+
+bool kernel_has_word(const char *path, const char *word)
+{
+	char line[4096], *save = NULL, *this;
+
+	if (kernel_line(path, line, sizeof(line)))
+		return false;
+	for (this = strtok_r(line, " \t", &save); this;
+	     this = strtok_r(NULL, " \t", &save))
+		if (!strcmp(this, word))
+			return true;
+	return false;
+}
+
+/* ---- gmemfs ---- */
+
+bool kernel_gmemfs_loaded(void)
+{
+	return !access(GMEM_SYSFS, F_OK);
+}
+
+uint64_t kernel_gmemfs(const char *name)
+{
+	uint64_t value = 0;
+	char path[128];
+
+	snprintf(path, sizeof(path), GMEM_SYSFS "/%s", name);
+	kernel_number(path, &value);
+	return value;
+}
+
+/* Return: -1 if that can't be known. */
+static int count_hooks(void)
+{
+	static const char *const files[] = {
+		"/sys/kernel/tracing/enabled_functions",
+		"/sys/kernel/debug/tracing/enabled_functions",
+	};
+	char line[512];
+	FILE *f = NULL;
+	int n = 0;
+
+	for (size_t i = 0; !f && i < sizeof(files) / sizeof(*files); i++)
+		f = fopen(files[i], "re");
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		n += !!strstr(line, HOOK_NAME);
+	fclose(f);
+	return n;
+}
+
+enum guard_state kernel_guard(char *mode, size_t size, unsigned int *hooks)
+{
+	int n;
+
+	*hooks = 0;
+	if (kernel_line("/sys/module/gmemfs/parameters/guard", mode, size)) {
+		snprintf(mode, size, "unknown");
+		return GUARD_UNKNOWN;
+	}
+	if (!strcmp(mode, "off"))
+		return GUARD_OFF;
+	if (access("/sys/module/kvm", F_OK))
+		return GUARD_NO_KVM;
+	n = count_hooks();
+	if (n < 0)
+		return GUARD_UNKNOWN;
+	*hooks = n;
+	return n ? GUARD_HOOKED : GUARD_NOT_HOOKED;
+}
+
+const char *kernel_guard_name(enum guard_state state)
+{
+	static const char *const names[] = {
+		[GUARD_UNKNOWN] = "unknown",
+		[GUARD_OFF] = "off",
+		[GUARD_NO_KVM] = "no kvm",
+		[GUARD_HOOKED] = "hooked",
+		[GUARD_NOT_HOOKED] = "not hooked",
+	};
+
+	return names[state];
+}
