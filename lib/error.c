@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+/* Errors: a sentence for the last one, per thread. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+
+static _Thread_local char last_error[512];
+
+int gmem_fail(int error, const char *fmt, ...)
+{
+	char text[sizeof(last_error)], reason[64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	/* The arguments may point to the sentence before, so not in place. */
+	snprintf(last_error, sizeof(last_error), "%.*s (%s)",
+		 (int)(sizeof(last_error) - sizeof(reason) - 4), text,
+		 strerror_r(-error, reason, sizeof(reason)));
+	return error;
+}
+
+EXPORT const char *gmem_last_error(void)
+{
+	return last_error;
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+/* Files: make, open, map, and what they hold. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+static const char not_gmemfs[] =
+	"this is not on a gmemfs; mount one with: mount -t gmemfs gmemfs "
+	GMEM_DEFAULT_MOUNT;
+
+/* ---- to open ---- */
+
+static int open_directory(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOENT)
+		return gmem_fail_errno("%s: there is no such directory; is the module loaded and gmemfs mounted there?",
+				       path);
+	return gmem_fail_errno("%s: can't open the directory", path);
+}
+
+static int create_failed(const char *path, uint64_t size, uint64_t flags)
+{
+	switch (errno) {
+	case ENOTTY:
+		return gmem_fail(-ENOTTY, "%s: %s", path, not_gmemfs);
+	case EINVAL:
+		return gmem_fail(-EINVAL, "flags %#llx: unknown to this module, or they exclude each other",
+				 (unsigned long long)flags);
+	case EFBIG:
+		return gmem_fail(-EFBIG, "%llu bytes are more than a file can have here; see ulimit -f",
+				 (unsigned long long)size);
+	case ENOSPC:
+		return gmem_fail(-ENOSPC, "%s: the mount has all the files it may; remount it with a larger nr_inodes=",
+				 path);
+	default:
+		return gmem_fail_errno("%s: can't make a file there", path);
+	}
+}
+
+EXPORT int gmem_file_create(const char *directory, uint64_t size,
+			    uint64_t flags)
+{
+	const char *path = directory ?: GMEM_DEFAULT_MOUNT;
+	struct gmem_create create = { .size = size, .flags = flags };
+	int dir = open_directory(path), fd;
+
+	if (dir < 0)
+		return dir;
+	fd = ioctl(dir, GMEM_CREATE, &create);
+	if (fd < 0)
+		fd = create_failed(path, size, flags);
+	close(dir);
+	return fd;
+}
+
+EXPORT int gmem_file_open(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC, 0600), ret;
+	struct gmem_info info;
+
+	if (fd < 0)
+		return gmem_fail_errno("%s: can't open the file", path);
+	ret = gmem_file_info(fd, &info);
+	if (!ret)
+		return fd;
+	close(fd);
+	return gmem_fail(ret, "%s: %s", path, not_gmemfs);
+}
+
+EXPORT int gmem_file_shared_view(int fd)
+{
+	int view = ioctl(fd, GMEM_SHARED_VIEW, 0);
+
+	if (view < 0)
+		return gmem_fail_errno("can't open a shared view of descriptor %d",
+				       fd);
+	return view;
+}
+
+/* ---- to map ---- */
+
+EXPORT int gmem_file_map(int fd, uint64_t offset, uint64_t size, int prot,
+			 void **address)
+{
+	void *p = mmap(NULL, size, prot, MAP_SHARED, fd, (off_t)offset);
+
+	if (p != MAP_FAILED) {
+		*address = p;
+		return 0;
+	}
+	if (errno == EPERM)
+		return gmem_fail(-EPERM, "hidden memory can't be mapped while the guard isn't in place in kvm; see dmesg");
+	return gmem_fail_errno("can't map %llu bytes of descriptor %d",
+			       (unsigned long long)size, fd);
+}
+
+/* ---- what it holds ---- */
+
+EXPORT int gmem_file_info(int fd, struct gmem_info *info)
+{
+	*info = (struct gmem_info){};
+	if (!ioctl(fd, GMEM_GET_INFO, info))
+		return 0;
+	if (errno == ENOTTY)
+		return gmem_fail(-ENOTTY, "descriptor %d: %s", fd, not_gmemfs);
+	return gmem_fail_errno("descriptor %d: can't ask what it holds", fd);
+}
+
+int gmem_bad_range(int fd, uint64_t offset, uint64_t size)
+{
+	return gmem_fail(-EINVAL, "descriptor %d: %llu bytes at %llu are not whole pages inside of the file, or a bit is unknown",
+			 fd, (unsigned long long)size,
+			 (unsigned long long)offset);
+}
+
+EXPORT int gmem_file_state(int fd, uint64_t offset, uint64_t size,
+			   uint8_t *states)
+{
+	struct gmem_state get = {
+		.offset = offset, .size = size, .states = (uintptr_t)states,
+	};
+
+	if (!ioctl(fd, GMEM_GET_STATE, &get))
+		return 0;
+	if (errno == EINVAL)
+		return gmem_bad_range(fd, offset, size);
+	return gmem_fail_errno("descriptor %d: can't read the pages' state",
+			       fd);
+}
+
+EXPORT int gmem_file_resize(int fd, uint64_t size)
+{
+	if (!ftruncate(fd, (off_t)size))
+		return 0;
+	return gmem_fail_errno("descriptor %d: can't make it %llu bytes long",
+			       fd, (unsigned long long)size);
+}
+
+EXPORT int gmem_file_populate(int fd, uint64_t offset, uint64_t size)
+{
+	if (!fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size))
+		return 0;
+	if (errno == ENOSPC)
+		return gmem_fail(-ENOSPC, "%llu bytes are more than the mount has left; remount it with a larger size=",
+				 (unsigned long long)size);
+	return gmem_fail_errno("descriptor %d: can't get %llu bytes of memory",
+			       fd, (unsigned long long)size);
+}
+
+EXPORT int gmem_file_punch(int fd, uint64_t offset, uint64_t size)
+{
+	if (!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		       (off_t)offset, (off_t)size))
+		return 0;
+	return gmem_fail_errno("descriptor %d: can't give %llu bytes back",
+			       fd, (unsigned long long)size);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libgmem: guest memory that is not in the host kernel's direct map, for the
+ * authors of VMMs.
+ *
+ * Rules for all of it:
+ *
+ *  - Sizes and offsets are in bytes. Ranges are in whole pages of
+ *    GMEM_PAGE_SIZE, unless it says otherwise.
+ *  - A call that can fail returns a negative errno, and 0 or what it says when
+ *    it succeeds. gmem_last_error() has a sentence for the last failure of the
+ *    calling thread.
+ *  - All calls may be made from any thread at any time, unless it says
+ *    otherwise. errno is no part of the answer.
+ *  - Descriptors are close-on-exec.
+ *
+ * States, flags and structs of files are those of the kernel module's ABI,
+ * linux/gmemfs.h, which comes with this header.
+ */
+#ifndef GMEM_H
+#define GMEM_H
+
+#include <linux/gmemfs.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Where gmemfs is mounted unless somebody says otherwise. */
+#define GMEM_DEFAULT_MOUNT	"/dev/gmem"
+
+/* ---- errors ---- */
+
+/**
+ * gmem_last_error() - what went wrong and what to do about it
+ *
+ * Return: a sentence without a line break about the last call of this thread
+ * that failed; "" if none did. It is valid until this thread's next call that
+ * fails.
+ */
+const char *gmem_last_error(void);
+
+/* ---- files ---- */
+
+/**
+ * gmem_file_create() - make a file without a name
+ * @directory: in a gmemfs mount; NULL for GMEM_DEFAULT_MOUNT
+ * @size: length of the file, which takes no memory yet
+ * @flags: GMEM_FLAG_*, instead of those of the mount
+ *
+ * The file goes with the last descriptor and mapping of it.
+ *
+ * Return: a descriptor, to read and write; -ENOTTY if this is no gmemfs,
+ * -ENOENT if there is no such directory, -EACCES, -EINVAL for flags that are
+ * unknown or exclude each other, -ENOSPC, -EFBIG, -EMFILE, -ENOMEM.
+ */
+int gmem_file_create(const char *directory, uint64_t size, uint64_t flags);
+
+/**
+ * gmem_file_open() - open a file that has a name
+ * @path: the file
+ * @flags: of open(2): O_RDONLY or O_RDWR, perhaps with O_CREAT (the file gets
+ *	   mode 0600 less the umask, size 0, and the mount's flags), O_EXCL
+ *
+ * Return: a descriptor; -ENOTTY if the file isn't in a gmemfs, or an error of
+ * open(2).
+ */
+int gmem_file_open(const char *path, int flags);
+
+/**
+ * gmem_file_info() - what a file holds
+ * @fd: the file
+ * @info: filled
+ *
+ * Return: 0; -ENOTTY, -EBADF, -EFAULT.
+ */
+int gmem_file_info(int fd, struct gmem_info *info);
+
+/**
+ * gmem_file_resize() - change a file's length
+ * @fd: the file, open for writing
+ * @size: any number of bytes; what is beyond it is given back
+ *
+ * Return: 0, or an error of ftruncate(2).
+ */
+int gmem_file_resize(int fd, uint64_t size);
+
+/**
+ * gmem_file_map() - map a file's guest view, or its shared view
+ * @fd: the file, or its shared view
+ * @offset: where the mapping begins in the file
+ * @size: its length
+ * @prot: PROT_READ, PROT_WRITE
+ * @address: set to where it is, at a multiple of 2 MiB where the offset is one
+ *
+ * The guest view is what KVM gets as a memslot. Accesses to memory that the
+ * host doesn't have, or beyond the file's end, get SIGBUS. munmap(2) ends it.
+ *
+ * Return: 0; -EPERM if the module's guard isn't in place, -EINVAL, -EACCES,
+ * -ENOMEM.
+ */
+int gmem_file_map(int fd, uint64_t offset, uint64_t size, int prot,
+		  void **address);
+
+/**
+ * gmem_file_shared_view() - open a file's shared view
+ * @fd: the file
+ *
+ * In a mapping of it, shared pages are ordinary memory (for O_DIRECT, io_uring,
+ * vhost...), and private ones give SIGBUS.
+ *
+ * Return: a descriptor; -ENOTTY, -EMFILE, -ENOMEM.
+ */
+int gmem_file_shared_view(int fd);
+
+/**
+ * gmem_file_state() - the state of each page of a range
+ * @fd: the file
+ * @offset: where the range begins
+ * @size: its length
+ * @states: gets @size / GMEM_PAGE_SIZE bytes of GMEM_STATE_*
+ *
+ * Return: 0; -EINVAL if the range isn't whole pages inside of the file,
+ * -ENOTTY, -EFAULT, -EINTR.
+ */
+int gmem_file_state(int fd, uint64_t offset, uint64_t size, uint8_t *states);
+
+/**
+ * gmem_file_populate() - get the memory of a range now
+ * @fd: the file, open for writing
+ * @offset: where the range begins, any byte
+ * @size: its length
+ *
+ * Return: 0; -ENOSPC if the mount hasn't as much, -ENOMEM if the host hasn't,
+ * -EINTR, -EFBIG.
+ */
+int gmem_file_populate(int fd, uint64_t offset, uint64_t size);
+
+/**
+ * gmem_file_punch() - give the memory of a range back
+ * @fd: the file, open for writing
+ * @offset: where the range begins, any byte
+ * @size: its length
+ *
+ * It reads as zeros from now on. What is wanted private or shared stays so.
+ *
+ * Return: 0; -EINVAL, -EINTR.
+ */
+int gmem_file_punch(int fd, uint64_t offset, uint64_t size);
+
+/**
+ * gmem_file_convert() - make a range private or shared, in place
+ * @fd: the file, open for writing
+ * @offset: where the range begins
+ * @size: its length
+ * @attributes: GMEM_ATTRIBUTE_PRIVATE, or 0 for shared
+ * @flags: GMEM_CONVERT_ZERO, or 0
+ * @timeout_ms: how long to wait for pages that somebody has pinned: 0 not at
+ *		all, negative for ever
+ * @error_offset: NULL, or set to where the conversion stopped: all before it
+ *		  is converted. At the range's end if nothing failed
+ *
+ * While a page is pinned this tries again after pauses that grow from 50 us to
+ * 20 ms. To go on after -EAGAIN or -EINTR, make the same call again, for all of
+ * the range or from *@error_offset on.
+ *
+ * Return: 0; -EAGAIN a page was pinned to the end; -EINTR a signal handler ran;
+ * -ENOMEM; -EINVAL if the range isn't whole pages inside of the file, or a bit
+ * is unknown; -EBADF, -ENOTTY.
+ */
+int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
+		      uint64_t attributes, uint64_t flags, int timeout_ms,
+		      uint64_t *error_offset);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* GMEM_H */
