@@ -67,6 +67,7 @@ static void walk_mount(struct inventory *inv, dev_t dev, const char *dir)
 
 static void ask_file(struct inventory *inv, struct file_entry *f)
 {
+	int follow = f->linked ? O_NOFOLLOW : 0;
 	struct stat st;
 	int fd;
 
@@ -74,8 +75,7 @@ static void ask_file(struct inventory *inv, struct file_entry *f)
 		f->uid = st.st_uid;
 		f->mode = st.st_mode & 07777;
 	}
-	fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW *
-		  f->linked);
+	fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | follow);
 	f->err = fd < 0 ? -errno : gmem_file_info(fd, &f->info);
 	if (f->err == -EACCES || f->err == -EPERM)
 		inv->complete = false;

@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: GPL-2.0
+/* gmemctl check: is this host ready for gmemfs, and what to do where not? */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <linux/kvm.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "inventory.h"
+#include "json.h"
+#include "kernel.h"
+#include "text.h"
+
+#define OLDEST_MAJOR	6
+#define OLDEST_MINOR	12
+
+enum result { RESULT_OK, RESULT_WARN, RESULT_FAIL };
+
+struct finding {
+	const char *name;
+	enum result result;
+	char *text;
+	char *advice;		/* or NULL */
+};
+
+struct findings {
+	struct finding *all;
+	size_t count;
+};
+
+static const struct {
+	const char *name;
+	enum colour colour;
+} results[] = {
+	[RESULT_OK] = { "OK", COLOUR_GREEN },
+	[RESULT_WARN] = { "WARN", COLOUR_YELLOW },
+	[RESULT_FAIL] = { "FAIL", COLOUR_RED },
+};
+
+__attribute__((format(printf, 5, 6)))
+static void found(struct findings *f, const char *name, enum result result,
+		  const char *advice, const char *fmt, ...)
+{
+	struct finding *new;
+	va_list ap;
+
+	f->all = ctl_grow(f->all, f->count, sizeof(*new));
+	new = &f->all[f->count++];
+	new->name = name;
+	new->result = result;
+	new->advice = advice ? ctl_copy(advice) : NULL;
+	va_start(ap, fmt);
+	if (vasprintf(&new->text, fmt, ap) < 0)
+		ctl_die("out of memory");
+	va_end(ap);
+}
+
+/* ---- the kernel ---- */
+
+static void check_kernel(struct findings *f)
+{
+	int major = 0, minor = 0;
+	struct utsname u;
+
+	uname(&u);
+	sscanf(u.release, "%d.%d", &major, &minor);
+	if (strcmp(u.machine, "x86_64"))
+		found(f, "kernel", RESULT_FAIL, "gmemfs is for x86-64 only",
+		      "%s on %s", u.release, u.machine);
+	else if (major < OLDEST_MAJOR ||
+		 (major == OLDEST_MAJOR && minor < OLDEST_MINOR))
+		found(f, "kernel", RESULT_FAIL,
+		      "boot Linux 6.12 or later, such as Debian 13's",
+		      "%s is older than 6.12", u.release);
+	else if (major == OLDEST_MAJOR && minor == OLDEST_MINOR)
+		found(f, "kernel", RESULT_OK, NULL, "%s", u.release);
+	else
+		found(f, "kernel", RESULT_WARN,
+		      "run the tests on this kernel before you rely on it",
+		      "%s; gmemfs is tested on 6.12", u.release);
+}
+
+static bool module_is_installed(void)
+{
+	/* By its own Makefile, and by DKMS. */
+	static const char *const places[] = { "*", "*/*" };
+	bool is = false;
+	struct utsname u;
+
+	uname(&u);
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		char *pattern = ctl_format("/lib/modules/%s/%s/gmemfs.ko*",
+					   u.release, places[i]);
+		glob_t g;
+
+		is |= !glob(pattern, 0, NULL, &g) && g.gl_pathc;
+		globfree(&g);
+		free(pattern);
+	}
+	return is;
+}
+
+static void check_module(struct findings *f)
+{
+	char method[64] = "";
+
+	if (kernel_gmemfs_loaded()) {
+		kernel_line(GMEM_SYSFS "/direct_map_method", method,
+			    sizeof(method));
+		found(f, "module", RESULT_OK, NULL,
+		      "gmemfs is loaded, and hides memory by %s()", method);
+	} else if (module_is_installed()) {
+		found(f, "module", RESULT_FAIL, "modprobe gmemfs",
+		      "gmemfs is not loaded");
+	} else {
+		found(f, "module", RESULT_FAIL,
+		      "install gmemfs for this kernel: 'make install' in its sources",
+		      "gmemfs is neither loaded nor in /lib/modules");
+	}
+}
+
+static void check_mounts(struct findings *f)
+{
+	struct inventory inv = { 0 };
+
+	inventory_add_mounts(&inv, "/proc/self/mountinfo", "");
+	if (!inv.nr_mounts)
+		found(f, "mount", RESULT_WARN,
+		      "mkdir -p /dev/gmem && mount -t gmemfs gmemfs /dev/gmem",
+		      "no gmemfs is mounted");
+	for (size_t i = 0; i < inv.nr_mounts; i++) {
+		const char *dir = text_safe(inv.mounts[i].dir);
+
+		if (strstr(inv.mounts[i].options, "direct_map=kept"))
+			found(f, "mount", RESULT_WARN,
+			      "mount it with direct_map=hidden, unless it is there to compare with",
+			      "%s has direct_map=kept, which protects nothing",
+			      dir);
+		else
+			found(f, "mount", RESULT_OK, NULL, "%s", dir);
+	}
+	inventory_free(&inv);
+}
+
+static void check_ibt(struct findings *f)
+{
+	FILE *cpuinfo = fopen("/proc/cpuinfo", "re");
+	bool has = false;
+	char line[8192];
+
+	while (cpuinfo && fgets(line, sizeof(line), cpuinfo) && !has)
+		has = !strncmp(line, "flags", 5) &&
+		      (strstr(line, " ibt ") || strstr(line, " ibt\n"));
+	if (cpuinfo)
+		fclose(cpuinfo);
+	if (has)
+		found(f, "ibt", RESULT_WARN,
+		      "nothing: gmemfs calls by static calls only, but has not been tried on such hardware",
+		      "the kernel enforces indirect branch tracking");
+	else
+		found(f, "ibt", RESULT_OK, NULL,
+		      "no indirect branch tracking in the way");
+}
+
+static void check_lockdown(struct findings *f)
+{
+	char line[128] = "";
+	uint64_t disabled = 0;
+
+	if (kernel_line("/sys/kernel/security/lockdown", line, sizeof(line)))
+		found(f, "lockdown", RESULT_OK, NULL,
+		      "not known to this kernel, or not to be read");
+	else if (strstr(line, "[confidentiality]"))
+		found(f, "lockdown", RESULT_FAIL,
+		      "boot with lockdown=integrity or none: gmemfs finds functions by kprobes",
+		      "for confidentiality: no kprobes, no /proc/kcore");
+	else if (strstr(line, "[integrity]"))
+		found(f, "lockdown", RESULT_WARN,
+		      "sign gmemfs.ko with a key that this kernel trusts",
+		      "for integrity: only signed modules load");
+	else
+		found(f, "lockdown", RESULT_OK, NULL, "off");
+	line[0] = '\0';
+	kernel_line("/sys/module/module/parameters/sig_enforce", line,
+		    sizeof(line));
+	kernel_number("/proc/sys/kernel/modules_disabled", &disabled);
+	if (*line == 'Y' || disabled)
+		found(f, "modules", RESULT_WARN,
+		      "sign gmemfs.ko, or load it before modules are switched off",
+		      "only signed modules load, or none at all any more");
+}
+
+/* ---- KVM and the guard ---- */
+
+static void check_kvm(struct findings *f)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	int err = errno, version;
+
+	if (fd < 0 && (err == EACCES || err == EPERM)) {
+		found(f, "kvm", RESULT_WARN,
+		      "run this as root, or as a member of the group kvm",
+		      "/dev/kvm: %s", strerror(err));
+		return;
+	}
+	if (fd < 0) {
+		found(f, "kvm", RESULT_FAIL,
+		      "modprobe kvm_intel or kvm_amd; is virtualisation on in the firmware?",
+		      "/dev/kvm: %s", strerror(err));
+		return;
+	}
+	version = ioctl(fd, KVM_GET_API_VERSION, 0);
+	close(fd);
+	if (version == KVM_API_VERSION)
+		found(f, "kvm", RESULT_OK, NULL, "/dev/kvm, API version %d",
+		      version);
+	else
+		found(f, "kvm", RESULT_FAIL, "is that KVM?",
+		      "/dev/kvm: API version %d", version);
+}
+
+static void check_guard(struct findings *f)
+{
+	unsigned int hooks;
+	enum guard_state state;
+	char mode[32];
+
+	if (!kernel_gmemfs_loaded())
+		return;
+	state = kernel_guard(mode, sizeof(mode), &hooks);
+	switch (state) {
+	case GUARD_OFF:
+		found(f, "guard", RESULT_FAIL, "load gmemfs without guard=off",
+		      "off: any guest on hidden memory can crash this host");
+		break;
+	case GUARD_NOT_HOOKED:
+		found(f, "guard", RESULT_FAIL,
+		      "see what dmesg says; kernel.ftrace_enabled must be 1, and kvm as in Linux 6.12",
+		      "kvm is not hooked, so nothing can be hidden");
+		break;
+	case GUARD_NO_KVM:
+		found(f, "guard", RESULT_OK, NULL,
+		      "kvm is not loaded yet, and will be hooked when it is");
+		break;
+	case GUARD_HOOKED:
+		found(f, "guard", RESULT_OK, NULL,
+		      "%u functions of kvm are hooked, mode %s", hooks, mode);
+		break;
+	case GUARD_UNKNOWN:
+		found(f, "guard", RESULT_WARN,
+		      "mount -t tracefs tracefs /sys/kernel/tracing, and ask as root",
+		      "mode %s; whether kvm is hooked can't be seen", mode);
+	}
+}
+
+static void check_nested(struct findings *f)
+{
+	static const char *const files[] = {
+		"/sys/module/kvm_intel/parameters/nested",
+		"/sys/module/kvm_amd/parameters/nested",
+	};
+	char line[8];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		if (kernel_line(files[i], line, sizeof(line)))
+			continue;
+		if (*line == 'Y' || *line == '1')
+			found(f, "nested", RESULT_WARN,
+			      "where guests needn't run guests: nested=0, or -cpu host,-vmx,-svm",
+			      "guests may run guests, which borrows pages at each entry");
+		else
+			found(f, "nested", RESULT_OK, NULL,
+			      "guests can't run guests");
+	}
+}
+
+/* ---- memory ---- */
+
+static void check_cgroup(struct findings *f)
+{
+	if (kernel_has_word("/sys/fs/cgroup/cgroup.controllers", "memory"))
+		found(f, "cgroup", RESULT_OK, NULL,
+		      "guest memory is counted, as kernel memory of who touches it first");
+	else
+		found(f, "cgroup", RESULT_WARN,
+		      "mount cgroup2 on /sys/fs/cgroup, and don't boot with cgroup_disable=memory",
+		      "no memory controller: nothing limits what a VMM takes");
+}
+
+static void check_thp(struct findings *f)
+{
+	char line[128] = "";
+
+	kernel_line("/sys/kernel/mm/transparent_hugepage/enabled", line,
+		    sizeof(line));
+	if (strstr(line, "[always]") || strstr(line, "[madvise]"))
+		found(f, "huge pages", RESULT_OK, NULL,
+		      "guests are mapped by 2 MiB");
+	else
+		found(f, "huge pages", RESULT_WARN,
+		      "echo madvise >/sys/kernel/mm/transparent_hugepage/enabled",
+		      "off: guests are mapped by 4 KiB, though hidden by 2 MiB");
+}
+
+/* Free memory by order: a column of /proc/buddyinfo each. */
+static void read_buddies(uint64_t *all, uint64_t *large)
+{
+	FILE *file = fopen("/proc/buddyinfo", "re");
+	char line[512];
+
+	*all = 0;
+	*large = 0;
+	while (file && fgets(line, sizeof(line), file)) {
+		char *at = strstr(line, "zone");
+		int used = 0;
+
+		if (!at || sscanf(at, "zone %*s%n", &used) < 0)
+			continue;
+		at += used;
+		for (int order = 0; ; order++) {
+			char *end;
+			uint64_t bytes = strtoull(at, &end, 10) * 4096 << order;
+
+			if (end == at)
+				break;
+			at = end;
+			*all += bytes;
+			*large += order >= 9 ? bytes : 0;
+		}
+	}
+	if (file)
+		fclose(file);
+}
+
+static void check_blocks(struct findings *f)
+{
+	uint64_t all, large;
+
+	read_buddies(&all, &large);
+	if (large >= all / 2)
+		found(f, "blocks", RESULT_OK, NULL,
+		      "%s of %s free memory are in blocks of 2 MiB",
+		      text_size(large), text_size(all));
+	else
+		found(f, "blocks", RESULT_WARN,
+		      "echo 1 >/proc/sys/vm/compact_memory, and 'gmemctl reserve' early after boot",
+		      "only %s of %s free memory are in blocks of 2 MiB",
+		      text_size(large), text_size(all));
+}
+
+/* ---- what else there may be ---- */
+
+static void check_hibernation(struct findings *f)
+{
+	if (kernel_has_word("/sys/power/state", "disk"))
+		found(f, "hibernation", RESULT_WARN,
+		      "nothing, unless you rely on it: systemctl mask hibernate.target",
+		      "possible, but refused while anything is hidden");
+	else
+		found(f, "hibernation", RESULT_OK, NULL, "not there");
+}
+
+static void check_crash_dump(struct findings *f)
+{
+	uint64_t loaded = 0;
+
+	kernel_number("/sys/kernel/kexec_crash_loaded", &loaded);
+	if (loaded)
+		found(f, "crash dump", RESULT_WARN,
+		      "keep dumps as secret as the guests",
+		      "a crash kernel is loaded; its dumps have guests' memory in them");
+	else
+		found(f, "crash dump", RESULT_OK, NULL,
+		      "no crash kernel is loaded");
+}
+
+static void check_cmdline(struct findings *f)
+{
+	static const struct {
+		const char *word;
+		const char *what;
+		const char *advice;
+	} words[] = {
+		{ "debug_pagealloc=on", "the direct map is all single pages",
+		  "boot without it" },
+		{ "mitigations=off", "what hiding protects from works elsewhere",
+		  "boot without it" },
+		{ "nopti", "page table isolation is off",
+		  "boot without it, unless the CPU needs none" },
+		{ "cgroup_disable=memory", "nothing limits what a VMM takes",
+		  "boot without it" },
+	};
+	size_t hits = 0;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (!kernel_has_word("/proc/cmdline", words[i].word))
+			continue;
+		hits++;
+		found(f, "cmdline", RESULT_WARN, words[i].advice, "%s: %s",
+		      words[i].word, words[i].what);
+	}
+	if (!hits)
+		found(f, "cmdline", RESULT_OK, NULL,
+		      "nothing on the kernel's command line is in the way");
+}
+
+static void check_verify(struct findings *f)
+{
+	bool kcore = !access("/proc/kcore", R_OK);
+	bool btf = !access("/sys/kernel/btf/vmlinux", R_OK);
+
+	if (kcore && btf)
+		found(f, "verify", RESULT_OK, NULL,
+		      "'gmemctl verify' has /proc/kcore and the kernel's BTF");
+	else
+		found(f, "verify", RESULT_WARN,
+		      "run it as root on a kernel with CONFIG_PROC_KCORE and CONFIG_DEBUG_INFO_BTF",
+		      "'gmemctl verify' can't read %s",
+		      kcore ? "/sys/kernel/btf/vmlinux" : "/proc/kcore");
+}
+
+/* ---- the command ---- */
+
+static void (*const checks[])(struct findings *f) = {
+	check_kernel, check_module, check_mounts, check_kvm, check_guard,
+	check_nested, check_ibt, check_lockdown, check_cgroup, check_thp,
+	check_blocks, check_hibernation, check_crash_dump, check_cmdline,
+	check_verify,
+};
+
+static void print_json(const struct findings *f, const size_t *counts)
+{
+	struct json j;
+
+	json_begin(&j, stdout, false);
+	json_bool(&j, "ready", !counts[RESULT_FAIL]);
+	json_array(&j, "checks");
+	for (size_t i = 0; i < f->count; i++) {
+		json_object(&j, NULL);
+		json_string(&j, "name", f->all[i].name);
+		json_string(&j, "result", results[f->all[i].result].name);
+		json_string(&j, "text", f->all[i].text);
+		json_string(&j, "advice", f->all[i].advice);
+		json_end(&j);
+	}
+	json_end(&j);
+	json_finish(&j);
+}
+
+static void print_text(const struct findings *f, const size_t *counts)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		const struct finding *one = &f->all[i];
+		const char *name = results[one->result].name;
+
+		text_paint(stdout, results[one->result].colour, name);
+		printf("%*s %-12s %s\n", 4 - (int)strlen(name), "", one->name,
+		       one->text);
+		if (one->advice)
+			printf("%*s -> %s\n", 17, "", one->advice);
+	}
+	printf("\n%zu OK, %zu WARN, %zu FAIL: this host is %sready\n",
+	       counts[RESULT_OK], counts[RESULT_WARN], counts[RESULT_FAIL],
+	       counts[RESULT_FAIL] ? "not " : "");
+}
+
+static int run(const struct ctl_call *call)
+{
+	size_t counts[RESULT_FAIL + 1] = { 0 };
+	struct findings f = { 0 };
+
+	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++)
+		checks[i](&f);
+	for (size_t i = 0; i < f.count; i++)
+		counts[f.all[i].result]++;
+	if (call->json)
+		print_json(&f, counts);
+	else
+		print_text(&f, counts);
+	for (size_t i = 0; i < f.count; i++) {
+		free(f.all[i].text);
+		free(f.all[i].advice);
+	}
+	free(f.all);
+	return counts[RESULT_FAIL] ? CTL_FAILED : CTL_OK;
+}
+
+static const struct ctl_option options[] = { { NULL, NULL, NULL } };
+
+const struct ctl_command check_command = {
+	.name = "check",
+	.arguments = "",
+	.summary = "is this host ready, and what to do where it isn't",
+	.details = "Looks at the kernel, the module, KVM, the guard, memory and what is known to get\n"
+		   "in the way. WARN is a price or a limit; FAIL is what guests can't be run on, and\n"
+		   "gives exit status 1.",
+	.options = options,
+	.run = run,
+};

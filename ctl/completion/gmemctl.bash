@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Completion of gmemctl for bash. Commands and options are what --help says, so
+# this never lags behind.
+
+_gmemctl_commands() {
+	"$1" --help 2>/dev/null | sed -n '/^$/,$ s/^  \([a-z]\{1,\}\)  *.*/\1/p'
+}
+
+_gmemctl_options() {
+	"$1" ${2:+"$2"} --help 2>/dev/null | sed -n 's/^  \(--[a-z-]*=\{0,1\}\).*/\1/p'
+}
+
+_gmemctl_mounts() {
+	awk '$3 == "gmemfs" { print $2 "/" }' /proc/mounts 2>/dev/null
+}
+
+# Files that gmemfs has, and what the word could go on to.
+_gmemctl_files() {
+	if [ -z "$1" ]; then
+		_gmemctl_mounts
+	else
+		compgen -f -- "$1"
+	fi
+}
+
+_gmemctl() {
+	local program=$1 cur=${COMP_WORDS[COMP_CWORD]} prev= command= word
+	local i nr=0 words=
+	COMPREPLY=()
+	[ "$COMP_CWORD" -gt 0 ] && prev=${COMP_WORDS[COMP_CWORD - 1]}
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case $word in
+		-* | =) ;;
+		*)
+			# What follows --option= is no argument.
+			[ "${COMP_WORDS[i - 1]}" != = ] || continue
+			if [ -z "$command" ]; then
+				command=$word
+			else
+				nr=$((nr + 1))
+			fi
+			;;
+		esac
+	done
+
+	# Bash breaks words at "=".
+	if [ "$cur" = = ]; then
+		cur=
+		prev=${COMP_WORDS[COMP_CWORD - 1]}
+	elif [ "$prev" = = ] && [ "$COMP_CWORD" -gt 1 ]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+
+	case $prev in
+	--color) words='always never auto' ;;
+	--svg)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	--node)
+		words=$(cd /sys/fs/gmemfs 2>/dev/null && printf '%s\n' node* | tr -d 'a-z*')
+		;;
+	--timeout | --interval | --count | --cell) return ;;
+	*)
+		case $command,$nr,$cur in
+		,*,-*) words=$(_gmemctl_options "$program" '') ;;
+		,*) words=$(_gmemctl_commands "$program") ;;
+		*,-*) words=$(_gmemctl_options "$program" "$command") ;;
+		show,0,* | map,0,* | verify,0,* | convert,0,*)
+			mapfile -t COMPREPLY < <(compgen -W "$(_gmemctl_files "$cur")" -- "$cur")
+			compopt -o filenames 2>/dev/null
+			return
+			;;
+		convert,3,*) words='private shared' ;;
+		esac
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+	# An option that takes a value goes on.
+	case ${COMPREPLY[0]-} in
+	*=) compopt -o nospace 2>/dev/null ;;
+	esac
+}
+
+complete -F _gmemctl gmemctl

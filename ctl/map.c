@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+/* gmemctl map: a picture of the state of every block of a file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "files.h"
+#include "json.h"
+#include "picture.h"
+
+#define LABEL_WIDTH	9
+#define MAX_COLUMNS	128
+#define MAX_ROWS	32
+
+/* In a document, more fit. */
+#define SVG_COLUMNS	32
+#define SVG_MAX_ROWS	64
+
+enum { OPT_CELL, OPT_SVG };
+
+/* A power of two, so that a row is a round size. */
+static size_t columns_in(size_t width)
+{
+	size_t columns = 1;
+
+	while (columns * 2 <= width - LABEL_WIDTH && columns < MAX_COLUMNS)
+		columns *= 2;
+	return columns;
+}
+
+/* ---- on the terminal ---- */
+
+static const char *glyph(enum cell_kind kind)
+{
+	return text_is_utf8() ? cell_looks[kind].glyph : cell_looks[kind].ascii;
+}
+
+/* Neighbours of one kind are painted together. */
+static void print_row(const struct picture *p, size_t from)
+{
+	size_t end = from + p->columns, i = from;
+
+	if (end > p->nr_cells)
+		end = p->nr_cells;
+	printf("%*s ", LABEL_WIDTH - 1, text_size(from * p->cell_size));
+	while (i < end) {
+		enum cell_kind kind = p->cells[i].kind;
+		char run[4 * MAX_COLUMNS + 1] = "";
+		size_t n = 0;
+
+		for (; i < end && p->cells[i].kind == kind; i++)
+			n += snprintf(run + n, sizeof(run) - n, "%s",
+				      glyph(kind));
+		text_paint(stdout, cell_looks[kind].colour, run);
+	}
+	putchar('\n');
+}
+
+static void print_legend(const struct picture *p)
+{
+	for (int kind = 0; kind < CELL_KINDS; kind++) {
+		if (!p->kinds[kind])
+			continue;
+		printf("%*s ", LABEL_WIDTH - 1, "");
+		text_paint(stdout, cell_looks[kind].colour, glyph(kind));
+		printf(" %s: %lu\n", cell_looks[kind].meaning, p->kinds[kind]);
+	}
+}
+
+static void print_text(const struct picture *p, const struct gmem_info *info)
+{
+	printf("%s: %s, %s populated, %s hidden, %s shared, %s lent\n",
+	       text_safe(p->name), text_size(info->size),
+	       text_size(info->populated), text_size(info->hidden),
+	       text_size(info->shared), text_size(info->lent));
+	printf("A cell is %s.\n\n", text_size(p->cell_size));
+	for (size_t i = 0; i < p->nr_cells; i += p->columns)
+		print_row(p, i);
+	putchar('\n');
+	print_legend(p);
+}
+
+/* ---- JSON, SVG ---- */
+
+static void json_cell(struct json *j, const struct picture *p, size_t i)
+{
+	const struct cell *c = &p->cells[i];
+
+	json_object(j, NULL);
+	json_number(j, "offset", i * p->cell_size);
+	json_string(j, "kind", cell_looks[c->kind].name);
+	json_number(j, "pages", c->pages);
+	json_number(j, "holes", c->holes);
+	json_number(j, "hidden", c->hidden);
+	json_number(j, "shared", c->shared);
+	json_number(j, "lent", c->lent);
+	json_number(j, "pinned", c->pinned);
+	json_number(j, "unprotected", c->unprotected);
+	json_end(j);
+}
+
+static void print_json(const struct picture *p)
+{
+	struct json j;
+
+	json_begin(&j, stdout, false);
+	json_string(&j, "path", p->name);
+	json_number(&j, "size", p->size);
+	json_number(&j, "cell_size", p->cell_size);
+	json_array(&j, "cells");
+	for (size_t i = 0; i < p->nr_cells; i++)
+		json_cell(&j, p, i);
+	json_end(&j);
+	json_finish(&j);
+}
+
+static int write_svg(const struct picture *p, const struct gmem_info *info,
+		     const char *path)
+{
+	FILE *out = fopen(path, "we");
+	int failed;
+
+	if (!out)
+		return ctl_error("%s: %s", text_safe(path), strerror(errno));
+	picture_svg(p, info, out);
+	failed = ferror(out);
+	if (fclose(out) || failed)
+		return ctl_error("%s: %s", text_safe(path), strerror(errno));
+	return CTL_OK;
+}
+
+/* ---- the command ---- */
+
+static int draw(const struct ctl_call *call, struct picture *p,
+		const struct gmem_info *info)
+{
+	if (call->values[OPT_SVG] && write_svg(p, info, call->values[OPT_SVG]))
+		return CTL_FAILED;
+	if (call->json)
+		print_json(p);
+	else if (!call->values[OPT_SVG])
+		print_text(p, info);
+	return CTL_OK;
+}
+
+static bool is_cell_size(uint64_t size)
+{
+	return size >= GMEM_PAGE_SIZE && size <= 1ULL << 40 &&
+	       !(size & (size - 1));
+}
+
+static int set_layout(const struct ctl_call *call, struct picture *p)
+{
+	bool svg = call->values[OPT_SVG];
+	size_t rows = svg ? SVG_MAX_ROWS : MAX_ROWS;
+
+	p->columns = svg ? SVG_COLUMNS : columns_in(text_columns());
+	p->cell_size = picture_cell_size(p->size, call->json ? SIZE_MAX :
+					 rows * p->columns);
+	if (call->values[OPT_CELL] &&
+	    (text_parse_size(call->values[OPT_CELL], &p->cell_size) ||
+	     !is_cell_size(p->cell_size)))
+		return ctl_usage(call, "--cell: a power of two from 4K on, not %s",
+				 text_safe(call->values[OPT_CELL]));
+	return CTL_OK;
+}
+
+static int map_file(const struct ctl_call *call, int fd,
+		    const struct gmem_info *info)
+{
+	struct picture p = { .name = call->args[0], .size = info->size };
+	int status = set_layout(call, &p);
+	uint8_t *states;
+	size_t pages;
+
+	if (status)
+		return status;
+	states = files_states(fd, p.name, info->size, &pages);
+	if (!states)
+		return CTL_FAILED;
+	picture_make(&p, states, pages);
+	free(states);
+	status = draw(call, &p, info);
+	picture_free(&p);
+	return status;
+}
+
+static int run(const struct ctl_call *call)
+{
+	struct gmem_info info;
+	int fd = files_open(call->args[0], O_RDONLY, &info);
+	int status;
+
+	if (fd < 0)
+		return CTL_FAILED;
+	status = map_file(call, fd, &info);
+	close(fd);
+	return status;
+}
+
+static const struct ctl_option options[] = {
+	[OPT_CELL] = { "cell", "SIZE", "what a cell stands for (2M, or more where it has to fit)" },
+	[OPT_SVG] = { "svg", "FILE", "write the picture there, as SVG" },
+	{ NULL, NULL, NULL }
+};
+
+const struct ctl_command map_command = {
+	.name = "map",
+	.arguments = "FILE",
+	.summary = "a picture of the state of every block",
+	.details = "Draws a cell for each 2 MiB of the file. A cell shows the most remarkable state of\n"
+		   "the pages in it: the first of the legend's that one of them is in.",
+	.min_args = 1,
+	.max_args = 1,
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "picture.h"
+
+const struct cell_look cell_looks[CELL_KINDS] = {
+	[CELL_UNPROTECTED] = { "unprotected", "private, but in the direct map",
+			       "!", "!", COLOUR_RED, "#d62728" },
+	[CELL_PINNED] = { "pinned", "shared, and pinned by somebody",
+			  "P", "P", COLOUR_BLUE, "#1f77b4" },
+	[CELL_LENT] = { "lent", "hidden, but for pages lent to KVM",
+			"L", "L", COLOUR_MAGENTA, "#9467bd" },
+	[CELL_SHARED] = { "shared", "shared",
+			  "s", "s", COLOUR_YELLOW, "#f2c744" },
+	[CELL_MIXED] = { "mixed", "private and shared pages",
+			 "m", "m", COLOUR_YELLOW, "#ff9f43" },
+	[CELL_HIDDEN] = { "hidden", "hidden, by 2 MiB",
+			  "█", "#", COLOUR_GREEN, "#2e8b57" },
+	[CELL_HIDDEN_4K] = { "hidden_4k", "hidden, by 4 KiB",
+			     "▓", "=", COLOUR_CYAN, "#6cc3a0" },
+	[CELL_PARTLY] = { "partly", "hidden, with holes",
+			  "▒", "-", COLOUR_CYAN, "#b7e0cd" },
+	[CELL_HOLE] = { "hole", "no memory yet",
+			"·", ".", COLOUR_DIM, "#e6e6e6" },
+};
+
+static void add_page(struct cell *c, uint8_t state, unsigned long *small)
+{
+	c->pages++;
+	if (!(state & GMEM_STATE_POPULATED)) {
+		c->holes++;
+		return;
+	}
+	*small += !(state & GMEM_STATE_HUGE);
+	c->hidden += !(state & GMEM_STATE_EXPOSED);
+	c->pinned += !!(state & GMEM_STATE_PINNED);
+	c->lent += !!(state & GMEM_STATE_LENT);
+	if (state & GMEM_STATE_SHARED)
+		c->shared++;
+	else if (state & GMEM_STATE_EXPOSED && !(state & GMEM_STATE_LENT))
+		c->unprotected++;
+}
+
+static enum cell_kind kind_of(const struct cell *c, unsigned long small)
+{
+	if (c->unprotected)
+		return CELL_UNPROTECTED;
+	if (c->pinned)
+		return CELL_PINNED;
+	if (c->lent)
+		return CELL_LENT;
+	if (c->holes == c->pages)
+		return CELL_HOLE;
+	if (c->shared)
+		return c->shared + c->holes == c->pages ? CELL_SHARED :
+							  CELL_MIXED;
+	if (c->holes)
+		return CELL_PARTLY;
+	return small ? CELL_HIDDEN_4K : CELL_HIDDEN;
+}
+
+void picture_make(struct picture *p, const uint8_t *states, size_t pages)
+{
+	size_t per_cell = p->cell_size / GMEM_PAGE_SIZE;
+
+	p->nr_cells = (pages + per_cell - 1) / per_cell;
+	p->cells = ctl_alloc(p->nr_cells, sizeof(*p->cells));
+	memset(p->kinds, 0, sizeof(p->kinds));
+	for (size_t i = 0; i < p->nr_cells; i++) {
+		struct cell *c = &p->cells[i];
+		unsigned long small = 0;
+		size_t at = i * per_cell;
+
+		for (size_t n = 0; n < per_cell && at + n < pages; n++)
+			add_page(c, states[at + n], &small);
+		c->kind = kind_of(c, small);
+		p->kinds[c->kind]++;
+	}
+}
+
+void picture_free(struct picture *p)
+{
+	free(p->cells);
+}
+
+uint64_t picture_cell_size(uint64_t size, size_t most)
+{
+	uint64_t cell = GMEM_BLOCK_SIZE;
+
+	while ((size + cell - 1) / cell > most)
+		cell *= 2;
+	return cell;
+}

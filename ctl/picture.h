@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The states of a file's pages as a picture: what its cells are. */
+#ifndef PICTURE_H
+#define PICTURE_H
+
+#include <linux/gmemfs.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "text.h"
+
+/* What a cell shows: the first that holds for one of its pages. */
+enum cell_kind {
+	CELL_UNPROTECTED,	/* private and in the direct map */
+	CELL_PINNED,
+	CELL_LENT,
+	CELL_SHARED,		/* all that is there */
+	CELL_MIXED,		/* shared and private */
+	CELL_HIDDEN,		/* all of it, in blocks of 2 MiB */
+	CELL_HIDDEN_4K,
+	CELL_PARTLY,		/* hidden, with holes */
+	CELL_HOLE,
+	CELL_KINDS,
+};
+
+struct cell_look {
+	const char *name;	/* in JSON */
+	const char *meaning;
+	const char *glyph;
+	const char *ascii;
+	enum colour colour;
+	const char *fill;	/* in SVG */
+};
+
+extern const struct cell_look cell_looks[CELL_KINDS];
+
+struct cell {
+	enum cell_kind kind;
+	unsigned long pages;
+	unsigned long holes;
+	unsigned long hidden;
+	unsigned long shared;
+	unsigned long lent;
+	unsigned long pinned;
+	unsigned long unprotected;
+};
+
+struct picture {
+	const char *name;
+	uint64_t size;
+	uint64_t cell_size;
+	struct cell *cells;
+	size_t nr_cells;
+	size_t columns;
+	unsigned long kinds[CELL_KINDS];	/* how many cells */
+};
+
+/* picture_make - of all pages; to be freed by picture_free() */
+void picture_make(struct picture *p, const uint8_t *states, size_t pages);
+void picture_free(struct picture *p);
+
+/* picture_cell_size - the smallest, from a block on, that gives @most cells */
+uint64_t picture_cell_size(uint64_t size, size_t most);
+
+void picture_svg(const struct picture *p, const struct gmem_info *info,
+		 FILE *out);
+
+#endif /* PICTURE_H */

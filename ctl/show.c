@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+/* gmemctl show: all about one file. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "files.h"
+#include "text.h"
+
+/* Pages that are in a state. */
+struct tally {
+	uint64_t holes;
+	uint64_t hidden;
+	uint64_t shared;
+	uint64_t shared_hidden;
+	uint64_t lent;
+	uint64_t pinned;
+	uint64_t unprotected;
+};
+
+static void count(struct tally *t, uint8_t state)
+{
+	if (!(state & GMEM_STATE_POPULATED)) {
+		t->holes++;
+		return;
+	}
+	t->pinned += !!(state & GMEM_STATE_PINNED);
+	t->lent += !!(state & GMEM_STATE_LENT);
+	t->hidden += !(state & GMEM_STATE_EXPOSED);
+	if (state & GMEM_STATE_SHARED) {
+		t->shared++;
+		t->shared_hidden += !(state & GMEM_STATE_EXPOSED);
+	} else if (state & GMEM_STATE_EXPOSED && !(state & GMEM_STATE_LENT)) {
+		t->unprotected++;
+	}
+}
+
+static void print_json(const struct file_entry *f, const struct tally *t)
+{
+	struct json j;
+
+	json_begin(&j, stdout, false);
+	files_json(&j, f);
+	json_object(&j, "pages");
+	json_number(&j, "holes", t->holes);
+	json_number(&j, "hidden", t->hidden);
+	json_number(&j, "shared", t->shared);
+	json_number(&j, "shared_hidden", t->shared_hidden);
+	json_number(&j, "lent", t->lent);
+	json_number(&j, "pinned", t->pinned);
+	json_number(&j, "unprotected", t->unprotected);
+	json_end(&j);
+	json_finish(&j);
+}
+
+static void print_amount(const char *name, uint64_t bytes, const char *remark)
+{
+	printf("%-12s %8s", name, text_size(bytes));
+	if (*remark)
+		printf("  %s", remark);
+	putchar('\n');
+}
+
+static void print_memory(const struct gmem_info *info, const struct tally *t)
+{
+	char remark[128];
+
+	print_amount("size", info->size, "");
+	snprintf(remark, sizeof(remark), "%s of it in blocks of 2 MiB",
+		 text_size(info->huge));
+	print_amount("populated", info->populated, remark);
+	print_amount("hidden", t->hidden * GMEM_PAGE_SIZE,
+		     "out of the direct map");
+	snprintf(remark, sizeof(remark), "wanted so; %s of it still hidden, until it is used",
+		 text_size(t->shared_hidden * GMEM_PAGE_SIZE));
+	print_amount("shared", t->shared * GMEM_PAGE_SIZE, remark);
+	print_amount("lent", t->lent * GMEM_PAGE_SIZE, "to KVM, now");
+	print_amount("pinned", t->pinned * GMEM_PAGE_SIZE,
+		     "held by somebody: can't be made private");
+	print_amount("unprotected", t->unprotected * GMEM_PAGE_SIZE,
+		     "private and in the direct map");
+	snprintf(remark, sizeof(remark), "of 2 MiB, %" PRIu64 " of 4 KiB",
+		 (uint64_t)info->map_faults_4k);
+	printf("%-12s %8" PRIu64 "  %s\n", "faults",
+	       (uint64_t)info->map_faults_2m, remark);
+}
+
+static void print_text(const struct file_entry *f, const struct tally *t)
+{
+	char *flags = files_flags(f->info.flags);
+	char *users = inventory_user_names(f);
+
+	printf("%-12s %s%s\n", "file", text_safe(f->path),
+	       f->linked ? "" : " (no name)");
+	printf("%-12s %s, mode %03o\n", "owner", inventory_owner(f->uid),
+	       f->mode);
+	printf("%-12s %s\n", "flags", *flags ? flags : "none");
+	print_memory(&f->info, t);
+	printf("%-12s %s\n", "users", *users ? users : "none");
+	free(flags);
+	free(users);
+}
+
+static int show(const struct ctl_call *call, int fd, struct gmem_info *info)
+{
+	const struct file_entry *f;
+	struct tally tally = { 0 };
+	struct inventory inv;
+	uint8_t *states;
+	size_t pages;
+
+	states = files_states(fd, call->args[0], info->size, &pages);
+	if (!states)
+		return CTL_FAILED;
+	for (size_t i = 0; i < pages; i++)
+		count(&tally, states[i]);
+	free(states);
+
+	inventory_read(&inv);
+	f = files_find(&inv, fd);
+	if (f && call->json)
+		print_json(f, &tally);
+	else if (f)
+		print_text(f, &tally);
+	else
+		ctl_error("%s: gone", text_safe(call->args[0]));
+	inventory_free(&inv);
+	return f ? CTL_OK : CTL_FAILED;
+}
+
+static int run(const struct ctl_call *call)
+{
+	struct gmem_info info;
+	int fd = files_open(call->args[0], O_RDONLY, &info);
+	int status;
+
+	if (fd < 0)
+		return CTL_FAILED;
+	status = show(call, fd, &info);
+	close(fd);
+	return status;
+}
+
+static const struct ctl_option options[] = { { NULL, NULL, NULL } };
+
+const struct ctl_command show_command = {
+	.name = "show",
+	.arguments = "FILE",
+	.summary = "all about one file",
+	.details = "Says what a file holds, in which states its pages are, and who uses it.",
+	.min_args = 1,
+	.max_args = 1,
+	.options = options,
+	.run = run,
+};
