@@ -42,7 +42,7 @@
 #define LOOKS		5
 #define LOOK_SECONDS	0.02
 
-/* Bad pages that are listed one by one. */
+/* Runs of bad pages that are listed. */
 #define MAX_LISTED	16
 
 enum { OPT_ALL };
@@ -72,10 +72,11 @@ static const char *const problem_texts[PROBLEMS] = {
 	[CONTRADICTION] = "not in the page tables, and yet readable",
 };
 
-struct bad_page {
+/* Pages of one file next to each other, in which the same is wrong. */
+struct bad_run {
 	uint64_t offset;
-	uint64_t pfn;
-	uint8_t state;
+	uint64_t pages;
+	uint64_t pfn;		/* of the first */
 	enum problem problem;
 };
 
@@ -89,8 +90,9 @@ struct verdict {
 	uint64_t lent;		/* of the readable, not shared */
 	uint64_t gone;		/* holes by the time it was looked at */
 	uint64_t bad[PROBLEMS];
-	struct bad_page listed[MAX_LISTED];
+	struct bad_run listed[MAX_LISTED];
 	size_t nr_listed;
+	uint64_t unlisted;	/* pages */
 };
 
 struct verifier {
@@ -233,6 +235,23 @@ static enum problem judge(const struct sight *sight, uint8_t state)
 	return FINE;
 }
 
+static void list_bad(struct verdict *v, uint64_t offset, uint64_t pfn,
+		     enum problem problem)
+{
+	struct bad_run *last = v->listed + v->nr_listed - 1;
+
+	if (v->nr_listed && last->problem == problem &&
+	    last->offset + last->pages * PAGE == offset)
+		last->pages++;
+	else if (v->nr_listed == MAX_LISTED)
+		v->unlisted++;
+	else
+		v->listed[v->nr_listed++] = (struct bad_run){
+			.offset = offset, .pages = 1, .pfn = pfn,
+			.problem = problem,
+		};
+}
+
 static void count_page(struct verdict *v, const struct sight *sight,
 		       uint64_t offset, uint8_t state, enum problem problem)
 {
@@ -248,12 +267,8 @@ static void count_page(struct verdict *v, const struct sight *sight,
 	else if (state & GMEM_STATE_LENT)
 		v->lent++;
 	v->bad[problem]++;
-	if (problem == FINE || v->nr_listed == MAX_LISTED)
-		return;
-	v->listed[v->nr_listed++] = (struct bad_page){
-		.offset = offset, .pfn = sight->pfn, .state = state,
-		.problem = problem,
-	};
+	if (problem != FINE)
+		list_bad(v, offset, sight->pfn, problem);
 }
 
 /* What is wrong may be so only because it changed between two looks. */
@@ -391,10 +406,11 @@ static uint64_t nr_bad(const struct verdict *v)
 	return n;
 }
 
-static void json_bad_page(struct json *j, const struct bad_page *bad)
+static void json_bad_run(struct json *j, const struct bad_run *bad)
 {
 	json_object(j, NULL);
 	json_number(j, "offset", bad->offset);
+	json_number(j, "pages", bad->pages);
 	json_number(j, "pfn", bad->pfn);
 	json_string(j, "problem", problem_names[bad->problem]);
 	json_end(j);
@@ -413,9 +429,9 @@ static void json_verdict(struct json *j, const struct verdict *v)
 	json_number(j, "gone", v->gone);
 	for (int i = FINE + 1; i < PROBLEMS; i++)
 		json_number(j, problem_names[i], v->bad[i]);
-	json_array(j, "bad_pages");
+	json_array(j, "bad_runs");
 	for (size_t i = 0; i < v->nr_listed; i++)
-		json_bad_page(j, &v->listed[i]);
+		json_bad_run(j, &v->listed[i]);
 	json_end(j);
 	json_end(j);
 }
@@ -438,23 +454,19 @@ static void print_json(const struct verdict *v, size_t count)
 
 static void print_bad(const struct verdict *v)
 {
-	for (int i = FINE + 1; i < PROBLEMS; i++) {
-		char *text;
+	for (size_t i = 0; i < v->nr_listed; i++) {
+		const struct bad_run *bad = &v->listed[i];
 
-		if (!v->bad[i])
-			continue;
-		text = ctl_format("%s: %" PRIu64 " pages %s", text_safe(v->path),
-				  v->bad[i], problem_texts[i]);
-		text_paint(stdout, COLOUR_RED, text);
+		printf("%s: %" PRIu64 " page%s from offset 0x%" PRIx64
+		       " (frame 0x%" PRIx64 "): ", text_safe(v->path),
+		       bad->pages, bad->pages == 1 ? "" : "s", bad->offset,
+		       bad->pfn);
+		text_paint(stdout, COLOUR_RED, problem_texts[bad->problem]);
 		putchar('\n');
-		free(text);
 	}
-	for (size_t i = 0; i < v->nr_listed; i++)
-		printf("  offset 0x%" PRIx64 " frame 0x%" PRIx64 ": %s\n",
-		       v->listed[i].offset, v->listed[i].pfn,
-		       problem_texts[v->listed[i].problem]);
-	if (nr_bad(v) > v->nr_listed)
-		printf("  and %" PRIu64 " more\n", nr_bad(v) - v->nr_listed);
+	if (v->unlisted)
+		printf("%s: and %" PRIu64 " more\n", text_safe(v->path),
+		       v->unlisted);
 }
 
 static void print_text(const struct verdict *v, size_t count)
