@@ -1,0 +1,112 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# gmemctl check: on a host that is ready, and on one that is not.
+set -eu
+# shellcheck source=tests/lib/tap.sh
+. /share/lib/tap.sh
+# shellcheck source=tests/ctl/ctl.sh
+. /share/ctl/ctl.sh
+
+# The result of a check in the last JSON.
+result() { # NAME
+	ask "' '.join(c['result'] for c in d['checks'] if c['name'] == '$1')"
+}
+
+advice() { # NAME
+	ask "' '.join(c['advice'] or '' for c in d['checks'] if c['name'] == '$1')"
+}
+
+load() { # [PARAMETER...]
+	insmod /opt/gmemfs/gmemfs.ko "$@"
+	mount -t gmemfs gmemfs /dev/gmem
+}
+
+unload() {
+	umount /dev/gmem
+	rmmod gmemfs
+}
+
+test_ready() {
+	json check
+	is "$status" 0 'a host that is ready: exit status 0'
+	ok '  JSON' json_is_valid
+	is "$(ask 'd["ready"]')" true '  it says so'
+	for name in kernel module mount kvm guard lockdown 'huge pages' cmdline verify; do
+		is "$(result "$name")" OK "  $name"
+	done
+	is "$(ask 'all(c["advice"] for c in d["checks"] if c["result"] != "OK")')" true \
+		'  what is not OK comes with advice'
+	ctl check
+	like "$out" '^OK   guard +7 functions of kvm are hooked' 'in words: the guard'
+	like "$out" '^[0-9]+ OK, [0-9]+ WARN, 0 FAIL: this host is ready' '  the end'
+}
+
+test_warnings() {
+	thp=/sys/kernel/mm/transparent_hugepage/enabled
+	echo never >$thp
+	mkdir -p /run/kept
+	mount -t gmemfs -o direct_map=kept none /run/kept
+	json check
+	is "$status" 0 'warnings: exit status 0'
+	is "$(result 'huge pages')" WARN '  no huge pages'
+	like "$(advice 'huge pages')" 'echo madvise' '  what to do'
+	is "$(result mount)" 'OK WARN' '  a mount that protects nothing'
+	umount /run/kept
+	echo madvise >$thp
+	json check
+	is "$(result 'huge pages')" OK '  gone'
+}
+
+test_failures() {
+	unload
+	json check
+	is "$status" 1 'not loaded: exit status 1'
+	is "$(result module)" FAIL '  the module'
+	is "$(result guard)" '' '  no word on the guard'
+	is "$(ask 'd["ready"]')" false '  not ready'
+	ctl check
+	like "$out" '1 FAIL: this host is not ready' '  in words'
+
+	load guard=off
+	json check
+	is "$status$(result guard)" 1FAIL 'guard=off'
+	unload
+
+	sysctl -q kernel.ftrace_enabled=0
+	load
+	json check
+	is "$status$(result guard)" 1FAIL 'kvm can not be hooked'
+	like "$(advice guard)" 'ftrace_enabled' '  what to do'
+	json status
+	is "$(ask 'd["guard"]["state"]')" 'not hooked' '  status says so, too'
+	unload
+	sysctl -q kernel.ftrace_enabled=1
+
+	mv /dev/kvm /dev/kvm.away
+	load
+	json check
+	is "$status$(result kvm)" 1FAIL 'no /dev/kvm'
+	mv /dev/kvm.away /dev/kvm
+	json check
+	is "$status" 0 'ready again'
+}
+
+test_user() {
+	asked=0
+	setpriv --reuid=65534 --regid=65534 --clear-groups \
+		"$ctl" check --json >"$work/json" || asked=$?
+	is "$(result verify)" WARN 'a user can not verify'
+	like "$(advice verify)" 'as root' '  and is told why'
+	is "$(result guard)" WARN '  nor see the hooks'
+}
+
+test_build() {
+	test_ready
+	test_warnings
+	test_failures
+	test_user
+}
+
+for_each_build test_build
+done_testing

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A module that lies, for gmemctl verify not to believe: preloaded, this turns
+ * round what GMEM_GET_STATE says of pages. LIE=hidden: all are hidden;
+ * LIE=exposed: all are in the direct map.
+ */
+#define _GNU_SOURCE
+#include <linux/gmemfs.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void lie(const struct gmem_state *get)
+{
+	uint8_t *states = (uint8_t *)(uintptr_t)get->states;
+	const char *how = getenv("LIE");
+
+	for (uint64_t i = 0; how && i < get->size / GMEM_PAGE_SIZE; i++) {
+		if (!strcmp(how, "hidden"))
+			states[i] &= ~GMEM_STATE_EXPOSED;
+		else if (!strcmp(how, "exposed"))
+			states[i] |= GMEM_STATE_EXPOSED;
+	}
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+	void *arg;
+	int ret;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	ret = syscall(SYS_ioctl, fd, request, arg);
+	if (!ret && request == GMEM_GET_STATE)
+		lie(arg);
+	return ret;
+}

@@ -1,0 +1,168 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# How gmemctl is called: help, wrong usage, exit statuses, what the manual page
+# has, and completion.
+set -eu
+# shellcheck source=tests/lib/tap.sh
+. /share/lib/tap.sh
+# shellcheck source=tests/ctl/ctl.sh
+. /share/ctl/ctl.sh
+
+commands='status ls show map convert reserve release verify check top'
+completion=/opt/gmemfs/share/bash-completion/completions/gmemctl
+man=/share/man/gmemctl.8
+
+# wrong ERE ARGUMENT...: exit status 2, and one line that matches
+wrong() {
+	want=$1
+	shift
+	ctl "$@"
+	is "$status" 2 "gmemctl $*: wrong usage"
+	is "$(lines "$err")$out" 1 '  one line, nothing on stdout'
+	like "$err" "$want" '  with a hint'
+}
+
+test_help() {
+	ctl --help
+	is "$status" 0 '--help'
+	for command in $commands; do
+		like "$out" "^  $command  " "  names $command"
+	done
+	ctl --version
+	like "$out" '^gmemctl [0-9]+\.[0-9]+\.[0-9]+$' '--version'
+	for command in $commands; do
+		ctl "$command" --help
+		is "$status" 0 "$command --help"
+		like "$out" "^usage: gmemctl $command \\[OPTION\\]" '  says how it is called'
+		like "$out" '^  --json ' '  and that it can do JSON'
+	done
+}
+
+test_wrong() {
+	wrong "which command\\?.*--help"
+	wrong "no command 'stauts'; did you mean 'status'\\?" stauts
+	wrong "no command 'conv'; did you mean 'convert'\\?" conv
+	wrong "no command 'frobnicate' \\(try" frobnicate
+	wrong "did you mean --svg" map --svgg x
+	wrong "no option --nothing-like-it \\(try 'gmemctl status --help" \
+		status --nothing-like-it
+	wrong "a command comes before" --json status
+	wrong 'it takes FILE' show
+	wrong "too many arguments: 'extra'" status extra
+	wrong 'FILE OFFSET SIZE private' convert /dev/gmem/x 0 4K
+	wrong "private or shared, not 'secret'" convert /dev/gmem/x 0 4K secret
+	wrong 'OFFSET is in whole pages' convert /dev/gmem/x 1 4K shared
+	wrong 'OFFSET is in whole pages' convert /dev/gmem/x -1 4K shared
+	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 0 shared
+	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 4Q shared
+	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 16777216T shared
+	wrong 'timeout: seconds' convert --timeout=soon /dev/gmem/x 0 4K shared
+	wrong 'SIZE is like 512M' reserve lots
+	wrong 'SIZE is like 512M' reserve 0
+	wrong 'node: a number' reserve 2M --node=x
+	wrong 'either FILE or --all' verify
+	wrong 'either FILE or --all' verify --all /dev/gmem/x
+	wrong 'always, never or auto' ls --color=sometimes
+	wrong 'needs an argument' top --count
+	wrong 'a number from 1 on' top --count=0
+	wrong 'from 0.1 on' top --interval=0
+}
+
+test_failures() {
+	ctl show /dev/gmem/none
+	is "$status" 1 'no such file: exit status 1'
+	like "$err" '/dev/gmem/none: No such file' '  and why'
+	ctl map /etc/passwd
+	is "$status" 1 'not a file of gmemfs'
+	like "$err" 'not in a gmemfs mount' '  and why'
+	ctl show /dev/gmem
+	is "$status" 1 'a folder'
+	ctl verify /dev/null
+	is "$status" 1 'a device'
+	full=0
+	"$ctl" status >/dev/full 2>"$work/err" || full=$?
+	is "$full" 1 'output that goes nowhere is a failure'
+	ctl show "$(printf '/dev/gmem/\033[2J')"
+	is "$(tr -dc '\033' <"$work/err" | wc -c)" 0 \
+		'a name is not a command to the terminal'
+}
+
+test_not_loaded() {
+	umount /dev/gmem
+	rmmod gmemfs
+	for arguments in status ls 'verify --all' 'reserve 2M' release top; do
+		# shellcheck disable=SC2086 # words
+		ctl $arguments
+		is "$status" 3 "not loaded: $arguments: exit status 3"
+		like "$err" 'gmemfs is not loaded' '  and why'
+	done
+	json status
+	is "$(ask 'd["loaded"]')" false '  status --json says so'
+	insmod /opt/gmemfs/gmemfs.ko
+	mount -t gmemfs gmemfs /dev/gmem
+}
+
+# The manual page has all commands and all options, and no others.
+test_man() {
+	for command in $commands; do
+		like "$(cat $man)" "^\\.It Cm $command\\b" "man: $command"
+	done
+	for command in '' $commands; do
+		"$ctl" $command --help | sed -n 's/^  --\([a-z-]*\).*/\1/p'
+	done | sort -u >"$work/options"
+	ok 'man: there are options' test -s "$work/options"
+	while read -r option; do
+		like "$(cat $man)" "Fl Fl $option\\b" "man: --$option"
+	done <"$work/options"
+	sed -n 's/.*Fl Fl \([a-z-]*\).*/\1/p' $man | sort -u >"$work/in-man"
+	is "$(cat "$work/in-man")" "$(cat "$work/options")" 'man: and no others'
+}
+
+# complete WORD...: what bash offers for the last word; sets $offers
+complete() {
+	offers=$(bash -c '
+		. "$0"
+		COMP_WORDS=(gmemctl "$@")
+		COMP_CWORD=$#
+		_gmemctl gmemctl
+		printf "%s\n" "${COMPREPLY[@]}"' $completion "$@")
+}
+
+test_completion() {
+	complete ''
+	is "$(echo $offers)" "$commands" 'completion: all commands'
+	complete re
+	is "$(echo $offers)" 'reserve release' '  of those that begin so'
+	complete map --
+	is "$(echo $offers)" '--cell= --svg= --json --color= --help' '  options of map'
+	complete verify --a
+	is "$offers" --all '  an option of verify'
+	complete --v
+	is "$offers" --version '  before a command'
+	complete map --color = n
+	is "$offers" never '  what an option takes'
+	complete reserve --node = ''
+	is "$offers" 0 '  a node'
+	complete show ''
+	is "$offers" /dev/gmem/ '  a mount'
+	truncate -s 2M /dev/gmem/guest0 /dev/gmem/guest1
+	complete show /dev/gmem/g
+	is "$(echo $offers)" '/dev/gmem/guest0 /dev/gmem/guest1' '  files'
+	complete convert /dev/gmem/guest0 0 2M p
+	is "$offers" private '  private'
+	rm /dev/gmem/guest0 /dev/gmem/guest1
+}
+
+test_build() {
+	test_help
+	test_wrong
+	test_failures
+	test_not_loaded
+}
+
+for_each_build test_build
+ctl=/opt/gmemfs/bin/gmemctl
+test_man
+test_completion
+done_testing
