@@ -26,8 +26,8 @@ _gmemctl_files() {
 }
 
 _gmemctl() {
-	local program=$1 cur=${COMP_WORDS[COMP_CWORD]} prev= command= word
-	local i nr=0 words=
+	local program=$1 cur=${COMP_WORDS[COMP_CWORD]} prev='' command='' word
+	local i nr=0 words=''
 	COMPREPLY=()
 	[ "$COMP_CWORD" -gt 0 ] && prev=${COMP_WORDS[COMP_CWORD - 1]}
 	for ((i = 1; i < COMP_CWORD; i++)); do

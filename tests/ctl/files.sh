@@ -21,7 +21,7 @@ exposed=$((shared - 1))
 
 start_mixed() {
 	rm -f /run/mixed.ready
-	/opt/gmemfs/tests/ctl/mixed $file &
+	/opt/gmemfs/tests/ctl/mixed "$file" &
 	mixed=$!
 	for _ in $(seq 200); do
 		[ ! -e /run/mixed.ready ] || return 0
@@ -31,9 +31,9 @@ start_mixed() {
 }
 
 stop_mixed() {
-	kill $mixed
-	wait $mixed || :
-	rm $file
+	kill "$mixed"
+	wait "$mixed" || :
+	rm "$file"
 }
 
 # The record of a file in the last JSON.
@@ -70,7 +70,7 @@ test_ls() {
 	is "$(entry '["size"]')" $((16 * mib)) '  size'
 	is "$(entry '["linked"]')" true '  it has a name'
 	is "$(entry '["owner"]')" root '  owner'
-	is "$(entry '["users"][0]["pid"]')" $mixed '  its user'
+	is "$(entry '["users"][0]["pid"]')" "$mixed" '  its user'
 	is "$(entry '["users"][0]["open"]')$(entry '["users"][0]["mapped"]')" truetrue \
 		'  that has it open and mapped'
 	is "$(entry '["users"][0]["comm"]')" mixed '  by name'
@@ -89,12 +89,12 @@ test_ls() {
 
 descriptor() {
 	for fd in "/proc/$mixed/fd"/*; do
-		[ "$(readlink "$fd")" != $file ] || echo "$fd"
+		[ "$(readlink "$fd")" != "$file" ] || echo "$fd"
 	done
 }
 
 test_show() {
-	json show $file
+	json show "$file"
 	ok 'show --json is JSON' json_is_valid
 	for what in holes hidden shared; do
 		eval "want=\$$what"
@@ -105,7 +105,7 @@ test_show() {
 	is "$(ask 'd["pages"]["pinned"]')" 1 '  pinned'
 	is "$(ask 'd["pages"]["unprotected"]')" 0 '  unprotected'
 	is "$(ask 'd["exposed"]')" $((exposed * 4096)) '  exposed, in bytes'
-	ctl show $file
+	ctl show "$file"
 	like "$out" '^pinned +4K' 'show: pinned'
 	like "$out" "^users +mixed\\($mixed\\)" '  its user'
 	ctl show "$(descriptor)"
@@ -114,23 +114,23 @@ test_show() {
 }
 
 test_map() {
-	json map $file
+	json map "$file"
 	ok 'map --json is JSON' json_is_valid
 	is "$(ask '" ".join(c["kind"] for c in d["cells"])')" \
 		'hidden mixed shared hole partly mixed pinned hole' '  a cell a block'
-	is "$(ask 'sum(c["pages"] for c in d["cells"])')" $pages '  all pages'
+	is "$(ask 'sum(c["pages"] for c in d["cells"])')" "$pages" '  all pages'
 	is "$(ask 'sum(c["hidden"] for c in d["cells"])')" "$hidden" '  hidden'
-	is "$(ask 'sum(c["holes"] for c in d["cells"])')" $holes '  holes'
-	json map --cell=4K $file
-	is "$(ask 'len(d["cells"])')" $pages 'map --cell=4K: a cell a page'
+	is "$(ask 'sum(c["holes"] for c in d["cells"])')" "$holes" '  holes'
+	json map --cell=4K "$file"
+	is "$(ask 'len(d["cells"])')" "$pages" 'map --cell=4K: a cell a page'
 	is "$(ask 'sum(c["kind"] == "shared" for c in d["cells"])')" $((shared - 1)) \
 		'  those that are shared'
 	is "$(ask '[c["offset"] for c in d["cells"] if c["kind"] == "pinned"]')" \
 		"[$((12 * mib + 8 * 4096))]" '  the one that is pinned'
-	ctl map $file
+	ctl map "$file"
 	like "$out" '^ +0 █ms·▒mP·$' 'map: the picture'
 	like "$out" 'hidden, by 2 MiB: 1' '  its legend'
-	LC_ALL=C ctl map $file
+	LC_ALL=C ctl map "$file"
 	like "$out" '^ +0 #ms\.-mP\.$' '  in ASCII'
 	is "$(tr -d '\000-\177' <"$work/out" | wc -c)" 0 '  only'
 }
@@ -142,10 +142,10 @@ rows() {
 
 test_widths() {
 	for columns in 20 40 80 132 1000; do
-		LC_ALL=C COLUMNS=$columns ctl map --cell=4K $file
-		is "$(rows | tr -d '\n' | wc -c)" $pages "$columns columns: each page is there"
+		LC_ALL=C COLUMNS=$columns ctl map --cell=4K "$file"
+		is "$(rows | tr -d '\n' | wc -c)" "$pages" "$columns columns: each page is there"
 		widest=$(rows | awk '{ if (length($0) > n) n = length($0) } END { print n + 0 }')
-		ok '  and in the width' test $((widest + 9)) -le $columns
+		ok '  and in the width' test $((widest + 9)) -le "$columns"
 	done
 	truncate -s 64G /dev/gmem/large
 	LC_ALL=C COLUMNS=40 ctl map /dev/gmem/large
@@ -170,14 +170,14 @@ test_colours() {
 	is "$(has_colours "$(NO_COLOR=1 on_terminal "$ctl map $file")")" no '  not with NO_COLOR'
 	is "$(has_colours "$(on_terminal "$ctl map --color=never $file")")" no \
 		'  nor with --color=never'
-	ctl map $file
+	ctl map "$file"
 	is "$(has_colours "$out")" no '  nor in a pipe'
-	ctl map --color=always $file
+	ctl map --color=always "$file"
 	is "$(has_colours "$out")" yes '  unless with --color=always'
 }
 
 test_svg() {
-	ctl map --svg="$work/map.svg" $file
+	ctl map --svg="$work/map.svg" "$file"
 	is "$status$out" 0 'map --svg'
 	ok '  is XML with a cell for each block' python3 -c '
 import sys, xml.etree.ElementTree as tree
@@ -187,22 +187,22 @@ cells = [e for e in root.iter() if e.tag.endswith("}rect")
 assert len(cells) == 8, len(cells)
 fills = [e.get("fill") for e in cells]
 assert len(set(fills)) == 6, fills' "$work/map.svg"
-	ctl map --svg=/none/map.svg $file
+	ctl map --svg=/none/map.svg "$file"
 	is "$status" 1 '  where it can not be written'
 }
 
 test_verify() {
-	json verify $file
+	json verify "$file"
 	is "$status" 0 'verify: all as it should be'
 	ok '  JSON' json_is_valid
 	is "$(entry '["checked"]')" $((pages - holes)) '  it looked at all pages'
 	is "$(entry '["hidden"]')" "$hidden" '  hidden'
 	is "$(entry '["hidden_with_contents"]')" "$hidden" \
 		'  each of them with contents that the kernel could not read'
-	is "$(entry '["readable"]')" $exposed '  readable'
-	is "$(entry '["readable_shared"]')" $exposed '  because they are shared'
-	json show $file
-	is "$(ask "d['pages']['holes']")" $holes '  and it filled no hole'
+	is "$(entry '["readable"]')" "$exposed" '  readable'
+	is "$(entry '["readable_shared"]')" "$exposed" '  because they are shared'
+	json show "$file"
+	is "$(ask "d['pages']['holes']")" "$holes" '  and it filled no hole'
 	ctl verify --all
 	is "$status" 0 'verify --all'
 	like "$out" "^$file +$((pages - holes)) +$hidden +$exposed +$exposed +0 +0 +good" '  the table'
@@ -222,13 +222,13 @@ test_verify_fails() {
 	is "$(entry '["unprotected"]')" 0 '  but not in the other file'
 	umount /run/kept
 
-	LIE=hidden LD_PRELOAD=$preload ctl verify --json $file
+	LIE=hidden LD_PRELOAD=$preload ctl verify --json "$file"
 	cp "$work/out" "$work/json"
 	is "$status" 1 'verify: gmemfs says that all is hidden'
-	is "$(entry '["leak"]')" $exposed '  what is readable all the same is found'
+	is "$(entry '["leak"]')" "$exposed" '  what is readable all the same is found'
 	is "$(entry '["bad_runs"][0]["offset"]')" $((3 * mib)) '  where'
 	is "$(entry '["bad_runs"][0]["pages"]')" 16 '  how many'
-	LIE=exposed LD_PRELOAD=$preload ctl verify --json $file
+	LIE=exposed LD_PRELOAD=$preload ctl verify --json "$file"
 	cp "$work/out" "$work/json"
 	is "$status" 1 'verify: gmemfs says that nothing is hidden'
 	is "$(entry '["missing"]')" "$hidden" '  what is hidden all the same is found'
@@ -242,42 +242,42 @@ find_preload() {
 }
 
 state() { # PAGE KEY
-	json map --cell=4K $file
+	json map --cell=4K "$file"
 	ask "[c for c in d['cells'] if c['offset'] == $1 * 4096][0]['$2']"
 }
 
 test_convert() {
-	ctl convert $file 64K 8K shared
+	ctl convert "$file" 64K 8K shared
 	is "$status" 0 'convert to shared'
 	like "$out" "^$file: 8K at 64K: shared" '  says so'
 	is "$(state 15 shared)$(state 16 shared)$(state 17 shared)$(state 18 shared)" 0110 \
 		'  those pages and no others'
-	json convert $file 64K 8K private
+	json convert "$file" 64K 8K private
 	is "$(ask 'd["converted"]')$(ask 'd["error"]')" 8192null 'back to private'
 	is "$(state 16 shared)$(state 16 hidden)" 01 '  hidden'
-	ctl convert $file 0 1G shared
+	ctl convert "$file" 0 1G shared
 	is "$status" 1 'beyond the end of the file'
 	like "$err" 'not inside of the file, which has 16M' '  and why'
-	ctl convert --zero $file 0 4K shared
+	ctl convert --zero "$file" 0 4K shared
 	is "$status" 0 'convert --zero'
-	is "$(head -c 4096 $file | tr -d '\0' | wc -c)" 0 '  the page is all zeros'
-	is "$(head -c 8192 $file | tr -d '\0' | wc -c)" 4096 '  the next is not'
-	ctl convert $file 0 4K private
+	is "$(head -c 4096 "$file" | tr -d '\0' | wc -c)" 0 '  the page is all zeros'
+	is "$(head -c 8192 "$file" | tr -d '\0' | wc -c)" 4096 '  the next is not'
+	ctl convert "$file" 0 4K private
 }
 
 test_pinned() {
-	json convert --timeout=0.3 $file 12M 2M private
+	json convert --timeout=0.3 "$file" 12M 2M private
 	is "$status" 4 'a page that is pinned: exit status 4'
 	like "$err" 'the page at .*12615680.* is pinned' '  and which'
 	is "$(ask 'd["converted"]')" 32768 '  all before it is converted'
 	is "$(ask 'd["error"]')" 'Resource temporarily unavailable' '  in JSON, too'
-	"$ctl" convert --timeout=60 $file 12M 2M private >"$work/late" 2>&1 &
+	"$ctl" convert --timeout=60 "$file" 12M 2M private >"$work/late" 2>&1 &
 	late=$!
 	sleep 0.5
-	ok 'with time it waits' kill -0 $late
-	kill -USR1 $mixed
+	ok 'with time it waits' kill -0 "$late"
+	kill -USR1 "$mixed"
 	status=0
-	wait $late || status=$?
+	wait "$late" || status=$?
 	is "$status" 0 '  until the page is let go'
 	is "$(state 3080 shared)$(state 3080 hidden)" 01 '  and then it is private'
 }

@@ -18,9 +18,9 @@
  * /run/mixed.ready and keeps all that. At SIGUSR1 it lets go of the page that is
  * pinned.
  */
-#include <sys/uio.h>
-
 #include "../module/gmem_test.h"
+
+#include <sys/uio.h>
 
 #define BLOCKS 8
 

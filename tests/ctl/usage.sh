@@ -10,6 +10,7 @@ set -eu
 . /share/ctl/ctl.sh
 
 commands='status ls show map convert reserve release verify check top'
+sorted='check convert ls map release reserve show status top verify'
 completion=/opt/gmemfs/share/bash-completion/completions/gmemctl
 man=/share/man/gmemctl.8
 
@@ -53,7 +54,7 @@ test_wrong() {
 	wrong 'FILE OFFSET SIZE private' convert /dev/gmem/x 0 4K
 	wrong "private or shared, not 'secret'" convert /dev/gmem/x 0 4K secret
 	wrong 'OFFSET is in whole pages' convert /dev/gmem/x 1 4K shared
-	wrong 'OFFSET is in whole pages' convert /dev/gmem/x -1 4K shared
+	wrong 'OFFSET is in whole pages' convert /dev/gmem/x 4P2 4K shared
 	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 0 shared
 	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 4Q shared
 	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 16777216T shared
@@ -109,7 +110,7 @@ test_man() {
 		like "$(cat $man)" "^\\.It Cm $command\\b" "man: $command"
 	done
 	for command in '' $commands; do
-		"$ctl" $command --help | sed -n 's/^  --\([a-z-]*\).*/\1/p'
+		"$ctl" ${command:+"$command"} --help | sed -n 's/^  --\([a-z-]*\).*/\1/p'
 	done | sort -u >"$work/options"
 	ok 'man: there are options' test -s "$work/options"
 	while read -r option; do
@@ -119,37 +120,39 @@ test_man() {
 	is "$(cat "$work/in-man")" "$(cat "$work/options")" 'man: and no others'
 }
 
-# complete WORD...: what bash offers for the last word; sets $offers
-complete() {
+# offer WORD...: what bash offers for the last word; sets $offers, sorted, on one line
+offer() {
 	offers=$(bash -c '
 		. "$0"
 		COMP_WORDS=(gmemctl "$@")
 		COMP_CWORD=$#
 		_gmemctl gmemctl
-		printf "%s\n" "${COMPREPLY[@]}"' $completion "$@")
+		printf "%s\n" "${COMPREPLY[@]}"' $completion "$@" |
+		sort | tr '\n' ' ')
+	offers=${offers% }
 }
 
 test_completion() {
-	complete ''
-	is "$(echo $offers)" "$commands" 'completion: all commands'
-	complete re
-	is "$(echo $offers)" 'reserve release' '  of those that begin so'
-	complete map --
-	is "$(echo $offers)" '--cell= --svg= --json --color= --help' '  options of map'
-	complete verify --a
+	offer ''
+	is "$offers" "$sorted" 'completion: all commands'
+	offer re
+	is "$offers" 'reserve release' '  of those that begin so'
+	offer map --
+	is "$offers" '--cell= --color= --help --json --svg=' '  options of map'
+	offer verify --a
 	is "$offers" --all '  an option of verify'
-	complete --v
+	offer --v
 	is "$offers" --version '  before a command'
-	complete map --color = n
+	offer map --color = n
 	is "$offers" never '  what an option takes'
-	complete reserve --node = ''
+	offer reserve --node = ''
 	is "$offers" 0 '  a node'
-	complete show ''
+	offer show ''
 	is "$offers" /dev/gmem/ '  a mount'
 	truncate -s 2M /dev/gmem/guest0 /dev/gmem/guest1
-	complete show /dev/gmem/g
-	is "$(echo $offers)" '/dev/gmem/guest0 /dev/gmem/guest1' '  files'
-	complete convert /dev/gmem/guest0 0 2M p
+	offer show /dev/gmem/g
+	is "$offers" '/dev/gmem/guest0 /dev/gmem/guest1' '  files'
+	offer convert /dev/gmem/guest0 0 2M p
 	is "$offers" private '  private'
 	rm /dev/gmem/guest0 /dev/gmem/guest1
 }
