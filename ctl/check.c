@@ -71,7 +71,8 @@ static void check_kernel(struct findings *f)
 	struct utsname u;
 
 	uname(&u);
-	sscanf(u.release, "%d.%d", &major, &minor);
+	if (sscanf(u.release, "%d.%d", &major, &minor) != 2)
+		major = 0;
 	if (strcmp(u.machine, "x86_64"))
 		found(f, "kernel", RESULT_FAIL, "gmemfs is for x86-64 only",
 		      "%s on %s", u.release, u.machine);
@@ -134,7 +135,7 @@ static void check_mounts(struct findings *f)
 	inventory_add_mounts(&inv, "/proc/self/mountinfo", "");
 	if (!inv.nr_mounts)
 		found(f, "mount", RESULT_WARN,
-		      "mkdir -p /dev/gmem && mount -t gmemfs gmemfs /dev/gmem",
+		      "mkdir -p /dev/gmem && mount -t gmemfs none /dev/gmem",
 		      "no gmemfs is mounted");
 	for (size_t i = 0; i < inv.nr_mounts; i++) {
 		const char *dir = text_safe(inv.mounts[i].dir);
@@ -256,7 +257,7 @@ static void check_guard(struct findings *f)
 		break;
 	case GUARD_UNKNOWN:
 		found(f, "guard", RESULT_WARN,
-		      "mount -t tracefs tracefs /sys/kernel/tracing, and ask as root",
+		      "mount -t tracefs none /sys/kernel/tracing, and ask as root",
 		      "mode %s; whether kvm is hooked can't be seen", mode);
 	}
 }

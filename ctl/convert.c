@@ -176,7 +176,8 @@ static int run(const struct ctl_call *call)
 }
 
 static const struct ctl_option options[] = {
-	[OPT_TIMEOUT] = { "timeout", "SECONDS", "how long to wait for a page that is pinned (10)" },
+	[OPT_TIMEOUT] = { "timeout", "SECONDS",
+			  "how long to wait for a page that is pinned (10)" },
 	[OPT_ZERO] = { "zero", NULL, "what is converted loses its contents" },
 	{ NULL, NULL, NULL }
 };

@@ -10,7 +10,7 @@
 /* Exit statuses; the manual page tells them to users. */
 enum ctl_status {
 	CTL_OK,
-	CTL_FAILED,		/* also: what was checked is not as it should be */
+	CTL_FAILED,		/* also: what was checked is not right */
 	CTL_USAGE,
 	CTL_NOT_LOADED,
 	CTL_TIMEOUT,

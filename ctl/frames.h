@@ -2,9 +2,9 @@
 /*
  * Which page frames lie behind addresses of this process.
  *
- * /proc/PID/pagemap says nothing of mappings like those of gmemfs. So this reads
- * the CPU's own answer: this process's page tables, through /proc/kcore. gmemfs
- * has no say in it.
+ * /proc/PID/pagemap says nothing of mappings like those of gmemfs. So this
+ * reads the CPU's own answer: this process's page tables, through /proc/kcore.
+ * gmemfs has no say in it.
  */
 #ifndef FRAMES_H
 #define FRAMES_H

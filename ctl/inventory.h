@@ -43,7 +43,7 @@ struct inventory {
 	size_t nr_mounts;
 	struct file_entry *files;
 	size_t nr_files;
-	bool complete;		/* false: some processes could not be looked at */
+	bool complete;		/* false: some could not be looked at */
 };
 
 /*

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * JSON, written as it comes: objects and arrays are begun and ended, and what is
- * written in between is theirs. A key is given in objects, and NULL in arrays.
+ * JSON, written as it comes: objects and arrays are begun and ended, and what
+ * is written in between is theirs. A key is given in objects, and NULL in
+ * arrays.
  */
 #ifndef JSON_H
 #define JSON_H

@@ -30,7 +30,7 @@ bool kernel_gmemfs_loaded(void);
 uint64_t kernel_gmemfs(const char *name);
 
 enum guard_state {
-	GUARD_UNKNOWN,		/* who asks may not know, or tracefs is missing */
+	GUARD_UNKNOWN,		/* tracefs is missing or not for who asks */
 	GUARD_OFF,
 	GUARD_NO_KVM,		/* nothing to hook yet */
 	GUARD_HOOKED,

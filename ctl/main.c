@@ -22,7 +22,8 @@ static const struct ctl_command *const commands[] = {
 
 static const struct ctl_option common[] = {
 	{ "json", NULL, "print JSON, with sizes in bytes" },
-	{ "color", "WHEN", "always, never, or auto: on a terminal without NO_COLOR" },
+	{ "color", "WHEN",
+	  "always, never, or auto: on a terminal without NO_COLOR" },
 	{ "help", NULL, "print this text" },
 	{ NULL, NULL, NULL }
 };

@@ -202,7 +202,8 @@ static int run(const struct ctl_call *call)
 }
 
 static const struct ctl_option options[] = {
-	[OPT_CELL] = { "cell", "SIZE", "what a cell stands for (2M, or more where it has to fit)" },
+	[OPT_CELL] = { "cell", "SIZE",
+		       "what a cell stands for (2M, or more to make it fit)" },
 	[OPT_SVG] = { "svg", "FILE", "write the picture there, as SVG" },
 	{ NULL, NULL, NULL }
 };

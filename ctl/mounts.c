@@ -49,7 +49,7 @@ static void ask_size(struct mount_point *m)
 }
 
 /*
- * "ID PARENT MAJOR:MINOR ROOT DIR OPTIONS [TAG...] - TYPE SOURCE SUPER_OPTIONS".
+ * "ID PARENT MAJOR:MINOR ROOT DIR OPTIONS [TAG...] - TYPE SOURCE SUPER_OPTIONS"
  * A bind mount of a part is no place to look for all files.
  */
 static void add_line(struct inventory *inv, char *line, const char *prefix)

@@ -94,7 +94,8 @@ static int set_low(const struct pool *p)
 	case -EPERM:
 		return ctl_error("only root may do that");
 	case -ENOENT:
-		return ctl_error("the host has no memory in that node; see " GMEM_SYSFS);
+		return ctl_error("the host has no memory in that node; see %s",
+				 GMEM_SYSFS);
 	}
 	return ctl_error("%s: %s", path, strerror(-err));
 }
@@ -184,9 +185,12 @@ static int release(const struct ctl_call *call)
 }
 
 static const struct ctl_option options[] = {
-	[OPT_NODE] = { "node", "N", "of this NUMA node only; without, shared among all" },
-	[OPT_TIMEOUT] = { "timeout", "SECONDS", "how long to wait without progress (60)" },
-	[OPT_NO_WAIT] = { "no-wait", NULL, "let the kernel do it in the background" },
+	[OPT_NODE] = { "node", "N",
+		       "of this NUMA node only; without, shared among all" },
+	[OPT_TIMEOUT] = { "timeout", "SECONDS",
+			  "how long to wait without progress (60)" },
+	[OPT_NO_WAIT] = { "no-wait", NULL,
+			  "let the kernel do it in the background" },
 	{ NULL, NULL, NULL }
 };
 

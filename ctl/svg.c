@@ -89,7 +89,6 @@ void picture_svg(const struct picture *p, const struct gmem_info *info,
 		width = 560;
 	fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %zu %zu\" width=\"%zu\" height=\"%zu\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#333\">\n",
 		width, height, width, height);
-	fprintf(out, "<!-- SPDX-License-Identifier: GPL-2.0 -->\n");
 	fprintf(out, "<rect width=\"%zu\" height=\"%zu\" fill=\"#fff\"/>\n",
 		width, height);
 	heading(p, info, out);

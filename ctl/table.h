@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Tables: cells are added from left to right and top to bottom, then printed. */
+/* Tables: cells are added from left to right, row by row, then printed. */
 #ifndef TABLE_H
 #define TABLE_H
 

@@ -184,7 +184,9 @@ static void look_at_namespace(struct scan *s)
 	inventory_add_mounts(s->inv, path, root);
 }
 
-static void for_each_process(struct scan *s, void (*fn)(struct scan *s))
+typedef void (*process_fn)(struct scan *s);
+
+static void visit_processes(struct scan *s, process_fn fn)
 {
 	DIR *dir = opendir("/proc");
 	struct dirent *d;
@@ -211,7 +213,7 @@ void inventory_add_namespaces(struct inventory *inv)
 {
 	struct scan s = { .inv = inv };
 
-	for_each_process(&s, look_at_namespace);
+	visit_processes(&s, look_at_namespace);
 	free(s.namespaces);
 }
 
@@ -219,6 +221,6 @@ void inventory_add_users(struct inventory *inv)
 {
 	struct scan s = { .inv = inv };
 
-	for_each_process(&s, look_at_process);
+	visit_processes(&s, look_at_process);
 	free(s.devices);
 }

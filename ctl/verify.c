@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gmemctl verify: is what should be hidden hidden? A proof that doesn't take
+ * gmemctl verify: a proof that what should be hidden is, which doesn't take
  * gmemfs's word.
  *
- * For each page that a file holds: map it, as a VMM does; read from this
- * process's page tables which frame that is (frames.h); and look for the frame in
- * the direct map through /proc/kcore, in two ways that must agree:
- *
- *  - the kernel's page tables have an entry for it, or none;
- *  - the kernel is made to read it. What isn't mapped reads as zeros, so
- *    anything else is proof that it is readable; and zeros, where our own
- *    mapping shows something else, that it isn't.
+ * Each page that a file holds is mapped, as a VMM does, and looked for in the
+ * kernel's direct map by witness.c.
  *
  * Only then is the answer compared with what gmemfs says of the page.
  */
@@ -18,8 +12,6 @@
 #include <fcntl.h>
 #include <gmem.h>
 #include <inttypes.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -27,16 +19,15 @@
 
 #include "ctl.h"
 #include "files.h"
-#include "frames.h"
 #include "json.h"
-#include "kcore.h"
 #include "kernel.h"
 #include "progress.h"
 #include "table.h"
 #include "text.h"
+#include "witness.h"
 
 #define PAGE		GMEM_PAGE_SIZE
-#define BLOCK_PAGES	(GMEM_BLOCK_SIZE / GMEM_PAGE_SIZE)
+#define BLOCK_PAGES	WITNESS_PAGES
 
 /* A guest that runs converts and borrows pages between two looks at one. */
 #define LOOKS		5
@@ -84,7 +75,7 @@ struct verdict {
 	const char *path;
 	uint64_t checked;
 	uint64_t hidden;
-	uint64_t proven;	/* of these, with contents that couldn't be read */
+	uint64_t proven;	/* of these, with contents that weren't read */
 	uint64_t readable;
 	uint64_t shared;	/* of the readable */
 	uint64_t lent;		/* of the readable, not shared */
@@ -96,129 +87,13 @@ struct verdict {
 };
 
 struct verifier {
-	struct kcore k;
-	struct frames frames;
-	uint8_t *buf;		/* a block, for what /proc/kcore says */
+	struct witness witness;
 	struct progress progress;
 	/* While a file is looked at: */
 	int fd;
 	const uint8_t *map;
 	struct verdict *v;
 };
-
-/* ---- touching memory that may have gone ---- */
-
-static sigjmp_buf fault_jump;
-
-static void on_fault(int sig)
-{
-	siglongjmp(fault_jump, sig);
-}
-
-static void catch_faults(void)
-{
-	struct sigaction act = { .sa_handler = on_fault };
-
-	sigaction(SIGBUS, &act, NULL);
-}
-
-static bool is_zero(const volatile uint64_t *words)
-{
-	for (size_t i = 0; i < PAGE / sizeof(*words); i++)
-		if (words[i])
-			return false;
-	return true;
-}
-
-/* Faults it in, if need be. Return: 1 zero, 0 not, -1 it can't be touched. */
-static int look(const uint8_t *page)
-{
-	if (sigsetjmp(fault_jump, 1))
-		return -1;
-	return is_zero((const volatile uint64_t *)page);
-}
-
-/* ---- what can be seen of pages ---- */
-
-struct sight {
-	uint64_t pfn;
-	bool mapped;		/* the page tables have it */
-	bool read;		/* the kernel gave its contents */
-	bool proven;		/* ... or didn't, though there are some */
-};
-
-struct marks {
-	uint64_t first;		/* address of the first page's */
-	size_t pages;
-	struct sight *sights;
-};
-
-static int mark_leaf(const struct kcore_leaf *leaf, void *arg)
-{
-	const struct marks *m = arg;
-	uint64_t end = leaf->vaddr + leaf->size;
-
-	for (size_t i = 0; i < m->pages; i++) {
-		uint64_t vaddr = m->first + i * PAGE;
-
-		if (vaddr >= leaf->vaddr && vaddr < end)
-			m->sights[i].mapped = true;
-	}
-	return 0;
-}
-
-/* A run that can't be read as a whole is read by the page. */
-static int read_run(struct verifier *s, uint64_t vaddr, size_t pages,
-		    struct sight *sights)
-{
-	int err = kcore_read(&s->k, vaddr, s->buf, pages * PAGE);
-
-	for (size_t i = 0; !err && i < pages; i++)
-		sights[i].read = !is_zero((const uint64_t *)(s->buf +
-							     i * PAGE));
-	if (err != -EFAULT)
-		return err;
-	err = 0;
-	for (size_t i = 0; pages > 1 && !err && i < pages; i++)
-		err = read_run(s, vaddr + i * PAGE, 1, &sights[i]);
-	return err;
-}
-
-/* Pages whose frames follow on each other. */
-static int see_run(struct verifier *s, uint64_t pfn, size_t pages,
-		   struct sight *sights)
-{
-	uint64_t vaddr = kcore_direct(&s->k, pfn);
-	struct marks marks = {
-		.first = vaddr, .pages = pages, .sights = sights,
-	};
-	int err;
-
-	if (!kcore_is_ram(&s->k, pfn) || !kcore_is_ram(&s->k, pfn + pages - 1))
-		return -ERANGE;
-	for (size_t i = 0; i < pages; i++)
-		sights[i] = (struct sight){ .pfn = pfn + i };
-	err = kcore_walk(&s->k, vaddr, vaddr + pages * PAGE, mark_leaf, &marks);
-	return err ? err : read_run(s, vaddr, pages, sights);
-}
-
-/* @pfns has FRAME_NONE for pages that aren't there, or not any more. */
-static int see_pages(struct verifier *s, const uint64_t *pfns, size_t pages,
-		     struct sight *sights)
-{
-	int err = 0;
-
-	for (size_t i = 0, n; !err && i < pages; i += n) {
-		n = 1;
-		sights[i].pfn = FRAME_NONE;
-		if (pfns[i] == FRAME_NONE)
-			continue;
-		while (i + n < pages && pfns[i + n] == pfns[i] + n)
-			n++;
-		err = see_run(s, pfns[i], n, &sights[i]);
-	}
-	return err;
-}
 
 /* ---- one page ---- */
 
@@ -260,11 +135,9 @@ static void count_page(struct verdict *v, const struct sight *sight,
 		v->readable++;
 	else
 		v->hidden++;
-	if (!sight->mapped)
-		v->proven += sight->proven;
-	else if (state & GMEM_STATE_SHARED)
+	if (sight->mapped && state & GMEM_STATE_SHARED)
 		v->shared++;
-	else if (state & GMEM_STATE_LENT)
+	else if (sight->mapped && state & GMEM_STATE_LENT)
 		v->lent++;
 	v->bad[problem]++;
 	if (problem != FINE)
@@ -275,7 +148,6 @@ static void count_page(struct verdict *v, const struct sight *sight,
 static int look_again(struct verifier *s, uint64_t offset, struct sight *sight,
 		      uint8_t *state)
 {
-	uint64_t pfn = FRAME_NONE;
 	int err;
 
 	sight->pfn = FRAME_NONE;
@@ -283,15 +155,15 @@ static int look_again(struct verifier *s, uint64_t offset, struct sight *sight,
 	err = gmem_file_state(s->fd, offset, PAGE, state);
 	if (err == -EINVAL || (!err && !(*state & GMEM_STATE_POPULATED)))
 		return 0;
-	if (!err && look(s->map + offset) >= 0)
-		err = frames_behind(&s->frames, s->map + offset, 1, &pfn);
-	return err ? err : see_pages(s, &pfn, 1, sight);
+	if (err || witness_look(s->map + offset) < 0)
+		return err;
+	return witness_see(&s->witness, s->map + offset, 1, sight);
 }
 
 static int check_page(struct verifier *s, uint64_t offset, uint8_t state,
 		      struct sight *sight)
 {
-	int zero = look(s->map + offset);
+	int zero = witness_look(s->map + offset);
 	enum problem problem = FINE;
 	int err = 0;
 
@@ -311,8 +183,9 @@ static int check_page(struct verifier *s, uint64_t offset, uint8_t state,
 		s->v->gone++;
 		return 0;
 	}
-	sight->proven = !zero && !sight->read;
 	count_page(s->v, sight, offset, state, problem);
+	if (!sight->mapped && !sight->read)
+		s->v->proven += !zero;
 	return 0;
 }
 
@@ -331,17 +204,14 @@ static int check_block(struct verifier *s, uint64_t offset,
 		       const uint8_t *states, size_t pages)
 {
 	struct sight sights[BLOCK_PAGES];
-	uint64_t pfns[BLOCK_PAGES];
 	int err;
 
 	if (!any_populated(states, pages))
 		return 0;
 	for (size_t i = 0; i < pages; i++)
 		if (states[i] & GMEM_STATE_POPULATED)
-			look(s->map + offset + i * PAGE);
-	err = frames_behind(&s->frames, s->map + offset, pages, pfns);
-	if (!err)
-		err = see_pages(s, pfns, pages, sights);
+			witness_look(s->map + offset + i * PAGE);
+	err = witness_see(&s->witness, s->map + offset, pages, sights);
 	for (size_t i = 0; !err && i < pages; i++)
 		if (states[i] & GMEM_STATE_POPULATED)
 			err = check_page(s, offset + i * PAGE, states[i],
@@ -496,30 +366,6 @@ static void print_text(const struct verdict *v, size_t count)
 
 /* ---- the command ---- */
 
-static int start(struct verifier *s)
-{
-	memset(s, 0, sizeof(*s));
-	if (kcore_open(&s->k))
-		return ctl_error("%s (only root may, and not on a kernel that is locked down for confidentiality)",
-				 s->k.error);
-	if (frames_open(&s->frames, &s->k)) {
-		kcore_close(&s->k);
-		return ctl_error("%s", s->frames.error);
-	}
-	if (posix_memalign((void **)&s->buf, PAGE, GMEM_BLOCK_SIZE))
-		ctl_die("out of memory");
-	catch_faults();
-	return CTL_OK;
-}
-
-/* What was read of others' memory doesn't stay in ours. */
-static void finish(struct verifier *s)
-{
-	explicit_bzero(s->buf, GMEM_BLOCK_SIZE);
-	free(s->buf);
-	kcore_close(&s->k);
-}
-
 static int verify_one(const struct ctl_call *call, struct verifier *s)
 {
 	struct verdict v = { 0 };
@@ -585,18 +431,18 @@ static int verify_all(const struct ctl_call *call, struct verifier *s)
 static int run(const struct ctl_call *call)
 {
 	bool all = call->values[OPT_ALL];
-	struct verifier s;
+	struct verifier s = { 0 };
 	int status;
 
-	if (all == (call->nr_args > 0))
+	if (all == !!call->nr_args)
 		return ctl_usage(call, "either FILE or --all");
 	if (!kernel_gmemfs_loaded())
 		return ctl_not_loaded();
-	status = start(&s);
+	status = witness_open(&s.witness);
 	if (status)
 		return status;
 	status = all ? verify_all(call, &s) : verify_one(call, &s);
-	finish(&s);
+	witness_close(&s.witness);
 	return status;
 }
 

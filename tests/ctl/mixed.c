@@ -15,8 +15,8 @@
  *	block 7	a hole
  *
  * and a second file, without a name, 2 MiB, that it has mapped only. Makes
- * /run/mixed.ready and keeps all that. At SIGUSR1 it lets go of the page that is
- * pinned.
+ * /run/mixed.ready and keeps all that. At SIGUSR1 it lets go of the page that
+ * is pinned.
  */
 #include "../module/gmem_test.h"
 

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "witness.h"
+
+#define PAGE		KCORE_PAGE_SIZE
+
+/* ---- touching memory that may have gone ---- */
+
+static sigjmp_buf fault_jump;
+
+static void on_fault(int sig)
+{
+	siglongjmp(fault_jump, sig);
+}
+
+static void catch_faults(void)
+{
+	struct sigaction act = { .sa_handler = on_fault };
+
+	sigaction(SIGBUS, &act, NULL);
+}
+
+static bool is_zero(const volatile uint64_t *words)
+{
+	for (size_t i = 0; i < PAGE / sizeof(*words); i++)
+		if (words[i])
+			return false;
+	return true;
+}
+
+int witness_look(const uint8_t *page)
+{
+	if (sigsetjmp(fault_jump, 1))
+		return -1;
+	return is_zero((const volatile uint64_t *)page);
+}
+
+/* ---- what can be seen of pages ---- */
+
+struct marks {
+	uint64_t first;		/* address of the first page's */
+	size_t pages;
+	struct sight *sights;
+};
+
+static int mark_leaf(const struct kcore_leaf *leaf, void *arg)
+{
+	const struct marks *m = arg;
+	uint64_t end = leaf->vaddr + leaf->size;
+
+	for (size_t i = 0; i < m->pages; i++) {
+		uint64_t vaddr = m->first + i * PAGE;
+
+		if (vaddr >= leaf->vaddr && vaddr < end)
+			m->sights[i].mapped = true;
+	}
+	return 0;
+}
+
+/* A run that can't be read as a whole is read by the page. */
+static int read_run(struct witness *w, uint64_t vaddr, size_t pages,
+		    struct sight *sights)
+{
+	int err = kcore_read(&w->k, vaddr, w->buf, pages * PAGE);
+
+	for (size_t i = 0; !err && i < pages; i++)
+		sights[i].read = !is_zero((const uint64_t *)(w->buf +
+							     i * PAGE));
+	if (err != -EFAULT)
+		return err;
+	err = 0;
+	for (size_t i = 0; pages > 1 && !err && i < pages; i++)
+		err = read_run(w, vaddr + i * PAGE, 1, &sights[i]);
+	return err;
+}
+
+/* Pages whose frames follow on each other. */
+static int see_run(struct witness *w, uint64_t pfn, size_t pages,
+		   struct sight *sights)
+{
+	uint64_t vaddr = kcore_direct(&w->k, pfn);
+	struct marks marks = {
+		.first = vaddr, .pages = pages, .sights = sights,
+	};
+	int err;
+
+	if (!kcore_is_ram(&w->k, pfn) || !kcore_is_ram(&w->k, pfn + pages - 1))
+		return -ERANGE;
+	for (size_t i = 0; i < pages; i++)
+		sights[i] = (struct sight){ .pfn = pfn + i };
+	err = kcore_walk(&w->k, vaddr, vaddr + pages * PAGE, mark_leaf, &marks);
+	return err ? err : read_run(w, vaddr, pages, sights);
+}
+
+int witness_see(struct witness *w, const uint8_t *addr, size_t pages,
+		struct sight *sights)
+{
+	uint64_t pfns[WITNESS_PAGES];
+	int err = frames_behind(&w->frames, addr, pages, pfns);
+
+	for (size_t i = 0, n; !err && i < pages; i += n) {
+		n = 1;
+		sights[i].pfn = FRAME_NONE;
+		if (pfns[i] == FRAME_NONE)
+			continue;
+		while (i + n < pages && pfns[i + n] == pfns[i] + n)
+			n++;
+		err = see_run(w, pfns[i], n, &sights[i]);
+	}
+	return err;
+}
+
+/* ---- open and close ---- */
+
+int witness_open(struct witness *w)
+{
+	memset(w, 0, sizeof(*w));
+	if (kcore_open(&w->k))
+		return ctl_error("%s (only root may, and not on a kernel that is locked down for confidentiality)",
+				 w->k.error);
+	if (frames_open(&w->frames, &w->k)) {
+		kcore_close(&w->k);
+		return ctl_error("%s", w->frames.error);
+	}
+	if (posix_memalign((void **)&w->buf, PAGE, WITNESS_PAGES * PAGE))
+		ctl_die("out of memory");
+	catch_faults();
+	return CTL_OK;
+}
+
+/* What was read of others' memory doesn't stay in ours. */
+void witness_close(struct witness *w)
+{
+	explicit_bzero(w->buf, WITNESS_PAGES * PAGE);
+	free(w->buf);
+	kcore_close(&w->k);
+}
