@@ -42,7 +42,7 @@ test_help() {
 
 test_wrong() {
 	wrong "which command\\?.*--help"
-	wrong "no command 'stauts'; did you mean 'status'\\?" stauts
+	wrong "no command 'statsu'; did you mean 'status'\\?" statsu
 	wrong "no command 'conv'; did you mean 'convert'\\?" conv
 	wrong "no command 'frobnicate' \\(try" frobnicate
 	wrong "did you mean --svg" map --svgg x
