@@ -10,7 +10,7 @@
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/gfp.h>
-#include <linux/kvm_host.h>
+#include <linux/kvm_types.h>
 #include <linux/mm.h>
 #include <linux/version.h>
 
