@@ -162,7 +162,11 @@ function name(what) {
 function cell_of(part, op, ours, beside) {
 	if (!compare(part, op, ours, beside))
 		return "-"
-	return sprintf("%.2f (%.2f-%.2f)", ratio, low, high)
+	return sprintf("%s (%s-%s)", short(ratio), short(low), short(high))
+}
+
+function short(number) {
+	return sprintf(number < 0.1 ? "%.1g" : "%.2f", number)
 }
 
 function print_ratios(   o, i) {
