@@ -144,84 +144,116 @@ static void count_page(struct verdict *v, const struct sight *sight,
 		list_bad(v, offset, sight->pfn, problem);
 }
 
-/* What is wrong may be so only because it changed between two looks. */
-static int look_again(struct verifier *s, uint64_t offset, struct sight *sight,
-		      uint8_t *state)
-{
-	int err;
-
-	sight->pfn = FRAME_NONE;
-	ctl_sleep(LOOK_SECONDS);
-	err = gmem_file_state(s->fd, offset, PAGE, state);
-	if (err == -EINVAL || (!err && !(*state & GMEM_STATE_POPULATED)))
-		return 0;
-	if (err || witness_look(s->map + offset) < 0)
-		return err;
-	return witness_see(&s->witness, s->map + offset, 1, sight);
-}
-
-static int check_page(struct verifier *s, uint64_t offset, uint8_t state,
-		      struct sight *sight)
-{
-	int zero = witness_look(s->map + offset);
-	enum problem problem = FINE;
-	int err = 0;
-
-	for (int i = 1; ; i++) {
-		if (sight->pfn != FRAME_NONE)
-			problem = judge(sight, state);
-		/* Memory that is kept exposed doesn't come and go. */
-		if (i == LOOKS || problem == UNPROTECTED ||
-		    (sight->pfn != FRAME_NONE && problem == FINE))
-			break;
-		err = look_again(s, offset, sight, &state);
-		if (err)
-			return err;
-		problem = FINE;
-	}
-	if (zero < 0 || sight->pfn == FRAME_NONE) {
-		s->v->gone++;
-		return 0;
-	}
-	count_page(s->v, sight, offset, state, problem);
-	if (!sight->mapped && !sight->read)
-		s->v->proven += !zero;
-	return 0;
-}
-
 /* ---- all of a file ---- */
 
-static bool any_populated(const uint8_t *states, size_t pages)
+struct block_view {
+	uint8_t states[BLOCK_PAGES];
+	struct sight sights[BLOCK_PAGES];
+};
+
+/* Holes are left alone: to touch one would fill it. */
+static int view_block(struct verifier *s, uint64_t offset, size_t pages,
+		      struct block_view *view)
+{
+	bool populated = false;
+	int err;
+
+	err = gmem_file_state(s->fd, offset, pages * PAGE, view->states);
+	if (err)
+		return err;
+	for (size_t i = 0; i < pages; i++) {
+		if (!(view->states[i] & GMEM_STATE_POPULATED))
+			continue;
+		populated = true;
+		witness_look(s->map + offset + i * PAGE);
+	}
+	if (!populated)
+		return 0;
+	return witness_see(&s->witness, s->map + offset, pages, view->sights);
+}
+
+/* Is this a page to look at again? What is kept exposed doesn't change. */
+static bool is_doubtful(const struct block_view *view, size_t i)
+{
+	enum problem problem;
+
+	if (!(view->states[i] & GMEM_STATE_POPULATED))
+		return false;
+	if (view->sights[i].pfn == FRAME_NONE)
+		return true;
+	problem = judge(&view->sights[i], view->states[i]);
+	return problem != FINE && problem != UNPROTECTED;
+}
+
+static bool any_doubtful(const struct block_view *view, size_t pages)
 {
 	for (size_t i = 0; i < pages; i++)
-		if (states[i] & GMEM_STATE_POPULATED)
+		if (is_doubtful(view, i))
 			return true;
 	return false;
 }
 
-/* Holes are left alone: to touch one would fill it. */
-static int check_block(struct verifier *s, uint64_t offset,
-		       const uint8_t *states, size_t pages)
+/*
+ * What is wrong may be so only because it changed between two looks. A page is
+ * bad if it is each time. Once the file is shorter, its pages are gone.
+ */
+static int look_again(struct verifier *s, uint64_t offset, size_t pages,
+		      struct block_view *view)
 {
-	struct sight sights[BLOCK_PAGES];
+	struct block_view new = { 0 };
 	int err;
 
-	if (!any_populated(states, pages))
-		return 0;
-	for (size_t i = 0; i < pages; i++)
-		if (states[i] & GMEM_STATE_POPULATED)
-			witness_look(s->map + offset + i * PAGE);
-	err = witness_see(&s->witness, s->map + offset, pages, sights);
+	ctl_sleep(LOOK_SECONDS);
+	err = view_block(s, offset, pages, &new);
+	if (err && err != -EINVAL)
+		return err;
+	for (size_t i = 0; i < pages; i++) {
+		if (!is_doubtful(view, i))
+			continue;
+		view->states[i] = err ? 0 : new.states[i];
+		view->sights[i] = new.sights[i];
+	}
+	return 0;
+}
+
+static void count_block(struct verifier *s, uint64_t offset, size_t pages,
+			const struct block_view *view, const bool *held)
+{
+	for (size_t i = 0; i < pages; i++) {
+		const struct sight *sight = &view->sights[i];
+		uint64_t at = offset + i * PAGE;
+
+		if (!held[i])
+			continue;
+		if (!(view->states[i] & GMEM_STATE_POPULATED) ||
+		    sight->pfn == FRAME_NONE) {
+			s->v->gone++;
+			continue;
+		}
+		count_page(s->v, sight, at, view->states[i],
+			   judge(sight, view->states[i]));
+		if (!sight->mapped && !sight->read)
+			s->v->proven += !witness_look(s->map + at);
+	}
+}
+
+static int check_block(struct verifier *s, uint64_t offset, size_t pages)
+{
+	struct block_view view = { 0 };
+	bool held[BLOCK_PAGES] = { 0 };
+	int err = view_block(s, offset, pages, &view);
+
 	for (size_t i = 0; !err && i < pages; i++)
-		if (states[i] & GMEM_STATE_POPULATED)
-			err = check_page(s, offset + i * PAGE, states[i],
-					 &sights[i]);
+		held[i] = view.states[i] & GMEM_STATE_POPULATED;
+	for (int i = 1; !err && i < LOOKS && any_doubtful(&view, pages); i++)
+		err = look_again(s, offset, pages, &view);
+	if (!err)
+		count_block(s, offset, pages, &view, held);
 	return err;
 }
 
 static int check_blocks(struct verifier *s, uint64_t size)
 {
-	uint8_t states[BLOCK_PAGES];
 	int err = 0;
 
 	for (uint64_t at = 0; !err && at < size; at += GMEM_BLOCK_SIZE) {
@@ -229,12 +261,11 @@ static int check_blocks(struct verifier *s, uint64_t size)
 
 		if (left > GMEM_BLOCK_SIZE)
 			left = GMEM_BLOCK_SIZE;
-		err = gmem_file_state(s->fd, at, left, states);
-		if (!err)
-			err = check_block(s, at, states, left / PAGE);
+		err = check_block(s, at, left / PAGE);
 		progress_show(&s->progress, at + left, size);
 	}
-	return err;
+	/* The file is shorter by now. */
+	return err == -EINVAL ? 0 : err;
 }
 
 static int check_file(struct verifier *s, const char *path, int fd,

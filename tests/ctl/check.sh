@@ -38,7 +38,7 @@ test_ready() {
 	is "$(ask 'all(c["advice"] for c in d["checks"] if c["result"] != "OK")')" true \
 		'  what is not OK comes with advice'
 	ctl check
-	like "$out" '^OK   guard +7 functions of kvm are hooked' 'in words: the guard'
+	like "$out" '^OK   guard +[1-9][0-9]* functions of kvm are hooked' 'in words: the guard'
 	like "$out" '^[0-9]+ OK, [0-9]+ WARN, 0 FAIL: this host is ready' '  the end'
 }
 
