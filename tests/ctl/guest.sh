@@ -11,6 +11,7 @@ set -eu
 . /share/lib/vm.sh
 
 work=/run/ctl
+vm_mib=320
 ctl=/opt/gmemfs/bin/gmemctl
 
 # The record of QEMU's file in the last JSON.
