@@ -8,7 +8,7 @@
  * address_space of their own: what is made private can be unmapped here while
  * the guest view, which is in the inode's, keeps it.
  *
- * It has a dentry of its own, without a name, and by that open() knows it: so
+ * It has a dentry of its own, in no directory, and by that open() knows it: so
  * who opens /proc/PID/fd/N of a shared view gets a shared view. Programs that
  * take memory by a path only can use it that way.
  *
@@ -100,29 +100,21 @@ int gmem_shared_mmap(struct file *file, struct vm_area_struct *vma)
 
 /* ---- opening it ---- */
 
-/* What /proc/PID/fd and maps show: in the way of pipe:[INODE]. */
-static char *gmem_shared_name(struct dentry *dentry, char *buffer, int len)
-{
-	char name[48];
-	int size = snprintf(name, sizeof(name), "gmem_shared_view:[%lu]",
-			    d_inode(dentry)->i_ino) + 1;
+/* In d_fsdata of a shared view's dentry. */
+static char gmem_shared_mark;
 
-	if (size > len)
-		return ERR_PTR(-ENAMETOOLONG);
-	return memcpy(buffer + len - size, name, size);
-}
-
-static const struct dentry_operations gmem_shared_dentry_ops = {
-	.d_dname	= gmem_shared_name,
-};
-
+/* Its name shows in /proc/PID/fd and maps, but can't be looked up. */
 static struct dentry *gmem_shared_dentry(struct inode *inode)
 {
-	struct dentry *dentry = d_alloc_anon(inode->i_sb);
+	struct dentry *dentry;
+	char name[48];
 
+	snprintf(name, sizeof(name), "gmem_shared_view:[%lu]",
+		 (unsigned long)inode->i_ino);
+	dentry = d_alloc_name(inode->i_sb->s_root, name);
 	if (!dentry)
 		return ERR_PTR(-ENOMEM);
-	d_set_d_op(dentry, &gmem_shared_dentry_ops);
+	dentry->d_fsdata = &gmem_shared_mark;
 	ihold(inode);
 	d_instantiate(dentry, inode);
 	return dentry;
@@ -131,7 +123,7 @@ static struct dentry *gmem_shared_dentry(struct inode *inode)
 /* gmem_shared_open - any open() of a file: is it one of its shared view? */
 int gmem_shared_open(struct inode *inode, struct file *file)
 {
-	if (file->f_path.dentry->d_op != &gmem_shared_dentry_ops)
+	if (file->f_path.dentry->d_fsdata != &gmem_shared_mark)
 		return 0;
 	replace_fops(file, fops_get(&gmem_shared_operations));
 	file->f_mapping = &gmem_i(inode)->shared_view;

@@ -239,11 +239,14 @@ static void test_reopen(void)
 	is(touch_read(s + PAGE), 0, "a shared page is there");
 	is(get_info(view2).shared, PAGE, "it's the same file");
 	must(fstat(view2, &st));
-	snprintf(want, sizeof(want), "gmem_shared_view:[%lu]", st.st_ino);
+	snprintf(want, sizeof(want), MNT "/gmem_shared_view:[%lu] (deleted)",
+		 st.st_ino);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", view2);
 	memset(name, 0, sizeof(name));
 	must(readlink(path, name, sizeof(name) - 1));
 	is_str(name, want, "and has a name that says what it is");
+	name[strlen(name) - strlen(" (deleted)")] = 0;
+	is_errno(access(name, F_OK), ENOENT, "by which nobody finds one");
 	munmap(s, SIZE);
 	munmap(p, SIZE);
 	close(fd);
