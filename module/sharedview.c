@@ -8,9 +8,9 @@
  * address_space of their own: what is made private can be unmapped here while
  * the guest view, which is in the inode's, keeps it.
  *
- * It has a dentry of its own, in no directory, and by that open() knows it: so
- * who opens /proc/PID/fd/N of a shared view gets a shared view. Programs that
- * take memory by a path only can use it that way.
+ * It has a dentry of its own, and by that open() knows it: so who opens
+ * /proc/PID/fd/N of a shared view gets a shared view. Programs that take memory
+ * by a path only can use it that way.
  *
  * A page is put into page tables under the file's invalidate_lock, shared, and
  * has a reference for each mapping. convert.c holds that lock exclusively.
@@ -100,21 +100,24 @@ int gmem_shared_mmap(struct file *file, struct vm_area_struct *vma)
 
 /* ---- opening it ---- */
 
-/* In d_fsdata of a shared view's dentry. */
-static char gmem_shared_mark;
+/* In d_fsdata of the dentry of a shared view. */
+static char shared_mark;
 
-/* Its name shows in /proc/PID/fd and maps, but can't be looked up. */
+/*
+ * In no directory: /proc/PID/fd and maps show it as a file that was deleted,
+ * as they do those of O_TMPFILE. It goes with its last user.
+ */
 static struct dentry *gmem_shared_dentry(struct inode *inode)
 {
 	struct dentry *dentry;
 	char name[48];
 
-	snprintf(name, sizeof(name), "gmem_shared_view:[%lu]",
-		 (unsigned long)inode->i_ino);
+	snprintf(name, sizeof(name), "gmem_shared_view:[%llu]",
+		 (unsigned long long)inode->i_ino);
 	dentry = d_alloc_name(inode->i_sb->s_root, name);
 	if (!dentry)
 		return ERR_PTR(-ENOMEM);
-	dentry->d_fsdata = &gmem_shared_mark;
+	dentry->d_fsdata = &shared_mark;
 	ihold(inode);
 	d_instantiate(dentry, inode);
 	return dentry;
@@ -123,7 +126,7 @@ static struct dentry *gmem_shared_dentry(struct inode *inode)
 /* gmem_shared_open - any open() of a file: is it one of its shared view? */
 int gmem_shared_open(struct inode *inode, struct file *file)
 {
-	if (file->f_path.dentry->d_fsdata != &gmem_shared_mark)
+	if (file->f_path.dentry->d_fsdata != &shared_mark)
 		return 0;
 	replace_fops(file, fops_get(&gmem_shared_operations));
 	file->f_mapping = &gmem_i(inode)->shared_view;

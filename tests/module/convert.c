@@ -230,7 +230,7 @@ static void test_reopen(void)
 	int fd = new_file(SIZE), view = must(ioctl(fd, GMEM_SHARED_VIEW, 0));
 	int view2 = reopen(view), fd2 = reopen(fd);
 	char *s = map(view2, SIZE), *p = map(fd2, SIZE);
-	char path[32], name[64], want[64];
+	char path[32], name[96], want[96];
 	struct stat st;
 
 	memset(p, 1, SIZE);
@@ -239,8 +239,8 @@ static void test_reopen(void)
 	is(touch_read(s + PAGE), 0, "a shared page is there");
 	is(get_info(view2).shared, PAGE, "it's the same file");
 	must(fstat(view2, &st));
-	snprintf(want, sizeof(want), MNT "/gmem_shared_view:[%lu] (deleted)",
-		 st.st_ino);
+	snprintf(want, sizeof(want),
+		 MNT "/gmem_shared_view:[%lu] (deleted)", st.st_ino);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", view2);
 	memset(name, 0, sizeof(name));
 	must(readlink(path, name, sizeof(name) - 1));
