@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * bench-convert ROUNDS RUN...: makes pages of gmemfs shared, and private again,
- * in runs of so many pages a call, and beside it page by page, a call each. Says
- * how long each took and what the kernel did for it:
- *	round=ROUND share-RUN|private-RUN run|page units=N calls=N ns=N KEY=VALUE...
- * units are pages. Round 0 comes before the others: what is split in the direct
+ * in runs of so many pages a call, and beside it page by page, a call each.
+ * Says how long each took and what the kernel did for it:
+ *	round=ROUND OPERATION WAY units=N calls=N ns=N KEY=VALUE...
+ * where OPERATION is share-RUN or private-RUN, and WAY run or page. Units are
+ * pages. Round 0 comes before the others: what is split in the direct
  * map stays so, and is seen only there. Each has memory of its own to do it on.
  */
 #include <errno.h>

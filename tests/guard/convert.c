@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * convert [SEED]: pages are converted, 10,000 times, while a guest uses them. By
- * the guest view it notices nothing: KVM has no page fault and flushes nothing,
+ * convert [SEED]: pages are converted, 10,000 times, while a guest uses them.
+ * By the guest view it notices nothing: KVM has no page fault and flushes nothing,
  * its 2 MiB mappings stay, as do the user's, and contents are what the guest
  * wrote. And a guest on the shared view, which notices.
  */
@@ -16,7 +16,7 @@
 #define PAGES		(SIZE / (long)PAGE)
 #define BLOCKS		(SIZE / (long)BLOCK)
 #define CONVERSIONS	10000
-#define SWEEPS		3	/* rounds of the guest, enough to see it go on */
+#define SWEEPS		3	/* of the guest: enough to see it go on */
 #define QUIET_SWEEPS	500
 
 static struct vm vm;

@@ -48,7 +48,7 @@ struct guest_cpu {
 	uint64_t l2_exits;	/* vmruns that got into the guest's guest */
 	uint64_t hyperv;	/* KVM plays Hyper-V for it */
 	uint64_t sweeps;	/* GUEST_SWEEP: rounds over all of the file */
-	uint64_t wrong;		/* pages that weren't as the last one left them */
+	uint64_t wrong;		/* pages not as the last round left them */
 };
 
 #define GUEST_COUNTS	5	/* from @steps on */

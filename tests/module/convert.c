@@ -245,6 +245,8 @@ static void test_reopen(void)
 	memset(name, 0, sizeof(name));
 	must(readlink(path, name, sizeof(name) - 1));
 	is_str(name, want, "and has a name that says what it is");
+	name[strlen(name) - strlen(" (deleted)")] = 0;
+	is_errno(access(name, F_OK), ENOENT, "by which nobody finds one");
 	munmap(s, SIZE);
 	munmap(p, SIZE);
 	close(fd);

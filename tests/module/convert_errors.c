@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Each step of a conversion that can fail is made to fail (debug build): what is
- * before error_offset is converted, nothing from there on, and the same call
+ * Each step of a conversion that can fail is made to fail (debug build): what
+ * is before error_offset is converted, nothing from there on, and the same call
  * goes on when it's made again.
  */
 #include "gmem_test.h"

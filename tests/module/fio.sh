@@ -34,7 +34,7 @@ only() {
 run_fio() {
 	memory=$1 word=$2
 	shift 2
-	fio --name=job --filename=$disk --size=$size --bs=256k --iodepth=4 \
+	fio --name=job --filename="$disk" --size="$size" --bs=256k --iodepth=4 \
 		--direct=1 --ioengine=io_uring "--iomem=mmapshared:$memory" \
 		--verify=pattern "--verify_pattern=\"$word\"" "$@"
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the kernel does with pages and no copy: io_uring, with buffers that are
- * registered and such that aren't, and vmsplice. By the shared view it moves real
- * data both ways; with private pages, and by the guest view, it gives EFAULT.
+ * registered and such that aren't, and vmsplice. By the shared view it moves
+ * real data both ways; with private pages, and by the guest view, it gives EFAULT.
  */
 #include "gmem_test.h"
 
