@@ -136,7 +136,7 @@ test_completion() {
 	offer ''
 	is "$offers" "$sorted" 'completion: all commands'
 	offer re
-	is "$offers" 'reserve release' '  of those that begin so'
+	is "$offers" 'release reserve' '  of those that begin so'
 	offer map --
 	is "$offers" '--cell= --color= --help --json --svg=' '  options of map'
 	offer verify --a
