@@ -117,8 +117,7 @@ qemu_start() {
 		set -- -accel kvm -cpu host
 	elif [ "$icount" = yes ]; then
 		# A tick an instruction. An idle CPU doesn't wait for the next timer, time jumps there.
-		# With x2APIC, QEMU 10.0 now and then stays at a WRMSR that ends an interrupt for good.
-		set -- -accel tcg,thread=single -icount shift=0,sleep=off -cpu max,+svm,-x2apic
+		set -- -accel tcg,thread=single -icount shift=0,sleep=off -cpu max,+svm
 	else
 		set -- -accel tcg,thread=multi -cpu max,+svm
 	fi
