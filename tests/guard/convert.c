@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * convert [SEED]: pages are converted, 10,000 times, while a guest uses them.
- * By the guest view it notices nothing: KVM has no page fault and flushes nothing,
- * its 2 MiB mappings stay, as do the user's, and contents are what the guest
- * wrote. And a guest on the shared view, which notices.
+ * By the guest view it notices nothing: KVM has no page fault and flushes
+ * nothing, its 2 MiB mappings stay, as do the user's, and contents are what the
+ * guest wrote. And a guest on the shared view, which notices.
  */
 #include <pthread.h>
 #include <stdatomic.h>
