@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* Files: make, open, map, and what they hold. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>

@@ -3,9 +3,16 @@
 #ifndef GMEM_INTERNAL_H
 #define GMEM_INTERNAL_H
 
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "gmem.h"
 
 #define EXPORT	__attribute__((visibility("default")))
+
+/* ---- error.c ---- */
 
 /*
  * gmem_fail - note the sentence for gmem_last_error(), and return @error
@@ -20,5 +27,81 @@ int gmem_fail(int error, const char *fmt, ...)
 
 /* For a range that the module has refused. */
 int gmem_bad_range(int fd, uint64_t offset, uint64_t size);
+
+/* ---- backends ---- */
+
+/**
+ * struct backend - a kind of memory
+ * @name: for people
+ * @open: a descriptor of new memory, or an error
+ * @ask: fill all of @p from what the kernel says of the file
+ */
+struct backend {
+	const char *name;
+	int (*open)(const struct gmem_region_options *options);
+	int (*ask)(int fd, struct gmem_protection *p);
+};
+
+extern const struct backend gmem_backend_gmemfs;
+extern const struct backend gmem_backend_guest_memfd;
+extern const struct backend gmem_backend_memfd;
+
+/* For memory that is in the direct map like any other. */
+int gmem_ask_ordinary(int fd, struct gmem_protection *p);
+
+/* ---- region.c ---- */
+
+struct exposed_page;
+
+/**
+ * struct region - a region with what isn't public
+ * @public: first, so that either can be had from the other
+ * @lock: for all below
+ * @shared: mapping of the shared view, or NULL
+ * @shared_fd: its descriptor, or -1
+ * @exposed: list of pages that KVM reaches by the shared view
+ * @scars: mappings of single pages that were put back, see expose.c
+ * @no_gup: the kernel was asked, and refuses to pin memory of the mapping
+ */
+struct region {
+	struct gmem_region public;
+	pthread_mutex_t lock;
+	void *shared;
+	int shared_fd;
+	struct exposed_page *exposed;
+	unsigned int scars;
+	bool no_gup;
+};
+
+static inline struct region *region_of(const struct gmem_region *public)
+{
+	return (struct region *)public;
+}
+
+/* Opens the shared view; with @lock held. */
+int gmem_region_need_shared(struct region *r);
+
+/* ---- convert.c ---- */
+
+/*
+ * GMEM_SET_ATTRIBUTES, once: moves @offset to where it stopped. The error isn't
+ * noted for gmem_last_error().
+ */
+int gmem_convert_once(int fd, uint64_t *offset, uint64_t end,
+		      uint64_t attributes, uint64_t flags);
+
+/* ---- expose.c ---- */
+
+/* Has KVM find this page in the direct map, until as many calls of unexpose. */
+int gmem_expose(struct region *r, uint64_t offset);
+void gmem_unexpose(struct region *r, uint64_t offset);
+
+/* As gmem_convert_once(), but exposed pages are converted when KVM is done. */
+int gmem_convert_around_exposed(struct region *r, uint64_t *offset,
+				uint64_t end, uint64_t attributes,
+				uint64_t flags);
+
+/* Frees what is known of exposed pages; the mapping is gone. */
+void gmem_exposed_free(struct region *r);
 
 #endif /* GMEM_INTERNAL_H */

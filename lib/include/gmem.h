@@ -173,6 +173,158 @@ int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
 		      uint64_t attributes, uint64_t flags, int timeout_ms,
 		      uint64_t *error_offset);
 
+/* ---- regions: memory for a guest, whatever kind the host has ---- */
+
+/* Kinds of memory, in the order in which they are tried. */
+#define GMEM_BACKEND_GMEMFS		0	/* this project's file system */
+#define GMEM_BACKEND_GUEST_MEMFD	1	/* KVM's own, Linux 6.18 */
+#define GMEM_BACKEND_MEMFD		2	/* ordinary memory */
+#define GMEM_BACKENDS			3
+
+/*
+ * What protects a region's memory.
+ *
+ * GMEM_PROTECT_HIDDEN: private memory is out of the host kernel's direct map,
+ * but for the pages that KVM has borrowed.
+ *
+ * GMEM_PROTECT_NO_GUP: nobody pins memory through the region's mapping: not
+ * O_DIRECT, not io_uring's buffers, not another process (get_user_pages()).
+ *
+ * GMEM_PROTECT_HUGE: what memory there is comes in 2 MiB blocks; demanded, it
+ * always will.
+ */
+#define GMEM_PROTECT_HIDDEN		(1ULL << 0)
+#define GMEM_PROTECT_NO_GUP		(1ULL << 1)
+#define GMEM_PROTECT_HUGE		(1ULL << 2)
+
+/**
+ * struct gmem_region_options - what region to make; what isn't set is 0
+ * @size: its length
+ * @flags: GMEM_FLAG_* of the file, where that is gmemfs's
+ * @demand: GMEM_PROTECT_*: no region rather than one without these
+ * @backends: a bit, 1 << GMEM_BACKEND_*, for each that will do; 0: all
+ * @directory: where gmemfs is mounted; NULL: GMEM_DEFAULT_MOUNT
+ * @fd: a file of gmemfs's to take instead of a new one, and no other backend;
+ *	0 or less: none. It is duplicated and stays the caller's. @flags must
+ *	be 0
+ * @vm_fd: a VM of KVM's, which guest_memfd needs; 0 or less: none
+ * @reserved: 0
+ */
+struct gmem_region_options {
+	uint64_t size;
+	uint64_t flags;
+	uint64_t demand;
+	uint64_t backends;
+	const char *directory;
+	int fd;
+	int vm_fd;
+	uint64_t reserved[6];
+};
+
+/**
+ * struct gmem_region - a guest's memory, mapped; to be read only
+ * @address: where it is mapped
+ * @size: its length
+ * @fd: its file
+ * @backend: GMEM_BACKEND_*
+ *
+ * Regions are made by the library, which may add fields at the end.
+ */
+struct gmem_region {
+	void *address;
+	uint64_t size;
+	int fd;
+	uint32_t backend;
+};
+
+/**
+ * struct gmem_protection - what protects a region now, and how much of it
+ * @holds: GMEM_PROTECT_*
+ * @populated: memory that the region has
+ * @hidden: the part of it that is out of the direct map
+ * @lent: the part that is in there because KVM has borrowed it
+ * @shared: the part that is in there because it's shared
+ * @huge: the part that is held in 2 MiB blocks
+ * @reserved: 0
+ */
+struct gmem_protection {
+	uint64_t holds;
+	uint64_t populated;
+	uint64_t hidden;
+	uint64_t lent;
+	uint64_t shared;
+	uint64_t huge;
+	uint64_t reserved[4];
+};
+
+/**
+ * gmem_region_create() - make memory for a guest, and map it
+ * @options: what is wanted
+ * @region: set to the region
+ *
+ * Backends are tried in their order. The first that is there and has what is
+ * demanded is taken. If none has, gmem_last_error() says of each why not.
+ *
+ * Return: 0; -EOPNOTSUPP if memory can be had, but not with what is demanded;
+ * -EINVAL for options that make no sense; else the error of the first backend.
+ */
+int gmem_region_create(const struct gmem_region_options *options,
+		       struct gmem_region **region);
+
+/**
+ * gmem_region_destroy() - unmap a region and let its memory go
+ * @region: the region, of which no slot of a VM may be left; NULL does nothing
+ */
+void gmem_region_destroy(struct gmem_region *region);
+
+/**
+ * gmem_region_protection() - ask the region's file what protects it
+ * @region: the region
+ * @protection: filled
+ *
+ * Return: 0, or an error of gmem_file_info().
+ */
+int gmem_region_protection(const struct gmem_region *region,
+			   struct gmem_protection *protection);
+
+/**
+ * gmem_region_convert() - make a part of it private or shared
+ * @region: the region
+ * @offset: where the part begins
+ * @size: its length
+ * @attributes: as for gmem_file_convert(), and all that follow
+ * @flags: as there
+ * @timeout_ms: as there
+ * @error_offset: as there
+ *
+ * Pages that KVM has in use by gmem_vm_write_msr() stay shared until it has
+ * done with them, and are then as was wanted last.
+ *
+ * Return: as gmem_file_convert(); -EOPNOTSUPP for GMEM_ATTRIBUTE_PRIVATE where
+ * the backend has no private memory.
+ */
+int gmem_region_convert(struct gmem_region *region, uint64_t offset,
+			uint64_t size, uint64_t attributes, uint64_t flags,
+			int timeout_ms, uint64_t *error_offset);
+
+/**
+ * gmem_region_shared() - where shared memory can be pinned
+ * @region: the region
+ * @address: set to a mapping of all of the region, which lasts as long as that
+ *
+ * With gmemfs it is the shared view: for O_DIRECT and the like, and SIGBUS on
+ * private pages. With others it's the region's own mapping.
+ *
+ * Return: 0, or an error of gmem_file_shared_view() or gmem_file_map().
+ */
+int gmem_region_shared(struct gmem_region *region, void **address);
+
+/* What a program that can't read the struct asks. */
+void *gmem_region_address(const struct gmem_region *region);
+uint64_t gmem_region_size(const struct gmem_region *region);
+int gmem_region_fd(const struct gmem_region *region);
+const char *gmem_region_backend(const struct gmem_region *region);
+
 #ifdef __cplusplus
 }
 #endif
