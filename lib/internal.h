@@ -104,4 +104,70 @@ int gmem_convert_around_exposed(struct region *r, uint64_t *offset,
 /* Frees what is known of exposed pages; the mapping is gone. */
 void gmem_exposed_free(struct region *r);
 
+/* ---- kvm.c ---- */
+
+/* A page of a region; none if @region is NULL. */
+struct place {
+	struct region *region;
+	uint64_t offset;
+};
+
+/**
+ * struct slot - a slot of a VM's
+ * @id: its number
+ * @guest_address: where it is for the guest
+ * @size: its length
+ * @at: where it begins
+ */
+struct slot {
+	uint32_t id;
+	uint64_t guest_address;
+	uint64_t size;
+	struct place at;
+};
+
+/**
+ * struct clock - a vCPU's clock
+ * @vcpu_fd: the vCPU
+ * @enabled: whether there is one
+ * @guest_address: where
+ * @at: the page that is exposed for it
+ * @next: the one that will be, if KVM takes it
+ */
+struct clock {
+	int vcpu_fd;
+	bool enabled;
+	uint64_t guest_address;
+	struct place at;
+	struct place next;
+};
+
+/**
+ * struct gmem_vm - see gmem.h
+ * @fd: the VM
+ * @lock: for all below
+ * @slots: its slots
+ * @nr_slots: how many
+ * @clocks: of vCPUs that ever wrote the MSR
+ * @nr_clocks: how many
+ */
+struct gmem_vm {
+	int fd;
+	pthread_mutex_t lock;
+	struct slot *slots;
+	unsigned int nr_slots;
+	struct clock *clocks;
+	unsigned int nr_clocks;
+};
+
+/* ---- clock.c ---- */
+
+/*
+ * Before slots change: expose what clocks will be at; afterwards: settle for
+ * the new places, or, if KVM has refused the change, for the old ones.
+ */
+int gmem_clocks_prepare(struct gmem_vm *vm, const struct slot *slots,
+			unsigned int nr_slots);
+void gmem_clocks_settle(struct gmem_vm *vm, bool changed);
+
 #endif /* GMEM_INTERNAL_H */

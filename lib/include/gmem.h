@@ -165,8 +165,8 @@ int gmem_file_punch(int fd, uint64_t offset, uint64_t size);
  * 20 ms. To go on after -EAGAIN or -EINTR, make the same call again, for all of
  * the range or from *@error_offset on.
  *
- * Return: 0; -EAGAIN a page was pinned to the end; -EINTR a signal handler ran;
- * -ENOMEM; -EINVAL if the range isn't whole pages inside of the file, or a bit
+ * Return: 0; -EAGAIN a page was pinned to the end; -EINTR a signal handler ran
+ * in a pause or within the kernel; -ENOMEM; -EINVAL if the range isn't whole pages inside of the file, or a bit
  * is unknown; -EBADF, -ENOTTY.
  */
 int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
@@ -324,6 +324,132 @@ void *gmem_region_address(const struct gmem_region *region);
 uint64_t gmem_region_size(const struct gmem_region *region);
 int gmem_region_fd(const struct gmem_region *region);
 const char *gmem_region_backend(const struct gmem_region *region);
+
+/* ---- VMs: regions as memory slots, and clocks without the guard ---- */
+
+struct kvm_cpuid2;
+struct kvm_run;
+
+/*
+ * Where the module's guard is off or can't be had, a VMM keeps its host alive
+ * by all of this:
+ *
+ *  - the VM's slots come from gmem_vm_add() and go by gmem_vm_remove();
+ *  - gmem_vm_trap_clocks() before the first vCPU runs, gmem_vm_handle_exit()
+ *    after each KVM_RUN, and gmem_vm_write_msr() instead of KVM_SET_MSRS for
+ *    the MSRs of GMEM_CLOCK_MSRS (a VM that is restored);
+ *  - gmem_cpuid_forbid_nesting() on what goes to KVM_SET_CPUID2;
+ *  - no Xen emulation (KVM_XEN_HVM_CONFIG), no SEV.
+ *
+ * x86 only; elsewhere KVM keeps no page of a guest.
+ */
+#define GMEM_CLOCK_MSRS		{ 0x12, 0x4b564d01 }
+
+/**
+ * struct gmem_vm - what the library knows of a VM: its slots, its clocks
+ *
+ * One for each VM. Calls for a vCPU come from the thread that runs it.
+ */
+struct gmem_vm;
+
+/**
+ * gmem_vm_create() - begin to keep book on a VM
+ * @vm_fd: the VM, which stays the caller's and open until gmem_vm_destroy()
+ * @vm: set
+ *
+ * Return: 0; -ENOMEM.
+ */
+int gmem_vm_create(int vm_fd, struct gmem_vm **vm);
+
+/**
+ * gmem_vm_destroy() - end that
+ * @vm: no vCPU of it runs any more, or ever again; NULL does nothing
+ */
+void gmem_vm_destroy(struct gmem_vm *vm);
+
+/**
+ * gmem_vm_add() - give a VM a part of a region, or change a slot
+ * @vm: the VM
+ * @slot: the slot's number
+ * @guest_address: where the guest finds it
+ * @region: whose memory, which must outlive the slot
+ * @offset: where the part begins
+ * @size: its length
+ * @flags: KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY
+ *
+ * Return: 0; -EINVAL for a part that isn't whole pages inside of the region,
+ * and what KVM_SET_USER_MEMORY_REGION refuses: -EEXIST another slot is there.
+ */
+int gmem_vm_add(struct gmem_vm *vm, uint32_t slot, uint64_t guest_address,
+		struct gmem_region *region, uint64_t offset, uint64_t size,
+		uint32_t flags);
+
+/**
+ * gmem_vm_remove() - take a slot away
+ * @vm: the VM
+ * @slot: the slot's number
+ *
+ * Return: 0; -ENOENT there is none.
+ */
+int gmem_vm_remove(struct gmem_vm *vm, uint32_t slot);
+
+/**
+ * gmem_vm_trap_clocks() - have guests' writes to GMEM_CLOCK_MSRS come here
+ * @vm: the VM
+ *
+ * Enables KVM_CAP_X86_USER_SPACE_MSR with KVM_MSR_EXIT_REASON_FILTER, and sets
+ * the VM's MSR filter, which has no other use then. A VMM with a filter of its
+ * own denies writes to these MSRs in there, instead of this call.
+ *
+ * Return: 0; -EOPNOTSUPP on other architectures; an error of KVM.
+ */
+int gmem_vm_trap_clocks(struct gmem_vm *vm);
+
+/**
+ * gmem_vm_handle_exit() - see to a write to one of GMEM_CLOCK_MSRS
+ * @vm: the VM
+ * @vcpu_fd: the vCPU whose KVM_RUN has just returned
+ * @run: its struct kvm_run
+ *
+ * Return: 1 that is what it was, run it again; 0 it was something else, which
+ * is the caller's; a negative errno if the page can't be exposed: the guest
+ * gets #GP, and can be run again.
+ */
+int gmem_vm_handle_exit(struct gmem_vm *vm, int vcpu_fd, struct kvm_run *run);
+
+/**
+ * gmem_vm_write_msr() - write one of GMEM_CLOCK_MSRS for a vCPU
+ * @vm: the VM
+ * @vcpu_fd: the vCPU, which isn't running
+ * @index: the MSR
+ * @value: what to write
+ *
+ * Makes the page that it names shared for as long as the clock is there, and
+ * what it was afterwards.
+ *
+ * Return: 0; -EINVAL the MSR isn't one of these, or KVM refuses the value;
+ * -ENOSPC, -ENOMEM, or another error of what exposes a page.
+ */
+int gmem_vm_write_msr(struct gmem_vm *vm, int vcpu_fd, uint32_t index,
+		      uint64_t value);
+
+/**
+ * gmem_vcpu_enforce_cpuid() - a guest has those of KVM's features that CPUID
+ * shows it, and no others
+ * @vcpu_fd: the vCPU
+ *
+ * Return: 0; an error of KVM.
+ */
+int gmem_vcpu_enforce_cpuid(int vcpu_fd);
+
+/**
+ * gmem_cpuid_forbid_nesting() - take VMX and SVM out of what a guest gets
+ * @cpuid: for KVM_SET_CPUID2
+ *
+ * While a guest runs guests, KVM keeps pages of it that no VMM knows of. Only
+ * the guard can see to those.
+ */
+void gmem_cpuid_forbid_nesting(struct kvm_cpuid2 *cpuid);
 
 #ifdef __cplusplus
 }
