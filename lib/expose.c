@@ -42,18 +42,31 @@ struct exposed_page {
 
 /* ---- the mapping ---- */
 
-static int install(struct region *r, int fd, uint64_t offset, uint64_t size)
+/* Closed as the region is, which doesn't change meanwhile. */
+static int put_in_place(struct region *r, void *p, char *at, uint64_t size)
 {
-	char *at = (char *)r->public.address + offset;
-	void *p;
-	int ret = gmem_file_map(fd, offset, size, PROT_READ | PROT_WRITE, &p);
+	int ret = gmem_windows_protect(r, p, size);
 
 	if (ret)
 		return ret;
 	if (mremap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, at) == at)
 		return 0;
-	ret = gmem_fail_errno("can't change the mapping at %p", (void *)at);
-	munmap(p, size);
+	return gmem_fail_errno("can't change the mapping at %p", (void *)at);
+}
+
+static int install(struct region *r, int fd, uint64_t offset, uint64_t size)
+{
+	char *at = (char *)r->public.address + offset;
+	void *p;
+	int ret = gmem_map_guest(fd, offset, size, &p);
+
+	if (ret)
+		return ret;
+	gmem_windows_lock();
+	ret = put_in_place(r, p, at, size);
+	gmem_windows_unlock();
+	if (ret)
+		munmap(p, size);
 	return ret;
 }
 

@@ -62,6 +62,11 @@ struct exposed_page;
  * @exposed: list of pages that KVM reaches by the shared view
  * @scars: mappings of single pages that were put back, see expose.c
  * @no_gup: the kernel was asked, and refuses to pin memory of the mapping
+ * @next: in window.c's list of regions with windows by mprotect()
+ * @writers: its windows for writing, of @public.users
+ * @prot: what it is mapped with
+ *
+ * The last three are under window.c's lock.
  */
 struct region {
 	struct gmem_region public;
@@ -71,12 +76,18 @@ struct region {
 	struct exposed_page *exposed;
 	unsigned int scars;
 	bool no_gup;
+	struct region *next;
+	unsigned int writers;
+	int prot;
 };
 
 static inline struct region *region_of(const struct gmem_region *public)
 {
 	return (struct region *)public;
 }
+
+/* A mapping that is neither for core dumps nor for children. */
+int gmem_map_guest(int fd, uint64_t offset, uint64_t size, void **address);
 
 /* Opens the shared view; with @lock held. */
 int gmem_region_need_shared(struct region *r);
@@ -103,6 +114,35 @@ int gmem_convert_around_exposed(struct region *r, uint64_t *offset,
 
 /* Frees what is known of exposed pages; the mapping is gone. */
 void gmem_exposed_free(struct region *r);
+
+/* ---- window.c ---- */
+
+/*
+ * Closes a new region, or, with @windows NONE, doesn't; and has it forgotten
+ * when it's unmapped.
+ */
+int gmem_windows_begin(struct region *r, uint32_t windows);
+void gmem_windows_end(struct region *r);
+
+/* While it is held, regions keep their keys. Inside of region.lock. */
+void gmem_windows_lock(void);
+void gmem_windows_unlock(void);
+
+/* Has a mapping that will be part of @r closed as that is; with the lock. */
+int gmem_windows_protect(const struct region *r, void *p, uint64_t size);
+
+/*
+ * Around a call of KVM's: all of the library's keys are open for this thread.
+ * The second leaves errno alone.
+ */
+int gmem_windows_enter_kvm(uint64_t *rights);
+void gmem_windows_leave_kvm(uint64_t rights);
+
+/* ---- fault.c ---- */
+
+/* Which addresses are a region's, for who finds itself in a signal handler. */
+int gmem_fault_know(const struct gmem_region *region);
+void gmem_fault_forget(const struct gmem_region *region);
 
 /* ---- kvm.c ---- */
 

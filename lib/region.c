@@ -19,11 +19,12 @@ static const struct backend *const backends[GMEM_BACKENDS] = {
 
 static const char *const protection_names[] = {
 	"out of the direct map", "closed to get_user_pages()",
-	"in 2 MiB blocks",
+	"in 2 MiB blocks", "closed by protection keys: this CPU, kernel or process has none to give",
+	"closed by mprotect()",
 };
 
-#define KNOWN_DEMANDS \
-	(GMEM_PROTECT_HIDDEN | GMEM_PROTECT_NO_GUP | GMEM_PROTECT_HUGE)
+#define KNOWN_DEMANDS	((1ULL << 5) - 1)
+#define KNOWN_WINDOWS	(GMEM_WINDOWS_OR_PROCESS | 3)
 
 /* ---- what protects it ---- */
 
@@ -46,9 +47,15 @@ EXPORT int gmem_region_protection(const struct gmem_region *region,
 {
 	int ret = backends[region->backend]->ask(region->fd, protection);
 
-	if (!ret && region_of(region)->no_gup)
+	if (ret)
+		return ret;
+	if (region_of(region)->no_gup)
 		protection->holds |= GMEM_PROTECT_NO_GUP;
-	return ret;
+	if (region->windows == GMEM_WINDOWS_PROCESS)
+		protection->holds |= GMEM_PROTECT_PROCESS_WINDOWS;
+	else if (region->windows != GMEM_WINDOWS_NONE)
+		protection->holds |= GMEM_PROTECT_WINDOWS;
+	return 0;
 }
 
 /* 0 if it has all that is demanded; otherwise the error names the first lack. */
@@ -69,18 +76,54 @@ static int check_demand(struct region *r, uint64_t demand)
 
 /* ---- one backend ---- */
 
-static int region_map(struct region *r)
+int gmem_map_guest(int fd, uint64_t offset, uint64_t size, void **address)
 {
-	int ret = gmem_file_map(r->public.fd, 0, r->public.size,
-				PROT_READ | PROT_WRITE, &r->public.address);
+	int ret = gmem_file_map(fd, offset, size, PROT_READ | PROT_WRITE,
+				address);
 
 	if (ret)
 		return ret;
-	madvise(r->public.address, r->public.size, MADV_DONTDUMP);
+	if (!madvise(*address, size, MADV_DONTDUMP) &&
+	    !madvise(*address, size, MADV_DONTFORK))
+		return 0;
+	ret = gmem_fail_errno("can't keep memory from children and core dumps");
+	munmap(*address, size);
+	return ret;
+}
+
+static uint32_t wanted_windows(const struct gmem_region_options *options)
+{
+	if (options->windows)
+		return options->windows;
+	if (options->demand & GMEM_PROTECT_WINDOWS)
+		return GMEM_WINDOWS_KEYS;
+	return options->demand & GMEM_PROTECT_PROCESS_WINDOWS ?
+	       GMEM_WINDOWS_PROCESS : GMEM_WINDOWS_NONE;
+}
+
+static int region_map(struct region *r,
+		      const struct gmem_region_options *options)
+{
+	int ret = gmem_map_guest(r->public.fd, 0, r->public.size,
+				 &r->public.address);
+
+	if (ret)
+		return ret;
 	/* Of others it is known that they are pinned like any memory. */
 	if (r->public.backend == GMEM_BACKEND_GMEMFS)
 		r->no_gup = refuses_gup(r->public.address);
-	return 0;
+	return gmem_windows_begin(r, wanted_windows(options));
+}
+
+static void region_unmap(struct region *r)
+{
+	if (!r->public.address)
+		return;
+	/* Other mappings may come to these addresses, and get the key. */
+	gmem_fault_forget(&r->public);
+	munmap(r->public.address, r->public.size);
+	gmem_windows_end(r);
+	r->public.address = NULL;
 }
 
 static int region_open(struct region *r, uint32_t backend,
@@ -93,15 +136,13 @@ static int region_open(struct region *r, uint32_t backend,
 	r->public.fd = backends[backend]->open(options);
 	if (r->public.fd < 0)
 		return r->public.fd;
-	ret = region_map(r);
+	ret = region_map(r, options);
 	if (!ret)
 		ret = check_demand(r, options->demand);
 	if (!ret)
 		return 0;
-	if (r->public.address)
-		munmap(r->public.address, r->public.size);
+	region_unmap(r);
 	close(r->public.fd);
-	r->public.address = NULL;
 	return ret;
 }
 
@@ -122,7 +163,11 @@ static int check_options(const struct gmem_region_options *options)
 				 (unsigned long long)options->backends);
 	if (options->fd > 0 && options->flags)
 		return gmem_fail(-EINVAL, "flags: a file that exists has its own; give 0");
-	if (memcmp(options->reserved, zero, sizeof(zero)))
+	if (options->windows & ~KNOWN_WINDOWS)
+		return gmem_fail(-EINVAL, "windows: %#x is nothing that this library knows",
+				 options->windows);
+	if (options->reserved32 ||
+	    memcmp(options->reserved, zero, sizeof(zero)))
 		return gmem_fail(-EINVAL, "reserved: must be 0");
 	return 0;
 }
@@ -198,7 +243,7 @@ EXPORT void gmem_region_destroy(struct gmem_region *region)
 
 	if (!region)
 		return;
-	munmap(region->address, region->size);
+	region_unmap(r);
 	if (r->shared)
 		munmap(r->shared, region->size);
 	if (r->shared_fd >= 0)
@@ -225,8 +270,7 @@ static int map_shared(struct region *r)
 
 	if (ret || r->shared)
 		return ret;
-	return gmem_file_map(r->shared_fd, 0, r->public.size,
-			     PROT_READ | PROT_WRITE, &r->shared);
+	return gmem_map_guest(r->shared_fd, 0, r->public.size, &r->shared);
 }
 
 EXPORT int gmem_region_shared(struct gmem_region *region, void **address)

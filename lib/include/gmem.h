@@ -21,6 +21,8 @@
 #define GMEM_H
 
 #include <linux/gmemfs.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -192,10 +194,28 @@ int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
  *
  * GMEM_PROTECT_HUGE: what memory there is comes in 2 MiB blocks; demanded, it
  * always will.
+ *
+ * GMEM_PROTECT_WINDOWS: a thread that has no window open can't touch memory by
+ * the region's mapping.
+ *
+ * GMEM_PROTECT_PROCESS_WINDOWS: as long as no thread has one open, and no vCPU
+ * runs.
  */
 #define GMEM_PROTECT_HIDDEN		(1ULL << 0)
 #define GMEM_PROTECT_NO_GUP		(1ULL << 1)
 #define GMEM_PROTECT_HUGE		(1ULL << 2)
+#define GMEM_PROTECT_WINDOWS		(1ULL << 3)
+#define GMEM_PROTECT_PROCESS_WINDOWS	(1ULL << 4)
+
+/*
+ * Kinds of windows, see gmem_window.h. With GMEM_WINDOWS_OR_PROCESS, a CPU that
+ * has no protection keys gets GMEM_WINDOWS_PROCESS; otherwise it gets none.
+ */
+#define GMEM_WINDOWS_NONE	0	/* the mapping is always open */
+#define GMEM_WINDOWS_KEYS	1	/* keys, which regions take turns with */
+#define GMEM_WINDOWS_OWN_KEY	2	/* a key that no other region gets */
+#define GMEM_WINDOWS_PROCESS	3	/* mprotect(), slow, for all threads */
+#define GMEM_WINDOWS_OR_PROCESS	0x100
 
 /**
  * struct gmem_region_options - what region to make; what isn't set is 0
@@ -208,6 +228,7 @@ int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
  *	0 or less: none. It is duplicated and stays the caller's. @flags must
  *	be 0
  * @vm_fd: a VM of KVM's, which guest_memfd needs; 0 or less: none
+ * @windows: GMEM_WINDOWS_*; a demand for windows goes before NONE
  * @reserved: 0
  */
 struct gmem_region_options {
@@ -218,7 +239,9 @@ struct gmem_region_options {
 	const char *directory;
 	int fd;
 	int vm_fd;
-	uint64_t reserved[6];
+	uint32_t windows;
+	uint32_t reserved32;
+	uint64_t reserved[5];
 };
 
 /**
@@ -227,6 +250,11 @@ struct gmem_region_options {
  * @size: its length
  * @fd: its file
  * @backend: GMEM_BACKEND_*
+ * @windows: GMEM_WINDOWS_*, what kind it has
+ * @key: its protection key, while @users says that it has one
+ * @users: windows that are open, and GMEM_NO_KEY
+ * @last_use: *@misses when a window was last opened
+ * @misses: how often a region without a key had to get one, anywhere
  *
  * Regions are made by the library, which may add fields at the end.
  */
@@ -235,7 +263,15 @@ struct gmem_region {
 	uint64_t size;
 	int fd;
 	uint32_t backend;
+	uint32_t windows;
+	int32_t key;
+	uint32_t users;
+	uint32_t last_use;
+	const uint32_t *misses;
 };
+
+#define GMEM_NO_KEY	0x80000000U
+
 
 /**
  * struct gmem_protection - what protects a region now, and how much of it
@@ -263,7 +299,8 @@ struct gmem_protection {
  * @region: set to the region
  *
  * Backends are tried in their order. The first that is there and has what is
- * demanded is taken. If none has, gmem_last_error() says of each why not.
+ * demanded is taken. If none has, gmem_last_error() says of each why not. The
+ * mapping is neither in core dumps nor in children.
  *
  * Return: 0; -EOPNOTSUPP if memory can be had, but not with what is demanded;
  * -EINVAL for options that make no sense; else the error of the first backend.
@@ -451,8 +488,87 @@ int gmem_vcpu_enforce_cpuid(int vcpu_fd);
  */
 void gmem_cpuid_forbid_nesting(struct kvm_cpuid2 *cpuid);
 
+/* ---- windows: see gmem_window.h ---- */
+
+/**
+ * struct gmem_window_stats - what windows have cost so far, in this process
+ * @keys: protection keys that the library has
+ * @misses: windows opened in a region that had no key at the moment
+ * @recycled: those for which another region lost its key
+ * @waits: pauses because all keys were in use by open windows
+ * @reserved: 0
+ */
+struct gmem_window_stats {
+	uint64_t keys;
+	uint64_t misses;
+	uint64_t recycled;
+	uint64_t waits;
+	uint64_t reserved[4];
+};
+
+/**
+ * gmem_window_stats() - what windows have cost so far
+ * @stats: filled
+ */
+void gmem_window_stats(struct gmem_window_stats *stats);
+
+/**
+ * gmem_region_read() - copy out of a region, in a window of its own
+ * @region: the region
+ * @offset: where to begin, any byte
+ * @data: where to
+ * @size: how much
+ *
+ * Return: 0; -ERANGE that isn't all inside of the region; an error of
+ * gmem_window_open().
+ */
+int gmem_region_read(struct gmem_region *region, uint64_t offset, void *data,
+		     uint64_t size);
+
+/* gmem_region_write() - the same in the other direction */
+int gmem_region_write(struct gmem_region *region, uint64_t offset,
+		      const void *data, uint64_t size);
+
+/**
+ * gmem_vcpu_run() - KVM_RUN, with windows open for as long as it takes
+ * @vcpu_fd: the vCPU
+ *
+ * KVM reaches the guest's memory with the rights of the thread that calls it.
+ * Other calls of KVM that do (KVM_SET_MSRS of a page's address...) need a
+ * window, too.
+ *
+ * Return: 0, or an error of KVM_RUN: -EINTR, -EAGAIN, -EFAULT.
+ */
+int gmem_vcpu_run(int vcpu_fd);
+
+/**
+ * gmem_fault_describe() - what a SIGSEGV has to do with windows
+ * @info: what the signal handler got
+ * @text: gets a sentence with a line break
+ * @size: room there, 160 bytes will do
+ *
+ * May be called from a signal handler.
+ *
+ * Return: 1 if that was an access to a region's memory; 0 if not, with @text
+ * as it was.
+ */
+int gmem_fault_describe(const siginfo_t *info, char *text, size_t size);
+
+/**
+ * gmem_fault_install() - have such accesses told on stderr
+ *
+ * Installs a handler of SIGSEGV for the process. After it has written the
+ * sentence, or if the fault has nothing to do with windows, what was installed
+ * before gets the signal; by default the process ends.
+ *
+ * Return: 0, or an error of sigaction(2).
+ */
+int gmem_fault_install(void);
+
 #ifdef __cplusplus
 }
 #endif
+
+#include <gmem_window.h>
 
 #endif /* GMEM_H */

@@ -21,7 +21,9 @@ class Options(ctypes.Structure):
         ("directory", ctypes.c_char_p),
         ("fd", ctypes.c_int),
         ("vm_fd", ctypes.c_int),
-        ("reserved", ctypes.c_uint64 * 6),
+        ("windows", ctypes.c_uint32),
+        ("reserved32", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint64 * 5),
     ]
 
 
@@ -73,9 +75,23 @@ fd = gmem.gmem_region_fd(region)
 ok(gmem.gmem_file_state(fd, u64(0), u64(3 * PAGE), states) == 0 and
    [s >> 1 & 1 for s in states] == [0, 1, 0], "and no other")
 ok(ctypes.string_at(address + PAGE, 2) == b"\7\7", "its contents stay")
+data = ctypes.create_string_buffer(3)
+ok(gmem.gmem_region_write(region, u64(100), b"abc", u64(3)) == 0 and
+   gmem.gmem_region_read(region, u64(100), data, u64(3)) == 0 and
+   data.raw == b"abc", "bytes that go in come out")
+ok(gmem.gmem_region_read(region, u64(4 * BLOCK - 2), data, u64(3)) ==
+   -errno.ERANGE, "not beyond the end")
 ok(gmem.gmem_file_convert(fd, u64(1), u64(PAGE), u64(PRIVATE), u64(0), 0,
                           None) == -errno.EINVAL, "an error")
 ok(b"whole pages" in gmem.gmem_last_error(), "and its sentence")
+gmem.gmem_region_destroy(region)
+
+options = Options(size=BLOCK, demand=1 << 3)
+ok(gmem.gmem_region_create(ctypes.byref(options), ctypes.byref(region)) == 0,
+   "a region with windows, of a library that was loaded by dlopen()")
+ok(gmem.gmem_region_write(region, u64(0), b"abc", u64(3)) == 0 and
+   gmem.gmem_region_read(region, u64(0), data, u64(3)) == 0 and
+   data.raw == b"abc", "can be read and written")
 gmem.gmem_region_destroy(region)
 
 print(f"1..{len(results)}")
