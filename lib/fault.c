@@ -133,7 +133,7 @@ EXPORT int gmem_fault_describe(const siginfo_t *info, char *text, size_t size)
 
 /* ---- a handler ---- */
 
-/* By default, coming back from here gives the same fault, and that's the end. */
+/* By default, going back gives the same fault, and that's the end. */
 static void pass_on(int sig, siginfo_t *info, void *context)
 {
 	if (before.sa_flags & SA_SIGINFO)

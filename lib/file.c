@@ -9,7 +9,7 @@
 #include "internal.h"
 
 static const char not_gmemfs[] =
-	"this is not on a gmemfs; mount one with: mount -t gmemfs gmemfs "
+	"this is not on a gmemfs; mount one with: mount -t gmemfs none "
 	GMEM_DEFAULT_MOUNT;
 
 /* ---- to open ---- */

@@ -58,7 +58,7 @@ EXPORT int gmem_region_protection(const struct gmem_region *region,
 	return 0;
 }
 
-/* 0 if it has all that is demanded; otherwise the error names the first lack. */
+/* 0 if it has all that is demanded; else the error names the first lack. */
 static int check_demand(struct region *r, uint64_t demand)
 {
 	struct gmem_protection p;

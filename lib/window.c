@@ -46,7 +46,7 @@ static unsigned int nr_by_mprotect;	/* atomic */
 static unsigned int nr_running;		/* atomic: vCPUs */
 static uint32_t misses;			/* atomic */
 static uint64_t our_rights;		/* atomic: bits of all our keys */
-static uint64_t our_open_rights;	/* atomic: their values for all access */
+static uint64_t our_open_rights;	/* atomic: their values if open */
 
 void gmem_windows_lock(void)
 {

@@ -168,8 +168,8 @@ int gmem_file_punch(int fd, uint64_t offset, uint64_t size);
  * the range or from *@error_offset on.
  *
  * Return: 0; -EAGAIN a page was pinned to the end; -EINTR a signal handler ran
- * in a pause or within the kernel; -ENOMEM; -EINVAL if the range isn't whole pages inside of the file, or a bit
- * is unknown; -EBADF, -ENOTTY.
+ * in a pause or within the kernel; -ENOMEM; -EINVAL if the range isn't whole
+ * pages inside of the file, or a bit is unknown; -EBADF, -ENOTTY.
  */
 int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
 		      uint64_t attributes, uint64_t flags, int timeout_ms,
@@ -190,7 +190,8 @@ int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
  * but for the pages that KVM has borrowed.
  *
  * GMEM_PROTECT_NO_GUP: nobody pins memory through the region's mapping: not
- * O_DIRECT, not io_uring's buffers, not another process (get_user_pages()).
+ * O_DIRECT, not io_uring's buffers, not another process (get_user_pages()). But
+ * for the pages that gmem_vm_write_msr() has made shared.
  *
  * GMEM_PROTECT_HUGE: what memory there is comes in 2 MiB blocks; demanded, it
  * always will.
@@ -212,7 +213,7 @@ int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
  * has no protection keys gets GMEM_WINDOWS_PROCESS; otherwise it gets none.
  */
 #define GMEM_WINDOWS_NONE	0	/* the mapping is always open */
-#define GMEM_WINDOWS_KEYS	1	/* keys, which regions take turns with */
+#define GMEM_WINDOWS_KEYS	1	/* keys, with which they take turns */
 #define GMEM_WINDOWS_OWN_KEY	2	/* a key that no other region gets */
 #define GMEM_WINDOWS_PROCESS	3	/* mprotect(), slow, for all threads */
 #define GMEM_WINDOWS_OR_PROCESS	0x100
@@ -271,7 +272,6 @@ struct gmem_region {
 };
 
 #define GMEM_NO_KEY	0x80000000U
-
 
 /**
  * struct gmem_protection - what protects a region now, and how much of it

@@ -216,7 +216,7 @@ static void test_pinned(void)
 static void *other_thread(void *arg)
 {
 	gmem_file_create("/other", 0, 0);
-	return strcpy(arg, gmem_last_error());
+	return memcpy(arg, gmem_last_error(), strlen(gmem_last_error()) + 1);
 }
 
 static void test_errors_by_thread(void)
@@ -225,7 +225,7 @@ static void test_errors_by_thread(void)
 	pthread_t thread;
 
 	gmem_file_create("/mine", 0, 0);
-	strcpy(before, gmem_last_error());
+	snprintf(before, sizeof(before), "%s", gmem_last_error());
 	pthread_create(&thread, NULL, other_thread, text);
 	pthread_join(thread, NULL);
 	ok(strstr(text, "/other"), "another thread's error");

@@ -103,18 +103,37 @@ static bool is_for_reading(volatile void *p, int code)
 	return !read_code(p) && write_canary(p) == code;
 }
 
-static void *closed_in_thread(void *p)
+/* A thread that was there before any window: it looks where it is told to. */
+static int questions[2], answers[2];
+
+static void *other_thread(void *arg)
 {
-	return (void *)(long)is_closed(p);
+	bool closed;
+	void *p;
+
+	(void)arg;
+	while (read(questions[0], &p, sizeof(p)) == sizeof(p)) {
+		closed = is_closed(p);
+		must(write(answers[1], &closed, 1));
+	}
+	return NULL;
+}
+
+static void start_other_thread(void)
+{
+	pthread_t thread;
+
+	must(pipe(questions));
+	must(pipe(answers));
+	must(pthread_create(&thread, NULL, other_thread, NULL) ? -1 : 0);
 }
 
 static bool closed_elsewhere(void *p)
 {
-	pthread_t thread;
-	void *closed;
+	bool closed;
 
-	must(pthread_create(&thread, NULL, closed_in_thread, p) ? -1 : 0);
-	pthread_join(thread, &closed);
+	must(write(questions[1], &p, sizeof(p)));
+	must(read(answers[0], &closed, 1));
 	return closed;
 }
 
@@ -307,11 +326,12 @@ static void test_describe(void)
 
 	info.si_addr = (char *)r->address + 0x1234;
 	is(gmem_fault_describe(&info, text, sizeof(text)), 1, "a fault");
-	ok(strstr(text, "offset 0x1234 of") && strstr(text, "key"), "  %s",
-	   strtok(text, "\n"));
+	strtok(text, "\n");
+	ok(strstr(text, "offset 0x1234 of") && strstr(text, "key"), "  \"%s\"",
+	   text);
 	is(gmem_fault_describe(&info, tiny, sizeof(tiny)), 1, "little room");
 	is_str(tiny, "libgmem", "is kept to");
-	strcpy(text, "before");
+	snprintf(text, sizeof(text), "before");
 	info.si_addr = text;
 	is(gmem_fault_describe(&info, text, sizeof(text)), 0, "another's");
 	info.si_addr = r->address;
@@ -355,8 +375,9 @@ static void test_install(void)
 	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV,
 	   "who touches closed memory dies of it");
 	must(read(pipes[0], text, sizeof(text) - 1));
-	ok(strstr(text, "offset 0x777 of") && strchr(text, '\n'),
-	   "and it is told where: %s", strtok(text, "\n"));
+	ok(strchr(text, '\n'), "and it is told, on one line");
+	strtok(text, "\n");
+	ok(strstr(text, "offset 0x777 of"), "  \"%s\"", text);
 	close(pipes[0]);
 }
 
@@ -790,6 +811,7 @@ int main(int argc, char **argv)
 	};
 
 	sigaction(SIGSEGV, &act, NULL);
+	start_other_thread();
 	test_none();
 	test_mprotect();
 	test_kvm(GMEM_WINDOWS_PROCESS, SEGV_ACCERR, "kvm, mprotect");
