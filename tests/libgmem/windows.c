@@ -67,7 +67,7 @@ static int write_canary(volatile void *p)
 
 static int read_byte(volatile void *p, unsigned char *byte)
 {
-	register unsigned char al asm("al") = 0;
+	unsigned char al = 0;
 
 	fault_code = 0;
 	asm volatile("movb (%%rdi), %%al" : "+a" (al) : "D" (p) : "memory");
