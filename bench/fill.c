@@ -115,6 +115,15 @@ static int prepare(void)
 	return ret;
 }
 
+/* The pool must not work on while the next backing is measured. */
+static void clean_up(void)
+{
+	if (!backing->gmemfs)
+		return;
+	pool_cold();
+	pool_settle();
+}
+
 static int make_file(size_t bytes)
 {
 	int fd = backing_make(backing, bytes);
@@ -377,6 +386,7 @@ static _Noreturn void run(const char *name)
 		operation = name;
 		if (!prepare())
 			operations[i].run();
+		clean_up();
 		exit(0);
 	}
 	errno = EINVAL;

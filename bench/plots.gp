@@ -56,3 +56,12 @@ if (plot_name eq "memory") {
 		"" using 3:xtic(1) lc rgb color(5) title "user page tables", \
 		1.024 with lines lc rgb color(7) title "0.1%"
 }
+
+if (plot_name eq "convert") {
+	set ylabel "instructions a page (4 KiB)"
+	set xlabel "pages a call"
+	plot "convert.dat" using 2:xtic(1) lc rgb color(1) title "to shared", \
+		"" using 3 lc rgb color(3) title "page by page", \
+		"" using 4 lc rgb color(7) title "to private", \
+		"" using 5 lc rgb "#fdae6b" title "page by page"
+}

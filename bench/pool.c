@@ -49,15 +49,6 @@ int pool_warm(size_t size)
 
 	if (ret)
 		return ret;
-	if (!pool_reaches(size))
-		return -ETIMEDOUT;
-
-	/* If that empties the pool, better a refill that competes. */
-	pool_target(0);
-	usleep(10 * STEP_US);
-	if (pool_free() >= (int64_t)size)
-		return 0;
-	pool_target(size);
 	return pool_reaches(size) ? 0 : -ETIMEDOUT;
 }
 

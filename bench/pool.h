@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 /*
- * Fills the pool with at least that much and then stops its refill, so that it
- * doesn't compete with what is measured. 0, -ENOENT if this gmemfs has no pool,
- * -ETIMEDOUT if it doesn't fill.
+ * Fills the pool with at least that much. As soon as a block is taken it is
+ * filled up again, beside what is measured, as it would be in use. 0, -ENOENT if
+ * this gmemfs has no pool, -ETIMEDOUT if it doesn't fill.
  */
 int pool_warm(size_t size);
 

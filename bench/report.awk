@@ -4,7 +4,8 @@
 # results.json and the plots' data. Lines come in as
 #	part=PART env KEY VALUE...
 #	part=PART round=N OPERATION BACKING KEY=VALUE...
-# Round 0 only warms up: it has no part in ratios and instructions.
+# Round 0 only warms up: it has no part in ratios and instructions. convert.awk
+# has what is particular to conversions.
 
 BEGIN {
 	backings = split("gmemfs-warm gmemfs-cold gmemfs-4k memfd shmem-huge " \
@@ -162,7 +163,11 @@ function name(what) {
 function cell_of(part, op, ours, beside) {
 	if (!compare(part, op, ours, beside))
 		return "-"
-	return sprintf("%.2f (%.2f-%.2f)", ratio, low, high)
+	return sprintf("%s (%s-%s)", short(ratio), short(low), short(high))
+}
+
+function short(number) {
+	return sprintf(number < 0.1 ? "%.1g" : "%.2f", number)
 }
 
 function print_ratios(   o, i) {
@@ -344,6 +349,7 @@ function set_aims(   value) {
 		why_not("speed-pages", "touch", "gmemfs-4k"))
 	aim_guard("guest's boot with the guard: instructions, of those on memfd", "boot")
 	aim_guard("guest reads its clock: instructions, of those on memfd", "clock")
+	convert_aims()
 }
 
 function print_aims(   i) {
@@ -387,6 +393,7 @@ function json_ratios(   o, i, j, p, part, list, n, parts) {
 							backing[i], backing[j])
 	n = json_ratio(list, n, "guard", "boot", "gmemfs", "memfd")
 	n = json_ratio(list, n, "guard", "clock", "gmemfs", "memfd")
+	n = json_convert_ratios(list, n)
 	json_list(results, "ratios", list, n)
 }
 
@@ -416,6 +423,7 @@ function json_figures(   k, o, i, n, list, kind, kinds, value) {
 					quote(kind[k] ~ /^splits/ ? "all" : operation[o]), \
 					quote(backing[i]), value)
 			}
+	n = json_convert_figures(list, n)
 	json_list(results, "figures", list, n)
 }
 
@@ -485,6 +493,7 @@ END {
 	print_ratios()
 	print_figures()
 	print_guard()
+	print_convert()
 	print_failures()
 	print_aims()
 	write_json()
@@ -492,4 +501,5 @@ END {
 	write_figures(dir "/instructions.dat", "instructions", 1, operations - 1)
 	write_figures(dir "/broadcasts.dat", "broadcasts", 1, 3)
 	write_memory(dir "/memory.dat")
+	write_convert(dir "/convert.dat")
 }

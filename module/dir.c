@@ -14,6 +14,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "compat.h"
 #include "fault_inject.h"
 #include "internal.h"
 
@@ -43,8 +44,7 @@ static int gmem_add_name(struct inode *dir, struct dentry *dentry,
 		iput(inode);
 		return ret;
 	}
-	d_instantiate(dentry, inode);
-	dget(dentry);
+	gmem_make_persistent(dentry, inode);
 	gmem_dir_changed(dir);
 	return 0;
 }
@@ -57,19 +57,19 @@ static int gmem_mknod(struct mnt_idmap *idmap, struct inode *dir,
 }
 
 static int gmem_create(struct mnt_idmap *idmap, struct inode *dir,
-		       struct dentry *dentry, umode_t mode, bool excl)
+		       struct dentry *dentry, GMEM_CREATE_MODE)
 {
 	return gmem_mknod(idmap, dir, dentry, mode | S_IFREG, 0);
 }
 
-static int gmem_mkdir(struct mnt_idmap *idmap, struct inode *dir,
-		      struct dentry *dentry, umode_t mode)
+static gmem_mkdir_t gmem_mkdir(struct mnt_idmap *idmap, struct inode *dir,
+			       struct dentry *dentry, umode_t mode)
 {
 	int ret = gmem_mknod(idmap, dir, dentry, mode | S_IFDIR, 0);
 
 	if (!ret)
 		inc_nlink(dir);		/* the new one's ".." */
-	return ret;
+	return gmem_mkdir_result(ret);
 }
 
 static int gmem_symlink(struct mnt_idmap *idmap, struct inode *dir,

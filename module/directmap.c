@@ -8,6 +8,9 @@
  * Given an aligned 2 MiB that the direct map holds as one entry, they change
  * that entry in place, in one step and with one flush. Smaller ranges split
  * the entry, which costs a page of page table, and it stays split.
+ *
+ * Where an entry is split, set_direct_map_default_noflush() exposes without a
+ * flush. There is no such thing for 2 MiB: on a page of those it splits.
  */
 #include <linux/atomic.h>
 #include <linux/gfp.h>
@@ -28,6 +31,10 @@
  */
 DEFINE_STATIC_CALL_NULL(gmem_set_absent, set_memory_np);
 DEFINE_STATIC_CALL_NULL(gmem_set_present, set_memory_p);
+DEFINE_STATIC_CALL_NULL(gmem_set_present_noflush,
+			set_direct_map_default_noflush);
+
+static bool can_skip_flush;
 
 static atomic_long_t hidden_pages;
 
@@ -52,12 +59,35 @@ static int gmem_set_absent_pages(struct page *page, unsigned int nr)
 	return ret;
 }
 
+/*
+ * No CPU keeps a translation that isn't present, so nothing has to be flushed
+ * when it becomes that. The function also makes the page writable, which
+ * set_memory_np() had left as it was: no difference.
+ *
+ * Return: whether that is done; else some of them may still be absent.
+ */
+static bool gmem_set_present_without_flush(struct page *page, unsigned int nr)
+{
+	unsigned int level, i;
+	pte_t *pte;
+
+	if (!can_skip_flush || nr > GMEM_BLOCK_PAGES)
+		return false;
+	pte = lookup_address((unsigned long)page_address(page), &level);
+	if (!pte || level != PG_LEVEL_4K)
+		return false;
+	for (i = 0; i < nr; i++)
+		if (static_call(gmem_set_present_noflush)(page + i))
+			return false;
+	return pte_present(*pte);
+}
+
 static int gmem_set_present_pages(struct page *page, unsigned int nr)
 {
 	unsigned long addr = (unsigned long)page_address(page);
 	int ret = gmem_fault_inject(GMEM_FAIL_EXPOSE);
 
-	if (!ret)
+	if (!ret && !gmem_set_present_without_flush(page, nr))
 		ret = static_call(gmem_set_present)(addr, nr);
 	trace_gmem_expose(page_to_pfn(page), nr, ret);
 	return ret;
@@ -211,6 +241,17 @@ lost:
 	return -EIO;
 }
 
+/* Can be done without. */
+static void __init gmem_directmap_find_noflush(void)
+{
+	void *found =
+		gmem_directmap_find_function("set_direct_map_default_noflush");
+
+	if (found)
+		static_call_update(gmem_set_present_noflush, found);
+	can_skip_flush = found;
+}
+
 int __init gmem_directmap_init(void)
 {
 	void *absent = gmem_need_function("set_memory_np");
@@ -219,13 +260,15 @@ int __init gmem_directmap_init(void)
 
 	if (!absent || !present)
 		return -ENODEV;
+	gmem_directmap_find_noflush();
 
 	static_call_update(gmem_set_absent, absent);
 	static_call_update(gmem_set_present, present);
 
 	ret = gmem_directmap_prove();
 	if (!ret)
-		pr_info("direct map: %s\n", gmem_directmap_method());
+		pr_info("direct map: %s%s\n", gmem_directmap_method(),
+			can_skip_flush ? "" : "; exposing flushes, too");
 	return ret;
 }
 

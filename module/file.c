@@ -76,6 +76,7 @@ static void gmem_show_fdinfo(struct seq_file *m, struct file *file)
 
 const struct file_operations gmem_file_operations = {
 	.owner			= THIS_MODULE,
+	.open			= gmem_shared_open,
 	.mmap			= gmem_view_mmap,
 	.read_iter		= gmem_read_iter,
 	.write_iter		= gmem_write_iter,

@@ -31,6 +31,7 @@
 #include <linux/spinlock.h>
 #include <linux/static_call.h>
 
+#include "compat.h"
 #include "hook.h"
 #include "internal.h"
 #include "lend.h"
@@ -44,20 +45,13 @@ static bool guard_loaded;
 
 /* ---- the originals ---- */
 
-/*
- * Declared here because KVM keeps this one in a header of its own. It is
- * looked up by kprobe like the others; a direct call is needed as in
- * directmap.c.
- */
-kvm_pfn_t hva_to_pfn(unsigned long addr, bool atomic, bool interruptible,
-		     bool *async, bool write_fault, bool *writable);
-
+/* Looked up by kprobe; a direct call is needed as in directmap.c. */
 DEFINE_STATIC_CALL_NULL(kvm_activate, kvm_gpc_activate);
 DEFINE_STATIC_CALL_NULL(kvm_activate_hva, kvm_gpc_activate_hva);
 DEFINE_STATIC_CALL_NULL(kvm_refresh, kvm_gpc_refresh);
 DEFINE_STATIC_CALL_NULL(kvm_deactivate, kvm_gpc_deactivate);
 DEFINE_STATIC_CALL_NULL(kvm_to_pfn, hva_to_pfn);
-DEFINE_STATIC_CALL_NULL(kvm_map, kvm_vcpu_map);
+DEFINE_STATIC_CALL_NULL(kvm_map, GMEM_VCPU_MAP);
 DEFINE_STATIC_CALL_NULL(kvm_unmap, kvm_vcpu_unmap);
 
 /* ---- borrowing: this task is about to map a page into the kernel ---- */
@@ -131,20 +125,16 @@ static int gmem_borrow_frame(struct gmem_borrow *b, kvm_pfn_t pfn)
 	return 0;
 }
 
-static kvm_pfn_t gmem_hva_to_pfn(unsigned long addr, bool atomic,
-				 bool interruptible, bool *async,
-				 bool write_fault, bool *writable)
+static kvm_pfn_t gmem_hva_to_pfn(GMEM_TO_PFN_PARAMS)
 {
 	struct gmem_borrow *b;
 	kvm_pfn_t pfn;
 
 	gmem_hook_enter();
-	pfn = static_call(kvm_to_pfn)(addr, atomic, interruptible, async,
-				      write_fault, writable);
+	pfn = static_call(kvm_to_pfn)(GMEM_TO_PFN_ARGS);
 	b = gmem_borrow_current();
 	if (b && !is_error_noslot_pfn(pfn) && gmem_borrow_frame(b, pfn)) {
-		if (pfn_valid(pfn))
-			put_page(pfn_to_page(pfn));
+		gmem_to_pfn_release(pfn, GMEM_TO_PFN_ARGS);
 		pfn = KVM_PFN_ERR_FAULT;
 	}
 	gmem_hook_leave();
@@ -423,8 +413,7 @@ static void gmem_map_add(struct gmem_map *m)
 	kfree(forgotten);
 }
 
-static int gmem_vcpu_map_borrowed(struct kvm_vcpu *vcpu, gfn_t gfn,
-				  struct kvm_host_map *map)
+static int gmem_vcpu_map_borrowed(GMEM_VCPU_MAP_PARAMS)
 {
 	struct gmem_map *m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
 	struct gmem_borrow b;
@@ -434,10 +423,10 @@ static int gmem_vcpu_map_borrowed(struct kvm_vcpu *vcpu, gfn_t gfn,
 		return -ENOMEM;
 
 	gmem_borrow_begin(&b);
-	ret = static_call(kvm_map)(vcpu, gfn, map);
+	ret = static_call(kvm_map)(GMEM_VCPU_MAP_ARGS);
 	gmem_borrow_end(&b);
 	if (!ret && gmem_slipped_through(map->pfn, b.loan)) {
-		static_call(kvm_unmap)(vcpu, map, false);
+		static_call(kvm_unmap)(GMEM_VCPU_UNMAP_UNUSED);
 		ret = -EFAULT;
 	}
 	if (ret || !b.loan) {
@@ -451,26 +440,24 @@ static int gmem_vcpu_map_borrowed(struct kvm_vcpu *vcpu, gfn_t gfn,
 	return 0;
 }
 
-static int gmem_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn,
-			 struct kvm_host_map *map)
+static int gmem_vcpu_map(GMEM_VCPU_MAP_PARAMS)
 {
 	int ret;
 
 	gmem_hook_enter();
-	ret = gmem_vcpu_map_borrowed(vcpu, gfn, map);
+	ret = gmem_vcpu_map_borrowed(GMEM_VCPU_MAP_ARGS);
 	gmem_hook_leave();
 	return ret;
 }
 
 /* Returned last: until KVM has unmapped the page, it may write to it. */
-static void gmem_vcpu_unmap(struct kvm_vcpu *vcpu, struct kvm_host_map *map,
-			    bool dirty)
+static void gmem_vcpu_unmap(GMEM_VCPU_UNMAP_PARAMS)
 {
 	struct gmem_map *m;
 
 	gmem_hook_enter();
 	m = map && map->hva ? gmem_map_take(map) : NULL;
-	static_call(kvm_unmap)(vcpu, map, dirty);
+	static_call(kvm_unmap)(GMEM_VCPU_UNMAP_ARGS);
 	if (m) {
 		gmem_lend_return(m->loan);
 		kfree(m);
@@ -489,7 +476,7 @@ static struct gmem_hook hooks[] = {
 	GMEM_HOOK(kvm_gpc_activate_hva, gmem_gpc_activate_hva,
 		  kvm_activate_hva),
 	GMEM_HOOK(kvm_gpc_activate, gmem_gpc_activate, kvm_activate),
-	GMEM_HOOK(kvm_vcpu_map, gmem_vcpu_map, kvm_map),
+	GMEM_HOOK(GMEM_VCPU_MAP, gmem_vcpu_map, kvm_map),
 };
 
 /*

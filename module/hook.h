@@ -5,6 +5,7 @@
 
 #include <linux/ftrace.h>
 #include <linux/static_call.h>
+#include <linux/stringify.h>
 
 /**
  * struct gmem_hook - one such function
@@ -26,7 +27,7 @@ struct gmem_hook {
 
 #define GMEM_HOOK(function, replacement, call)		\
 	{						\
-		.name = #function,			\
+		.name = __stringify(function),		\
 		.ours = (replacement),			\
 		.key = &STATIC_CALL_KEY(call),		\
 		.tramp = STATIC_CALL_TRAMP_ADDR(call),	\

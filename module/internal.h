@@ -342,6 +342,7 @@ vm_fault_t gmem_view_error(struct inode *inode, struct page *page);
 bool gmem_view_beyond_end(struct inode *inode, pgoff_t pgoff);
 
 /* sharedview.c */
+int gmem_shared_open(struct inode *inode, struct file *file);
 long gmem_shared_view(struct file *file);
 int gmem_shared_mmap(struct file *file, struct vm_area_struct *vma);
 void gmem_shared_view_init(struct gmem_inode *gi);

@@ -46,6 +46,7 @@ struct gmem_loan {
 
 static DEFINE_MUTEX(lend_lock);
 static DEFINE_HASHTABLE(loans, 8);
+static unsigned int nr_loans;
 static atomic_long_t lent_pages;
 static atomic_long_t loans_ever;
 
@@ -142,6 +143,18 @@ void gmem_lend_assign(struct page *page, unsigned int nr, struct inode *inode)
 		 GFP_KERNEL);
 }
 
+static void gmem_add_loan(struct gmem_loan *loan)
+{
+	hash_add(loans, &loan->node, loan->pfn);
+	WRITE_ONCE(nr_loans, nr_loans + 1);
+}
+
+static void gmem_remove_loan(struct gmem_loan *loan)
+{
+	hash_del(&loan->node);
+	WRITE_ONCE(nr_loans, nr_loans - 1);
+}
+
 static struct gmem_loan *gmem_find_loan(unsigned long pfn)
 {
 	struct gmem_loan *loan;
@@ -174,7 +187,7 @@ static bool gmem_is_exposed(unsigned long pfn)
 /* The page is its borrowers' own business now; the last one ends the loan. */
 static void gmem_forget_loan(struct gmem_loan *loan, struct inode *inode)
 {
-	hash_del(&loan->node);
+	gmem_remove_loan(loan);
 	if (!gmem_is_exposed(loan->pfn))
 		gmem_count_lent(inode, -1);
 	loan->gone = true;
@@ -259,7 +272,7 @@ static struct gmem_loan *gmem_make_loan(unsigned long pfn, struct inode *inode)
 	}
 	get_page(pfn_to_page(pfn));
 	loan->pfn = pfn;
-	hash_add(loans, &loan->node, pfn);
+	gmem_add_loan(loan);
 	return loan;
 }
 
@@ -321,7 +334,7 @@ static void gmem_rehide(struct gmem_loan *loan)
 
 	/* It was made shared meanwhile, or always was. */
 	if (gmem_is_exposed(loan->pfn)) {
-		hash_del(&loan->node);
+		gmem_remove_loan(loan);
 		gmem_end_loan(loan);
 		return;
 	}
@@ -333,7 +346,7 @@ static void gmem_rehide(struct gmem_loan *loan)
 		return;
 	}
 	trace_gmem_return(inode, loan->pfn, 0);
-	hash_del(&loan->node);
+	gmem_remove_loan(loan);
 	gmem_count_lent(inode, -1);
 	gmem_end_loan(loan);
 }
@@ -398,7 +411,8 @@ bool gmem_lend_is_lent(unsigned long pfn)
 {
 	bool lent;
 
-	if (hash_empty(loans))
+	/* Asked for each page of a file, and mostly there is none. */
+	if (!READ_ONCE(nr_loans))
 		return false;
 	mutex_lock(&lend_lock);
 	lent = gmem_find_loan(pfn);

@@ -12,6 +12,7 @@
 #include <linux/nodemask.h>
 #include <linux/topology.h>
 
+#include "compat.h"
 #include "internal.h"
 
 #ifdef CONFIG_NUMA
@@ -69,7 +70,7 @@ struct page *gmem_place_alloc(const struct gmem_place *place, gfp_t gfp,
 					order);
 	if (!place->by_vma)
 		return alloc_pages(gfp, order);
-	return __alloc_pages(gfp, order, place->node, place->bound);
+	return gmem_alloc_of_nodes(gfp, order, place->node, place->bound);
 }
 
 #else /* !CONFIG_NUMA */

@@ -118,8 +118,11 @@ ssize_t gmem_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		}
 		cond_resched();
 	}
-	/* One flush for all of the mappings: see tempmap.c. */
-	if (total)
+	/*
+	 * One flush for all of the mappings: see tempmap.c. There may have been
+	 * some also where nothing could be copied.
+	 */
+	if (total || ret)
 		gmem_tempmap_flush();
 	file_accessed(iocb->ki_filp);
 	return total ?: ret;
@@ -203,7 +206,7 @@ static ssize_t gmem_write_all(struct kiocb *iocb, struct iov_iter *from)
 		}
 		cond_resched();
 	}
-	if (total)
+	if (total || ret)
 		gmem_tempmap_flush();
 	return total ?: ret;
 }

@@ -8,9 +8,14 @@
  * address_space of their own: what is made private can be unmapped here while
  * the guest view, which is in the inode's, keeps it.
  *
+ * It has a dentry of its own, and by that open() knows it: so who opens
+ * /proc/PID/fd/N of a shared view gets a shared view. Programs that take memory
+ * by a path only can use it that way.
+ *
  * A page is put into page tables under the file's invalidate_lock, shared, and
  * has a reference for each mapping. convert.c holds that lock exclusively.
  */
+#include <linux/dcache.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -93,6 +98,58 @@ int gmem_shared_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
+/* ---- opening it ---- */
+
+/* In d_fsdata of the dentry of a shared view. */
+static char shared_mark;
+
+/*
+ * In no directory: /proc/PID/fd and maps show it as a file that was deleted,
+ * as they do those of O_TMPFILE. It goes with its last user.
+ */
+static struct dentry *gmem_shared_dentry(struct inode *inode)
+{
+	struct dentry *dentry;
+	char name[48];
+
+	snprintf(name, sizeof(name), "gmem_shared_view:[%llu]",
+		 (unsigned long long)inode->i_ino);
+	dentry = d_alloc_name(inode->i_sb->s_root, name);
+	if (!dentry)
+		return ERR_PTR(-ENOMEM);
+	dentry->d_fsdata = &shared_mark;
+	ihold(inode);
+	d_instantiate(dentry, inode);
+	return dentry;
+}
+
+/* gmem_shared_open - any open() of a file: is it one of its shared view? */
+int gmem_shared_open(struct inode *inode, struct file *file)
+{
+	if (file->f_path.dentry->d_fsdata != &shared_mark)
+		return 0;
+	replace_fops(file, fops_get(&gmem_shared_operations));
+	file->f_mapping = &gmem_i(inode)->shared_view;
+	return 0;
+}
+
+static struct file *gmem_shared_file(struct file *file)
+{
+	int flags = (file->f_mode & FMODE_WRITE ? O_RDWR : O_RDONLY) |
+		    O_LARGEFILE;
+	struct path path = {
+		.mnt = file->f_path.mnt,
+		.dentry = gmem_shared_dentry(file_inode(file)),
+	};
+	struct file *view;
+
+	if (IS_ERR(path.dentry))
+		return ERR_CAST(path.dentry);
+	view = dentry_open(&path, flags, current_cred());
+	dput(path.dentry);
+	return view;
+}
+
 /**
  * gmem_shared_view - GMEM_SHARED_VIEW: open the shared view of a file
  * @file: the file
@@ -101,21 +158,17 @@ int gmem_shared_mmap(struct file *file, struct vm_area_struct *vma)
  */
 long gmem_shared_view(struct file *file)
 {
-	int flags = (file->f_mode & FMODE_WRITE ? O_RDWR : O_RDONLY) |
-		    O_LARGEFILE;
 	struct file *view;
 	int fd;
 
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	view = dentry_open(&file->f_path, flags, current_cred());
+	view = gmem_shared_file(file);
 	if (IS_ERR(view)) {
 		put_unused_fd(fd);
 		return PTR_ERR(view);
 	}
-	replace_fops(view, fops_get(&gmem_shared_operations));
-	view->f_mapping = &gmem_i(file_inode(file))->shared_view;
 	fd_install(fd, view);
 	return fd;
 }

@@ -129,10 +129,12 @@ unsigned long gmem_state_count_shared(struct inode *inode)
 /* References that are neither ours, nor a mapping's, nor a loan's. */
 bool gmem_state_pinned(struct page *page)
 {
-	int known = 1 + folio_mapcount(page_folio(page)) +
-		    gmem_lend_is_lent(page_to_pfn(page));
+	int others;
 
-	return page_private(page) & GMEM_PAGE_SEEN && page_count(page) > known;
+	if (!(page_private(page) & GMEM_PAGE_SEEN))
+		return false;
+	others = page_count(page) - 1 - folio_mapcount(page_folio(page));
+	return others > 0 && others > gmem_lend_is_lent(page_to_pfn(page));
 }
 
 static u8 gmem_state_of_page(const struct gmem_block *block, struct page *page)

@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/statfs.h>
 
+#include "compat.h"
 #include "internal.h"
 
 enum {
@@ -312,7 +313,7 @@ static const struct super_operations gmem_super_operations = {
 	.alloc_inode	= gmem_inode_alloc,
 	.free_inode	= gmem_inode_free,
 	.evict_inode	= gmem_inode_evict,
-	.drop_inode	= generic_delete_inode,
+	.drop_inode	= inode_just_drop,
 	.statfs		= gmem_statfs,
 	.show_options	= gmem_show_options,
 };
@@ -410,7 +411,7 @@ static int gmem_init_fs_context(struct fs_context *fc)
 
 static void gmem_kill_sb(struct super_block *sb)
 {
-	kill_litter_super(sb);
+	gmem_kill_tree(sb);
 	kfree(gmem_sb(sb));
 }
 

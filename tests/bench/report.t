@@ -26,7 +26,8 @@ made_up() {
 # Leaves $work/table and $work/results.json.
 report() {
 	{ echo 'part=all env version a "quoted" one' && cat; } |
-		awk -v dir="$work" -f bench/report.awk >"$work/table"
+		awk -v dir="$work" -f bench/report.awk \
+			-f bench/convert.awk >"$work/table"
 }
 
 json_says() {
@@ -55,6 +56,25 @@ splits=1
 made_up 1 500 | report
 like "$(cat "$work/table")" 'NOT met +pool cold: 2 MiB entries of the direct map split.*: 2$' \
 	'splits count in every round, also in the one that warms up'
+
+# Page by page, 4 calls for 4 pages; in runs, 2.
+converted() {
+	for round in 0 1 2; do
+		echo "part=convert round=$round share-2 run units=4 calls=2 ns=$((100 * (round + 1))) own_broadcasts=0 splits_2m=$((round == 0))"
+		echo "part=convert round=$round share-2 page units=4 calls=4 ns=400 own_broadcasts=0 splits_2m=0"
+		echo "part=convert round=$round private-2 run units=4 calls=2 ns=400 own_broadcasts=4 splits_2m=0"
+		echo "part=convert round=$round private-2 page units=4 calls=4 ns=400 own_broadcasts=4 splits_2m=0"
+	done
+	echo "part=convert-counts round=1 share-2 run units=4 calls=2 ns=4000"
+}
+
+converted | report
+like "$(cat "$work/table")" '^to shared, 2 +16000000 +1\.67 \(1\.33-2\.00\) +1000 \(-\) +0 \(0\) +0\.5 \(0\)$' \
+	'conversion: rate, ratio, instructions, flushes, and splits of the first round'
+like "$(cat "$work/table")" 'NOT met +to private, 2 pages: flush broadcasts a call at most 1: 2' \
+	'more flushes than aimed at'
+ok 'both in the JSON' json_says '"figure": "flushes_a_call", "operation": "private-2", "backing": "run", "value": 2'
+like "$(cat "$work/convert.dat")" '^"2" 1000 - - -$' "and the plot's data"
 
 # refuses TEXT ARGUMENTS...: one line with that, nothing on stdout, and 2
 refuses() {

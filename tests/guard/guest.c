@@ -342,10 +342,28 @@ static void hostile_step(struct guest_cpu *cpu)
 	}
 }
 
+/* The first word of each page counts the rounds. */
+static void sweep(struct guest_cpu *cpu)
+{
+	volatile uint64_t *word;
+	uint64_t page;
+
+	for (page = 0; page < GUEST_FILE_SIZE; page += PAGE) {
+		word = (void *)(GUEST_FILE + page);
+		cpu->wrong += *word != cpu->sweeps;
+		*word = cpu->sweeps + 1;
+	}
+	cpu->sweeps++;
+	tick();
+}
+
 void guest_step(struct guest_cpu *cpu)
 {
 	cpu->steps++;
-	if (cpu->mode == GUEST_IDLE || cpu->steps % STEPS_PER_TICK == 0)
+	if (cpu->mode == GUEST_SWEEP)
+		sweep(cpu);
+	else if (cpu->mode == GUEST_IDLE ||
+		 cpu->steps % STEPS_PER_TICK == 0)
 		tick();
 	else
 		hostile_step(cpu);

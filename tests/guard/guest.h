@@ -34,7 +34,7 @@
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
-enum guest_mode { GUEST_IDLE, GUEST_HOSTILE };
+enum guest_mode { GUEST_IDLE, GUEST_HOSTILE, GUEST_SWEEP };
 
 /* At the lowest address of a vCPU's stack. */
 struct guest_cpu {
@@ -47,6 +47,8 @@ struct guest_cpu {
 	uint64_t vmruns;
 	uint64_t l2_exits;	/* vmruns that got into the guest's guest */
 	uint64_t hyperv;	/* KVM plays Hyper-V for it */
+	uint64_t sweeps;	/* GUEST_SWEEP: rounds over all of the file */
+	uint64_t wrong;		/* pages not as the last round left them */
 };
 
 #define GUEST_COUNTS	5	/* from @steps on */

@@ -236,15 +236,6 @@ static void supervise(long seconds)
 	}
 }
 
-static bool becomes_zero(const char *name)
-{
-	int i;
-
-	for (i = 0; i < 100 && sysfs(name); i++)
-		usleep(100000);
-	return !sysfs(name);
-}
-
 int main(int argc, char **argv)
 {
 	long seconds = argc > 1 ? atol(argv[1]) : 60, before, after, i;
@@ -269,8 +260,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < FILES; i++)
 		close(files[i]);
 	must(write_text("/sys/fs/gmemfs/pool/low_bytes", "0"));
-	ok(becomes_zero("pool/free_bytes"), "the pool is empty afterwards");
-	ok(becomes_zero("hidden_bytes"), "nothing is hidden");
+	ok(becomes("pool/free_bytes", 0), "the pool is empty afterwards");
+	ok(becomes("hidden_bytes", 0), "nothing is hidden");
 	is(sysfs("quarantined_bytes"), 0, "nothing is in quarantine");
 	after = free_kb();
 	ok(labs(before - after) < 8 * 1024,

@@ -216,6 +216,47 @@ static void test_views(void)
 	close(fd);
 }
 
+static int reopen(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return must(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+}
+
+/* By /proc, each kind of view opens as what it is. */
+static void test_reopen(void)
+{
+	int fd = new_file(SIZE), view = must(ioctl(fd, GMEM_SHARED_VIEW, 0));
+	int view2 = reopen(view), fd2 = reopen(fd);
+	char *s = map(view2, SIZE), *p = map(fd2, SIZE);
+	char path[32], name[96], want[96];
+	struct stat st;
+
+	memset(p, 1, SIZE);
+	must(set_shared(view2, PAGE, PAGE));
+	is(touch_read(s), SIGBUS, "a shared view, opened by /proc: SIGBUS");
+	is(touch_read(s + PAGE), 0, "a shared page is there");
+	is(get_info(view2).shared, PAGE, "it's the same file");
+	must(fstat(view2, &st));
+	snprintf(want, sizeof(want),
+		 MNT "/gmem_shared_view:[%lu] (deleted)", st.st_ino);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", view2);
+	memset(name, 0, sizeof(name));
+	must(readlink(path, name, sizeof(name) - 1));
+	is_str(name, want, "and has a name that says what it is");
+	name[strlen(name) - strlen(" (deleted)")] = 0;
+	is_errno(access(name, F_OK), ENOENT, "by which nobody finds one");
+	munmap(s, SIZE);
+	munmap(p, SIZE);
+	close(fd);
+	close(fd2);
+	close(view);
+	is(get_info(view2).populated, SIZE, "one of them keeps the file");
+	close(view2);
+	is(sysfs("hidden_bytes"), 0, "and the last takes it away");
+}
+
 static bool kernel_sees(const struct kcore *k, uint64_t pfn)
 {
 	struct kcore_leaf leaf;
@@ -497,6 +538,7 @@ int main(void)
 	test_in_place();
 	test_holes();
 	test_views();
+	test_reopen();
 	test_witness();
 	test_zeroing();
 	test_init_shared();

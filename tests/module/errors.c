@@ -7,6 +7,8 @@
 
 #include <sys/syscall.h>
 
+#define ALWAYS		"/run/always"
+
 static long used_blocks(int fd)
 {
 	struct stat st;
@@ -36,6 +38,32 @@ static void test_no_huge_memory(void)
 	munmap(p, BLOCK);
 	close(fd);
 	is_clean("no 2 MiB");
+}
+
+/* huge=always: 2 MiB or an error, by each way in, and never single pages. */
+static void test_only_huge_without_memory(const char *kind)
+{
+	int fd;
+	char *p;
+
+	must(mount("none", ALWAYS, "gmemfs", 0, "huge=always"));
+	fd = new_file_in(ALWAYS, 2 * BLOCK);
+	p = map(fd, 2 * BLOCK);
+	inject(kind, -1);
+	is(touch_write(p), SIGBUS, "huge=always, fail_%s: SIGBUS", kind);
+	is_errno(fallocate(fd, 0, 0, 2 * BLOCK), ENOMEM, "fallocate: ENOMEM");
+	is_errno(pwrite(fd, "x", 1, BLOCK), ENOMEM, "write: ENOMEM");
+	is(get_info(fd).populated, 0, "no single pages instead");
+	is(used_blocks(fd), 0, "and nothing is charged");
+	inject(kind, 0);
+	is(touch_write(p), 0, "the next access works");
+	is(fallocate(fd, 0, 0, 2 * BLOCK), 0, "and fallocate");
+	is(get_info(fd).huge, 2 * BLOCK, "in 2 MiB all");
+	ok(all_bytes(p, 2 * BLOCK, 0), "and zeros");
+	munmap(p, 2 * BLOCK);
+	close(fd);
+	must(umount(ALWAYS));
+	is_clean(kind);
 }
 
 static void test_hide_fails(void)
@@ -186,8 +214,11 @@ int main(void)
 {
 	long free_before, free_after;
 
+	must(mkdir(ALWAYS, 0755));
 	free_before = free_kb();
 	test_no_huge_memory();
+	test_only_huge_without_memory("alloc_huge");
+	test_only_huge_without_memory("alloc_meta");
 	test_hide_fails();
 	test_fault_without_memory("alloc_page");
 	test_fault_without_memory("alloc_meta");

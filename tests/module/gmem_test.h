@@ -121,6 +121,20 @@ static inline long sysfs(const char *name)
 	return strtol(text, NULL, 10);
 }
 
+/* Waits for the pool's worker, a minute at most: the machine may be busy. */
+static inline bool becomes(const char *name, long want)
+{
+	int i;
+
+	for (i = 0; i < 600; i++) {
+		if (sysfs(name) == want)
+			return true;
+		usleep(100000);
+	}
+	diag("%s is %ld, not %ld", name, sysfs(name), want);
+	return false;
+}
+
 static inline int write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC);

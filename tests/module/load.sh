@@ -68,6 +68,9 @@ test_missing_functions() {
 			'the log says which it is'
 		is "$(grep -c '^gmemfs' /proc/modules || true)" 0 'not loaded'
 	done
+	ok 'load without function 3' insmod $DEBUG fail_symbol=3
+	like "$(last_log)" '^direct map: .*exposing flushes' 'which costs flushes'
+	rmmod gmemfs
 	not_ok 'load where hiding does not work' insmod $DEBUG fail_hide=1
 	is "$(grep -c '^gmemfs' /proc/modules || true)" 0 'not loaded'
 	ok 'the debug build loads' insmod $DEBUG

@@ -123,15 +123,12 @@ static void test_interleave(void)
 static void set_node_low(int node, long bytes)
 {
 	char path[64], text[32];
-	int i;
 
 	snprintf(path, sizeof(path), "/sys/fs/gmemfs/node%d/low_bytes", node);
 	snprintf(text, sizeof(text), "%ld", bytes);
 	must(write_text(path, text));
 	snprintf(path, sizeof(path), "node%d/free_bytes", node);
-	for (i = 0; i < 300 && sysfs(path) != bytes; i++)
-		usleep(100000);
-	is(sysfs(path), bytes, "the pool of node %d has %ld bytes", node,
+	ok(becomes(path, bytes), "the pool of node %d has %ld bytes", node,
 	   bytes);
 }
 
@@ -166,6 +163,7 @@ int main(void)
 	test_mbind(PAGE, "4 KiB");
 	test_interleave();
 	test_pool();
-	is(sysfs("hidden_bytes"), 0, "nothing stays hidden");
+	/* What the worker has in hand is in no pool any more. */
+	ok(becomes("hidden_bytes", 0), "nothing stays hidden");
 	return done_testing();
 }

@@ -25,20 +25,6 @@ static void set_low(long bytes)
 	must(write_text(POOL "low_bytes", text));
 }
 
-/* Waits for the worker, a minute at most: the machine may be busy. */
-static bool becomes(const char *name, long want)
-{
-	int i;
-
-	for (i = 0; i < 600; i++) {
-		if (sysfs(name) == want)
-			return true;
-		usleep(100000);
-	}
-	diag("%s is %ld, not %ld", name, sysfs(name), want);
-	return false;
-}
-
 static bool pool_is(long bytes)
 {
 	return becomes("pool/free_bytes", bytes) &&

@@ -203,7 +203,7 @@ struct gmem_state {
  * GMEM_SHARED_VIEW: open the shared view of a file; the argument must be 0.
  * Returns a file descriptor (close-on-exec). In its mappings, shared pages are
  * ordinary pages that can be pinned, and private ones give SIGBUS. All else is
- * as with the file itself.
+ * as with the file itself. /proc/PID/fd/N of it opens as a shared view, too.
  *
  * Errors: EINVAL, and those of open(2).
  */

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bench-convert ROUNDS RUN...: makes pages of gmemfs shared, and private again,
+ * in runs of so many pages a call, and beside it page by page, a call each.
+ * Says how long each took and what the kernel did for it:
+ *	round=ROUND OPERATION WAY units=N calls=N ns=N KEY=VALUE...
+ * where OPERATION is share-RUN or private-RUN, and WAY run or page. Units are
+ * pages. Round 0 comes before the others: what is split in the direct
+ * map stays so, and is seen only there. Each has memory of its own to do it on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/gmemfs.h>
+
+#include "counters.h"
+#include "text.h"
+
+#define MNT_GMEMFS	"/dev/gmem"
+#define MAX_RUNS	8
+
+/* So many at least, and page by page no more: else it takes all day. */
+#define PAGES		4096UL
+
+struct memory {
+	const char *way;
+	int fd;
+	unsigned long pages;
+	unsigned long step;	/* pages a call */
+	unsigned long run;	/* what it's measured for, or beside */
+};
+
+static struct memory memories[2 * MAX_RUNS];
+static int nr_memories;
+
+static void add_memory(const char *way, unsigned long pages,
+		       unsigned long step, unsigned long run)
+{
+	int fd = open(MNT_GMEMFS, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0 || fallocate(fd, 0, 0, pages * GMEM_PAGE_SIZE))
+		die("%lu pages of gmemfs", pages);
+	memories[nr_memories++] = (struct memory){
+		.way = way, .fd = fd, .pages = pages, .step = step,
+		.run = run,
+	};
+}
+
+static void add_run(const char *arg)
+{
+	unsigned long run = strtoul(arg, NULL, 10);
+
+	errno = EINVAL;
+	if (!run || nr_memories == 2 * MAX_RUNS)
+		die("runs of %s pages", arg);
+	if (run < PAGES && PAGES % run)
+		die("%lu pages in runs of %s", PAGES, arg);
+	add_memory("run", run > PAGES ? run : PAGES, run, run);
+	add_memory("page", PAGES, 1, run);
+}
+
+static void convert(const struct memory *m, bool share)
+{
+	struct gmem_attributes set = {
+		.size = m->step * GMEM_PAGE_SIZE,
+		.attributes = share ? 0 : GMEM_ATTRIBUTE_PRIVATE,
+	};
+	unsigned long at;
+
+	for (at = 0; at < m->pages; at += m->step) {
+		set.offset = at * GMEM_PAGE_SIZE;
+		if (ioctl(m->fd, GMEM_SET_ATTRIBUTES, &set))
+			die("GMEM_SET_ATTRIBUTES");
+	}
+}
+
+/* It did what was measured: all of the memory is shared, or hidden. */
+static void check(const struct memory *m, bool share)
+{
+	struct gmem_info info = { 0 };
+	unsigned long bytes = m->pages * GMEM_PAGE_SIZE;
+
+	if (ioctl(m->fd, GMEM_GET_INFO, &info))
+		die("GMEM_GET_INFO");
+	errno = EIO;
+	if (info.shared != (share ? bytes : 0) ||
+	    info.hidden != (share ? 0 : bytes))
+		die("after converting, %llu bytes are shared, %llu hidden",
+		    info.shared, info.hidden);
+}
+
+static void measure(int round, const struct memory *m, bool share)
+{
+	struct counters from = counters_read(), to;
+	struct timespec begin, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	convert(m, share);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	to = counters_read();
+	check(m, share);
+	printf("round=%d %s-%lu %s units=%lu calls=%lu ns=%lld", round,
+	       share ? "share" : "private", m->run, m->way, m->pages,
+	       m->pages / m->step,
+	       (end.tv_sec - begin.tv_sec) * 1000000000LL + end.tv_nsec -
+	       begin.tv_nsec);
+	counters_print(&from, &to);
+	putchar('\n');
+}
+
+static void measure_both_ways(int round, const struct memory *m)
+{
+	measure(round, m, true);
+	measure(round, m, false);
+}
+
+int main(int argc, char **argv)
+{
+	int rounds, round, i;
+
+	errno = EINVAL;
+	if (argc < 3)
+		die("usage: bench-convert ROUNDS RUN...");
+	rounds = atoi(argv[1]);
+	for (i = 2; i < argc; i++)
+		add_run(argv[i]);
+	counters_start();
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* The other way round in every second one. */
+	for (round = 0; round <= rounds; round++)
+		for (i = 0; i < nr_memories; i++)
+			measure_both_ways(round, &memories[round % 2 ?
+							   nr_memories - 1 - i :
+							   i]);
+	return 0;
+}
