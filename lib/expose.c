@@ -222,6 +222,7 @@ void gmem_unexpose(struct region *r, uint64_t offset)
 	struct exposed_page **link;
 
 	pthread_mutex_lock(&r->lock);
+	retry_private(r);
 	link = exposed_from(r, offset);
 	if (*link && (*link)->offset == offset && !--(*link)->users)
 		unexpose_last(r, link);
@@ -236,12 +237,27 @@ void gmem_exposed_free(struct region *r)
 
 /* ---- conversion ---- */
 
+/* Pages that only wait to be made private are converted like any other. */
+static void forget_unused(struct region *r, uint64_t offset, uint64_t end)
+{
+	struct exposed_page **link = exposed_from(r, offset);
+
+	while (*link && (*link)->offset < end) {
+		if (!(*link)->users)
+			forget(link);
+		else
+			link = &(*link)->next;
+	}
+}
+
 static int convert_around(struct region *r, uint64_t *offset, uint64_t end,
 			  uint64_t attributes, uint64_t flags)
 {
-	struct exposed_page *e = *exposed_from(r, *offset);
+	struct exposed_page *e;
 	int ret;
 
+	forget_unused(r, *offset, end);
+	e = *exposed_from(r, *offset);
 	for (; e && e->offset < end; e = e->next) {
 		if (*offset < e->offset) {
 			ret = gmem_convert_once(r->public.fd, offset, e->offset,

@@ -366,13 +366,18 @@ static void take_counts(struct vcpu *vcpu)
 		add(counts[i], its[i]);
 }
 
-/* False: the guest can't go on. */
+static void on_kick(int sig)
+{
+	(void)sig;
+}
+
+/* False: the guest can't go on, or was kicked, as it may be stuck. */
 static bool run_hostile(struct vcpu *vcpu)
 {
 	int ret = vcpu_run(vcpu);
 
 	if (ret)
-		return errno == EINTR || errno == EAGAIN;
+		return errno == EAGAIN;
 	ret = gmem_vm_handle_exit(book, vcpu->fd, vcpu->run);
 	if (ret) {
 		add(trapped, 1);
@@ -445,23 +450,30 @@ static void churn(uint64_t *seed)
 /* A slot that couldn't be had for want of memory comes with the next. */
 static void test_hostile(int seconds)
 {
+	struct sigaction act = { .sa_handler = on_kick };
 	time_t end = time(NULL) + seconds;
 	pthread_t threads[2];
 	uint64_t seed = 12345;
 	unsigned long changes = 0;
 	unsigned int i;
 
+	sigaction(SIGUSR1, &act, NULL);
 	for (i = 0; i < 2; i++)
 		must(pthread_create(&threads[i], NULL, hostile_vcpu,
 				    &vm.vcpus[i]) ? -1 : 0);
 	while (time(NULL) < end) {
 		churn(&seed);
-		changes++;
+		if (++changes % 32 == 0)
+			pthread_kill(threads[changes / 32 % 2], SIGUSR1);
 		usleep(chance(&seed) % 3000);
 	}
 	over = true;
-	for (i = 0; i < 2; i++)
-		pthread_join(threads[i], NULL);
+	for (i = 0; i < 2; i++) {
+		while (pthread_tryjoin_np(threads[i], NULL)) {
+			pthread_kill(threads[i], SIGUSR1);
+			usleep(10000);
+		}
+	}
 
 	diag("guest: %lu steps, %lu exceptions, %lu MSRs written, %lu trapped, %lu of them failed, %lu VMRUNs",
 	     counts[0], counts[1], counts[2], trapped, failed, counts[3]);

@@ -9,6 +9,7 @@
 #include <gmem.h>
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <ucontext.h>
@@ -418,11 +419,15 @@ static int open_all(struct gmem_window *w)
 	return i - 1;
 }
 
+/* Begun before any window is open, else it would have those too. */
 static void *wait_for_window(void *arg)
 {
-	struct gmem_region *r = arg;
 	struct gmem_window w;
-	int ret = gmem_window_open(&w, r, GMEM_WRITE);
+	struct gmem_region *r;
+	int ret;
+
+	must(read(*(int *)arg, &r, sizeof(r)));
+	ret = gmem_window_open(&w, r, GMEM_WRITE);
 
 	if (!ret)
 		gmem_window_close(&w);
@@ -433,7 +438,7 @@ static void test_many(void)
 {
 	struct gmem_window w[MANY];
 	uint64_t misses, waits;
-	int i, value, right = 0, keys;
+	int i, value, right = 0, keys, pipes[2];
 	pthread_t thread;
 	void *ret;
 
@@ -450,16 +455,19 @@ static void test_many(void)
 	ok(keys > 1 && keys < MANY && stats().recycled,
 	   "more than there are keys");
 
+	must(pipe(pipes));
+	must(pthread_create(&thread, NULL, wait_for_window, pipes) ? -1 : 0);
 	is(open_all(w), keys, "as many windows as keys");
 	waits = stats().waits;
-	must(pthread_create(&thread, NULL, wait_for_window, many[MANY - 1]) ?
-	     -1 : 0);
+	must(write(pipes[1], &many[MANY - 1], sizeof(many[0])));
 	while (stats().waits == waits)
 		usleep(1000);
 	for (i = 0; i < keys; i++)
 		gmem_window_close(&w[i]);
 	pthread_join(thread, &ret);
 	is((long)ret, 0, "a thread that has none waits for one");
+	close(pipes[0]);
+	close(pipes[1]);
 
 	/* All but many[0] are used after it, so it's the one to lose. */
 	for (i = 0; i < keys; i++)
@@ -534,6 +542,44 @@ static void test_none(void)
 
 /* ---- KVM ---- */
 
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* A hostile guest may be stuck: alarms end KVM_RUN, and it begins anew. */
+static void alarms(long us)
+{
+	struct sigaction act = { .sa_handler = on_alarm };
+	struct itimerval often = {
+		.it_value.tv_usec = us, .it_interval.tv_usec = us,
+	};
+
+	sigaction(SIGALRM, &act, NULL);
+	must(setitimer(ITIMER_REAL, &often, NULL));
+}
+
+/* KVM_RUN up to @most times. Return: 0, or an error but those of alarms. */
+static int run_guest(struct vcpu *vcpu, bool in_windows, int most, int *ticks)
+{
+	int i, ret = 0;
+
+	vcpu_reset(vcpu, GUEST_HOSTILE, 5);
+	for (i = 0; i < most && !ret; i++) {
+		if (in_windows)
+			ret = gmem_vcpu_run(vcpu->fd);
+		else
+			ret = vcpu_run(vcpu) ? -errno : 0;
+		*ticks += !ret && vcpu->run->exit_reason == KVM_EXIT_IO;
+		if (ret == -EINTR || ret == -EAGAIN ||
+		    vcpu->run->exit_reason == KVM_EXIT_SHUTDOWN) {
+			vcpu_reset(vcpu, GUEST_HOSTILE, i + 1);
+			ret = 0;
+		}
+	}
+	return ret;
+}
+
 static void test_kvm(uint32_t windows, int code, const char *what)
 {
 	struct gmem_region_options options = {
@@ -542,7 +588,7 @@ static void test_kvm(uint32_t windows, int code, const char *what)
 	struct gmem_region *r;
 	struct gmem_vm *book;
 	struct vm vm;
-	int i, ticks = 0, ret = 0;
+	int ticks = 0;
 
 	good(gmem_region_create(&options, &r));
 	vm_make(&vm, 1, false);
@@ -552,20 +598,15 @@ static void test_kvm(uint32_t windows, int code, const char *what)
 			       (GUEST_FILE + 3 * PAGE) | 1));
 	is(write_canary((char *)r->address + 3 * PAGE), code,
 	   "%s: a page that KVM keeps is closed too", what);
-	vcpu_reset(&vm.vcpus[0], GUEST_HOSTILE, 5);
-	for (i = 0; i < 200 && !ret; i++) {
-		ret = gmem_vcpu_run(vm.vcpus[0].fd);
-		ticks += vm.vcpus[0].run->exit_reason == KVM_EXIT_IO;
-		if (vm.vcpus[0].run->exit_reason == KVM_EXIT_SHUTDOWN)
-			vcpu_reset(&vm.vcpus[0], GUEST_HOSTILE, i + 1);
-	}
-	is(ret, 0, "%s: a guest has all of its memory while it runs", what);
+	alarms(300000);
+	is(run_guest(&vm.vcpus[0], true, 200, &ticks), 0,
+	   "%s: a guest has all of its memory while it runs", what);
 	ok(ticks, "%s: it ran", what);
 	is(write_canary(r->address), code, "%s: closed behind it", what);
 	good(gmem_file_punch(r->fd, 0, GUEST_FILE_SIZE));
-	for (i = 0; i < 200 && !ret; i++)
-		ret = vcpu_run(&vm.vcpus[0]) ? -errno : 0;
-	is(ret, -EFAULT, "%s: KVM_RUN by itself finds it closed", what);
+	is(run_guest(&vm.vcpus[0], false, 1000, &ticks), -EFAULT,
+	   "%s: KVM_RUN by itself finds it closed", what);
+	alarms(0);
 	good(gmem_vm_write_msr(book, vm.vcpus[0].fd, MSR_CLOCK, 0));
 	vm_free(&vm);
 	gmem_vm_destroy(book);
