@@ -104,6 +104,7 @@ static const uint32_t clock_msrs[] = GMEM_CLOCK_MSRS;
 
 #define NR_CLOCK_MSRS	(sizeof(clock_msrs) / sizeof(clock_msrs[0]))
 #define CLOCK_ENABLED	1ULL
+#define CLOCK_SIZE	32	/* struct pvclock_vcpu_time_info */
 
 static bool is_clock_msr(uint32_t index)
 {
@@ -160,6 +161,17 @@ static int set_msr(int vcpu_fd, uint32_t index, uint64_t value)
 	return 0;
 }
 
+/*
+ * KVM takes no clock that goes on in the next page. It takes the MSR, though,
+ * and goes on with the clock that it has (__kvm_gpc_activate()).
+ */
+static bool is_ignored(uint64_t value)
+{
+	return value & CLOCK_ENABLED &&
+	       (value & ~CLOCK_ENABLED) % GMEM_PAGE_SIZE + CLOCK_SIZE >
+	       GMEM_PAGE_SIZE;
+}
+
 static int write_clock(struct gmem_vm *vm, int vcpu_fd, uint32_t index,
 		       uint64_t value)
 {
@@ -168,6 +180,8 @@ static int write_clock(struct gmem_vm *vm, int vcpu_fd, uint32_t index,
 
 	if (!clock)
 		return -ENOMEM;
+	if (is_ignored(value))
+		return set_msr(vcpu_fd, index, value);
 	new = *clock;
 	new.enabled = value & CLOCK_ENABLED;
 	new.guest_address = value & ~CLOCK_ENABLED;

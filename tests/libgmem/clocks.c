@@ -192,6 +192,23 @@ static void test_move(void)
 	is(shared_bytes(), 0, "nothing is shared");
 }
 
+/* What KVM makes of that: it goes on with the clock that it has. */
+static void test_crossing(void)
+{
+	uint64_t value = GUEST_FILE + (Y + 1) * PAGE - 30;
+
+	is(set_clock_page(0, X), 0, "clock at X");
+	is(gmem_vm_write_msr(book, vm.vcpus[0].fd, MSR_CLOCK, value | 1), 0,
+	   "an address that goes on in the next page");
+	ok(run(0) && alone_exposed(X), "the guest runs, its clock still at X");
+	ok(!exposed(Y) && !exposed(Y + 1), "the other pages stay hidden");
+	good(gmem_file_punch(region->fd, X * PAGE, PAGE));
+	ok(run(0) && clock_factor(X), "KVM writes the clock to X");
+	is(gmem_vm_write_msr(book, vm.vcpus[0].fd, MSR_CLOCK, value & -64), 0,
+	   "switched off, by another address");
+	ok(run(0) && !exposed(X), "X is hidden");
+}
+
 /* The host takes the page away, in each way there is. */
 static void test_memory_goes(void)
 {
@@ -494,6 +511,7 @@ int main(int argc, char **argv)
 	set_up();
 	test_one_page();
 	test_move();
+	test_crossing();
 	test_memory_goes();
 	test_convert();
 	test_slots();
