@@ -57,9 +57,8 @@ static void add_run(const char *arg)
 	unsigned long run = strtoul(arg, NULL, 10);
 
 	errno = EINVAL;
-	if (!run || nr_memories == 2 * MAX_RUNS)
-		die("runs of %s pages", arg);
-	if (run < PAGES && PAGES % run)
+	if (!run || (run < PAGES && PAGES % run) ||
+	    nr_memories == 2 * MAX_RUNS)
 		die("%lu pages in runs of %s", PAGES, arg);
 	add_memory("run", run > PAGES ? run : PAGES, run, run);
 	add_memory("page", PAGES, 1, run);

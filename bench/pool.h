@@ -8,8 +8,8 @@
 
 /*
  * Fills the pool with at least that much. As soon as a block is taken it is
- * filled up again, beside what is measured, as it would be in use. 0, -ENOENT if
- * this gmemfs has no pool, -ETIMEDOUT if it doesn't fill.
+ * filled up again, beside what is measured, as it would be in use. 0, -ENOENT
+ * if this gmemfs has no pool, -ETIMEDOUT if it doesn't fill.
  */
 int pool_warm(size_t size);
 

@@ -75,7 +75,7 @@ struct scan {
 	bool quiet;
 	double began;
 	double spoke;
-	uint64_t todo;			/* bytes to scan, as far as is known */
+	uint64_t total;			/* bytes to scan, as far as is known */
 	uint64_t done;
 	/* While one segment is searched: */
 	const struct kcore_segment *seg;
@@ -138,7 +138,7 @@ static void show_progress(struct scan *s)
 		return;
 	s->spoke = now;
 	fprintf(stderr, "kscan: %" PRIu64 " of %" PRIu64 " MiB\n",
-		s->done / MIB, s->todo / MIB);
+		s->done / MIB, s->total / MIB);
 }
 
 static void check_page(struct scan *s, const uint64_t *page, uint64_t vaddr)
@@ -259,7 +259,7 @@ static void map_segment(struct scan *s)
 		t->first = s->seg->vaddr;
 	t->bytes += s->seg->size;
 	walk_segment(s, count_leaf);
-	s->todo += is_sparse(s->seg->kind) ? t->mapped - before : s->seg->size;
+	s->total += is_sparse(s->seg->kind) ? t->mapped - before : s->seg->size;
 }
 
 static void search_segment(struct scan *s)

@@ -68,10 +68,10 @@ static inline void gmem_make_persistent(struct dentry *dentry,
 
 /* 6.15 lets ->mkdir() return another dentry than it was given. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
-typedef int gmem_mkdir_t;
+#define GMEM_MKDIR_RETURNS int
 #define gmem_mkdir_result(error) (error)
 #else
-typedef struct dentry *gmem_mkdir_t;
+#define GMEM_MKDIR_RETURNS struct dentry *
 #define gmem_mkdir_result(error) ERR_PTR(error)
 #endif
 
@@ -130,17 +130,21 @@ static inline struct page *gmem_alloc_of_nodes(gfp_t gfp, unsigned int order,
  * hva_to_pfn() is how KVM gets from a user address to a frame. 6.13 puts its
  * arguments into a struct, which KVM keeps in a header of its own; and has
  * kvm_vcpu_map() inline.
+ *
+ * For each, the parameters of a function that replaces it, and a call of such a
+ * function from within that one. RELEASE is for the reference that came with a
+ * frame, UNUSED for what was mapped and never used.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 
 #define GMEM_TO_PFN_PARAMS	unsigned long addr, bool atomic, \
 				bool interruptible, bool *async, \
 				bool write_fault, bool *writable
-#define GMEM_TO_PFN_ARGS	addr, atomic, interruptible, async, \
-				write_fault, writable
+#define GMEM_TO_PFN_CALL(fn)	fn(addr, atomic, interruptible, async, \
+				   write_fault, writable)
+#define GMEM_TO_PFN_RELEASE	gmem_to_pfn_release(pfn)
 
-/* The reference that came with a frame. */
-static inline void gmem_to_pfn_release(kvm_pfn_t pfn, GMEM_TO_PFN_PARAMS)
+static inline void gmem_to_pfn_release(kvm_pfn_t pfn)
 {
 	if (pfn_valid(pfn))
 		put_page(pfn_to_page(pfn));
@@ -149,14 +153,12 @@ static inline void gmem_to_pfn_release(kvm_pfn_t pfn, GMEM_TO_PFN_PARAMS)
 #define GMEM_VCPU_MAP		kvm_vcpu_map
 #define GMEM_VCPU_MAP_PARAMS	struct kvm_vcpu *vcpu, gfn_t gfn, \
 				struct kvm_host_map *map
-#define GMEM_VCPU_MAP_ARGS	vcpu, gfn, map
+#define GMEM_VCPU_MAP_CALL(fn)	fn(vcpu, gfn, map)
 
 #define GMEM_VCPU_UNMAP_PARAMS	struct kvm_vcpu *vcpu, \
 				struct kvm_host_map *map, bool dirty
-#define GMEM_VCPU_UNMAP_ARGS	vcpu, map, dirty
-
-/* To unmap what was never used. */
-#define GMEM_VCPU_UNMAP_UNUSED	vcpu, map, false
+#define GMEM_VCPU_UNMAP_CALL(fn)	fn(vcpu, map, dirty)
+#define GMEM_VCPU_UNMAP_UNUSED(fn)	fn(vcpu, map, false)
 
 #else
 
@@ -171,9 +173,10 @@ struct kvm_follow_pfn {
 };
 
 #define GMEM_TO_PFN_PARAMS	struct kvm_follow_pfn *kfp
-#define GMEM_TO_PFN_ARGS	kfp
+#define GMEM_TO_PFN_CALL(fn)	fn(kfp)
+#define GMEM_TO_PFN_RELEASE	gmem_to_pfn_release(kfp)
 
-static inline void gmem_to_pfn_release(kvm_pfn_t pfn, GMEM_TO_PFN_PARAMS)
+static inline void gmem_to_pfn_release(struct kvm_follow_pfn *kfp)
 {
 	struct page *page = *kfp->refcounted_page;
 
@@ -187,12 +190,12 @@ static inline void gmem_to_pfn_release(kvm_pfn_t pfn, GMEM_TO_PFN_PARAMS)
 #define GMEM_VCPU_MAP		__kvm_vcpu_map
 #define GMEM_VCPU_MAP_PARAMS	struct kvm_vcpu *vcpu, gfn_t gfn, \
 				struct kvm_host_map *map, bool writable
-#define GMEM_VCPU_MAP_ARGS	vcpu, gfn, map, writable
+#define GMEM_VCPU_MAP_CALL(fn)	fn(vcpu, gfn, map, writable)
 
 #define GMEM_VCPU_UNMAP_PARAMS	struct kvm_vcpu *vcpu, \
 				struct kvm_host_map *map
-#define GMEM_VCPU_UNMAP_ARGS	vcpu, map
-#define GMEM_VCPU_UNMAP_UNUSED	vcpu, map
+#define GMEM_VCPU_UNMAP_CALL(fn)	fn(vcpu, map)
+#define GMEM_VCPU_UNMAP_UNUSED(fn)	fn(vcpu, map)
 
 #endif
 

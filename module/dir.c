@@ -62,8 +62,9 @@ static int gmem_create(struct mnt_idmap *idmap, struct inode *dir,
 	return gmem_mknod(idmap, dir, dentry, mode | S_IFREG, 0);
 }
 
-static gmem_mkdir_t gmem_mkdir(struct mnt_idmap *idmap, struct inode *dir,
-			       struct dentry *dentry, umode_t mode)
+static GMEM_MKDIR_RETURNS gmem_mkdir(struct mnt_idmap *idmap,
+				     struct inode *dir, struct dentry *dentry,
+				     umode_t mode)
 {
 	int ret = gmem_mknod(idmap, dir, dentry, mode | S_IFDIR, 0);
 

@@ -131,10 +131,10 @@ static kvm_pfn_t gmem_hva_to_pfn(GMEM_TO_PFN_PARAMS)
 	kvm_pfn_t pfn;
 
 	gmem_hook_enter();
-	pfn = static_call(kvm_to_pfn)(GMEM_TO_PFN_ARGS);
+	pfn = GMEM_TO_PFN_CALL(static_call(kvm_to_pfn));
 	b = gmem_borrow_current();
 	if (b && !is_error_noslot_pfn(pfn) && gmem_borrow_frame(b, pfn)) {
-		gmem_to_pfn_release(pfn, GMEM_TO_PFN_ARGS);
+		GMEM_TO_PFN_RELEASE;
 		pfn = KVM_PFN_ERR_FAULT;
 	}
 	gmem_hook_leave();
@@ -423,10 +423,10 @@ static int gmem_vcpu_map_borrowed(GMEM_VCPU_MAP_PARAMS)
 		return -ENOMEM;
 
 	gmem_borrow_begin(&b);
-	ret = static_call(kvm_map)(GMEM_VCPU_MAP_ARGS);
+	ret = GMEM_VCPU_MAP_CALL(static_call(kvm_map));
 	gmem_borrow_end(&b);
 	if (!ret && gmem_slipped_through(map->pfn, b.loan)) {
-		static_call(kvm_unmap)(GMEM_VCPU_UNMAP_UNUSED);
+		GMEM_VCPU_UNMAP_UNUSED(static_call(kvm_unmap));
 		ret = -EFAULT;
 	}
 	if (ret || !b.loan) {
@@ -445,7 +445,7 @@ static int gmem_vcpu_map(GMEM_VCPU_MAP_PARAMS)
 	int ret;
 
 	gmem_hook_enter();
-	ret = gmem_vcpu_map_borrowed(GMEM_VCPU_MAP_ARGS);
+	ret = GMEM_VCPU_MAP_CALL(gmem_vcpu_map_borrowed);
 	gmem_hook_leave();
 	return ret;
 }
@@ -457,7 +457,7 @@ static void gmem_vcpu_unmap(GMEM_VCPU_UNMAP_PARAMS)
 
 	gmem_hook_enter();
 	m = map && map->hva ? gmem_map_take(map) : NULL;
-	static_call(kvm_unmap)(GMEM_VCPU_UNMAP_ARGS);
+	GMEM_VCPU_UNMAP_CALL(static_call(kvm_unmap));
 	if (m) {
 		gmem_lend_return(m->loan);
 		kfree(m);

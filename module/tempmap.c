@@ -39,8 +39,10 @@ void gmem_tempunmap(void *addr)
 }
 
 /*
- * After this no CPU has a translation for anything unmapped before. An edit of
- * the direct map does the same: the kernel flushes aliases first.
+ * After this no CPU has a translation for anything unmapped before. To hide
+ * pages does the same: the kernel flushes aliases first. So does exposing them,
+ * unless that could do without a flush (see directmap.c): what then goes back
+ * to the kernel is as after any vunmap(), until the addresses are used again.
  */
 void gmem_tempmap_flush(void)
 {

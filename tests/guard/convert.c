@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * convert [SEED]: pages are converted, 10,000 times, while a guest uses them.
- * By the guest view it notices nothing: KVM has no page fault and flushes nothing,
- * its 2 MiB mappings stay, as do the user's, and contents are what the guest
- * wrote. And a guest on the shared view, which notices.
+ * By the guest view it notices nothing: KVM has no page fault and flushes
+ * nothing, its 2 MiB mappings stay, as do the user's, and contents are what the
+ * guest wrote. And a guest on the shared view, which notices.
  */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 
+#include "../lib/chance.h"
 #include "kvm.h"
 #include "../module/gmem_test.h"
 
@@ -24,12 +25,9 @@ static int fd, view;
 static char *guest_view, *shared_view;
 static uint64_t seed;
 
-static uint64_t chance(uint64_t n)
+static uint64_t below(uint64_t n)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (seed * 0x2545f4914f6cdd1dUL >> 8) % n;
+	return chance(&seed) % n;
 }
 
 static int convert(long page, long nr, uint64_t attributes)
@@ -178,22 +176,22 @@ static void say(const char *when, const struct counts *c)
 /* Of each size about as many, both ways: pages, runs, blocks, several. */
 static void choose(long *page, long *nr)
 {
-	switch (chance(4)) {
+	switch (below(4)) {
 	case 0:
-		*page = chance(PAGES);
+		*page = below(PAGES);
 		*nr = 1;
 		return;
 	case 1:
-		*page = chance(PAGES);
-		*nr = 1 + chance(64);
+		*page = below(PAGES);
+		*nr = 1 + below(64);
 		break;
 	case 2:
-		*page = chance(BLOCKS) * 512;
+		*page = below(BLOCKS) * 512;
 		*nr = 512;
 		break;
 	default:
-		*page = chance(PAGES);
-		*nr = 1 + chance(4 * 512);
+		*page = below(PAGES);
+		*nr = 1 + below(4 * 512);
 	}
 	if (*nr > PAGES - *page)
 		*nr = PAGES - *page;
@@ -202,7 +200,7 @@ static void choose(long *page, long *nr)
 /* The shared view is used, so that there is something to take away. */
 static long convert_once(void)
 {
-	bool share = chance(2);
+	bool share = below(2);
 	long page, nr;
 
 	choose(&page, &nr);

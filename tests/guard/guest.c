@@ -293,6 +293,19 @@ static void step_vmrun(struct guest_cpu *cpu)
 		cpu->l2_exits++;
 }
 
+/*
+ * Whatever is there. It may be an old VMCB, into which a clock was written
+ * since, so exceptions are seen to here as well: see write_vmcb().
+ */
+static void step_vmrun_any(struct guest_cpu *cpu, uint64_t addr)
+{
+	uint64_t vmcb = addr & -PAGE;
+
+	if (vmcb < GUEST_MAPPED)
+		put32((char *)vmcb, VMCB_EXCEPTIONS, 0);
+	vmrun(cpu, addr);
+}
+
 static void step_svm(struct guest_cpu *cpu)
 {
 	uint64_t addr = pick_address(cpu);
@@ -311,7 +324,7 @@ static void step_svm(struct guest_cpu *cpu)
 		asm volatile("vmsave" : : "a"(addr) : "memory");
 		break;
 	case 4:
-		vmrun(cpu, addr);
+		step_vmrun_any(cpu, addr);
 		break;
 	default:
 		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "../lib/chance.h"
 #include "kvm.h"
 #include "../module/gmem_test.h"
 
@@ -56,17 +57,6 @@ static bool on_gmemfs;
 static uint64_t churn_seed;
 
 #define count(what) __atomic_add_fetch(&stats->what, 1, __ATOMIC_RELAXED)
-
-static uint64_t chance(uint64_t *seed)
-{
-	uint64_t x = *seed;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	*seed = x;
-	return x * 0x2545f4914f6cdd1dUL >> 8;
-}
 
 /* ---- vCPU threads ---- */
 

@@ -102,16 +102,18 @@ vm_ended() { # NAME WHAT
 #
 # All of it: the carriage return comes last.
 vm_wait() {
-	vm_left=$((vm_seconds * 5))
-	until line=$(grep -m 1 "told-init: $2.*$cr\$" "$work/$1.console"); do
-		! grep -q 'told-init: FAILED' "$work/$1.console" ||
-			vm_die "$1" 'the guest gave up'
+	vm_left=$((vm_seconds * 2))
+	until line=$(grep -m 1 -e "told-init: $2.*$cr\$" \
+		-e 'told-init: FAILED' "$work/$1.console"); do
 		vm_lives "$1" || vm_ended "$1" "$2"
 		vm_left=$((vm_left - 1))
 		[ "$vm_left" -gt 0 ] ||
 			vm_die "$1" "waited $vm_seconds s for: $2"
-		sleep 0.2
+		sleep 0.5
 	done
+	case $line in
+	*'told-init: FAILED'*) vm_die "$1" 'the guest gave up' ;;
+	esac
 	line=${line%"$cr"}
 	line=${line#*"told-init: $2"}
 }

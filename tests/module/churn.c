@@ -9,6 +9,8 @@
  */
 #include "gmem_test.h"
 
+#include "../lib/chance.h"
+
 #include <time.h>
 
 #define WORKERS	8
@@ -27,12 +29,9 @@ static struct stats *stats;
 static int files[FILES];
 static uint64_t seed;
 
-static uint64_t chance(uint64_t n)
+static uint64_t below(uint64_t n)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (seed * 0x2545f4914f6cdd1dUL >> 8) % n;
+	return chance(&seed) % n;
 }
 
 static uint64_t word_of(int file, long pgoff)
@@ -69,7 +68,7 @@ static void fill_words(int file, long pgoff, uint64_t *words)
 
 static void touch_pages(int file, char *map_at)
 {
-	volatile long pgoff = chance(PAGES), n = 1 + chance(40);
+	volatile long pgoff = below(PAGES), n = 1 + below(40);
 
 	if (sigsetjmp(fault_jump, 1)) {
 		__atomic_add_fetch(&stats->bus, 1, __ATOMIC_RELAXED);
@@ -79,7 +78,7 @@ static void touch_pages(int file, char *map_at)
 		uint64_t *words = (uint64_t *)(map_at + pgoff * PAGE);
 
 		check_words(file, pgoff, words);
-		if (chance(2))
+		if (below(2))
 			fill_words(file, pgoff, words);
 	}
 }
@@ -87,7 +86,7 @@ static void touch_pages(int file, char *map_at)
 static void use_read(int file)
 {
 	uint64_t words[PAGE / 8];
-	long pgoff = chance(PAGES);
+	long pgoff = below(PAGES);
 
 	if (pread(files[file], words, PAGE, pgoff * PAGE) == (ssize_t)PAGE)
 		check_words(file, pgoff, words);
@@ -96,7 +95,7 @@ static void use_read(int file)
 static void use_write(int file)
 {
 	uint64_t words[PAGE / 8];
-	long pgoff = chance(PAGES);
+	long pgoff = below(PAGES);
 
 	fill_words(file, pgoff, words);
 	if (pwrite(files[file], words, PAGE, pgoff * PAGE) < 0 &&
@@ -106,9 +105,9 @@ static void use_write(int file)
 
 static void change_file(int file)
 {
-	long at = chance(PAGES) * PAGE, size = (1 + chance(1024)) * PAGE;
+	long at = below(PAGES) * PAGE, size = (1 + below(1024)) * PAGE;
 
-	switch (chance(5)) {
+	switch (below(5)) {
 	case 0:
 		ftruncate(files[file], at);
 		ftruncate(files[file], SIZE);
@@ -129,7 +128,7 @@ static void change_file(int file)
 /* Another mapping, at an address that may not fit the blocks. */
 static void map_elsewhere(int file)
 {
-	volatile long at = chance(PAGES), n = 1 + chance(600);
+	volatile long at = below(PAGES), n = 1 + below(600);
 	char *volatile p;
 
 	if (at + n > PAGES)
@@ -157,7 +156,7 @@ static void fork_and_kill(int file, char *map_at)
 			touch_pages(file, map_at);
 	}
 	__atomic_add_fetch(&stats->forks, 1, __ATOMIC_RELAXED);
-	usleep(chance(20000));
+	usleep(below(20000));
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
@@ -175,9 +174,9 @@ static _Noreturn void work(int worker)
 	for (i = 0; i < FILES; i++)
 		maps[i] = map(files[i], SIZE);
 	for (;;) {
-		int file = chance(FILES);
+		int file = below(FILES);
 
-		switch (chance(16)) {
+		switch (below(16)) {
 		case 0:
 			change_file(file);
 			break;
@@ -213,7 +212,7 @@ static void supervise(long seconds)
 		for (i = 0; i < WORKERS; i++) {
 			if (pids[i])
 				continue;
-			chance(2);
+			below(2);
 			pids[i] = must(fork());
 			if (!pids[i]) {
 				must(setpgid(0, 0));
@@ -222,8 +221,8 @@ static void supervise(long seconds)
 		}
 		usleep(300000);
 		must(write_text("/sys/fs/gmemfs/pool/low_bytes",
-				chance(2) ? "16777216" : "0"));
-		i = chance(WORKERS);
+				below(2) ? "16777216" : "0"));
+		i = below(WORKERS);
 		kill(-pids[i], SIGKILL);
 		must(waitpid(pids[i], NULL, 0));
 		pids[i] = 0;

@@ -10,30 +10,6 @@
 #define SIZE	((long)(4 * BLOCK))
 #define PAGES	(SIZE / (long)PAGE)
 
-static int set_flags(int fd, long offset, long size, uint64_t attributes,
-		     uint64_t flags, uint64_t *error_offset)
-{
-	struct gmem_attributes set = {
-		.offset = offset, .size = size, .attributes = attributes,
-		.flags = flags,
-	};
-	int ret = ioctl(fd, GMEM_SET_ATTRIBUTES, &set);
-
-	if (error_offset)
-		*error_offset = set.error_offset;
-	return ret;
-}
-
-static int set_shared(int fd, long offset, long size)
-{
-	return set_flags(fd, offset, size, 0, 0, NULL);
-}
-
-static int set_private(int fd, long offset, long size)
-{
-	return set_flags(fd, offset, size, GMEM_ATTRIBUTE_PRIVATE, 0, NULL);
-}
-
 static const uint8_t *states(int fd)
 {
 	static uint8_t buf[64 * 512];
@@ -65,15 +41,6 @@ static bool all_states(int fd, long from, long to, uint8_t mask, uint8_t want)
 }
 
 #define WANT_AND_IS	(GMEM_STATE_SHARED | GMEM_STATE_EXPOSED)
-
-static char *shared_map(int fd, long size)
-{
-	int view = must(ioctl(fd, GMEM_SHARED_VIEW, 0));
-	char *p = map(view, size);
-
-	close(view);
-	return p;
-}
 
 static void test_bad_input(void)
 {

@@ -15,29 +15,6 @@
 #define LARGE_PAGES	(LARGE / (long)PAGE)
 #define LARGE_BLOCKS	(LARGE / (long)BLOCK)
 
-static int convert_at(int fd, long offset, long size, uint64_t attributes,
-		      long *stopped)
-{
-	struct gmem_attributes set = {
-		.offset = offset, .size = size, .attributes = attributes,
-	};
-	int ret = ioctl(fd, GMEM_SET_ATTRIBUTES, &set);
-
-	if (stopped)
-		*stopped = set.error_offset;
-	return ret;
-}
-
-static int set_shared(int fd, long offset, long size)
-{
-	return convert_at(fd, offset, size, 0, NULL);
-}
-
-static int set_private(int fd, long offset, long size)
-{
-	return convert_at(fd, offset, size, GMEM_ATTRIBUTE_PRIVATE, NULL);
-}
-
 static void get_states(int fd, long offset, long size, uint8_t *states)
 {
 	struct gmem_state get = {
@@ -53,15 +30,6 @@ static uint8_t state(int fd, long offset)
 
 	get_states(fd, offset, PAGE, &byte);
 	return byte;
-}
-
-static char *shared_map(int fd, long size)
-{
-	int view = must(ioctl(fd, GMEM_SHARED_VIEW, 0));
-	char *p = map(view, size);
-
-	close(view);
-	return p;
 }
 
 static long slab_kb(void)
@@ -87,16 +55,17 @@ static void set_timer(long us)
 static long convert_interrupted(int fd, uint64_t attributes)
 {
 	uint8_t want = attributes ? 0 : GMEM_STATE_SHARED;
-	long at = 0, stopped, times = 0;
+	uint64_t at = 0, stopped;
+	long times = 0;
 	int ret;
 
 	for (;;) {
 		set_timer(5000);
-		ret = convert_at(fd, at, LARGE - at, attributes, &stopped);
+		ret = set_flags(fd, at, LARGE - at, attributes, 0, &stopped);
 		set_timer(0);
 		if (!ret)
 			return times;
-		if (errno != EINTR || stopped % (long)PAGE || stopped <= at ||
+		if (errno != EINTR || stopped % PAGE || stopped <= at ||
 		    stopped >= LARGE || state(fd, stopped) == want ||
 		    state(fd, stopped - PAGE) != want) {
 			diag("%s at %lx, from %lx", strerror(errno), stopped,
@@ -263,7 +232,7 @@ static void test_foreign_pin(void)
 {
 	int fd = new_file(SIZE), pipes[2], i;
 	char buf[PAGE];
-	long stopped;
+	uint64_t stopped;
 	pid_t pid;
 
 	must(set_shared(fd, 0, SIZE));
@@ -276,7 +245,8 @@ static void test_foreign_pin(void)
 	}
 	must(waitpid(pid, &i, 0));
 	is(i, 0, "a child pins a page, and ends");
-	is_errno(convert_at(fd, 0, SIZE, GMEM_ATTRIBUTE_PRIVATE, &stopped),
+	is_errno(set_flags(fd, 0, SIZE, GMEM_ATTRIBUTE_PRIVATE, 0,
+			   &stopped),
 		 EAGAIN, "it's pinned for others, too");
 	is(stopped, BLOCK, "that page");
 	is(state(fd, BLOCK - PAGE) & GMEM_STATE_SHARED, 0,

@@ -70,6 +70,44 @@ static inline struct gmem_info get_info(int fd)
 	return info;
 }
 
+/* ---- conversion ---- */
+
+static inline int set_flags(int fd, long offset, long size,
+			    uint64_t attributes, uint64_t flags,
+			    uint64_t *error_offset)
+{
+	struct gmem_attributes set = {
+		.offset = offset, .size = size, .attributes = attributes,
+		.flags = flags,
+	};
+	int ret = ioctl(fd, GMEM_SET_ATTRIBUTES, &set);
+
+	if (error_offset)
+		*error_offset = set.error_offset;
+	return ret;
+}
+
+static inline int set_shared(int fd, long offset, long size)
+{
+	return set_flags(fd, offset, size, 0, 0, NULL);
+}
+
+static inline int set_private(int fd, long offset, long size)
+{
+	return set_flags(fd, offset, size, GMEM_ATTRIBUTE_PRIVATE, 0, NULL);
+}
+
+static inline char *shared_map(int fd, long size)
+{
+	int view = must(ioctl(fd, GMEM_SHARED_VIEW, 0));
+	char *p = map(view, size);
+
+	close(view);
+	return p;
+}
+
+/* ---- contents ---- */
+
 static inline bool all_bytes(const char *p, size_t size, char byte)
 {
 	while (size--)

@@ -15,12 +15,14 @@ static void hold(const char *mnt, int as, bool shared)
 	int fd = new_file_in(mnt, SIZE);
 	struct gmem_attributes set = { .size = SIZE };
 	char *p = map(fd, SIZE);
+	int view;
 
 	memset(p, 's', SIZE);
 	munmap(p, SIZE);
 	if (shared)
 		must(ioctl(fd, GMEM_SET_ATTRIBUTES, &set));
-	must(dup2(must(ioctl(fd, GMEM_SHARED_VIEW, 0)), as + 1));
+	view = must(ioctl(fd, GMEM_SHARED_VIEW, 0));
+	must(dup2(view, as + 1));
 	must(dup2(fd, as));
 	close(fd);
 }

@@ -2,7 +2,8 @@
 /*
  * What the kernel does with pages and no copy: io_uring, with buffers that are
  * registered and such that aren't, and vmsplice. By the shared view it moves
- * real data both ways; with private pages, and by the guest view, it gives EFAULT.
+ * real data both ways; with private pages, and by the guest view, it gives
+ * EFAULT.
  */
 #include "gmem_test.h"
 

@@ -66,10 +66,10 @@ static void open_tap(void)
 			      htons(ETHERTYPE)));
 	must(ioctl(packets, SIOCGIFINDEX, &ifr));
 	addr.sll_ifindex = ifr.ifr_ifindex;
-	must(bind(packets, (struct sockaddr *)&addr, sizeof(addr)));
 	must(ioctl(packets, SIOCGIFFLAGS, &ifr));
 	ifr.ifr_flags |= IFF_UP;
 	must(ioctl(packets, SIOCSIFFLAGS, &ifr));
+	must(bind(packets, (struct sockaddr *)&addr, sizeof(addr)));
 }
 
 /* To everybody, from nobody in particular. */
