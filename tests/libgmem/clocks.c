@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "../guard/kvm.h"
+#include "../lib/chance.h"
 #include "../lib/kcore.h"
 #include "../module/gmem_test.h"
 
@@ -361,17 +362,6 @@ static uint64_t trapped, failed, started;
 static uint64_t counts[GUEST_COUNTS];
 
 #define add(to, n) __atomic_add_fetch(&(to), (n), __ATOMIC_RELAXED)
-
-static uint64_t chance(uint64_t *seed)
-{
-	uint64_t x = *seed;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	*seed = x;
-	return x * 0x2545f4914f6cdd1dUL >> 8;
-}
 
 static void take_counts(struct vcpu *vcpu)
 {

@@ -15,6 +15,7 @@
 #include <ucontext.h>
 
 #include "../guard/kvm.h"
+#include "../lib/chance.h"
 #include "../module/gmem_test.h"
 
 #ifndef SEGV_PKUERR
@@ -632,17 +633,6 @@ struct stormer {
 	uint64_t busy;
 };
 
-static uint64_t chance(struct stormer *s)
-{
-	uint64_t x = s->seed;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	s->seed = x;
-	return x * 0x2545f4914f6cdd1dUL >> 8;
-}
-
 struct held {
 	struct gmem_window window;
 	unsigned int region;
@@ -662,7 +652,7 @@ static void expect_stopped(struct stormer *s, unsigned int region,
 			   bool reading_is_fine)
 {
 	char *p = (char *)storm[region]->address +
-		  (chance(s) % (SIZE / PAGE)) * PAGE;
+		  (chance(&s->seed) % (SIZE / PAGE)) * PAGE;
 	bool stopped = reading_is_fine ?
 		       is_for_reading(p, SEGV_PKUERR) : is_closed(p);
 
@@ -681,7 +671,7 @@ static void access_inside(struct stormer *s, const struct held *h)
 	bool failed;
 
 	if (h->mode == GMEM_WRITE) {
-		*want = 1 + chance(s) % 100;
+		*want = 1 + chance(&s->seed) % 100;
 		*p = *want;
 	}
 	failed = read_byte(p, &byte) || byte != *want;
@@ -691,13 +681,13 @@ static void access_inside(struct stormer *s, const struct held *h)
 
 static unsigned int open_some(struct stormer *s, struct held *held)
 {
-	unsigned int n, want = 1 + chance(s) % STORM_WINDOWS;
+	unsigned int n, want = 1 + chance(&s->seed) % STORM_WINDOWS;
 
 	for (n = 0; n < want; n++) {
 		struct held *h = &held[n];
 
-		h->region = chance(s) % STORM_REGIONS;
-		h->mode = chance(s) % 2 ? GMEM_WRITE : GMEM_READ;
+		h->region = chance(&s->seed) % STORM_REGIONS;
+		h->mode = chance(&s->seed) % 2 ? GMEM_WRITE : GMEM_READ;
 		if (holds_region(held, n, h->region))
 			break;
 		if (gmem_window_open(&h->window, storm[h->region], h->mode)) {
@@ -718,11 +708,11 @@ static void storm_once(struct stormer *s)
 		if (held[i].mode == GMEM_READ)
 			expect_stopped(s, held[i].region, true);
 	}
-	region = chance(s) % STORM_REGIONS;
+	region = chance(&s->seed) % STORM_REGIONS;
 	if (!holds_region(held, n, region))
 		expect_stopped(s, region, false);
 	while (n) {
-		i = chance(s) % n;
+		i = chance(&s->seed) % n;
 		gmem_window_close(&held[i].window);
 		held[i] = held[--n];
 	}
