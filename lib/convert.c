@@ -3,7 +3,6 @@
  * Private and shared: conversion of a range, with patience for pages that
  * somebody has pinned.
  */
-#include <errno.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -12,6 +11,26 @@
 
 #define FIRST_PAUSE_NS	50000L
 #define LAST_PAUSE_NS	20000000L
+
+/**
+ * struct conversion - what is asked for
+ * @region: the region it's in, or NULL
+ * @fd: the file
+ * @offset: where it begins, and then where it stopped
+ * @end: where it ends
+ * @attributes: GMEM_ATTRIBUTE_*
+ * @flags: GMEM_CONVERT_*
+ */
+struct conversion {
+	struct region *region;
+	int fd;
+	uint64_t offset;
+	uint64_t end;
+	uint64_t attributes;
+	uint64_t flags;
+};
+
+/* ---- patience ---- */
 
 static int64_t now_ns(void)
 {
@@ -34,9 +53,8 @@ static int wait_until(int64_t deadline, long pause_ns)
 	return nanosleep(&ts, NULL) ? -EINTR : 0;
 }
 
-/* One call, which moves @offset to where it stopped. */
-static int convert_once(int fd, uint64_t *offset, uint64_t end,
-			uint64_t attributes, uint64_t flags)
+int gmem_convert_once(int fd, uint64_t *offset, uint64_t end,
+		      uint64_t attributes, uint64_t flags)
 {
 	struct gmem_attributes set = {
 		.offset = *offset, .size = end - *offset,
@@ -52,21 +70,29 @@ static int convert_once(int fd, uint64_t *offset, uint64_t end,
 	return -errno;
 }
 
+static int convert_step(struct conversion *c)
+{
+	if (c->region)
+		return gmem_convert_around_exposed(c->region, &c->offset,
+						   c->end, c->attributes,
+						   c->flags);
+	return gmem_convert_once(c->fd, &c->offset, c->end, c->attributes,
+				 c->flags);
+}
+
 /* Each page that is let go starts again with short pauses. */
-static int convert_patiently(int fd, uint64_t *offset, uint64_t end,
-			     uint64_t attributes, uint64_t flags,
-			     int64_t deadline)
+static int convert_patiently(struct conversion *c, int64_t deadline)
 {
 	long pause = FIRST_PAUSE_NS;
 	int ret;
 
 	for (;;) {
-		uint64_t before = *offset;
+		uint64_t before = c->offset;
 
-		ret = convert_once(fd, offset, end, attributes, flags);
+		ret = convert_step(c);
 		if (ret != -EAGAIN)
 			return ret;
-		if (*offset != before)
+		if (c->offset != before)
 			pause = FIRST_PAUSE_NS;
 		ret = wait_until(deadline, pause);
 		if (ret)
@@ -75,40 +101,86 @@ static int convert_patiently(int fd, uint64_t *offset, uint64_t end,
 	}
 }
 
-static int convert_failed(int error, int fd, uint64_t offset, uint64_t size,
-			  uint64_t at)
+/* ---- the calls ---- */
+
+static int convert_failed(int error, const struct conversion *c,
+			  uint64_t offset)
 {
+	unsigned long long at = c->offset;
+
 	switch (error) {
 	case -EAGAIN:
 		return gmem_fail(error, "the page at %llu is pinned by somebody (O_DIRECT, io_uring, vhost...) and can't be made private; have them let go, and try again from there",
-				 (unsigned long long)at);
+				 at);
 	case -EINTR:
 		return gmem_fail(error, "interrupted by a signal at %llu; try again from there",
-				 (unsigned long long)at);
+				 at);
 	case -EINVAL:
-		return gmem_bad_range(fd, offset, size);
+		return gmem_bad_range(c->fd, offset, c->end - offset);
 	case -EBADF:
 		return gmem_fail(error, "descriptor %d is not open for writing",
-				 fd);
+				 c->fd);
 	default:
 		return gmem_fail(error, "descriptor %d: can't convert at %llu",
-				 fd, (unsigned long long)at);
+				 c->fd, at);
 	}
+}
+
+static int convert(struct conversion *c, int timeout_ms,
+		   uint64_t *error_offset)
+{
+	int64_t deadline = timeout_ms < 0 ? INT64_MAX :
+			   now_ns() + timeout_ms * 1000000LL;
+	uint64_t offset = c->offset;
+	int ret = convert_patiently(c, deadline);
+
+	if (error_offset)
+		*error_offset = c->offset;
+	return ret ? convert_failed(ret, c, offset) : 0;
 }
 
 EXPORT int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
 			     uint64_t attributes, uint64_t flags,
 			     int timeout_ms, uint64_t *error_offset)
 {
-	int64_t deadline = timeout_ms < 0 ? INT64_MAX :
-			   now_ns() + timeout_ms * 1000000LL;
-	uint64_t at = offset;
-	int ret = convert_patiently(fd, &at, offset + size, attributes, flags,
-				    deadline);
+	struct conversion c = {
+		.fd = fd, .offset = offset, .end = offset + size,
+		.attributes = attributes, .flags = flags,
+	};
+
+	return convert(&c, timeout_ms, error_offset);
+}
+
+/* Ordinary memory is shared, and stays so. */
+static int convert_ordinary(struct conversion *c, uint64_t region_size,
+			    uint64_t *error_offset)
+{
+	uint64_t size = c->end - c->offset;
 
 	if (error_offset)
-		*error_offset = at;
-	if (ret)
-		convert_failed(ret, fd, offset, size, at);
-	return ret;
+		*error_offset = c->offset;
+	if (c->attributes & GMEM_ATTRIBUTE_PRIVATE)
+		return gmem_fail(-EOPNOTSUPP, "this kind of memory can't be made private; gmemfs's can");
+	if (!size || (c->offset | size) % GMEM_PAGE_SIZE ||
+	    c->offset > region_size || size > region_size - c->offset)
+		return gmem_bad_range(c->fd, c->offset, size);
+	if (error_offset)
+		*error_offset = c->end;
+	return 0;
+}
+
+EXPORT int gmem_region_convert(struct gmem_region *region, uint64_t offset,
+			       uint64_t size, uint64_t attributes,
+			       uint64_t flags, int timeout_ms,
+			       uint64_t *error_offset)
+{
+	struct conversion c = {
+		.region = region_of(region), .fd = region->fd,
+		.offset = offset, .end = offset + size,
+		.attributes = attributes, .flags = flags,
+	};
+
+	if (region->backend != GMEM_BACKEND_GMEMFS)
+		return convert_ordinary(&c, region->size, error_offset);
+	return convert(&c, timeout_ms, error_offset);
 }

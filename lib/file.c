@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* Files: make, open, map, and what they hold. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -10,7 +9,7 @@
 #include "internal.h"
 
 static const char not_gmemfs[] =
-	"this is not on a gmemfs; mount one with: mount -t gmemfs gmemfs "
+	"this is not on a gmemfs; mount one with: mount -t gmemfs none "
 	GMEM_DEFAULT_MOUNT;
 
 /* ---- to open ---- */

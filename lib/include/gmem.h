@@ -21,6 +21,8 @@
 #define GMEM_H
 
 #include <linux/gmemfs.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -165,16 +167,408 @@ int gmem_file_punch(int fd, uint64_t offset, uint64_t size);
  * 20 ms. To go on after -EAGAIN or -EINTR, make the same call again, for all of
  * the range or from *@error_offset on.
  *
- * Return: 0; -EAGAIN a page was pinned to the end; -EINTR a signal handler ran;
- * -ENOMEM; -EINVAL if the range isn't whole pages inside of the file, or a bit
- * is unknown; -EBADF, -ENOTTY.
+ * Return: 0; -EAGAIN a page was pinned to the end; -EINTR a signal handler ran
+ * in a pause or within the kernel; -ENOMEM; -EINVAL if the range isn't whole
+ * pages inside of the file, or a bit is unknown; -EBADF, -ENOTTY.
  */
 int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
 		      uint64_t attributes, uint64_t flags, int timeout_ms,
 		      uint64_t *error_offset);
 
+/* ---- regions: memory for a guest, whatever kind the host has ---- */
+
+/* Kinds of memory, in the order in which they are tried. */
+#define GMEM_BACKEND_GMEMFS		0	/* this project's file system */
+#define GMEM_BACKEND_GUEST_MEMFD	1	/* KVM's own, Linux 6.18 */
+#define GMEM_BACKEND_MEMFD		2	/* ordinary memory */
+#define GMEM_BACKENDS			3
+
+/*
+ * What protects a region's memory.
+ *
+ * GMEM_PROTECT_HIDDEN: private memory is out of the host kernel's direct map,
+ * but for the pages that KVM has borrowed.
+ *
+ * GMEM_PROTECT_NO_GUP: nobody pins memory through the region's mapping: not
+ * O_DIRECT, not io_uring's buffers, not another process (get_user_pages()). But
+ * for the pages that gmem_vm_write_msr() has made shared.
+ *
+ * GMEM_PROTECT_HUGE: what memory there is comes in 2 MiB blocks; demanded, it
+ * always will.
+ *
+ * GMEM_PROTECT_WINDOWS: a thread that has no window open can't touch memory by
+ * the region's mapping.
+ *
+ * GMEM_PROTECT_PROCESS_WINDOWS: as long as no thread has one open, and no vCPU
+ * runs.
+ */
+#define GMEM_PROTECT_HIDDEN		(1ULL << 0)
+#define GMEM_PROTECT_NO_GUP		(1ULL << 1)
+#define GMEM_PROTECT_HUGE		(1ULL << 2)
+#define GMEM_PROTECT_WINDOWS		(1ULL << 3)
+#define GMEM_PROTECT_PROCESS_WINDOWS	(1ULL << 4)
+
+/*
+ * Kinds of windows, see gmem_window.h. With GMEM_WINDOWS_OR_PROCESS, a CPU that
+ * has no protection keys gets GMEM_WINDOWS_PROCESS; otherwise it gets none.
+ */
+#define GMEM_WINDOWS_NONE	0	/* the mapping is always open */
+#define GMEM_WINDOWS_KEYS	1	/* keys, with which they take turns */
+#define GMEM_WINDOWS_OWN_KEY	2	/* a key that no other region gets */
+#define GMEM_WINDOWS_PROCESS	3	/* mprotect(), slow, for all threads */
+#define GMEM_WINDOWS_OR_PROCESS	0x100
+
+/**
+ * struct gmem_region_options - what region to make; what isn't set is 0
+ * @size: its length
+ * @flags: GMEM_FLAG_* of the file, where that is gmemfs's
+ * @demand: GMEM_PROTECT_*: no region rather than one without these
+ * @backends: a bit, 1 << GMEM_BACKEND_*, for each that will do; 0: all
+ * @directory: where gmemfs is mounted; NULL: GMEM_DEFAULT_MOUNT
+ * @fd: a file of gmemfs's to take instead of a new one, and no other backend;
+ *	0 or less: none. It is duplicated and stays the caller's. @flags must
+ *	be 0
+ * @vm_fd: a VM of KVM's, which guest_memfd needs; 0 or less: none
+ * @windows: GMEM_WINDOWS_*; a demand for windows goes before NONE
+ * @reserved: 0
+ */
+struct gmem_region_options {
+	uint64_t size;
+	uint64_t flags;
+	uint64_t demand;
+	uint64_t backends;
+	const char *directory;
+	int fd;
+	int vm_fd;
+	uint32_t windows;
+	uint32_t reserved32;
+	uint64_t reserved[5];
+};
+
+/**
+ * struct gmem_region - a guest's memory, mapped; to be read only
+ * @address: where it is mapped
+ * @size: its length
+ * @fd: its file
+ * @backend: GMEM_BACKEND_*
+ * @windows: GMEM_WINDOWS_*, what kind it has
+ * @key: its protection key, while @users says that it has one
+ * @users: windows that are open, and GMEM_NO_KEY
+ * @last_use: *@misses when a window was last opened
+ * @misses: how often a region without a key had to get one, anywhere
+ *
+ * Regions are made by the library, which may add fields at the end.
+ */
+struct gmem_region {
+	void *address;
+	uint64_t size;
+	int fd;
+	uint32_t backend;
+	uint32_t windows;
+	int32_t key;
+	uint32_t users;
+	uint32_t last_use;
+	const uint32_t *misses;
+};
+
+#define GMEM_NO_KEY	0x80000000U
+
+/**
+ * struct gmem_protection - what protects a region now, and how much of it
+ * @holds: GMEM_PROTECT_*
+ * @populated: memory that the region has
+ * @hidden: the part of it that is out of the direct map
+ * @lent: the part that is in there because KVM has borrowed it
+ * @shared: the part that is in there because it's shared
+ * @huge: the part that is held in 2 MiB blocks
+ * @reserved: 0
+ */
+struct gmem_protection {
+	uint64_t holds;
+	uint64_t populated;
+	uint64_t hidden;
+	uint64_t lent;
+	uint64_t shared;
+	uint64_t huge;
+	uint64_t reserved[4];
+};
+
+/**
+ * gmem_region_create() - make memory for a guest, and map it
+ * @options: what is wanted
+ * @region: set to the region
+ *
+ * Backends are tried in their order. The first that is there and has what is
+ * demanded is taken. If none has, gmem_last_error() says of each why not. The
+ * mapping is neither in core dumps nor in children.
+ *
+ * Return: 0; -EOPNOTSUPP if memory can be had, but not with what is demanded;
+ * -EINVAL for options that make no sense; else the error of the first backend.
+ */
+int gmem_region_create(const struct gmem_region_options *options,
+		       struct gmem_region **region);
+
+/**
+ * gmem_region_destroy() - unmap a region and let its memory go
+ * @region: the region, of which no slot of a VM may be left; NULL does nothing
+ */
+void gmem_region_destroy(struct gmem_region *region);
+
+/**
+ * gmem_region_protection() - ask the region's file what protects it
+ * @region: the region
+ * @protection: filled
+ *
+ * Return: 0, or an error of gmem_file_info().
+ */
+int gmem_region_protection(const struct gmem_region *region,
+			   struct gmem_protection *protection);
+
+/**
+ * gmem_region_convert() - make a part of it private or shared
+ * @region: the region
+ * @offset: where the part begins
+ * @size: its length
+ * @attributes: as for gmem_file_convert(), and all that follow
+ * @flags: as there
+ * @timeout_ms: as there
+ * @error_offset: as there
+ *
+ * Pages that KVM has in use by gmem_vm_write_msr() stay shared until it has
+ * done with them, and are then as was wanted last.
+ *
+ * Return: as gmem_file_convert(); -EOPNOTSUPP for GMEM_ATTRIBUTE_PRIVATE where
+ * the backend has no private memory.
+ */
+int gmem_region_convert(struct gmem_region *region, uint64_t offset,
+			uint64_t size, uint64_t attributes, uint64_t flags,
+			int timeout_ms, uint64_t *error_offset);
+
+/**
+ * gmem_region_shared() - where shared memory can be pinned
+ * @region: the region
+ * @address: set to a mapping of all of the region, which lasts as long as that
+ *
+ * With gmemfs it is the shared view: for O_DIRECT and the like, and SIGBUS on
+ * private pages. With others it's the region's own mapping.
+ *
+ * Return: 0, or an error of gmem_file_shared_view() or gmem_file_map().
+ */
+int gmem_region_shared(struct gmem_region *region, void **address);
+
+/* What a program that can't read the struct asks. */
+void *gmem_region_address(const struct gmem_region *region);
+uint64_t gmem_region_size(const struct gmem_region *region);
+int gmem_region_fd(const struct gmem_region *region);
+const char *gmem_region_backend(const struct gmem_region *region);
+
+/* ---- VMs: regions as memory slots, and clocks without the guard ---- */
+
+struct kvm_cpuid2;
+struct kvm_run;
+
+/*
+ * Where the module's guard is off or can't be had, a VMM keeps its host alive
+ * by all of this:
+ *
+ *  - the VM's slots come from gmem_vm_add() and go by gmem_vm_remove();
+ *  - gmem_vm_trap_clocks() before the first vCPU runs, gmem_vm_handle_exit()
+ *    after each KVM_RUN, and gmem_vm_write_msr() instead of KVM_SET_MSRS for
+ *    the MSRs of GMEM_CLOCK_MSRS (a VM that is restored);
+ *  - gmem_cpuid_forbid_nesting() on what goes to KVM_SET_CPUID2;
+ *  - no Xen emulation (KVM_XEN_HVM_CONFIG), no SEV.
+ *
+ * x86 only; elsewhere KVM keeps no page of a guest.
+ */
+#define GMEM_CLOCK_MSRS		{ 0x12, 0x4b564d01 }
+
+/**
+ * struct gmem_vm - what the library knows of a VM: its slots, its clocks
+ *
+ * One for each VM. Calls for a vCPU come from the thread that runs it.
+ */
+struct gmem_vm;
+
+/**
+ * gmem_vm_create() - begin to keep book on a VM
+ * @vm_fd: the VM, which stays the caller's and open until gmem_vm_destroy()
+ * @vm: set
+ *
+ * Return: 0; -ENOMEM.
+ */
+int gmem_vm_create(int vm_fd, struct gmem_vm **vm);
+
+/**
+ * gmem_vm_destroy() - end that
+ * @vm: no vCPU of it runs any more, or ever again; NULL does nothing
+ */
+void gmem_vm_destroy(struct gmem_vm *vm);
+
+/**
+ * gmem_vm_add() - give a VM a part of a region, or change a slot
+ * @vm: the VM
+ * @slot: the slot's number
+ * @guest_address: where the guest finds it
+ * @region: whose memory, which must outlive the slot
+ * @offset: where the part begins
+ * @size: its length
+ * @flags: KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY
+ *
+ * Return: 0; -EINVAL for a part that isn't whole pages inside of the region,
+ * and what KVM_SET_USER_MEMORY_REGION refuses: -EEXIST another slot is there.
+ */
+int gmem_vm_add(struct gmem_vm *vm, uint32_t slot, uint64_t guest_address,
+		struct gmem_region *region, uint64_t offset, uint64_t size,
+		uint32_t flags);
+
+/**
+ * gmem_vm_remove() - take a slot away
+ * @vm: the VM
+ * @slot: the slot's number
+ *
+ * Return: 0; -ENOENT there is none.
+ */
+int gmem_vm_remove(struct gmem_vm *vm, uint32_t slot);
+
+/**
+ * gmem_vm_trap_clocks() - have guests' writes to GMEM_CLOCK_MSRS come here
+ * @vm: the VM
+ *
+ * Enables KVM_CAP_X86_USER_SPACE_MSR with KVM_MSR_EXIT_REASON_FILTER, and sets
+ * the VM's MSR filter, which has no other use then. A VMM with a filter of its
+ * own denies writes to these MSRs in there, instead of this call.
+ *
+ * Return: 0; -EOPNOTSUPP on other architectures; an error of KVM.
+ */
+int gmem_vm_trap_clocks(struct gmem_vm *vm);
+
+/**
+ * gmem_vm_handle_exit() - see to a write to one of GMEM_CLOCK_MSRS
+ * @vm: the VM
+ * @vcpu_fd: the vCPU whose KVM_RUN has just returned
+ * @run: its struct kvm_run
+ *
+ * Return: 1 that is what it was, run it again; 0 it was something else, which
+ * is the caller's; a negative errno if the page can't be exposed: the guest
+ * gets #GP, and can be run again.
+ */
+int gmem_vm_handle_exit(struct gmem_vm *vm, int vcpu_fd, struct kvm_run *run);
+
+/**
+ * gmem_vm_write_msr() - write one of GMEM_CLOCK_MSRS for a vCPU
+ * @vm: the VM
+ * @vcpu_fd: the vCPU, which isn't running
+ * @index: the MSR
+ * @value: what to write
+ *
+ * Makes the page that it names shared for as long as the clock is there, and
+ * what it was afterwards.
+ *
+ * Return: 0; -EINVAL the MSR isn't one of these, or KVM refuses the value;
+ * -ENOSPC, -ENOMEM, or another error of what exposes a page.
+ */
+int gmem_vm_write_msr(struct gmem_vm *vm, int vcpu_fd, uint32_t index,
+		      uint64_t value);
+
+/**
+ * gmem_vcpu_enforce_cpuid() - a guest has those of KVM's features that CPUID
+ * shows it, and no others
+ * @vcpu_fd: the vCPU
+ *
+ * Return: 0; an error of KVM.
+ */
+int gmem_vcpu_enforce_cpuid(int vcpu_fd);
+
+/**
+ * gmem_cpuid_forbid_nesting() - take VMX and SVM out of what a guest gets
+ * @cpuid: for KVM_SET_CPUID2
+ *
+ * While a guest runs guests, KVM keeps pages of it that no VMM knows of. Only
+ * the guard can see to those.
+ */
+void gmem_cpuid_forbid_nesting(struct kvm_cpuid2 *cpuid);
+
+/* ---- windows: see gmem_window.h ---- */
+
+/**
+ * struct gmem_window_stats - what windows have cost so far, in this process
+ * @keys: protection keys that the library has
+ * @misses: windows opened in a region that had no key at the moment
+ * @recycled: those for which another region lost its key
+ * @waits: pauses because all keys were in use by open windows
+ * @reserved: 0
+ */
+struct gmem_window_stats {
+	uint64_t keys;
+	uint64_t misses;
+	uint64_t recycled;
+	uint64_t waits;
+	uint64_t reserved[4];
+};
+
+/**
+ * gmem_window_stats() - what windows have cost so far
+ * @stats: filled
+ */
+void gmem_window_stats(struct gmem_window_stats *stats);
+
+/**
+ * gmem_region_read() - copy out of a region, in a window of its own
+ * @region: the region
+ * @offset: where to begin, any byte
+ * @data: where to
+ * @size: how much
+ *
+ * Return: 0; -ERANGE that isn't all inside of the region; an error of
+ * gmem_window_open().
+ */
+int gmem_region_read(struct gmem_region *region, uint64_t offset, void *data,
+		     uint64_t size);
+
+/* gmem_region_write() - the same in the other direction */
+int gmem_region_write(struct gmem_region *region, uint64_t offset,
+		      const void *data, uint64_t size);
+
+/**
+ * gmem_vcpu_run() - KVM_RUN, with windows open for as long as it takes
+ * @vcpu_fd: the vCPU
+ *
+ * KVM reaches the guest's memory with the rights of the thread that calls it.
+ * Other calls of KVM that do (KVM_SET_MSRS of a page's address...) need a
+ * window, too.
+ *
+ * Return: 0, or an error of KVM_RUN: -EINTR, -EAGAIN, -EFAULT.
+ */
+int gmem_vcpu_run(int vcpu_fd);
+
+/**
+ * gmem_fault_describe() - what a SIGSEGV has to do with windows
+ * @info: what the signal handler got
+ * @text: gets a sentence with a line break
+ * @size: room there, 160 bytes will do
+ *
+ * May be called from a signal handler.
+ *
+ * Return: 1 if that was an access to a region's memory; 0 if not, with @text
+ * as it was.
+ */
+int gmem_fault_describe(const siginfo_t *info, char *text, size_t size);
+
+/**
+ * gmem_fault_install() - have such accesses told on stderr
+ *
+ * Installs a handler of SIGSEGV for the process. After it has written the
+ * sentence, or if the fault has nothing to do with windows, what was installed
+ * before gets the signal; by default the process ends.
+ *
+ * Return: 0, or an error of sigaction(2).
+ */
+int gmem_fault_install(void);
+
 #ifdef __cplusplus
 }
 #endif
+
+#include <gmem_window.h>
 
 #endif /* GMEM_H */

@@ -63,9 +63,20 @@ check_codespell() {
 # As strict as a VMM's author may compile.
 check_header() {
 	for language in c c++; do
-		in_root gcc -x "$language" -fsyntax-only -Wall -Wextra -Wpedantic -Werror \
-			include/uapi/linux/gmemfs.h || return
+		for header in include/uapi/linux/gmemfs.h lib/include/*.h; do
+			in_root gcc -x "$language" -fsyntax-only -Iinclude/uapi -Ilib/include \
+				-Wall -Wextra -Wpedantic -Werror "$header" || return
+		done
 	done
+}
+
+# What programs are linked with: a line that goes from the file breaks them, and
+# one that comes has to be kept from then on.
+check_symbols() {
+	in_root make --no-print-directory --silent -C lib products OUT=/out/lib KVER="$kver"
+	in_root nm --dynamic --defined-only --with-symbol-versions \
+		/out/lib/lib/libgmem.so | awk '{ print $3 }' | LC_ALL=C sort >"$work/symbols"
+	grep -v '^#' lib/libgmem.symbols | diff - "$work/symbols"
 }
 
 # What has products to build, but for the module and the Makefile above all.
@@ -101,18 +112,20 @@ list_module_sources() {
 # that our die() never returns; nor subtractPointers, since it doesn't know what
 # symbols of a linker are.
 cppcheck_on() {
-	with_files "$1" cppcheck --quiet --error-exitcode=1 --inline-suppr \
+	cppcheck_list=$1
+	shift
+	with_files "$cppcheck_list" cppcheck --quiet --error-exitcode=1 --inline-suppr \
 		--std=c11 --enable=warning,performance,portability \
 		--suppress=missingInclude --suppress=missingIncludeSystem \
 		--suppress=normalCheckLevelMaxBranches \
 		--suppress=nullPointerOutOfResources --suppress=subtractPointers \
-		--template='{file}:{line}: {severity}: {message} [{id}]' "$2"
+		--template='{file}:{line}: {severity}: {message} [{id}]' "$@"
 }
 
 check_cppcheck() {
 	cppcheck_on list_module_sources \
 		--include=tests/check/cppcheck-kernel.h
-	cppcheck_on list_user_sources -Iinclude/uapi
+	cppcheck_on list_user_sources -Iinclude/uapi -Ilib/include
 }
 
 # Both builds of the module; what is built already is not built again.

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Faults: what a SIGSEGV says about windows. What is in here runs in signal
+ * handlers: no locks, no allocation, no printf().
+ *
+ * Regions' addresses are in a list that only grows; entries are used again.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#ifndef SEGV_PKUERR
+#define SEGV_PKUERR	4
+#endif
+
+/* @size 0: free. Both are atomic. */
+struct known {
+	struct known *next;
+	uintptr_t address;
+	uintptr_t size;
+};
+
+static struct known *known;	/* atomic */
+static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct sigaction before;
+
+#define load(what)		__atomic_load_n(&(what), __ATOMIC_ACQUIRE)
+#define store(what, value)	__atomic_store_n(&(what), value, \
+						 __ATOMIC_RELEASE)
+
+/* ---- which addresses ---- */
+
+static struct known *free_entry(void)
+{
+	struct known *k;
+
+	for (k = known; k; k = k->next)
+		if (!k->size)
+			return k;
+	k = calloc(1, sizeof(*k));
+	if (k) {
+		k->next = known;
+		store(known, k);
+	}
+	return k;
+}
+
+int gmem_fault_know(const struct gmem_region *region)
+{
+	struct known *k;
+
+	pthread_mutex_lock(&known_lock);
+	k = free_entry();
+	if (k) {
+		store(k->address, (uintptr_t)region->address);
+		store(k->size, region->size);
+	}
+	pthread_mutex_unlock(&known_lock);
+	return k ? 0 : gmem_fail(-ENOMEM, "no memory to note a region");
+}
+
+void gmem_fault_forget(const struct gmem_region *region)
+{
+	struct known *k;
+
+	pthread_mutex_lock(&known_lock);
+	for (k = known; k; k = k->next)
+		if (k->size && k->address == (uintptr_t)region->address)
+			store(k->size, 0);
+	pthread_mutex_unlock(&known_lock);
+}
+
+static const struct known *known_at(uintptr_t address)
+{
+	const struct known *k;
+
+	for (k = load(known); k; k = k->next)
+		if (address - load(k->address) < load(k->size))
+			return k;
+	return NULL;
+}
+
+/* ---- a sentence ---- */
+
+struct text {
+	char *at;
+	size_t room;	/* without the final 0 */
+};
+
+static void append(struct text *text, const char *s)
+{
+	for (; *s && text->room; s++, text->room--)
+		*text->at++ = *s;
+	*text->at = 0;
+}
+
+static void append_hex(struct text *text, uintptr_t value)
+{
+	char digits[2 * sizeof(value) + 1], *p = digits + sizeof(digits);
+
+	*--p = 0;
+	do {
+		*--p = "0123456789abcdef"[value % 16];
+		value /= 16;
+	} while (value);
+	append(text, "0x");
+	append(text, p);
+}
+
+EXPORT int gmem_fault_describe(const siginfo_t *info, char *text, size_t size)
+{
+	uintptr_t address = (uintptr_t)info->si_addr;
+	struct text to = { text, size - 1 };
+	const struct known *k;
+
+	if (info->si_signo != SIGSEGV || !size)
+		return 0;
+	if (info->si_code != SEGV_PKUERR && info->si_code != SEGV_ACCERR)
+		return 0;
+	k = known_at(address);
+	if (!k)
+		return 0;
+	append(&to, "libgmem: access to guest memory outside of a window: offset ");
+	append_hex(&to, address - k->address);
+	append(&to, " of the region at ");
+	append_hex(&to, k->address);
+	append(&to, info->si_code == SEGV_PKUERR ?
+		    " (protection key)\n" : " (mprotect)\n");
+	return 1;
+}
+
+/* ---- a handler ---- */
+
+/* By default, going back gives the same fault, and that's the end. */
+static void pass_on(int sig, siginfo_t *info, void *context)
+{
+	if (before.sa_flags & SA_SIGINFO)
+		before.sa_sigaction(sig, info, context);
+	else if (before.sa_handler == SIG_DFL || before.sa_handler == SIG_IGN)
+		signal(sig, SIG_DFL);
+	else
+		before.sa_handler(sig);
+}
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	char text[160];
+	int error = errno;
+
+	if (gmem_fault_describe(info, text, sizeof(text)) &&
+	    write(STDERR_FILENO, text, strlen(text)) < 0)
+		text[0] = 0;
+	errno = error;
+	pass_on(sig, info, context);
+}
+
+EXPORT int gmem_fault_install(void)
+{
+	struct sigaction act = {
+		.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK,
+	};
+	struct sigaction old;
+
+	if (sigaction(SIGSEGV, NULL, &old))
+		return gmem_fail_errno("can't install a handler of SIGSEGV");
+	if (old.sa_flags & SA_SIGINFO && old.sa_sigaction == on_fault)
+		return 0;
+	before = old;
+	if (sigaction(SIGSEGV, &act, NULL))
+		return gmem_fail_errno("can't install a handler of SIGSEGV");
+	return 0;
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Regions: a guest's memory, from the first backend that has what is demanded.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+static const struct backend *const backends[GMEM_BACKENDS] = {
+	[GMEM_BACKEND_GMEMFS]		= &gmem_backend_gmemfs,
+	[GMEM_BACKEND_GUEST_MEMFD]	= &gmem_backend_guest_memfd,
+	[GMEM_BACKEND_MEMFD]		= &gmem_backend_memfd,
+};
+
+static const char *const protection_names[] = {
+	"out of the direct map", "closed to get_user_pages()",
+	"in 2 MiB blocks", "closed by protection keys: this CPU, kernel or process has none to give",
+	"closed by mprotect()",
+};
+
+#define KNOWN_DEMANDS	((1ULL << 5) - 1)
+#define KNOWN_WINDOWS	(GMEM_WINDOWS_OR_PROCESS | 3)
+
+/* ---- what protects it ---- */
+
+/*
+ * Reading one's own memory as another process would have to pins it first. The
+ * kernel refuses before it gets any memory, if it does. Asked once, at first: a
+ * VMM may forbid itself the call later.
+ */
+static bool refuses_gup(void *address)
+{
+	char byte;
+	struct iovec local = { &byte, 1 }, remote = { address, 1 };
+
+	return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) < 0 &&
+	       errno == EFAULT;
+}
+
+EXPORT int gmem_region_protection(const struct gmem_region *region,
+				  struct gmem_protection *protection)
+{
+	int ret = backends[region->backend]->ask(region->fd, protection);
+
+	if (ret)
+		return ret;
+	if (region_of(region)->no_gup)
+		protection->holds |= GMEM_PROTECT_NO_GUP;
+	if (region->windows == GMEM_WINDOWS_PROCESS)
+		protection->holds |= GMEM_PROTECT_PROCESS_WINDOWS;
+	else if (region->windows != GMEM_WINDOWS_NONE)
+		protection->holds |= GMEM_PROTECT_WINDOWS;
+	return 0;
+}
+
+/* 0 if it has all that is demanded; else the error names the first lack. */
+static int check_demand(struct region *r, uint64_t demand)
+{
+	struct gmem_protection p;
+	uint64_t missing;
+	int ret = gmem_region_protection(&r->public, &p);
+
+	if (ret)
+		return ret;
+	missing = demand & ~p.holds;
+	if (!missing)
+		return 0;
+	return gmem_fail(-EOPNOTSUPP, "its memory is not %s",
+			 protection_names[__builtin_ctzll(missing)]);
+}
+
+/* ---- one backend ---- */
+
+int gmem_map_guest(int fd, uint64_t offset, uint64_t size, void **address)
+{
+	int ret = gmem_file_map(fd, offset, size, PROT_READ | PROT_WRITE,
+				address);
+
+	if (ret)
+		return ret;
+	if (!madvise(*address, size, MADV_DONTDUMP) &&
+	    !madvise(*address, size, MADV_DONTFORK))
+		return 0;
+	ret = gmem_fail_errno("can't keep memory from children and core dumps");
+	munmap(*address, size);
+	return ret;
+}
+
+static uint32_t wanted_windows(const struct gmem_region_options *options)
+{
+	if (options->windows)
+		return options->windows;
+	if (options->demand & GMEM_PROTECT_WINDOWS)
+		return GMEM_WINDOWS_KEYS;
+	return options->demand & GMEM_PROTECT_PROCESS_WINDOWS ?
+	       GMEM_WINDOWS_PROCESS : GMEM_WINDOWS_NONE;
+}
+
+static int region_map(struct region *r,
+		      const struct gmem_region_options *options)
+{
+	int ret = gmem_map_guest(r->public.fd, 0, r->public.size,
+				 &r->public.address);
+
+	if (ret)
+		return ret;
+	/* Of others it is known that they are pinned like any memory. */
+	if (r->public.backend == GMEM_BACKEND_GMEMFS)
+		r->no_gup = refuses_gup(r->public.address);
+	return gmem_windows_begin(r, wanted_windows(options));
+}
+
+static void region_unmap(struct region *r)
+{
+	if (!r->public.address)
+		return;
+	/* Other mappings may come to these addresses, and get the key. */
+	gmem_fault_forget(&r->public);
+	munmap(r->public.address, r->public.size);
+	gmem_windows_end(r);
+	r->public.address = NULL;
+}
+
+static int region_open(struct region *r, uint32_t backend,
+		       const struct gmem_region_options *options)
+{
+	int ret;
+
+	r->public.backend = backend;
+	r->public.size = options->size;
+	r->public.fd = backends[backend]->open(options);
+	if (r->public.fd < 0)
+		return r->public.fd;
+	ret = region_map(r, options);
+	if (!ret)
+		ret = check_demand(r, options->demand);
+	if (!ret)
+		return 0;
+	region_unmap(r);
+	close(r->public.fd);
+	return ret;
+}
+
+/* ---- all of them ---- */
+
+static int check_options(const struct gmem_region_options *options)
+{
+	static const uint64_t zero[sizeof(options->reserved) / 8];
+
+	if (!options->size || options->size % GMEM_PAGE_SIZE)
+		return gmem_fail(-EINVAL, "size: %llu bytes are not whole pages",
+				 (unsigned long long)options->size);
+	if (options->demand & ~KNOWN_DEMANDS)
+		return gmem_fail(-EINVAL, "demand: %#llx has bits that this library doesn't know",
+				 (unsigned long long)options->demand);
+	if (options->backends >> GMEM_BACKENDS)
+		return gmem_fail(-EINVAL, "backends: %#llx has bits that this library doesn't know",
+				 (unsigned long long)options->backends);
+	if (options->fd > 0 && options->flags)
+		return gmem_fail(-EINVAL, "flags: a file that exists has its own; give 0");
+	if (options->windows & ~KNOWN_WINDOWS)
+		return gmem_fail(-EINVAL, "windows: %#x is nothing that this library knows",
+				 options->windows);
+	if (options->reserved32 ||
+	    memcmp(options->reserved, zero, sizeof(zero)))
+		return gmem_fail(-EINVAL, "reserved: must be 0");
+	return 0;
+}
+
+static bool may_use(const struct gmem_region_options *options,
+		    unsigned int backend)
+{
+	if (options->fd > 0 && backend != GMEM_BACKEND_GMEMFS)
+		return false;
+	return !options->backends || options->backends >> backend & 1;
+}
+
+/*
+ * Memory that is there but lacks something decides what the error is, else the
+ * first.
+ */
+static int worse(int so_far, int error)
+{
+	return !so_far || error == -EOPNOTSUPP ? error : so_far;
+}
+
+static int region_open_any(struct region *r,
+			   const struct gmem_region_options *options)
+{
+	char reasons[400] = "";
+	unsigned int i;
+	int error = 0;
+
+	for (i = 0; i < GMEM_BACKENDS; i++) {
+		size_t len = strlen(reasons);
+		int ret;
+
+		if (!may_use(options, i))
+			continue;
+		ret = region_open(r, i, options);
+		if (!ret)
+			return 0;
+		error = worse(error, ret);
+		snprintf(reasons + len, sizeof(reasons) - len, "%s%s: %s",
+			 len ? "; " : "", backends[i]->name,
+			 gmem_last_error());
+	}
+	if (!error)
+		return gmem_fail(-EINVAL, "backends: none that could be tried");
+	return gmem_fail(error, "no such memory here: %s", reasons);
+}
+
+EXPORT int gmem_region_create(const struct gmem_region_options *options,
+			      struct gmem_region **region)
+{
+	int ret = check_options(options);
+	struct region *r;
+
+	if (ret)
+		return ret;
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return gmem_fail(-ENOMEM, "no memory for a region");
+	r->shared_fd = -1;
+	pthread_mutex_init(&r->lock, NULL);
+	ret = region_open_any(r, options);
+	if (ret) {
+		free(r);
+		return ret;
+	}
+	*region = &r->public;
+	return 0;
+}
+
+EXPORT void gmem_region_destroy(struct gmem_region *region)
+{
+	struct region *r = region_of(region);
+
+	if (!region)
+		return;
+	region_unmap(r);
+	if (r->shared)
+		munmap(r->shared, region->size);
+	if (r->shared_fd >= 0)
+		close(r->shared_fd);
+	close(region->fd);
+	gmem_exposed_free(r);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+/* ---- the shared view ---- */
+
+int gmem_region_need_shared(struct region *r)
+{
+	if (r->shared_fd >= 0)
+		return 0;
+	r->shared_fd = gmem_file_shared_view(r->public.fd);
+	return r->shared_fd < 0 ? r->shared_fd : 0;
+}
+
+static int map_shared(struct region *r)
+{
+	int ret = gmem_region_need_shared(r);
+
+	if (ret || r->shared)
+		return ret;
+	return gmem_map_guest(r->shared_fd, 0, r->public.size, &r->shared);
+}
+
+EXPORT int gmem_region_shared(struct gmem_region *region, void **address)
+{
+	struct region *r = region_of(region);
+	int ret;
+
+	if (region->backend != GMEM_BACKEND_GMEMFS) {
+		*address = region->address;
+		return 0;
+	}
+	pthread_mutex_lock(&r->lock);
+	ret = map_shared(r);
+	pthread_mutex_unlock(&r->lock);
+	if (!ret)
+		*address = r->shared;
+	return ret;
+}
+
+/* ---- for those who can't read the struct ---- */
+
+EXPORT void *gmem_region_address(const struct gmem_region *region)
+{
+	return region->address;
+}
+
+EXPORT uint64_t gmem_region_size(const struct gmem_region *region)
+{
+	return region->size;
+}
+
+EXPORT int gmem_region_fd(const struct gmem_region *region)
+{
+	return region->fd;
+}
+
+EXPORT const char *gmem_region_backend(const struct gmem_region *region)
+{
+	return backends[region->backend]->name;
+}

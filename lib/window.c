@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Windows: which region has which protection key, and what isn't inline.
+ *
+ * A region's mapping has its own key or, without one, the parking key, which
+ * no window opens. Regions take turns with the keys: who opens a window in a
+ * region without a key takes one from the region that was used least recently
+ * among those where no window is open.
+ *
+ * gmem_region.users is what windows and the recycling of keys agree by. A
+ * window counts itself in before it looks at the key. A key is taken away only
+ * by changing 0 to GMEM_NO_KEY in one step: so either there is no window, and
+ * who comes next finds that there is no key, or the region keeps it.
+ *
+ * Keys are never given back to the kernel. It would hand them out again while
+ * threads still had rights under them.
+ *
+ * Time is counted in misses: regions that were used since the last one are
+ * equally recent.
+ */
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "internal.h"
+
+#define MAX_KEYS	16
+#define OPEN		(PROT_READ | PROT_WRITE)
+
+/* How long a thread that keeps others waiting itself waits for a key. */
+#define IMPATIENT_NS	100000000L
+#define PAUSE_NS	50000L
+
+static pthread_mutex_t windows_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* All of these are under the lock, but for what is said to be atomic. */
+static struct region *owners[MAX_KEYS];	/* by key */
+static bool ours[MAX_KEYS];		/* keys that regions can have */
+static int parking_key = -1;
+static struct gmem_window_stats stats;
+static struct region *by_mprotect;	/* list of regions */
+static unsigned int nr_by_mprotect;	/* atomic */
+static unsigned int nr_running;		/* atomic: vCPUs */
+static uint32_t misses;			/* atomic */
+static uint64_t our_rights;		/* atomic: bits of all our keys */
+static uint64_t our_open_rights;	/* atomic: their values if open */
+
+void gmem_windows_lock(void)
+{
+	pthread_mutex_lock(&windows_lock);
+}
+
+void gmem_windows_unlock(void)
+{
+	pthread_mutex_unlock(&windows_lock);
+}
+
+/* ---- keys ---- */
+
+static void note_rights(int key)
+{
+	unsigned int shift = key * GMEM_RIGHTS_BITS;
+
+	__atomic_fetch_or(&our_open_rights,
+			  (uint64_t)GMEM_RIGHTS_ALL << shift, __ATOMIC_RELEASE);
+	__atomic_fetch_or(&our_rights, (uint64_t)GMEM_RIGHTS_MASK << shift,
+			  __ATOMIC_RELEASE);
+}
+
+static int new_key(void)
+{
+	int key = GMEM_HAVE_KEYS ? pkey_alloc(0, PKEY_DISABLE_ACCESS) : -1;
+
+	if (key < 0 || key >= MAX_KEYS)
+		return -1;
+	note_rights(key);
+	return key;
+}
+
+static bool have_keys(void)
+{
+	if (parking_key < 0)
+		parking_key = new_key();
+	return parking_key >= 0;
+}
+
+static int set_key(const struct region *r, int key)
+{
+	if (!pkey_mprotect(r->public.address, r->public.size, OPEN, key))
+		return 0;
+	return gmem_fail_errno("can't change the protection key of a region");
+}
+
+static struct region *least_recently_used(void)
+{
+	struct region *best = NULL;
+	uint32_t age, best_age = 0;
+	int key;
+
+	for (key = 0; key < MAX_KEYS; key++) {
+		struct region *r = owners[key];
+
+		if (!r || r->public.windows != GMEM_WINDOWS_KEYS ||
+		    __atomic_load_n(&r->public.users, __ATOMIC_RELAXED))
+			continue;
+		age = misses - __atomic_load_n(&r->public.last_use,
+					       __ATOMIC_RELAXED);
+		if (!best || age > best_age) {
+			best = r;
+			best_age = age;
+		}
+	}
+	return best;
+}
+
+/* Return: the key that another region had, -EBUSY, or an error. */
+static int recycle_key(void)
+{
+	struct region *r;
+	uint32_t none;
+	int ret;
+
+	do {
+		r = least_recently_used();
+		if (!r)
+			return -EBUSY;
+		none = 0;
+	} while (!__atomic_compare_exchange_n(&r->public.users, &none,
+					      GMEM_NO_KEY, false,
+					      __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	ret = set_key(r, parking_key);
+	if (ret) {
+		__atomic_fetch_and(&r->public.users, ~GMEM_NO_KEY,
+				   __ATOMIC_RELEASE);
+		return ret;
+	}
+	owners[r->public.key] = NULL;
+	stats.recycled++;
+	return r->public.key;
+}
+
+static int find_key(void)
+{
+	int key;
+
+	for (key = 0; key < MAX_KEYS; key++)
+		if (ours[key] && !owners[key])
+			return key;
+	key = new_key();
+	if (key < 0)
+		return recycle_key();
+	ours[key] = true;
+	stats.keys++;
+	return key;
+}
+
+/* Return: 0, -EBUSY, or an error. */
+static int give_key(struct region *r)
+{
+	int key = find_key(), ret;
+
+	if (key < 0)
+		return key;
+	ret = set_key(r, key);
+	if (ret)
+		return ret;
+	owners[key] = r;
+	r->public.key = key;
+	return 0;
+}
+
+/* ---- windows by keys ---- */
+
+static bool has_window_open(void)
+{
+	uint64_t now = gmem_rights_read();
+	int key;
+
+	for (key = 0; key < MAX_KEYS; key++) {
+		unsigned int shift = key * GMEM_RIGHTS_BITS;
+		uint32_t rights = now >> shift & GMEM_RIGHTS_MASK;
+
+		/* The reader's rights are the least that a window has. */
+		if (ours[key] && rights == gmem_rights_for(rights, GMEM_READ))
+			return true;
+	}
+	return false;
+}
+
+/* With the lock, which it gives away meanwhile. */
+static void pause_a_little(void)
+{
+	struct timespec ts = { .tv_nsec = PAUSE_NS };
+
+	stats.waits++;
+	gmem_windows_unlock();
+	nanosleep(&ts, NULL);
+	gmem_windows_lock();
+}
+
+static int wait_for_key(struct region *r)
+{
+	long patience = has_window_open() ? IMPATIENT_NS / PAUSE_NS : -1;
+	int ret;
+
+	while (__atomic_load_n(&r->public.users, __ATOMIC_RELAXED) &
+	       GMEM_NO_KEY) {
+		ret = give_key(r);
+		if (!ret) {
+			__atomic_fetch_and(&r->public.users, ~GMEM_NO_KEY,
+					   __ATOMIC_RELEASE);
+			break;
+		}
+		if (ret != -EBUSY)
+			return ret;
+		if (!patience--)
+			return gmem_fail(-EBUSY, "all protection keys are in use by open windows, one of which is this thread's; close it first");
+		pause_a_little();
+	}
+	return 0;
+}
+
+/* The window is counted already. */
+static int open_with_new_key(struct gmem_window *window, int mode)
+{
+	struct region *r = region_of(window->region);
+	int ret;
+
+	gmem_windows_lock();
+	ret = wait_for_key(r);
+	stats.misses++;
+	__atomic_store_n(&r->public.last_use,
+			 __atomic_add_fetch(&misses, 1, __ATOMIC_RELAXED),
+			 __ATOMIC_RELAXED);
+	gmem_windows_unlock();
+	if (ret) {
+		__atomic_fetch_sub(&r->public.users, 1, __ATOMIC_RELEASE);
+		return ret;
+	}
+	window->key = r->public.key;
+	window->rights = gmem_rights_open(window->key, mode);
+	return 0;
+}
+
+/* ---- windows by mprotect(): with the lock ---- */
+
+static int set_prot(struct region *r)
+{
+	int prot = PROT_NONE;
+
+	if (r->writers || __atomic_load_n(&nr_running, __ATOMIC_SEQ_CST))
+		prot = OPEN;
+	else if (r->public.users)
+		prot = PROT_READ;
+	if (prot == r->prot)
+		return 0;
+	if (mprotect(r->public.address, r->public.size, prot))
+		return gmem_fail_errno("can't change the protection of a region");
+	r->prot = prot;
+	return 0;
+}
+
+static int count_window(struct region *r, int mode, int by)
+{
+	r->public.users += by;
+	if (mode == GMEM_WRITE)
+		r->writers += by;
+	return set_prot(r);
+}
+
+static int open_by_mprotect(struct gmem_window *window, int mode)
+{
+	struct region *r = region_of(window->region);
+	int ret;
+
+	gmem_windows_lock();
+	ret = count_window(r, mode, 1);
+	if (ret)
+		count_window(r, mode, -1);
+	gmem_windows_unlock();
+	window->rights = mode;
+	return ret;
+}
+
+/* A vCPU has begun to run, or stopped. */
+static int vcpu_runs(int by)
+{
+	struct region *r;
+	int ret = 0;
+
+	__atomic_fetch_add(&nr_running, by, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&nr_by_mprotect, __ATOMIC_SEQ_CST))
+		return 0;
+	gmem_windows_lock();
+	for (r = by_mprotect; r && !ret; r = r->next)
+		ret = set_prot(r);
+	gmem_windows_unlock();
+	return ret;
+}
+
+static void remove_by_mprotect(struct region *r)
+{
+	struct region **link = &by_mprotect;
+
+	while (*link && *link != r)
+		link = &(*link)->next;
+	if (*link) {
+		*link = r->next;
+		__atomic_fetch_sub(&nr_by_mprotect, 1, __ATOMIC_SEQ_CST);
+	}
+}
+
+static int begin_by_mprotect(struct region *r)
+{
+	int ret;
+
+	r->public.windows = GMEM_WINDOWS_PROCESS;
+	r->next = by_mprotect;
+	by_mprotect = r;
+	__atomic_fetch_add(&nr_by_mprotect, 1, __ATOMIC_SEQ_CST);
+	ret = set_prot(r);
+	if (ret)
+		remove_by_mprotect(r);
+	return ret;
+}
+
+/* ---- windows of any kind ---- */
+
+EXPORT int gmem_window_open_slowly(struct gmem_window *window, int mode)
+{
+	window->key = -1;
+	window->rights = 0;
+	switch (window->region->windows) {
+	case GMEM_WINDOWS_KEYS:
+		return open_with_new_key(window, mode);
+	case GMEM_WINDOWS_PROCESS:
+		return open_by_mprotect(window, mode);
+	default:
+		return 0;
+	}
+}
+
+EXPORT void gmem_window_close_slowly(struct gmem_window *window)
+{
+	if (window->region->windows != GMEM_WINDOWS_PROCESS)
+		return;
+	gmem_windows_lock();
+	count_window(region_of(window->region), window->rights, -1);
+	gmem_windows_unlock();
+}
+
+EXPORT void gmem_window_stats(struct gmem_window_stats *to)
+{
+	gmem_windows_lock();
+	*to = stats;
+	gmem_windows_unlock();
+}
+
+static bool is_inside(const struct gmem_region *region, uint64_t offset,
+		      uint64_t size)
+{
+	return offset <= region->size && size <= region->size - offset;
+}
+
+static int copy(struct gmem_region *region, uint64_t offset, void *to,
+		const void *from, uint64_t size)
+{
+	char *at = (char *)region->address + offset;
+	struct gmem_window window;
+	int ret;
+
+	if (!is_inside(region, offset, size))
+		return gmem_fail(-ERANGE, "%llu bytes at %llu are not all inside of the region",
+				 (unsigned long long)size,
+				 (unsigned long long)offset);
+	ret = gmem_window_open(&window, region, to ? GMEM_READ : GMEM_WRITE);
+	if (ret)
+		return ret;
+	memcpy(to ?: at, from ?: at, size);
+	gmem_window_close(&window);
+	return 0;
+}
+
+EXPORT int gmem_region_read(struct gmem_region *region, uint64_t offset,
+			    void *data, uint64_t size)
+{
+	return copy(region, offset, data, NULL, size);
+}
+
+EXPORT int gmem_region_write(struct gmem_region *region, uint64_t offset,
+			     const void *data, uint64_t size)
+{
+	return copy(region, offset, NULL, data, size);
+}
+
+/* ---- regions come and go ---- */
+
+/* Without a key of its own it is closed to all. */
+static int begin_by_keys(struct region *r)
+{
+	r->public.windows = GMEM_WINDOWS_KEYS;
+	r->public.users = GMEM_NO_KEY;
+	r->public.misses = &misses;
+	return set_key(r, parking_key);
+}
+
+static int begin_by_own_key(struct region *r)
+{
+	int ret;
+
+	r->public.windows = GMEM_WINDOWS_OWN_KEY;
+	ret = give_key(r);
+	if (ret == -EBUSY)
+		return gmem_fail(-EBUSY, "all protection keys are taken; use GMEM_WINDOWS_KEYS, where regions take turns");
+	return ret;
+}
+
+static int begin(struct region *r, uint32_t kind, bool or_process)
+{
+	if (kind != GMEM_WINDOWS_PROCESS && have_keys())
+		return kind == GMEM_WINDOWS_OWN_KEY ? begin_by_own_key(r) :
+						      begin_by_keys(r);
+	if (kind == GMEM_WINDOWS_PROCESS || or_process)
+		return begin_by_mprotect(r);
+	return 0;
+}
+
+int gmem_windows_begin(struct region *r, uint32_t windows)
+{
+	bool or_process = windows & GMEM_WINDOWS_OR_PROCESS;
+	uint32_t kind = windows & ~GMEM_WINDOWS_OR_PROCESS;
+	int ret;
+
+	r->public.key = -1;
+	r->prot = OPEN;
+	if (kind == GMEM_WINDOWS_NONE)
+		return 0;
+	ret = gmem_fault_know(&r->public);
+	if (ret)
+		return ret;
+	gmem_windows_lock();
+	ret = begin(r, kind, or_process);
+	gmem_windows_unlock();
+	return ret;
+}
+
+void gmem_windows_end(struct region *r)
+{
+	int key;
+
+	gmem_windows_lock();
+	for (key = 0; key < MAX_KEYS; key++)
+		if (owners[key] == r)
+			owners[key] = NULL;
+	remove_by_mprotect(r);
+	gmem_windows_unlock();
+}
+
+int gmem_windows_protect(const struct region *r, void *p, uint64_t size)
+{
+	int key, prot = OPEN;
+
+	if (r->public.windows == GMEM_WINDOWS_NONE)
+		return 0;
+	if (r->public.windows == GMEM_WINDOWS_PROCESS) {
+		key = -1;
+		prot = r->prot;
+	} else {
+		key = r->public.users & GMEM_NO_KEY ? parking_key :
+						      r->public.key;
+	}
+	if (!pkey_mprotect(p, size, prot, key))
+		return 0;
+	return gmem_fail_errno("can't close a mapping");
+}
+
+/* ---- vCPUs ---- */
+
+/*
+ * The thread runs no code of the process in KVM_RUN, and a signal handler
+ * begins with everything closed. So all of our keys can be open, and the
+ * regions may lose theirs meanwhile.
+ */
+int gmem_windows_enter_kvm(uint64_t *rights)
+{
+	uint64_t mask = __atomic_load_n(&our_rights, __ATOMIC_ACQUIRE);
+	uint64_t open = __atomic_load_n(&our_open_rights, __ATOMIC_RELAXED);
+	int ret = vcpu_runs(1);
+
+	if (ret) {
+		vcpu_runs(-1);
+		return ret;
+	}
+	*rights = 0;
+	if (!mask)
+		return 0;
+	*rights = gmem_rights_read();
+	gmem_rights_write((*rights & ~mask) | (open & mask));
+	return 0;
+}
+
+/* Keys may have come meanwhile: then this thread has no rights under them. */
+void gmem_windows_leave_kvm(uint64_t rights)
+{
+	int error = errno;
+
+	if (rights)
+		gmem_rights_write(rights);
+	vcpu_runs(-1);
+	errno = error;
+}
+
+EXPORT int gmem_vcpu_run(int vcpu_fd)
+{
+	uint64_t rights;
+	int ret = gmem_windows_enter_kvm(&rights);
+
+	if (ret)
+		return ret;
+	ret = ioctl(vcpu_fd, KVM_RUN, 0);
+	gmem_windows_leave_kvm(rights);
+	return ret ? gmem_fail_errno("KVM_RUN") : 0;
+}
