@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The guest's memory, and the only way to it: every address and length that
+ * comes from the guest goes through these functions, which look whether it's
+ * the guest's own memory, and open a window for as long as they touch it. No
+ * pointer into that memory leaves guest.c, and what is there may change between
+ * two looks at it: copy first, then judge.
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <gmem.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct guest {
+	struct gmem_region *region;
+	uint64_t low_size;	/* from address 0 on */
+	uint64_t high_size;	/* from HIGH_MEMORY_START on */
+};
+
+/* The region becomes memory from address 0 on, and above the devices. */
+void guest_init(struct guest *guest, struct gmem_region *region);
+
+/* Is all of this memory, in one piece? */
+bool guest_has(const struct guest *guest, uint64_t address, uint64_t size);
+
+/* Return: 0, or -EFAULT if not all of it is memory. */
+int guest_read(const struct guest *guest, uint64_t address, void *data,
+	       uint64_t size);
+int guest_write(const struct guest *guest, uint64_t address, const void *data,
+		uint64_t size);
+
+/*
+ * Of an index that the guest changes while it runs: what was written before the
+ * index is there for who has read it, and the other way round. The address is a
+ * multiple of 2.
+ */
+int guest_load_index(const struct guest *guest, uint64_t address,
+		     uint16_t *index);
+int guest_store_index(const struct guest *guest, uint64_t address,
+		      uint16_t index);
+
+/* Part of a file. Return: 0, -EFAULT, -ENODATA it's shorter, another error. */
+int guest_read_file(const struct guest *guest, uint64_t address, int fd,
+		    uint64_t offset, uint64_t size);
+
+#endif

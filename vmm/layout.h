@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Where the guest finds what: addresses, ports and interrupts. */
+#ifndef LAYOUT_H
+#define LAYOUT_H
+
+#define MIB			(1ULL << 20)
+#define GIB			(1ULL << 30)
+
+/* Memory: what doesn't fit below the devices goes on at 4 GiB. */
+#define LOW_MEMORY_END		(3 * GIB)
+#define HIGH_MEMORY_START	(4 * GIB)
+
+/* What the kernel finds when it starts, all below 640 KiB but for the last. */
+#define GDT_ADDRESS		0x1000
+#define PAGE_TABLES_ADDRESS	0x2000
+#define ZERO_PAGE_ADDRESS	0x8000
+#define BOOT_STACK_ADDRESS	0x10000
+#define COMMAND_LINE_ADDRESS	0x20000
+#define BASE_MEMORY_END		0x9fc00
+#define ACPI_ADDRESS		0xe0000
+#define ACPI_END		0x100000
+#define EXTENDED_MEMORY_START	0x100000
+
+/* Devices on the memory bus. */
+#define VIRTIO_ADDRESS		0xd0000000ULL
+#define VIRTIO_STRIDE		0x1000
+#define IOAPIC_ADDRESS		0xfec00000
+#define LOCAL_APIC_ADDRESS	0xfee00000
+
+/* Pages that KVM wants to have for itself on Intel's CPUs. */
+#define KVM_IDENTITY_MAP_ADDRESS	0xfffbc000ULL
+#define KVM_TSS_ADDRESS			0xfffbd000ULL
+
+/* Ports. */
+#define I8042_PORT		0x64
+#define I8042_RESET		0xfe
+#define SERIAL_PORT		0x3f8
+#define SERIAL_PORTS		8
+#define SLEEP_PORT		0x600
+#define SLEEP_PORTS		2
+
+/* Interrupts: inputs of the I/O APIC. */
+#define SERIAL_IRQ		4
+#define VIRTIO_IRQ		16
+#define VIRTIO_MAX		8
+
+#define CPUS_MAX		8
+#define IOAPIC_ID		CPUS_MAX
+
+#endif

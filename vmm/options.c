@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <getopt.h>
+#include <gmem.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "layout.h"
+#include "options.h"
+#include "status.h"
+
+#define MEMORY_MIN	(64 * MIB)
+#define MEMORY_MAX	(1024 * GIB)
+
+static int help(void)
+{
+	puts("usage: gmemvm --kernel=FILE [OPTION]...\n"
+	     "\n"
+	     "Runs a Linux guest whose memory is not in the host kernel's direct map.\n"
+	     "\n"
+	     "  --kernel=FILE    a bzImage, as in /boot\n"
+	     "  --initrd=FILE    its initramfs; virtio_mmio and virtio_blk must be in there\n"
+	     "  --append=TEXT    its command line (console=ttyS0)\n"
+	     "  --cpus=N         1 to 8 vCPUs (1)\n"
+	     "  --memory=KEY=VALUE,...\n"
+	     "      size=SIZE      like 1G (512M)\n"
+	     "      backend=KIND   gmemfs, guest_memfd or memfd (gmemfs)\n"
+	     "      protect=WHAT   what must protect it, joined by +: hidden, no-gup, huge,\n"
+	     "                     windows; or none. Without: hidden+no-gup with gmemfs, and\n"
+	     "                     windows if the CPU has protection keys\n"
+	     "      directory=DIR  where gmemfs is mounted (/dev/gmem)\n"
+	     "  --disk=KEY=VALUE,...  up to 6 times\n"
+	     "      path=FILE      a raw image or a block device\n"
+	     "      readonly=on    the guest can't write to it (off)\n"
+	     "      direct=on      past the host's page cache (off)\n"
+	     "  --no-reboot      end where the guest would start again\n"
+	     "  --help, --version\n"
+	     "\n"
+	     "The guest's serial port is stdin and stdout; on a terminal, Ctrl-A x ends it.\n"
+	     "Exit status: 0 the guest has powered off, or Ctrl-A x; 1 something failed;\n"
+	     "2 wrong usage; 3 the guest reset itself, with --no-reboot.");
+	return STATUS_OK;
+}
+
+__attribute__((format(printf, 1, 2)))
+static int wrong(const char *format, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	warn_of("%s (try 'gmemvm --help')", text);
+	return STATUS_USAGE;
+}
+
+/* ---- values ---- */
+
+static int parse_size(const char *text, uint64_t *size)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -1;
+	errno = 0;
+	*size = strtoull(text, &end, 10);
+	if (errno)
+		return -1;
+	if (!*end)
+		return 0;
+	unit = strchr(units, *end);
+	if (!unit || end[1] || *size >> 20)
+		return -1;
+	*size <<= 10 * (unit - units + 1);
+	return 0;
+}
+
+static int parse_switch(const char *key, const char *value, bool *on)
+{
+	*on = !strcmp(value, "on");
+	if (*on || !strcmp(value, "off"))
+		return 0;
+	return wrong("%s is on or off, not '%s'", key, value);
+}
+
+/* A name's place in a list that ends with NULL, or -1. */
+static int find_name(const char *const *names, const char *name)
+{
+	for (int i = 0; names[i]; i++)
+		if (!strcmp(names[i], name))
+			return i;
+	return -1;
+}
+
+/*
+ * Calls set() for each KEY=VALUE of a list, which is taken apart. Return: 0, or
+ * what set() answered first that wasn't.
+ */
+static int parse_list(const char *option, char *list, void *to,
+		      int (*set)(void *to, const char *key, const char *value))
+{
+	char *word, *value;
+	int ret;
+
+	while ((word = strsep(&list, ","))) {
+		value = strchr(word, '=');
+		if (!value)
+			return wrong("--%s: KEY=VALUE,... and not '%s'",
+				     option, word);
+		*value++ = '\0';
+		ret = set(to, word, value);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* ---- --memory ---- */
+
+static const char *const backends[] = {
+	[GMEM_BACKEND_GMEMFS] = "gmemfs",
+	[GMEM_BACKEND_GUEST_MEMFD] = "guest_memfd",
+	[GMEM_BACKEND_MEMFD] = "memfd",
+	[GMEM_BACKENDS] = NULL,
+};
+
+static const char *const protections[] = {
+	"hidden", "no-gup", "huge", "windows", "none", NULL,
+};
+
+static const uint64_t protection_bits[] = {
+	GMEM_PROTECT_HIDDEN, GMEM_PROTECT_NO_GUP, GMEM_PROTECT_HUGE,
+	GMEM_PROTECT_WINDOWS, 0,
+};
+
+static int set_protection(struct memory_options *memory, const char *value)
+{
+	char copy[64];
+	char *rest = copy, *word;
+	int i;
+
+	memory->demand = 0;
+	memory->demand_given = true;
+	snprintf(copy, sizeof(copy), "%s", value);
+	while ((word = strsep(&rest, "+"))) {
+		i = find_name(protections, word);
+		if (i < 0)
+			return wrong("protect is hidden, no-gup, huge, windows or none, not '%s'",
+				     word);
+		memory->demand |= protection_bits[i];
+	}
+	return 0;
+}
+
+static int set_size(struct memory_options *memory, const char *value)
+{
+	if (parse_size(value, &memory->size))
+		return wrong("size is like 512M or 1G, not '%s'", value);
+	if (memory->size % (2 * MIB) || memory->size < MEMORY_MIN ||
+	    memory->size > MEMORY_MAX)
+		return wrong("size is a multiple of 2M from 64M to 1T, not '%s'",
+			     value);
+	return 0;
+}
+
+static int set_backend(struct memory_options *memory, const char *value)
+{
+	int i = find_name(backends, value);
+
+	if (i < 0)
+		return wrong("backend is gmemfs, guest_memfd or memfd, not '%s'",
+			     value);
+	memory->backend = i;
+	return 0;
+}
+
+static int set_memory(void *to, const char *key, const char *value)
+{
+	struct memory_options *memory = to;
+
+	if (!strcmp(key, "size"))
+		return set_size(memory, value);
+	if (!strcmp(key, "backend"))
+		return set_backend(memory, value);
+	if (!strcmp(key, "protect"))
+		return set_protection(memory, value);
+	if (!strcmp(key, "directory")) {
+		memory->directory = value;
+		return 0;
+	}
+	return wrong("--memory has size, backend, protect and directory, no '%s'",
+		     key);
+}
+
+/* ---- --disk ---- */
+
+static int set_disk(void *to, const char *key, const char *value)
+{
+	struct disk_options *disk = to;
+
+	if (!strcmp(key, "path")) {
+		disk->path = value;
+		return 0;
+	}
+	if (!strcmp(key, "readonly"))
+		return parse_switch(key, value, &disk->readonly);
+	if (!strcmp(key, "direct"))
+		return parse_switch(key, value, &disk->direct);
+	return wrong("--disk has path, readonly and direct, no '%s'", key);
+}
+
+static int add_disk(struct options *options, char *list)
+{
+	struct disk_options *disk = &options->disks[options->nr_disks];
+	int ret;
+
+	if (options->nr_disks == DISKS_MAX)
+		return wrong("%d disks at most", DISKS_MAX);
+	ret = parse_list("disk", list, disk, set_disk);
+	if (ret)
+		return ret;
+	if (!disk->path)
+		return wrong("--disk needs path=FILE");
+	options->nr_disks++;
+	return 0;
+}
+
+/* ---- all ---- */
+
+static int set_cpus(struct options *options, const char *value)
+{
+	char *end;
+	unsigned long cpus = strtoul(value, &end, 10);
+
+	if (*value < '0' || *value > '9' || *end || !cpus || cpus > CPUS_MAX)
+		return wrong("--cpus is a number from 1 to %d, not '%s'",
+			     CPUS_MAX, value);
+	options->cpus = cpus;
+	return 0;
+}
+
+enum { OPT_HELP = 1, OPT_VERSION, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_CPUS,
+       OPT_MEMORY, OPT_DISK, OPT_NO_REBOOT };
+
+static const struct option names[] = {
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "kernel", required_argument, NULL, OPT_KERNEL },
+	{ "initrd", required_argument, NULL, OPT_INITRD },
+	{ "append", required_argument, NULL, OPT_APPEND },
+	{ "cpus", required_argument, NULL, OPT_CPUS },
+	{ "memory", required_argument, NULL, OPT_MEMORY },
+	{ "disk", required_argument, NULL, OPT_DISK },
+	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
+	{ NULL, 0, NULL, 0 }
+};
+
+static int set(struct options *options, int option, char *value)
+{
+	switch (option) {
+	case OPT_KERNEL:
+		options->kernel = value;
+		return 0;
+	case OPT_INITRD:
+		options->initrd = value;
+		return 0;
+	case OPT_APPEND:
+		options->append = value;
+		return 0;
+	case OPT_CPUS:
+		return set_cpus(options, value);
+	case OPT_MEMORY:
+		return parse_list("memory", value, &options->memory,
+				  set_memory);
+	case OPT_DISK:
+		return add_disk(options, value);
+	default:
+		options->no_reboot = true;
+		return 0;
+	}
+}
+
+static int check(const struct options *options)
+{
+	if (!options->kernel)
+		return wrong("which kernel? --kernel=FILE, like /boot/vmlinuz-...");
+	if (options->memory.backend != GMEM_BACKEND_GMEMFS &&
+	    options->memory.directory)
+		return wrong("directory is for backend=gmemfs");
+	return OPTIONS_RUN;
+}
+
+int parse_options(struct options *options, int argc, char **argv)
+{
+	int option, ret;
+
+	*options = (struct options){
+		.memory.size = 512 * MIB,
+		.cpus = 1,
+		.append = "console=ttyS0",
+	};
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "+:h", names, NULL)) != -1) {
+		if (option == OPT_HELP || option == 'h')
+			return help();
+		if (option == OPT_VERSION) {
+			puts("gmemvm " GMEMVM_VERSION);
+			return STATUS_OK;
+		}
+		if (option == ':')
+			return wrong("%s needs an argument", argv[optind - 1]);
+		if (option == '?')
+			return wrong("no option %s", argv[optind - 1]);
+		ret = set(options, option, optarg);
+		if (ret)
+			return ret;
+	}
+	if (optind < argc)
+		return wrong("only options, each with --: what is '%s'?",
+			     argv[optind]);
+	return check(options);
+}

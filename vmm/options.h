@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What is wanted on the command line. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DISKS_MAX	6
+
+struct memory_options {
+	uint64_t size;
+	unsigned int backend;	/* GMEM_BACKEND_* */
+	uint64_t demand;	/* GMEM_PROTECT_* */
+	bool demand_given;
+	const char *directory;	/* NULL: the usual one */
+};
+
+struct disk_options {
+	const char *path;
+	bool readonly;
+	bool direct;
+};
+
+struct options {
+	struct memory_options memory;
+	unsigned int cpus;
+	const char *kernel;
+	const char *initrd;	/* NULL: none */
+	const char *append;
+	struct disk_options disks[DISKS_MAX];
+	unsigned int nr_disks;
+	bool no_reboot;
+};
+
+/* What parse_options() answers: to go on, or an exit status. */
+#define OPTIONS_RUN	-1
+
+/* Paths are those of the arguments, which must last. */
+int parse_options(struct options *options, int argc, char **argv);
+
+#endif

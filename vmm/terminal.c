@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <poll.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "terminal.h"
+
+#define ESCAPE	('a' & 0x1f)
+
+static struct termios before;
+static bool is_raw;
+
+static void make_raw(void)
+{
+	struct termios raw;
+
+	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &before))
+		return;
+	raw = before;
+	cfmakeraw(&raw);
+	/* Our own messages end lines as everybody's do. */
+	raw.c_oflag |= OPOST;
+	is_raw = !tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+}
+
+static void restore(void)
+{
+	if (is_raw)
+		tcsetattr(STDIN_FILENO, TCSANOW, &before);
+	is_raw = false;
+}
+
+/* Return: false if there is no more to do */
+static bool pass_on(struct terminal *t, uint8_t key)
+{
+	if (!t->escaped && key == ESCAPE && is_raw) {
+		t->escaped = true;
+		return true;
+	}
+	if (t->escaped && key == 'x') {
+		vm_end(t->vm, VM_QUIT);
+		return false;
+	}
+	t->escaped = false;
+	return serial_receive(t->serial, key);
+}
+
+static bool read_keys(struct terminal *t)
+{
+	uint8_t keys[64];
+	ssize_t got = read(STDIN_FILENO, keys, sizeof(keys));
+
+	if (got < 0 && (errno == EINTR || errno == EAGAIN))
+		return true;
+	for (ssize_t i = 0; i < got; i++)
+		if (!pass_on(t, keys[i]))
+			return false;
+	return got > 0;
+}
+
+static void *read_thread(void *arg)
+{
+	struct terminal *t = arg;
+	struct pollfd fds[] = {
+		{ .fd = STDIN_FILENO, .events = POLLIN },
+		{ .fd = t->vm->end_fd, .events = POLLIN },
+	};
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return NULL;
+		if (fds[1].revents)
+			return NULL;
+		if (fds[0].revents && !read_keys(t))
+			return NULL;
+	}
+}
+
+int terminal_start(struct terminal *terminal, struct vm *vm,
+		   struct serial *serial)
+{
+	*terminal = (struct terminal){ .vm = vm, .serial = serial };
+	make_raw();
+	errno = pthread_create(&terminal->thread, NULL, read_thread, terminal);
+	if (errno) {
+		restore();
+		return fail_errno("a thread for the terminal");
+	}
+	terminal->started = true;
+	return 0;
+}
+
+void terminal_stop(struct terminal *terminal)
+{
+	if (!terminal->started)
+		return;
+	serial_close(terminal->serial);
+	pthread_join(terminal->thread, NULL);
+	restore();
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What is typed goes to the guest, each key as it is; but Ctrl-A x ends it, and
+ * Ctrl-A twice is one.
+ */
+#ifndef TERMINAL_H
+#define TERMINAL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "serial.h"
+
+struct terminal {
+	struct vm *vm;
+	struct serial *serial;
+	pthread_t thread;
+	bool started;
+	bool escaped;		/* after Ctrl-A */
+};
+
+/* Return: 0, or -1 said why */
+int terminal_start(struct terminal *terminal, struct vm *vm,
+		   struct serial *serial);
+
+/* After the VM has ended. The terminal is as it was before. */
+void terminal_stop(struct terminal *terminal);
+
+#endif

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <linux/kvm.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "boot.h"
+#include "cpuid.h"
+#include "error.h"
+#include "vcpu.h"
+
+/* Brings a vCPU's thread out of KVM_RUN. */
+#define KICK	SIGUSR1
+
+/* ---- what a firmware would have left ---- */
+
+#define MSR_MISC_ENABLE			0x1a0
+#define MISC_ENABLE_FAST_STRING		1
+#define MSR_MTRR_DEFAULT		0x2ff
+#define MTRR_ENABLE_WRITE_BACK		0x806
+
+static int set_msrs(struct vcpu *vcpu)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entries[2];
+	} msrs = {
+		.head.nmsrs = 2,
+		.entries = {
+			{ .index = MSR_MISC_ENABLE,
+			  .data = MISC_ENABLE_FAST_STRING },
+			{ .index = MSR_MTRR_DEFAULT,
+			  .data = MTRR_ENABLE_WRITE_BACK },
+		},
+	};
+
+	if (ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) != 2)
+		return fail_errno("KVM_SET_MSRS");
+	return 0;
+}
+
+int vcpu_set_entry(struct vcpu *vcpu, uint64_t entry)
+{
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+
+	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs))
+		return fail_errno("KVM_GET_SREGS");
+	boot_registers(&sregs, &regs, entry);
+	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs))
+		return fail_errno("KVM_SET_SREGS");
+	if (ioctl(vcpu->fd, KVM_SET_REGS, &regs))
+		return fail_errno("KVM_SET_REGS");
+	return 0;
+}
+
+/* ---- exits ---- */
+
+static void handle_port(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	char *data = (char *)run + run->io.data_offset;
+	unsigned int size = run->io.size;
+
+	for (uint32_t i = 0; i < run->io.count; i++, data += size) {
+		if (run->io.direction == KVM_EXIT_IO_OUT)
+			bus_write(&vcpu->vm->ports, run->io.port, data, size);
+		else
+			bus_read(&vcpu->vm->ports, run->io.port, data, size);
+	}
+}
+
+static void handle_mmio(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	if (run->mmio.is_write)
+		bus_write(&vcpu->vm->memory, run->mmio.phys_addr,
+			  run->mmio.data, run->mmio.len);
+	else
+		bus_read(&vcpu->vm->memory, run->mmio.phys_addr,
+			 run->mmio.data, run->mmio.len);
+}
+
+static enum vm_end unexpected(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	struct kvm_regs regs = {};
+
+	ioctl(vcpu->fd, KVM_GET_REGS, &regs);
+	switch (run->exit_reason) {
+	case KVM_EXIT_SHUTDOWN:
+		warn_of("vCPU %u: triple fault at %#llx: a reset", vcpu->id,
+			(unsigned long long)regs.rip);
+		return VM_RESET;
+	case KVM_EXIT_INTERNAL_ERROR:
+		fail("vCPU %u: KVM can't go on at %#llx (suberror %u)",
+		     vcpu->id, (unsigned long long)regs.rip,
+		     run->internal.suberror);
+		return VM_FAILED;
+	case KVM_EXIT_FAIL_ENTRY:
+		fail("vCPU %u: the CPU refuses its state (%#llx)", vcpu->id,
+		     (unsigned long long)
+		     run->fail_entry.hardware_entry_failure_reason);
+		return VM_FAILED;
+	default:
+		fail("vCPU %u: exit %u at %#llx, which gmemvm doesn't know",
+		     vcpu->id, run->exit_reason, (unsigned long long)regs.rip);
+		return VM_FAILED;
+	}
+}
+
+static void handle_exit(struct vcpu *vcpu)
+{
+	int ret = gmem_vm_handle_exit(vcpu->vm->gmem, vcpu->fd, vcpu->run);
+
+	/* The guest has got #GP, and goes on with another clock. */
+	if (ret < 0)
+		warn_of("vCPU %u gets no clock: %s", vcpu->id,
+			gmem_last_error());
+	if (ret)
+		return;
+	switch (vcpu->run->exit_reason) {
+	case KVM_EXIT_IO:
+		handle_port(vcpu);
+		break;
+	case KVM_EXIT_MMIO:
+		handle_mmio(vcpu);
+		break;
+	case KVM_EXIT_INTR:
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+		break;
+	default:
+		vm_end(vcpu->vm, unexpected(vcpu));
+	}
+}
+
+/* ---- threads ---- */
+
+static bool ended(const struct vm *vm)
+{
+	return __atomic_load_n(&vm->end, __ATOMIC_ACQUIRE) != VM_RUNS;
+}
+
+static void *run_thread(void *arg)
+{
+	struct vcpu *vcpu = arg;
+	int ret;
+
+	while (!ended(vcpu->vm)) {
+		ret = gmem_vcpu_run(vcpu->fd);
+		if (!ret)
+			handle_exit(vcpu);
+		else if (ret != -EINTR && ret != -EAGAIN)
+			vm_end(vcpu->vm,
+			       (fail("vCPU %u: KVM_RUN: %s", vcpu->id,
+				     strerror(-ret)), VM_FAILED));
+	}
+	return NULL;
+}
+
+static void kicked(int signal)
+{
+	(void)signal;
+}
+
+int vcpu_start(struct vcpu *vcpu)
+{
+	struct sigaction action = { .sa_handler = kicked };
+
+	sigaction(KICK, &action, NULL);
+	errno = pthread_create(&vcpu->thread, NULL, run_thread, vcpu);
+	if (errno)
+		return fail_errno("a thread for vCPU %u", vcpu->id);
+	vcpu->started = true;
+	return 0;
+}
+
+/* If the signal comes before KVM_RUN, KVM sees the flag. */
+void vcpu_stop(struct vcpu *vcpu)
+{
+	if (!vcpu->started)
+		return;
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_RELEASE);
+	pthread_kill(vcpu->thread, KICK);
+	pthread_join(vcpu->thread, NULL);
+	vcpu->started = false;
+}
+
+/* ---- all ---- */
+
+int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned int id,
+		unsigned int cpus)
+{
+	int size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+
+	*vcpu = (struct vcpu){ .vm = vm, .id = id };
+	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, id);
+	if (size < 0 || vcpu->fd < 0)
+		return fail_errno("KVM_CREATE_VCPU");
+	vcpu->run_size = size;
+	vcpu->run = mmap(NULL, vcpu->run_size, PROT_READ | PROT_WRITE,
+			 MAP_SHARED, vcpu->fd, 0);
+	if (vcpu->run == MAP_FAILED) {
+		vcpu->run = NULL;
+		return fail_errno("vCPU %u: mmap", id);
+	}
+	if (cpuid_set(vm->kvm_fd, vcpu->fd, id, cpus))
+		return -1;
+	return set_msrs(vcpu);
+}
+
+void vcpu_destroy(struct vcpu *vcpu)
+{
+	if (vcpu->run)
+		munmap(vcpu->run, vcpu->run_size);
+	if (vcpu->fd > 0)
+		close(vcpu->fd);
+}

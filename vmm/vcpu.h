@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* vCPUs, each with a thread that runs it until the VM ends. */
+#ifndef VCPU_H
+#define VCPU_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "vm.h"
+
+struct kvm_run;
+
+struct vcpu {
+	struct vm *vm;
+	unsigned int id;
+	int fd;
+	struct kvm_run *run;
+	size_t run_size;
+	pthread_t thread;
+	bool started;
+};
+
+/* Return: 0, or -1 said why. vcpu_destroy() may be called after either. */
+int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned int id,
+		unsigned int cpus);
+
+/* The first vCPU begins at the kernel's entry; the others wait for it. */
+int vcpu_set_entry(struct vcpu *vcpu, uint64_t entry);
+
+int vcpu_start(struct vcpu *vcpu);
+
+/* After the VM has ended: waits for the thread. */
+void vcpu_stop(struct vcpu *vcpu);
+void vcpu_destroy(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "layout.h"
+#include "vm.h"
+
+/* ---- KVM ---- */
+
+static int open_kvm(struct vm *vm)
+{
+	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->kvm_fd < 0)
+		return fail_errno("/dev/kvm (is kvm_amd or kvm_intel loaded, and are you in the group kvm?)");
+	if (ioctl(vm->kvm_fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
+		return fail("/dev/kvm is of another version than %d",
+			    KVM_API_VERSION);
+	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
+	if (vm->fd < 0)
+		return fail_errno("KVM_CREATE_VM");
+	return 0;
+}
+
+/* The order is KVM's: interrupt controllers come before vCPUs. */
+static int create_controllers(struct vm *vm)
+{
+	uint64_t identity_map = KVM_IDENTITY_MAP_ADDRESS;
+	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+
+	if (ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map))
+		return fail_errno("KVM_SET_IDENTITY_MAP_ADDR");
+	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, KVM_TSS_ADDRESS))
+		return fail_errno("KVM_SET_TSS_ADDR");
+	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0))
+		return fail_errno("KVM_CREATE_IRQCHIP");
+	if (ioctl(vm->fd, KVM_CREATE_PIT2, &pit))
+		return fail_errno("KVM_CREATE_PIT2");
+	return 0;
+}
+
+/* ---- memory ---- */
+
+/* What must protect it, if the user hasn't said. */
+static uint64_t usual_demand(const struct memory_options *memory)
+{
+	if (memory->backend == GMEM_BACKEND_GMEMFS)
+		return GMEM_PROTECT_HIDDEN | GMEM_PROTECT_NO_GUP;
+	return 0;
+}
+
+static int create_region(struct vm *vm, const struct memory_options *memory)
+{
+	struct gmem_region_options options = {
+		.size = memory->size,
+		.backends = 1ULL << memory->backend,
+		.demand = memory->demand,
+		.directory = memory->directory,
+		.vm_fd = vm->fd,
+		.windows = GMEM_WINDOWS_OWN_KEY,
+	};
+
+	if (!memory->demand_given)
+		options.demand = usual_demand(memory);
+	else if (!(memory->demand & GMEM_PROTECT_WINDOWS))
+		options.windows = GMEM_WINDOWS_NONE;
+	/* Who doesn't want it hidden gets the same memory without: to compare. */
+	if (memory->backend == GMEM_BACKEND_GMEMFS &&
+	    !(options.demand & GMEM_PROTECT_HIDDEN))
+		options.flags = GMEM_FLAG_KEEP_DIRECT_MAP;
+	if (gmem_region_create(&options, &vm->region))
+		return fail_gmem("no memory for the guest");
+	guest_init(&vm->guest, vm->region);
+	return 0;
+}
+
+static int add_slots(struct vm *vm)
+{
+	const struct guest *guest = &vm->guest;
+
+	if (gmem_vm_create(vm->fd, &vm->gmem) ||
+	    gmem_vm_add(vm->gmem, 0, 0, vm->region, 0, guest->low_size, 0))
+		return fail_gmem("the guest's memory");
+	if (guest->high_size &&
+	    gmem_vm_add(vm->gmem, 1, HIGH_MEMORY_START, vm->region,
+			guest->low_size, guest->high_size, 0))
+		return fail_gmem("the guest's memory above 4 GiB");
+	/* So that the host needs no guard. */
+	if (gmem_vm_trap_clocks(vm->gmem))
+		return fail_gmem("kvm-clock");
+	return 0;
+}
+
+/* ---- all ---- */
+
+int vm_create(struct vm *vm, const struct memory_options *memory)
+{
+	memset(vm, 0, sizeof(*vm));
+	vm->kvm_fd = -1;
+	vm->fd = -1;
+	vm->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vm->end_fd < 0)
+		return fail_errno("eventfd");
+	if (open_kvm(vm) || create_controllers(vm))
+		return -1;
+	if (create_region(vm, memory) || add_slots(vm))
+		return -1;
+	return 0;
+}
+
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+static void remove_slots(struct vm *vm)
+{
+	gmem_vm_remove(vm->gmem, 0);
+	if (vm->guest.high_size)
+		gmem_vm_remove(vm->gmem, 1);
+	gmem_vm_destroy(vm->gmem);
+}
+
+void vm_destroy(struct vm *vm)
+{
+	if (vm->gmem)
+		remove_slots(vm);
+	gmem_region_destroy(vm->region);
+	close_if_open(vm->fd);
+	close_if_open(vm->kvm_fd);
+	close_if_open(vm->end_fd);
+}
+
+void vm_end(struct vm *vm, enum vm_end end)
+{
+	uint64_t one = 1;
+	int runs = VM_RUNS;
+
+	if (!__atomic_compare_exchange_n(&vm->end, &runs, end, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return;
+	if (write(vm->end_fd, &one, sizeof(one)) != sizeof(one))
+		abort();
+}
+
+void vm_set_irq(struct vm *vm, unsigned int irq, int level)
+{
+	struct kvm_irq_level line = { .irq = irq, .level = level };
+
+	if (ioctl(vm->fd, KVM_IRQ_LINE, &line))
+		vm_end(vm, (fail_errno("KVM_IRQ_LINE"), VM_FAILED));
+}
+
+int vm_irq_fd(struct vm *vm, unsigned int irq, int fd)
+{
+	struct kvm_irqfd irqfd = { .fd = fd, .gsi = irq };
+
+	if (ioctl(vm->fd, KVM_IRQFD, &irqfd))
+		return fail_errno("KVM_IRQFD");
+	return 0;
+}
+
+int vm_write_fd(struct vm *vm, uint64_t address, uint32_t value, int fd)
+{
+	struct kvm_ioeventfd event = {
+		.datamatch = value, .addr = address, .len = sizeof(value),
+		.fd = fd, .flags = KVM_IOEVENTFD_FLAG_DATAMATCH,
+	};
+
+	if (ioctl(vm->fd, KVM_IOEVENTFD, &event))
+		return fail_errno("KVM_IOEVENTFD");
+	return 0;
+}
