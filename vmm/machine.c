@@ -10,78 +10,71 @@
 #include <unistd.h>
 
 #include "acpi.h"
+#include "blk.h"
 #include "boot.h"
 #include "error.h"
 #include "layout.h"
 #include "machine.h"
 #include "power.h"
+#include "rng.h"
 #include "serial.h"
 #include "terminal.h"
 #include "vcpu.h"
 
 struct machine {
+	struct boot boot;
 	struct vm vm;
 	struct vcpu vcpus[CPUS_MAX];
 	unsigned int nr_vcpus;
 	struct serial serial;
 	struct terminal terminal;
-	unsigned int nr_virtio;
+	struct blk *disks;
+	unsigned int nr_disks;
+	struct rng rng;
+	unsigned int nr_virtio;	/* slots that are taken */
 };
 
 /* ---- boot ---- */
 
-static int open_file(const char *path)
+/* Before anything else, as it's what is most often wrong. */
+static int open_files(struct machine *m, const struct options *options)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		fail_errno("%s", path);
-	return fd;
+	m->boot.initrd_fd = -1;
+	m->boot.kernel_fd = open(options->kernel, O_RDONLY | O_CLOEXEC);
+	if (m->boot.kernel_fd < 0)
+		return fail_errno("%s", options->kernel);
+	if (!options->initrd)
+		return 0;
+	m->boot.initrd_fd = open(options->initrd, O_RDONLY | O_CLOEXEC);
+	if (m->boot.initrd_fd < 0)
+		return fail_errno("%s", options->initrd);
+	return 0;
 }
 
-static int load_with(struct machine *m, const struct options *options,
-		     const struct boot *boot)
+static void close_files(struct machine *m)
 {
-	uint64_t entry;
-
-	if (boot_load(&m->vm.guest, boot, &entry))
-		return -1;
-	(void)options;
-	return vcpu_set_entry(&m->vcpus[0], entry);
+	if (m->boot.kernel_fd >= 0)
+		close(m->boot.kernel_fd);
+	if (m->boot.initrd_fd >= 0)
+		close(m->boot.initrd_fd);
 }
 
 /* There is no PCI: without the argument, the kernel looks for it at length. */
-static char *command_line(const struct options *options)
-{
-	char *line;
-
-	if (asprintf(&line, "pci=off %s", options->append) >= 0)
-		return line;
-	fail("no memory for the command line");
-	return NULL;
-}
-
 static int load(struct machine *m, const struct options *options)
 {
-	struct boot boot = { .kernel_fd = -1, .initrd_fd = -1 };
-	char *line = command_line(options);
-	int ret = -1;
+	uint64_t entry;
+	char *line;
+	int ret;
 
-	boot.command_line = line;
-	boot.kernel_fd = open_file(options->kernel);
-	if (options->initrd)
-		boot.initrd_fd = open_file(options->initrd);
-	if (line && boot.kernel_fd >= 0 &&
-	    (!options->initrd || boot.initrd_fd >= 0) &&
-	    !acpi_put(&m->vm.guest, options->cpus, m->nr_virtio,
-		      &boot.acpi_address))
-		ret = load_with(m, options, &boot);
-	if (boot.initrd_fd >= 0)
-		close(boot.initrd_fd);
-	if (boot.kernel_fd >= 0)
-		close(boot.kernel_fd);
+	if (asprintf(&line, "pci=off %s", options->append) < 0)
+		return fail("no memory for the command line");
+	m->boot.command_line = line;
+	ret = acpi_put(&m->vm.guest, options->cpus, m->nr_virtio,
+		       &m->boot.acpi_address);
+	if (!ret)
+		ret = boot_load(&m->vm.guest, &m->boot, &entry);
 	free(line);
-	return ret;
+	return ret ? ret : vcpu_set_entry(&m->vcpus[0], entry);
 }
 
 /* ---- parts ---- */
@@ -97,18 +90,53 @@ static int create_vcpus(struct machine *m, unsigned int cpus)
 	return 0;
 }
 
+/* The guest knows them in this order: /dev/vda, ... */
+static int add_disks(struct machine *m, const struct options *options)
+{
+	m->disks = calloc(DISKS_MAX, sizeof(*m->disks));
+	if (!m->disks)
+		return fail("no memory for disks");
+	while (m->nr_disks < options->nr_disks) {
+		unsigned int i = m->nr_disks++;
+
+		if (blk_add(&m->disks[i], &m->vm, m->nr_virtio++,
+			    &options->disks[i]))
+			return -1;
+	}
+	return 0;
+}
+
+static int add_devices(struct machine *m, const struct options *options)
+{
+	if (power_add(&m->vm) ||
+	    serial_add(&m->serial, &m->vm, STDOUT_FILENO) ||
+	    add_disks(m, options))
+		return -1;
+	return rng_add(&m->rng, &m->vm, m->nr_virtio++);
+}
+
 static int create(struct machine *m, const struct options *options)
 {
-	if (vm_create(&m->vm, &options->memory) ||
-	    create_vcpus(m, options->cpus) || power_add(&m->vm) ||
-	    serial_add(&m->serial, &m->vm, STDOUT_FILENO))
+	vm_init(&m->vm);
+	if (open_files(m, options) || vm_create(&m->vm, &options->memory) ||
+	    create_vcpus(m, options->cpus) || add_devices(m, options))
 		return -1;
 	return load(m, options);
 }
 
+static int start_devices(struct machine *m)
+{
+	for (unsigned int i = 0; i < m->nr_disks; i++)
+		if (blk_start(&m->disks[i]))
+			return -1;
+	if (rng_start(&m->rng))
+		return -1;
+	return terminal_start(&m->terminal, &m->vm, &m->serial);
+}
+
 static int start(struct machine *m)
 {
-	if (terminal_start(&m->terminal, &m->vm, &m->serial))
+	if (start_devices(m))
 		return -1;
 	for (unsigned int i = 0; i < m->nr_vcpus; i++)
 		if (vcpu_start(&m->vcpus[i]))
@@ -121,11 +149,19 @@ static void stop(struct machine *m)
 {
 	for (unsigned int i = 0; i < m->nr_vcpus; i++)
 		vcpu_stop(&m->vcpus[i]);
+	for (unsigned int i = 0; i < m->nr_disks; i++)
+		virtio_stop(&m->disks[i].virtio);
+	virtio_stop(&m->rng.virtio);
 	terminal_stop(&m->terminal);
 }
 
 static void destroy(struct machine *m)
 {
+	for (unsigned int i = 0; i < m->nr_disks; i++)
+		blk_remove(&m->disks[i]);
+	free(m->disks);
+	close_files(m);
+	virtio_remove(&m->rng.virtio);
 	for (unsigned int i = 0; i < m->nr_vcpus; i++)
 		vcpu_destroy(&m->vcpus[i]);
 	vm_destroy(&m->vm);

@@ -99,11 +99,16 @@ static int add_slots(struct vm *vm)
 
 /* ---- all ---- */
 
-int vm_create(struct vm *vm, const struct memory_options *memory)
+void vm_init(struct vm *vm)
 {
 	memset(vm, 0, sizeof(*vm));
 	vm->kvm_fd = -1;
 	vm->fd = -1;
+	vm->end_fd = -1;
+}
+
+int vm_create(struct vm *vm, const struct memory_options *memory)
+{
 	vm->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (vm->end_fd < 0)
 		return fail_errno("eventfd");

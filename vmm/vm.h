@@ -30,7 +30,9 @@ struct vm {
 	struct bus memory;	/* where there is no memory */
 };
 
-/* Return: 0, or -1 said why. vm_destroy() may be called after either. */
+void vm_init(struct vm *vm);
+
+/* After vm_init(). Return: 0, or -1 said why */
 int vm_create(struct vm *vm, const struct memory_options *memory);
 void vm_destroy(struct vm *vm);
 

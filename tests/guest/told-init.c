@@ -14,7 +14,9 @@
  *	disk-check MIB SEED	intact ... or CORRUPT ..., as above
  *	share-write MIB SEED	share-wrote pages=N, into an ivshmem device
  *	share-check MIB SEED	intact ... or CORRUPT ...
+ *	random		random HEX: 16 bytes of the hardware's generator
  *	off		off, and the guest's end
+ *	reset		reset, and it begins again
  *
  * It begins with "told-init: hello", and ends with "told-init: FAILED: ...".
  * The pattern is that of ../lib/secret.h. What two guests are to agree on comes
@@ -24,6 +26,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,6 +34,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -157,7 +161,7 @@ static void disk(const char *id, unsigned long mib, uint64_t seed, bool write)
 
 	chunk.words = mmap(NULL, len, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	fd = open("/dev/vda", O_RDWR | O_DIRECT | O_CLOEXEC);
+	fd = open("/dev/vda", (write ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
 	if (fd < 0 || chunk.words == MAP_FAILED)
 		die("/dev/vda");
 	for (unsigned long i = 0; i < mib; i++, chunk.secret++) {
@@ -264,6 +268,19 @@ static void share(const char *id, unsigned long mib, uint64_t seed, bool write)
 	munmap(a.words, a.pages * SECRET_PAGE_SIZE);
 }
 
+/* ---- random numbers ---- */
+
+static void hardware_random(const char *id)
+{
+	uint64_t words[2];
+	int fd = open("/dev/hwrng", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, words, sizeof(words)) != sizeof(words))
+		die("/dev/hwrng");
+	close(fd);
+	say("%s random %016" PRIx64 "%016" PRIx64, id, words[0], words[1]);
+}
+
 /* ---- commands ---- */
 
 static void load(const char *id, const char *name)
@@ -307,6 +324,11 @@ static void obey(const char *id, const char *command, const char *argument,
 		disk(id, mib, seed, command[5] == 'w');
 	} else if (!strncmp(command, "share-", 6)) {
 		share(id, mib, seed, command[6] == 'w');
+	} else if (!strcmp(command, "random")) {
+		hardware_random(id);
+	} else if (!strcmp(command, "reset")) {
+		say("%s reset", id);
+		reboot(RB_AUTOBOOT);
 	} else if (!strcmp(command, "off")) {
 		say("%s off", id);
 		power_off();

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* virtio-blk: a disk of the guest's. */
+#ifndef BLK_H
+#define BLK_H
+
+#include <linux/virtio_blk.h>
+
+#include "disk.h"
+#include "virtio.h"
+
+struct blk_request {
+	struct chain chain;
+	unsigned int generation;	/* of the device, when it came */
+	uint32_t type;
+	char *buffer;
+	uint32_t size;
+	uint32_t done;
+	uint64_t offset;
+	struct blk_request *next;	/* of those that are free */
+};
+
+struct blk {
+	struct virtio virtio;
+	struct disk disk;
+	struct virtio_blk_config config;
+	bool readonly;
+	uint64_t kicks;
+	bool waits_for_kick;
+	bool starved;			/* the queue waits for room */
+	unsigned int under_way;
+	uint64_t bytes_under_way;
+	struct blk_request *free;
+	struct blk_request requests[VIRTQUEUE_SIZE];
+};
+
+/* Return: 0, or -1 said why. blk_remove() may be called after either. */
+int blk_add(struct blk *blk, struct vm *vm, unsigned int slot,
+	    const struct disk_options *options);
+int blk_start(struct blk *blk);
+/* After virtio_stop(). */
+void blk_remove(struct blk *blk);
+
+#endif

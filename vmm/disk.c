@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "disk.h"
+#include "error.h"
+
+#define SECTOR_SIZE	512
+
+static int find_size(struct disk *disk)
+{
+	struct stat st;
+	int block_size;
+
+	disk->block_size = SECTOR_SIZE;
+	if (fstat(disk->fd, &st))
+		return fail_errno("%s", disk->path);
+	if (S_ISREG(st.st_mode)) {
+		disk->size = st.st_size;
+	} else if (S_ISBLK(st.st_mode)) {
+		if (ioctl(disk->fd, BLKGETSIZE64, &disk->size) ||
+		    ioctl(disk->fd, BLKSSZGET, &block_size))
+			return fail_errno("%s", disk->path);
+		disk->block_size = block_size;
+	} else {
+		return fail("%s is neither a file nor a block device",
+			    disk->path);
+	}
+	if (!disk->size || disk->size % disk->block_size)
+		return fail("%s: its size is no multiple of %u; truncate --size=%%%u makes it one",
+			    disk->path, disk->block_size, disk->block_size);
+	return 0;
+}
+
+int disk_open(struct disk *disk, const struct disk_options *options,
+	      unsigned int requests)
+{
+	int flags = O_CLOEXEC | (options->readonly ? O_RDONLY : O_RDWR) |
+		    (options->direct ? O_DIRECT : 0);
+	int ret;
+
+	disk->path = options->path;
+	disk->fd = open(options->path, flags);
+	if (disk->fd < 0)
+		return fail_errno("%s%s", disk->path,
+				  options->direct ? " with direct=on" : "");
+	if (find_size(disk))
+		return -1;
+	/* One more, for disk_read_other(). */
+	ret = io_uring_queue_init(requests + 1, &disk->ring, 0);
+	if (ret) {
+		errno = -ret;
+		return fail_errno("io_uring (sysctl kernel.io_uring_disabled?)");
+	}
+	disk->has_ring = true;
+	return 0;
+}
+
+void disk_close(struct disk *disk)
+{
+	if (disk->has_ring)
+		io_uring_queue_exit(&disk->ring);
+	if (disk->fd > 0)
+		close(disk->fd);
+}
+
+/* Never NULL, as no more requests are under way than there is room for. */
+static struct io_uring_sqe *begin(struct disk *disk)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&disk->ring);
+
+	if (sqe)
+		return sqe;
+	io_uring_submit(&disk->ring);
+	return io_uring_get_sqe(&disk->ring);
+}
+
+void disk_read(struct disk *disk, void *data, uint32_t size, uint64_t offset,
+	       void *tag)
+{
+	struct io_uring_sqe *sqe = begin(disk);
+
+	io_uring_prep_read(sqe, disk->fd, data, size, offset);
+	io_uring_sqe_set_data(sqe, tag);
+}
+
+void disk_write(struct disk *disk, const void *data, uint32_t size,
+		uint64_t offset, void *tag)
+{
+	struct io_uring_sqe *sqe = begin(disk);
+
+	io_uring_prep_write(sqe, disk->fd, data, size, offset);
+	io_uring_sqe_set_data(sqe, tag);
+}
+
+void disk_flush(struct disk *disk, void *tag)
+{
+	struct io_uring_sqe *sqe = begin(disk);
+
+	io_uring_prep_fsync(sqe, disk->fd, IORING_FSYNC_DATASYNC);
+	io_uring_sqe_set_data(sqe, tag);
+}
+
+void disk_zero(struct disk *disk, uint64_t offset, uint64_t size, bool punch,
+	       void *tag)
+{
+	int mode = punch ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE;
+	struct io_uring_sqe *sqe = begin(disk);
+
+	io_uring_prep_fallocate(sqe, disk->fd, mode | FALLOC_FL_KEEP_SIZE,
+				offset, size);
+	io_uring_sqe_set_data(sqe, tag);
+}
+
+void disk_read_other(struct disk *disk, int fd, void *data, uint32_t size,
+		     void *tag)
+{
+	struct io_uring_sqe *sqe = begin(disk);
+
+	io_uring_prep_read(sqe, fd, data, size, 0);
+	io_uring_sqe_set_data(sqe, tag);
+}
+
+int disk_submit(struct disk *disk)
+{
+	int ret;
+
+	do
+		ret = io_uring_submit_and_wait(&disk->ring, 1);
+	while (ret == -EINTR || ret == -EAGAIN || ret == -EBUSY);
+	if (ret >= 0)
+		return 0;
+	errno = -ret;
+	return fail_errno("%s: io_uring", disk->path);
+}
+
+bool disk_next(struct disk *disk, void **tag, int *result)
+{
+	struct io_uring_cqe *cqe;
+
+	if (io_uring_peek_cqe(&disk->ring, &cqe))
+		return false;
+	*tag = io_uring_cqe_get_data(cqe);
+	*result = cqe->res;
+	io_uring_cqe_seen(&disk->ring, cqe);
+	return true;
+}

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+#include <linux/virtio_ring.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "layout.h"
+#include "virtio.h"
+
+#define MAGIC		0x74726976	/* "virt" */
+#define VERSION		2
+#define VENDOR		0x6d656d67	/* "gmem" */
+#define CONFIG_END	VIRTIO_STRIDE
+
+#define TRANSPORT_FEATURES	(1ULL << VIRTIO_F_VERSION_1 | \
+				 1ULL << VIRTIO_RING_F_INDIRECT_DESC | \
+				 1ULL << VIRTIO_RING_F_EVENT_IDX)
+
+static uint64_t all_features(const struct virtio *v)
+{
+	return v->features | TRANSPORT_FEATURES;
+}
+
+/* ---- eventfds ---- */
+
+static void signal_fd(int fd)
+{
+	uint64_t one = 1;
+
+	if (write(fd, &one, sizeof(one)) != sizeof(one) && errno != EAGAIN)
+		abort();
+}
+
+static void interrupt(struct virtio *v, uint32_t reason)
+{
+	__atomic_fetch_or(&v->irq_status, reason, __ATOMIC_RELEASE);
+	signal_fd(v->irq_fd);
+}
+
+/* ---- for the device ---- */
+
+bool virtio_is_running(const struct virtio *v)
+{
+	return v->queue.ready && v->status & VIRTIO_CONFIG_S_DRIVER_OK &&
+	       !(v->status & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+void virtio_break(struct virtio *v, int error)
+{
+	/* Once: the guest can do it as often as it likes. */
+	if (!v->warned)
+		warn_of("%s %u: the guest's queue makes no sense (%s); it waits for a reset",
+			v->name, v->slot, strerror(-error));
+	v->warned = true;
+	v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	interrupt(v, VIRTIO_MMIO_INT_CONFIG);
+}
+
+void virtio_tell(struct virtio *v)
+{
+	int ret = virtqueue_must_tell(&v->queue);
+
+	if (ret < 0)
+		virtio_break(v, ret);
+	else if (ret)
+		interrupt(v, VIRTIO_MMIO_INT_VRING);
+}
+
+/* ---- registers ---- */
+
+static uint32_t page_of(uint64_t features, uint32_t page)
+{
+	return page < 2 ? features >> 32 * page : 0;
+}
+
+/* There is one queue. */
+static bool selected(const struct virtio *v)
+{
+	return !v->queue_selected;
+}
+
+static uint32_t read_register(const struct virtio *v, uint64_t offset)
+{
+	switch (offset) {
+	case VIRTIO_MMIO_MAGIC_VALUE:
+		return MAGIC;
+	case VIRTIO_MMIO_VERSION:
+		return VERSION;
+	case VIRTIO_MMIO_DEVICE_ID:
+		return v->id;
+	case VIRTIO_MMIO_VENDOR_ID:
+		return VENDOR;
+	case VIRTIO_MMIO_DEVICE_FEATURES:
+		return page_of(all_features(v), v->features_page);
+	case VIRTIO_MMIO_QUEUE_NUM_MAX:
+		return selected(v) ? VIRTQUEUE_SIZE : 0;
+	case VIRTIO_MMIO_QUEUE_READY:
+		return selected(v) && v->queue.ready;
+	case VIRTIO_MMIO_INTERRUPT_STATUS:
+		return __atomic_load_n(&v->irq_status, __ATOMIC_ACQUIRE);
+	case VIRTIO_MMIO_STATUS:
+		return v->status;
+	case VIRTIO_MMIO_SHM_LEN_LOW:
+	case VIRTIO_MMIO_SHM_LEN_HIGH:
+		return UINT32_MAX;	/* no such region */
+	default:
+		return 0;
+	}
+}
+
+static void reset(struct virtio *v)
+{
+	v->generation++;
+	v->status = 0;
+	v->driver_features = 0;
+	v->queue = (struct virtqueue){ .guest = &v->vm->guest };
+	__atomic_store_n(&v->irq_status, 0, __ATOMIC_RELEASE);
+}
+
+static bool features_are_fine(const struct virtio *v)
+{
+	return !(v->driver_features & ~all_features(v)) &&
+	       v->driver_features & 1ULL << VIRTIO_F_VERSION_1;
+}
+
+static void write_status(struct virtio *v, uint32_t status)
+{
+	uint32_t before = v->status;
+
+	if (!status) {
+		reset(v);
+		return;
+	}
+	if (status & VIRTIO_CONFIG_S_FEATURES_OK && !features_are_fine(v))
+		status &= ~VIRTIO_CONFIG_S_FEATURES_OK;
+	v->status = status | (before & VIRTIO_CONFIG_S_NEEDS_RESET);
+	v->queue.event_index = v->driver_features &
+			       1ULL << VIRTIO_RING_F_EVENT_IDX;
+	if (~before & status & VIRTIO_CONFIG_S_DRIVER_OK)
+		signal_fd(v->kick_fd);
+}
+
+static void write_features(struct virtio *v, uint32_t value)
+{
+	uint64_t mask = UINT32_MAX;
+	unsigned int shift = 32 * v->driver_features_page;
+
+	if (v->driver_features_page > 1 ||
+	    v->status & VIRTIO_CONFIG_S_FEATURES_OK)
+		return;
+	v->driver_features &= ~(mask << shift);
+	v->driver_features |= (uint64_t)value << shift;
+}
+
+static void write_ready(struct virtio *v, uint32_t value)
+{
+	int ret;
+
+	if (!value) {
+		v->queue.ready = false;
+		v->generation++;
+		return;
+	}
+	if (v->queue.ready)
+		return;
+	ret = virtqueue_start(&v->queue);
+	if (ret)
+		virtio_break(v, ret);
+}
+
+static void set_low(uint64_t *address, uint32_t value)
+{
+	*address = (*address & ~(uint64_t)UINT32_MAX) | value;
+}
+
+static void set_high(uint64_t *address, uint32_t value)
+{
+	*address = (*address & UINT32_MAX) | (uint64_t)value << 32;
+}
+
+/* Where the queue is stays as it is while it's in use. */
+static void write_queue(struct virtio *v, uint64_t offset, uint32_t value)
+{
+	struct virtqueue *q = &v->queue;
+
+	if (!selected(v) || q->ready)
+		return;
+	switch (offset) {
+	case VIRTIO_MMIO_QUEUE_NUM:
+		q->size = value <= VIRTQUEUE_SIZE ? value : 0;
+		break;
+	case VIRTIO_MMIO_QUEUE_DESC_LOW:
+		set_low(&q->descriptors, value);
+		break;
+	case VIRTIO_MMIO_QUEUE_DESC_HIGH:
+		set_high(&q->descriptors, value);
+		break;
+	case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
+		set_low(&q->available, value);
+		break;
+	case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
+		set_high(&q->available, value);
+		break;
+	case VIRTIO_MMIO_QUEUE_USED_LOW:
+		set_low(&q->used, value);
+		break;
+	case VIRTIO_MMIO_QUEUE_USED_HIGH:
+		set_high(&q->used, value);
+		break;
+	}
+}
+
+static void write_register(struct virtio *v, uint64_t offset, uint32_t value)
+{
+	switch (offset) {
+	case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
+		v->features_page = value;
+		break;
+	case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
+		v->driver_features_page = value;
+		break;
+	case VIRTIO_MMIO_DRIVER_FEATURES:
+		write_features(v, value);
+		break;
+	case VIRTIO_MMIO_QUEUE_SEL:
+		v->queue_selected = value;
+		break;
+	case VIRTIO_MMIO_QUEUE_READY:
+		if (selected(v))
+			write_ready(v, value);
+		break;
+	case VIRTIO_MMIO_QUEUE_NOTIFY:
+		signal_fd(v->kick_fd);
+		break;
+	case VIRTIO_MMIO_INTERRUPT_ACK:
+		__atomic_fetch_and(&v->irq_status, ~value, __ATOMIC_ACQ_REL);
+		break;
+	case VIRTIO_MMIO_STATUS:
+		write_status(v, value);
+		break;
+	default:
+		write_queue(v, offset, value);
+	}
+}
+
+/* ---- the bus ---- */
+
+static uint64_t read_config(const struct virtio *v, uint64_t offset,
+			    unsigned int size)
+{
+	uint64_t value = 0;
+
+	if (offset < v->config_size && size <= v->config_size - offset)
+		memcpy(&value, (const char *)v->config + offset, size);
+	return value;
+}
+
+static uint64_t read_bus(void *device, uint64_t offset, unsigned int size)
+{
+	struct virtio *v = device;
+	uint64_t value;
+
+	if (offset >= VIRTIO_MMIO_CONFIG)
+		return read_config(v, offset - VIRTIO_MMIO_CONFIG, size);
+	if (size != sizeof(uint32_t))
+		return 0;
+	pthread_mutex_lock(&v->lock);
+	value = read_register(v, offset);
+	pthread_mutex_unlock(&v->lock);
+	return value;
+}
+
+/* The configuration can't be written. */
+static void write_bus(void *device, uint64_t offset, unsigned int size,
+		      uint64_t value)
+{
+	struct virtio *v = device;
+
+	if (offset >= VIRTIO_MMIO_CONFIG || size != sizeof(uint32_t))
+		return;
+	pthread_mutex_lock(&v->lock);
+	write_register(v, offset, value);
+	pthread_mutex_unlock(&v->lock);
+}
+
+/* ---- all ---- */
+
+int virtio_add(struct virtio *v, struct vm *vm, unsigned int slot)
+{
+	struct bus_range range = {
+		.first = VIRTIO_ADDRESS + slot * VIRTIO_STRIDE,
+		.size = CONFIG_END, .device = v,
+		.read = read_bus, .write = write_bus,
+	};
+
+	v->vm = vm;
+	v->slot = slot;
+	v->queue.guest = &vm->guest;
+	pthread_mutex_init(&v->lock, NULL);
+	v->kick_fd = eventfd(0, EFD_CLOEXEC);
+	v->irq_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (v->kick_fd < 0 || v->irq_fd < 0)
+		return fail_errno("eventfd");
+	if (vm_irq_fd(vm, VIRTIO_IRQ + slot, v->irq_fd) ||
+	    vm_write_fd(vm, range.first + VIRTIO_MMIO_QUEUE_NOTIFY, 0,
+			v->kick_fd))
+		return -1;
+	return bus_add(&vm->memory, &range);
+}
+
+void virtio_remove(struct virtio *v)
+{
+	if (v->kick_fd > 0)
+		close(v->kick_fd);
+	if (v->irq_fd > 0)
+		close(v->irq_fd);
+}
+
+int virtio_start(struct virtio *v, void *(*thread)(void *), void *arg)
+{
+	errno = pthread_create(&v->thread, NULL, thread, arg);
+	if (errno)
+		return fail_errno("a thread for %s %u", v->name, v->slot);
+	v->started = true;
+	return 0;
+}
+
+bool virtio_is_stopping(const struct virtio *v)
+{
+	return __atomic_load_n(&v->stopping, __ATOMIC_ACQUIRE);
+}
+
+void virtio_stop(struct virtio *v)
+{
+	if (!v->started)
+		return;
+	__atomic_store_n(&v->stopping, true, __ATOMIC_RELEASE);
+	signal_fd(v->kick_fd);
+	pthread_join(v->thread, NULL);
+	v->started = false;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A virtio device on the memory bus (virtio 1.2, 4.2). The transport is here;
+ * what a device does with its queue is its own, in a thread of its own, which a
+ * kick wakes.
+ */
+#ifndef VIRTIO_H
+#define VIRTIO_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "virtqueue.h"
+#include "vm.h"
+
+struct virtio {
+	/* Set before virtio_add(). */
+	const char *name;
+	uint32_t id;
+	uint64_t features;	/* of its kind; the transport adds its own */
+	const void *config;	/* which doesn't change */
+	size_t config_size;
+
+	struct vm *vm;
+	unsigned int slot;
+	int kick_fd;		/* an eventfd: there may be something to do */
+	int irq_fd;
+	uint32_t irq_status;	/* atomic */
+	bool stopping;		/* atomic */
+	pthread_t thread;
+	bool started;
+
+	pthread_mutex_t lock;	/* of all that follows */
+	bool warned;
+	unsigned int generation;	/* of the queue: how often it ended */
+	uint32_t status;
+	uint32_t features_page;
+	uint32_t driver_features_page;
+	uint64_t driver_features;
+	uint32_t queue_selected;
+	struct virtqueue queue;
+};
+
+/* Return: 0, or -1 said why. virtio_remove() may be called after either. */
+int virtio_add(struct virtio *virtio, struct vm *vm, unsigned int slot);
+void virtio_remove(struct virtio *virtio);
+
+int virtio_start(struct virtio *virtio, void *(*thread)(void *), void *arg);
+
+/* The thread finds @stopping set, ends what it has begun, and itself. */
+void virtio_stop(struct virtio *virtio);
+bool virtio_is_stopping(const struct virtio *virtio);
+
+/* With the lock held: may its queue be used? */
+bool virtio_is_running(const struct virtio *virtio);
+
+/* With the lock held: an interrupt, if the guest wants one. */
+void virtio_tell(struct virtio *virtio);
+
+/* With the lock held: the guest has made a mess, and has to begin anew. */
+void virtio_break(struct virtio *virtio, int error);
+
+#endif
