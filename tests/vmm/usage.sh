@@ -1,0 +1,132 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# How gmemvm is called: help, wrong usage, what can't be done. Each time one line
+# that says what to do. With ASan and UBSan.
+set -eu
+# shellcheck source=tests/lib/tap.sh
+. /share/lib/tap.sh
+
+vmm=/opt/gmemfs/tests/vmm/gmemvm
+man=/share/man/gmemvm.1
+work=/run/vmm
+kernel=/boot/vmlinuz-$(uname -r)
+mkdir -p "$work"
+export ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=print_stacktrace=1:exitcode=99
+
+run() { # ARGUMENT...
+	status=0
+	"$vmm" "$@" </dev/null >"$work/out" 2>"$work/err" || status=$?
+	err=$(cat "$work/err")
+}
+
+# refused STATUS ERE ARGUMENT...
+refused() {
+	want_status=$1
+	want=$2
+	shift 2
+	run "$@"
+	is "$status" "$want_status" "gmemvm $*: status $want_status"
+	is "$(wc -l <"$work/err") $(wc -c <"$work/out")" '1 0' \
+		'  one line, nothing on stdout'
+	like "$err" "^gmemvm: .*$want" '  which says why'
+}
+
+wrong() { # ERE ARGUMENT...
+	want=$1
+	shift
+	refused 2 "$want.*--help" "$@"
+}
+
+test_wrong() {
+	wrong 'which kernel\?'
+	wrong '--kernel needs an argument' --kernel
+	wrong 'no option --kernle=x' --kernle=x
+	wrong "what is 'vmlinuz'\\?" --kernel=x vmlinuz
+	for cpus in 0 9 x 1x -1 ''; do
+		wrong '1 to 8' --kernel=x --cpus=$cpus
+	done
+	for size in 0 1 63M 65M1 1000000T 18446744073709551616 '' 513K x; do
+		wrong 'size is' --kernel=x --memory=size=$size
+	done
+	wrong 'backend is gmemfs, ' --kernel=x --memory=backend=shmem
+	wrong 'protect is hidden, ' --kernel=x --memory=protect=hidden+all
+	wrong 'protect is hidden, ' --kernel=x --memory=protect=
+	wrong "KEY=VALUE,... and not 'huge'" --kernel=x --memory=huge
+	wrong "no 'colour'" --kernel=x --memory=size=1G,colour=red
+	wrong 'is for backend=gmemfs' --kernel=x --memory=backend=memfd,directory=/x
+	wrong 'path=FILE' --kernel=x --disk=readonly=on
+	wrong 'readonly is on or off' --kernel=x --disk=path=x,readonly=yes
+	wrong 'direct is on or off' --kernel=x --disk=path=x,direct=1
+	wrong "no 'format'" --kernel=x --disk=path=x,format=raw
+	wrong '6 disks at most' --kernel=x --disk=path=1 --disk=path=2 \
+		--disk=path=3 --disk=path=4 --disk=path=5 --disk=path=6 --disk=path=7
+}
+
+failed() { # ERE ARGUMENT...
+	want=$1
+	shift
+	refused 1 "$want" "$@"
+}
+
+test_failed() {
+	plain=--memory=size=256M,backend=memfd
+	failed '/nonexistent: No such file' --kernel=/nonexistent $plain
+	failed '/nonexistent: No such file' --kernel="$kernel" \
+		--initrd=/nonexistent $plain
+	failed 'no bzImage: take one' --kernel=/etc/passwd $plain
+	failed 'no bzImage: take one' --kernel=/dev/null $plain
+	head -c 4096 "$kernel" >"$work/short"
+	failed 'cut off' --kernel="$work/short" $plain
+	failed 'files, not devices' --kernel="$kernel" --initrd=/ $plain
+	truncate -s 512M "$work/huge"
+	failed 'size=[0-9]+M at least' --kernel="$kernel" \
+		--initrd="$work/huge" $plain
+	failed 'size=[0-9]+M at least' --kernel="$kernel" \
+		--memory=size=64M,backend=memfd
+	failed 'kernel takes [0-9]+ characters' --kernel="$kernel" $plain \
+		--append="$(head -c 5000 /dev/zero | tr '\0' x)"
+	failed '/nonexistent: No such file' --kernel="$kernel" $plain \
+		--disk=path=/nonexistent
+	failed 'neither a file nor' --kernel="$kernel" $plain --disk=path=/dev/null
+	truncate -s 1000 "$work/odd"
+	failed 'multiple of 512; truncate' --kernel="$kernel" $plain \
+		--disk="path=$work/odd"
+	failed 'is the module loaded' --kernel="$kernel"
+	failed 'memfd' --kernel="$kernel" $plain,protect=hidden
+}
+
+# All options, and no others.
+test_man() {
+	run --help
+	is "$status" 0 '--help'
+	sed -n 's/^  --\([a-z-]*\).*/\1/p' "$work/out" >"$work/options"
+	echo version >>"$work/options"
+	sort -u "$work/options" -o "$work/options"
+	sed -n 's/.*Fl Fl \([a-z-]*\).*/\1/p' $man | sort -u >"$work/in-man"
+	is "$(cat "$work/in-man")" "$(cat "$work/options")" \
+		'the manual page has all options, and no others'
+	run --version
+	like "$(cat "$work/out")" '^gmemvm [0-9]+\.[0-9]+\.[0-9]+$' '--version'
+}
+
+# A terminal is as it was; Ctrl-A x ends what a guest without a kernel's console
+# would go on with for ever.
+test_terminal() {
+	mkfifo "$work/keys"
+	{
+		sleep 5
+		printf '\001x'
+	} >"$work/keys" &
+	status=0
+	script -qec "stty -a >$work/before; $vmm --kernel=$kernel --append=panic=0 $plain; s=\$?; stty -a >$work/after; exit \$s" \
+		/dev/null <"$work/keys" >"$work/out" 2>&1 || status=$?
+	is "$status" 0 'Ctrl-A x ends it with status 0'
+	ok '  the terminal is as it was' cmp "$work/before" "$work/after"
+}
+
+test_wrong
+test_failed
+test_man
+test_terminal
+done_testing
