@@ -38,12 +38,43 @@ static int find_size(struct disk *disk)
 	return 0;
 }
 
+/*
+ * The ring can do what a disk takes, and no more: calls by io_uring go past a
+ * seccomp filter.
+ */
+static int open_ring(struct disk *disk, unsigned int entries)
+{
+	struct io_uring_restriction allowed[] = {
+		{ .opcode = IORING_RESTRICTION_SQE_OP,
+		  .sqe_op = IORING_OP_READ },
+		{ .opcode = IORING_RESTRICTION_SQE_OP,
+		  .sqe_op = IORING_OP_WRITE },
+		{ .opcode = IORING_RESTRICTION_SQE_OP,
+		  .sqe_op = IORING_OP_FSYNC },
+		{ .opcode = IORING_RESTRICTION_SQE_OP,
+		  .sqe_op = IORING_OP_FALLOCATE },
+	};
+	int ret = io_uring_queue_init(entries, &disk->ring,
+				      IORING_SETUP_R_DISABLED);
+
+	if (!ret) {
+		disk->has_ring = true;
+		ret = io_uring_register_restrictions(&disk->ring, allowed,
+						     sizeof(allowed) /
+						     sizeof(allowed[0]));
+	}
+	if (!ret)
+		ret = io_uring_enable_rings(&disk->ring);
+	errno = -ret;
+	return ret ? fail_errno("io_uring (sysctl kernel.io_uring_disabled?)") :
+		     0;
+}
+
 int disk_open(struct disk *disk, const struct disk_options *options,
 	      unsigned int requests)
 {
 	int flags = O_CLOEXEC | (options->readonly ? O_RDONLY : O_RDWR) |
 		    (options->direct ? O_DIRECT : 0);
-	int ret;
 
 	disk->path = options->path;
 	disk->fd = open(options->path, flags);
@@ -53,13 +84,7 @@ int disk_open(struct disk *disk, const struct disk_options *options,
 	if (find_size(disk))
 		return -1;
 	/* One more, for disk_read_other(). */
-	ret = io_uring_queue_init(requests + 1, &disk->ring, 0);
-	if (ret) {
-		errno = -ret;
-		return fail_errno("io_uring (sysctl kernel.io_uring_disabled?)");
-	}
-	disk->has_ring = true;
-	return 0;
+	return open_ring(disk, requests + 1);
 }
 
 void disk_close(struct disk *disk)

@@ -2,11 +2,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "acpi.h"
@@ -17,7 +14,9 @@
 #include "machine.h"
 #include "power.h"
 #include "rng.h"
+#include "sandbox.h"
 #include "serial.h"
+#include "signals.h"
 #include "terminal.h"
 #include "vcpu.h"
 
@@ -134,8 +133,10 @@ static int start_devices(struct machine *m)
 	return terminal_start(&m->terminal, &m->vm, &m->serial);
 }
 
-static int start(struct machine *m)
+static int start(struct machine *m, const struct options *options)
 {
+	if (options->sandbox && sandbox_enter())
+		return -1;
 	if (start_devices(m))
 		return -1;
 	for (unsigned int i = 0; i < m->nr_vcpus; i++)
@@ -184,24 +185,10 @@ static void wait_for_end(struct vm *vm, int signals)
 		vm_end(vm, VM_QUIT);
 }
 
-/* Blocked before there are threads, which get that from us. */
-static int block_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	return signalfd(-1, &set, SFD_CLOEXEC);
-}
-
 enum vm_end machine_run(const struct options *options)
 {
 	struct machine *m = calloc(1, sizeof(*m));
-	int signals = block_signals();
+	int signals = signals_open();
 	enum vm_end end = VM_FAILED;
 
 	if (!m || signals < 0) {
@@ -210,7 +197,7 @@ enum vm_end machine_run(const struct options *options)
 		return end;
 	}
 	if (!create(m, options)) {
-		if (start(m))
+		if (start(m, options))
 			vm_end(&m->vm, VM_FAILED);
 		wait_for_end(&m->vm, signals);
 		stop(m);

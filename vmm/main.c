@@ -2,9 +2,20 @@
 /*
  * gmemvm: a small VMM on libgmem, for reference: how a guest's memory is kept
  * out of the host kernel's direct map, and what a VMM has to do for it.
+ *
+ * A guest that may start again lives in a child, as there is no way back out of
+ * the sandbox. With --no-reboot there is one process.
  */
+#include <errno.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "error.h"
 #include "machine.h"
 #include "options.h"
+#include "signals.h"
 #include "status.h"
 
 static int status_of(enum vm_end end)
@@ -20,16 +31,56 @@ static int status_of(enum vm_end end)
 	}
 }
 
+/* It doesn't outlive us. */
+static _Noreturn void child(const struct options *options, pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(STATUS_FAILED);
+	_exit(status_of(machine_run(options)));
+}
+
+/* Passes signals on. Return: how the child ended */
+static int wait_for(pid_t pid)
+{
+	int signal, status;
+
+	while ((signal = signals_wait()) != SIGCHLD ||
+	       waitpid(pid, &status, WNOHANG) != pid)
+		if (signal != SIGCHLD)
+			kill(pid, signal);
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	fail("killed by signal %d (%s)%s", WTERMSIG(status),
+	     strsignal(WTERMSIG(status)), WTERMSIG(status) == SIGSYS ?
+	     ": the sandbox has refused a system call" : "");
+	return STATUS_FAILED;
+}
+
+static int live(const struct options *options)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (!pid)
+		child(options, parent);
+	if (pid > 0)
+		return wait_for(pid);
+	fail_errno("fork");
+	return STATUS_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
 	int status = parse_options(&options, argc, argv);
-	enum vm_end end;
 
 	if (status != OPTIONS_RUN)
 		return status;
+	signals_block();
+	if (options.no_reboot)
+		return status_of(machine_run(&options));
 	do
-		end = machine_run(&options);
-	while (end == VM_RESET && !options.no_reboot);
-	return status_of(end);
+		status = live(&options);
+	while (status == STATUS_RESET);
+	return status;
 }

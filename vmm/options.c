@@ -37,6 +37,7 @@ static int help(void)
 	     "      readonly=on    the guest can't write to it (off)\n"
 	     "      direct=on      past the host's page cache (off)\n"
 	     "  --no-reboot      end where the guest would start again\n"
+	     "  --sandbox=off    without seccomp, no_new_privs and namespaces (on)\n"
 	     "  --help, --version\n"
 	     "\n"
 	     "The guest's serial port is stdin and stdout; on a terminal, Ctrl-A x ends it.\n"
@@ -246,7 +247,7 @@ static int set_cpus(struct options *options, const char *value)
 }
 
 enum { OPT_HELP = 1, OPT_VERSION, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_CPUS,
-       OPT_MEMORY, OPT_DISK, OPT_NO_REBOOT };
+       OPT_MEMORY, OPT_DISK, OPT_NO_REBOOT, OPT_SANDBOX };
 
 static const struct option names[] = {
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -258,6 +259,7 @@ static const struct option names[] = {
 	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "disk", required_argument, NULL, OPT_DISK },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
+	{ "sandbox", required_argument, NULL, OPT_SANDBOX },
 	{ NULL, 0, NULL, 0 }
 };
 
@@ -280,6 +282,8 @@ static int set(struct options *options, int option, char *value)
 				  set_memory);
 	case OPT_DISK:
 		return add_disk(options, value);
+	case OPT_SANDBOX:
+		return parse_switch("--sandbox", value, &options->sandbox);
 	default:
 		options->no_reboot = true;
 		return 0;
@@ -304,6 +308,7 @@ int parse_options(struct options *options, int argc, char **argv)
 		.memory.size = 512 * MIB,
 		.cpus = 1,
 		.append = "console=ttyS0",
+		.sandbox = true,
 	};
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "+:h", names, NULL)) != -1) {

@@ -31,6 +31,7 @@ struct options {
 	struct disk_options disks[DISKS_MAX];
 	unsigned int nr_disks;
 	bool no_reboot;
+	bool sandbox;
 };
 
 /* What parse_options() answers: to go on, or an exit status. */

@@ -67,7 +67,7 @@ test_readonly() {
 	vm_gone readonly
 	is "$status" 0 'readonly: the guest gives up, and powers off'
 	like "$(cat "$work/readonly.console")" \
-		'told-init: FAILED: /dev/vda: (Read-only|Operation not permitted)' \
+		'told-init: FAILED: transfer of /dev/vda: Operation not permitted' \
 		'readonly: it could not write'
 	ok 'readonly: and nothing was' "$pattern" check $image $mib 5
 }

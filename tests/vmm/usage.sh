@@ -58,6 +58,7 @@ test_wrong() {
 	wrong 'path=FILE' --kernel=x --disk=readonly=on
 	wrong 'readonly is on or off' --kernel=x --disk=path=x,readonly=yes
 	wrong 'direct is on or off' --kernel=x --disk=path=x,direct=1
+	wrong 'sandbox is on or off' --kernel=x --sandbox=no
 	wrong "no 'format'" --kernel=x --disk=path=x,format=raw
 	wrong '6 disks at most' --kernel=x --disk=path=1 --disk=path=2 \
 		--disk=path=3 --disk=path=4 --disk=path=5 --disk=path=6 --disk=path=7
@@ -119,7 +120,7 @@ test_terminal() {
 		printf '\001x'
 	} >"$work/keys" &
 	status=0
-	script -qec "stty -a >$work/before; $vmm --kernel=$kernel --append=panic=0 $plain; s=\$?; stty -a >$work/after; exit \$s" \
+	script -qec "stty -a >$work/before; $vmm --sandbox=off --kernel=$kernel --append=panic=0 $plain; s=\$?; stty -a >$work/after; exit \$s" \
 		/dev/null <"$work/keys" >"$work/out" 2>&1 || status=$?
 	is "$status" 0 'Ctrl-A x ends it with status 0'
 	ok '  the terminal is as it was' cmp "$work/before" "$work/after"
