@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A writer of AML, the byte code of ACPI's tables (ACPI 6.5, chapter 20): as much
- * of it as describes devices that have an id, some addresses and an interrupt.
+ * A writer of AML, the byte code of ACPI's tables (ACPI 6.5, chapter 20): as
+ * much of it as describes devices that have an id, some addresses and an
+ * interrupt.
  */
 #ifndef AML_H
 #define AML_H

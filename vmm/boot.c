@@ -48,8 +48,9 @@ static int file_size(int fd, uint64_t *size)
 /* Where the header says that it ends; what is after it isn't for us. */
 static size_t header_size(const struct setup_header *header)
 {
-	size_t end = (header->jump >> 8) + offsetof(struct setup_header, header);
+	size_t end = offsetof(struct setup_header, header);
 
+	end += header->jump >> 8;
 	return end < sizeof(*header) ? end : sizeof(*header);
 }
 

@@ -246,8 +246,10 @@ static int set_cpus(struct options *options, const char *value)
 	return 0;
 }
 
-enum { OPT_HELP = 1, OPT_VERSION, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_CPUS,
-       OPT_MEMORY, OPT_DISK, OPT_NO_REBOOT, OPT_SANDBOX };
+enum {
+	OPT_HELP = 1, OPT_VERSION, OPT_KERNEL, OPT_INITRD, OPT_APPEND,
+	OPT_CPUS, OPT_MEMORY, OPT_DISK, OPT_NO_REBOOT, OPT_SANDBOX
+};
 
 static const struct option names[] = {
 	{ "help", no_argument, NULL, OPT_HELP },

@@ -10,7 +10,9 @@
 
 static uint64_t read_sleep(void *device, uint64_t offset, unsigned int size)
 {
-	(void)device, (void)offset, (void)size;
+	(void)device;
+	(void)offset;
+	(void)size;
 	return 0;
 }
 
@@ -27,14 +29,17 @@ static void write_sleep(void *device, uint64_t offset, unsigned int size,
 
 static uint64_t read_i8042(void *device, uint64_t offset, unsigned int size)
 {
-	(void)device, (void)offset, (void)size;
+	(void)device;
+	(void)offset;
+	(void)size;
 	return 0;
 }
 
 static void write_i8042(void *device, uint64_t offset, unsigned int size,
 			uint64_t value)
 {
-	(void)offset, (void)size;
+	(void)offset;
+	(void)size;
 	if (value == I8042_RESET)
 		vm_end(device, VM_RESET);
 }

@@ -7,8 +7,8 @@
 #define SANDBOX_H
 
 /*
- * From now on, for this thread and those it creates. All that is to be opened has
- * been. Return: 0, or -1 said why
+ * From now on, for this thread and those it creates. All that is to be opened
+ * has been. Return: 0, or -1 said why
  */
 int sandbox_enter(void);
 

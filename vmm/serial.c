@@ -6,7 +6,7 @@
 #include "layout.h"
 #include "serial.h"
 
-/* Registers, of which the first two are the divisor's while LCR_DIVISOR is set */
+/* The first two are the divisor's while LCR_DIVISOR is set. */
 enum { DATA, IER, IIR, LCR, MCR, LSR, MSR, SCRATCH, FCR = IIR };
 
 #define IER_RECEIVED	0x01

@@ -35,14 +35,16 @@ static uint64_t available_event(const struct virtqueue *q)
 int virtqueue_start(struct virtqueue *q)
 {
 	uint64_t table = q->size * (uint64_t)sizeof(struct vring_desc);
+	uint64_t available = used_event(q) + 2 - q->available;
+	uint64_t used = available_event(q) + 2 - q->used;
 
 	if (!q->size || q->size > VIRTQUEUE_SIZE || q->size & (q->size - 1))
 		return -EINVAL;
 	if (q->descriptors % 16 || q->available % 2 || q->used % 4)
 		return -EINVAL;
 	if (!guest_has(q->guest, q->descriptors, table) ||
-	    !guest_has(q->guest, q->available, used_event(q) + 2 - q->available) ||
-	    !guest_has(q->guest, q->used, available_event(q) + 2 - q->used))
+	    !guest_has(q->guest, q->available, available) ||
+	    !guest_has(q->guest, q->used, used))
 		return -EFAULT;
 	q->next_available = 0;
 	q->next_used = 0;
@@ -66,11 +68,11 @@ static int add_segment(struct chain *c, const struct vring_desc *d)
 
 	if (n == CHAIN_SEGMENTS)
 		return -EINVAL;
+	if (c->nr_in && !(d->flags & VRING_DESC_F_WRITE))
+		return -EINVAL;
 	if (d->flags & VRING_DESC_F_WRITE) {
 		c->nr_in++;
 		c->in_size += d->len;
-	} else if (c->nr_in) {
-		return -EINVAL;
 	} else {
 		c->nr_out++;
 		c->out_size += d->len;

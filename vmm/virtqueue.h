@@ -55,15 +55,15 @@ void virtqueue_unpop(struct virtqueue *queue);
 int virtqueue_push(struct virtqueue *queue, const struct chain *chain,
 		   uint32_t written);
 
-/* Have the guest kick for the next one. Return: 1 if there is one, 0, -EFAULT */
+/* Have the guest kick for the next. Return: 1 if there is one, 0, -EFAULT */
 int virtqueue_wait(struct virtqueue *queue);
 
 /* Does the guest want to be told of what was pushed? 1, 0, -EFAULT */
 int virtqueue_must_tell(struct virtqueue *queue);
 
 /*
- * Copy at an offset in what the device reads, or writes. Return: 0, -EFAULT also
- * if the chain is shorter.
+ * Copy at an offset in what the device reads, or writes. Return: 0, -EFAULT
+ * also if the chain is shorter.
  */
 int chain_read(const struct chain *chain, uint64_t offset, void *data,
 	       uint64_t size);

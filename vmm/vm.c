@@ -70,7 +70,7 @@ static int create_region(struct vm *vm, const struct memory_options *memory)
 		options.demand = usual_demand(memory);
 	else if (!(memory->demand & GMEM_PROTECT_WINDOWS))
 		options.windows = GMEM_WINDOWS_NONE;
-	/* Who doesn't want it hidden gets the same memory without: to compare. */
+	/* Who doesn't want it hidden gets the same memory, to compare. */
 	if (memory->backend == GMEM_BACKEND_GMEMFS &&
 	    !(options.demand & GMEM_PROTECT_HIDDEN))
 		options.flags = GMEM_FLAG_KEEP_DIRECT_MAP;

@@ -161,7 +161,8 @@ static void disk(const char *id, unsigned long mib, uint64_t seed, bool write)
 
 	chunk.words = mmap(NULL, len, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	fd = open("/dev/vda", (write ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
+	fd = open("/dev/vda",
+		  (write ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
 	if (fd < 0 || chunk.words == MAP_FAILED)
 		die("/dev/vda");
 	for (unsigned long i = 0; i < mib; i++, chunk.secret++) {

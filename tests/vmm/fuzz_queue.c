@@ -63,7 +63,7 @@ static void use_queue(struct virtqueue *q)
 
 	while (left-- && virtqueue_pop(q, &chain) == 1) {
 		use_chain(&chain);
-		if (left == VIRTQUEUE_SIZE) {
+		if (left == 2 * VIRTQUEUE_SIZE - 1) {
 			virtqueue_unpop(q);
 			if (virtqueue_pop(q, &chain) != 1)
 				return;
@@ -106,9 +106,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 static void set_chain(struct vring_desc *d, unsigned int first)
 {
-	d[0] = (struct vring_desc){ 0x100000, 16, VRING_DESC_F_NEXT, first + 1 };
-	d[1] = (struct vring_desc){ 0x101000, 4096, VRING_DESC_F_NEXT, first + 2 };
-	d[2] = (struct vring_desc){ 0x102000, 1, VRING_DESC_F_WRITE, 0 };
+	d[0] = (struct vring_desc){
+		0x100000, 16, VRING_DESC_F_NEXT, first + 1
+	};
+	d[1] = (struct vring_desc){
+		0x101000, 4096, VRING_DESC_F_NEXT, first + 2
+	};
+	d[2] = (struct vring_desc){
+		0x102000, 1, VRING_DESC_F_WRITE, 0
+	};
 }
 
 size_t fuzz_seed(uint8_t *data, size_t room)
