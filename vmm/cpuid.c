@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All that KVM supports, without nested virtualisation; and where this vCPU is
- * among the others: one socket of single-threaded cores.
+ * All that KVM supports, without nested virtualisation and with conversions of
+ * memory; and where this vCPU is among the others: one socket of single-threaded
+ * cores.
  */
 #include <errno.h>
 #include <gmem.h>
+#include <asm/kvm_para.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -23,6 +25,8 @@
 #define LEAF_TOPOLOGY_2		0x1f
 #define LEVEL_SMT		1
 #define LEVEL_CORE		2
+
+#define LEAF_KVM_FEATURES	KVM_CPUID_FEATURES
 
 #define LEAF_AMD_SIZES		0x80000008
 #define LEAF_AMD_TOPOLOGY	0x8000001e
@@ -95,6 +99,9 @@ static void set_entry(struct kvm_cpuid_entry2 *e, unsigned int id,
 	case LEAF_TOPOLOGY:
 	case LEAF_TOPOLOGY_2:
 		set_topology(e, id, cpus);
+		break;
+	case LEAF_KVM_FEATURES:
+		e->eax |= 1U << KVM_FEATURE_HC_MAP_GPA_RANGE;
 		break;
 	case LEAF_AMD_SIZES:
 		e->ecx &= ~0xf0ffU;

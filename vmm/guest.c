@@ -104,6 +104,20 @@ int guest_store_index(const struct guest *guest, uint64_t address,
 	return 0;
 }
 
+#define CONVERT_MS	1000
+
+int guest_convert(const struct guest *guest, uint64_t address, uint64_t size,
+		  bool private)
+{
+	uint64_t offset;
+
+	if (find(guest, address, size, &offset))
+		return -EFAULT;
+	return gmem_region_convert(guest->region, offset, size,
+				   private ? GMEM_ATTRIBUTE_PRIVATE : 0, 0,
+				   CONVERT_MS, NULL);
+}
+
 static int read_all(int fd, char *to, uint64_t size, uint64_t offset)
 {
 	while (size) {

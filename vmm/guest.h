@@ -41,6 +41,14 @@ int guest_load_index(const struct guest *guest, uint64_t address,
 int guest_store_index(const struct guest *guest, uint64_t address,
 		      uint16_t index);
 
+/*
+ * Private, so that it's hidden, or shared; what it holds stays. Waits for pages
+ * that somebody has pinned, but not for ever. Return: 0, -EFAULT, or an error of
+ * gmem_region_convert().
+ */
+int guest_convert(const struct guest *guest, uint64_t address, uint64_t size,
+		  bool private);
+
 /* Part of a file. Return: 0, -EFAULT, -ENODATA it's shorter, another error. */
 int guest_read_file(const struct guest *guest, uint64_t address, int fd,
 		    uint64_t offset, uint64_t size);

@@ -9,6 +9,7 @@
 #include "acpi.h"
 #include "blk.h"
 #include "boot.h"
+#include "convert.h"
 #include "error.h"
 #include "layout.h"
 #include "machine.h"
@@ -118,7 +119,7 @@ static int create(struct machine *m, const struct options *options)
 {
 	vm_init(&m->vm);
 	if (open_files(m, options) || vm_create(&m->vm, &options->memory) ||
-	    create_vcpus(m, options->cpus) || add_devices(m, options))
+	    convert_enable(&m->vm) || create_vcpus(m, options->cpus) || add_devices(m, options))
 		return -1;
 	return load(m, options);
 }

@@ -6,7 +6,7 @@
  * A guest that may start again lives in a child, as there is no way back out of
  * the sandbox. With --no-reboot there is one process.
  */
-#include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -40,17 +40,21 @@ static _Noreturn void child(const struct options *options, pid_t parent)
 	_exit(status_of(machine_run(options)));
 }
 
-/* Passes signals on. Return: how the child ended */
+/* Passes signals on. Return: how the child ended; not by a reset then */
 static int wait_for(pid_t pid)
 {
+	bool told = false;
 	int signal, status;
 
 	while ((signal = signals_wait()) != SIGCHLD ||
 	       waitpid(pid, &status, WNOHANG) != pid)
-		if (signal != SIGCHLD)
+		if (signal != SIGCHLD) {
+			told = true;
 			kill(pid, signal);
+		}
 	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
+		return told && WEXITSTATUS(status) == STATUS_RESET ?
+		       STATUS_OK : WEXITSTATUS(status);
 	fail("killed by signal %d (%s)%s", WTERMSIG(status),
 	     strsignal(WTERMSIG(status)), WTERMSIG(status) == SIGSYS ?
 	     ": the sandbox has refused a system call" : "");

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "boot.h"
+#include "convert.h"
 #include "cpuid.h"
 #include "error.h"
 #include "vcpu.h"
@@ -129,6 +130,9 @@ static void handle_exit(struct vcpu *vcpu)
 		break;
 	case KVM_EXIT_MMIO:
 		handle_mmio(vcpu);
+		break;
+	case KVM_EXIT_HYPERCALL:
+		convert_handle(vcpu->vm, vcpu->run);
 		break;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:

@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# A kernel that has KVM's emulator read and write hidden memory, and shares some
+# of it (tiny.S), under gmemvm without the guard.
+set -eu
+# shellcheck source=tests/lib/tap.sh
+. /share/lib/tap.sh
+# shellcheck source=tests/lib/vm.sh
+. /share/lib/vm.sh
+# shellcheck source=tests/vmm/vmm.sh
+. /share/vmm/vmm.sh
+
+work=/run/vmm
+mkdir -p "$work"
+vm_mib=128
+range=$((2 << 20))
+
+vm_qemu() { # NAME
+	exec "$vmm" --kernel=/opt/gmemfs/tests/vmm/tiny --no-reboot \
+		--memory=size=${vm_mib}M
+}
+
+# What isn't hidden: pages that are shared.
+shared() {
+	info "$(vm_file tiny)"
+	echo $((populated - hidden))
+}
+
+go_on() {
+	echo >"$work/tiny.in"
+}
+
+vmm_load off
+vm_start tiny
+vm_up tiny
+for step in string input mmio clock refused; do
+	vm_wait tiny $step
+	pass "$step"
+done
+vm_wait tiny shared
+pass 'shared: and what is there stays'
+is "$(shared)" $((range + 4096)) '  that and the clock is not hidden any more'
+go_on
+vm_wait tiny private
+pass 'private: and what is there stays'
+is "$(shared)" 4096 '  all but the clock is hidden again'
+go_on
+vm_gone tiny
+is "$status" 0 'powers off'
+is "$(cat "$work/tiny.stderr")" '' 'gmemvm has no complaint'
+is "$(sysfs hidden_bytes)" 0 'afterwards nothing is hidden'
+done_testing

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <linux/kvm.h>
+#include <linux/kvm_para.h>
+#include <sys/ioctl.h>
+
+#include "convert.h"
+#include "error.h"
+
+/* The other attributes are the size that the guest has its pages in. */
+#define ATTRIBUTE_PRIVATE	(1ULL << 4)
+
+#define PAGE_SHIFT	12
+
+int convert_enable(struct vm *vm)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_EXIT_HYPERCALL,
+		.args[0] = 1ULL << KVM_HC_MAP_GPA_RANGE,
+	};
+
+	if (ioctl(vm->fd, KVM_ENABLE_CAP, &cap))
+		return fail_errno("KVM_CAP_EXIT_HYPERCALL");
+	return 0;
+}
+
+/*
+ * The policy: the guest decides, about its own memory. What it shares can be
+ * read by whoever reads the host's; what it does so can't hurt others.
+ */
+static int convert(struct vm *vm, uint64_t address, uint64_t pages,
+		   bool private)
+{
+	if (pages > UINT64_MAX >> PAGE_SHIFT)
+		return -EINVAL;
+	return guest_convert(&vm->guest, address, pages << PAGE_SHIFT, private);
+}
+
+static uint64_t answer(int ret)
+{
+	switch (ret) {
+	case 0:
+		return 0;
+	case -EOPNOTSUPP:
+		return -(uint64_t)KVM_EOPNOTSUPP;
+	case -EFAULT:
+		return -(uint64_t)KVM_EFAULT;
+	default:
+		return -(uint64_t)KVM_EINVAL;
+	}
+}
+
+void convert_handle(struct vm *vm, struct kvm_run *run)
+{
+	int ret;
+
+	if (run->hypercall.nr != KVM_HC_MAP_GPA_RANGE) {
+		run->hypercall.ret = -(uint64_t)KVM_ENOSYS;
+		return;
+	}
+	ret = convert(vm, run->hypercall.args[0], run->hypercall.args[1],
+		      run->hypercall.args[2] & ATTRIBUTE_PRIVATE);
+	run->hypercall.ret = answer(ret);
+}
