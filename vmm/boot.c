@@ -167,7 +167,7 @@ static void add_e820(struct boot_params *zero, uint64_t start, uint64_t end,
 static void set_memory_map(struct boot_params *zero, const struct guest *guest)
 {
 	add_e820(zero, 0, BASE_MEMORY_END, E820_RAM);
-	add_e820(zero, ACPI_ADDRESS, ACPI_END, E820_RESERVED);
+	add_e820(zero, ACPI_ADDRESS, EXTENDED_MEMORY_START, E820_RESERVED);
 	add_e820(zero, EXTENDED_MEMORY_START, guest->low_size, E820_RAM);
 	if (guest->high_size)
 		add_e820(zero, HIGH_MEMORY_START,
@@ -283,6 +283,23 @@ void boot_registers(struct kvm_sregs *sregs, struct kvm_regs *regs,
 	};
 }
 
+/* ---- a BIOS, as much of it as Linux asks for ---- */
+
+/*
+ * Where ACPI has reduced hardware, Linux wants to reset by EFI; without, it jumps
+ * to the reset vector in real mode (arch/x86/kernel/reboot.c).
+ */
+static int put_reset_vector(const struct guest *guest)
+{
+	static const uint8_t code[] = {
+		0xb0, I8042_RESET,	/* mov $I8042_RESET, %al */
+		0xe6, I8042_PORT,	/* out %al, $I8042_PORT */
+		0xf4,			/* hlt */
+	};
+
+	return put(guest, RESET_VECTOR, code, sizeof(code));
+}
+
 /* ---- all ---- */
 
 static int load_images(const struct guest *guest, const struct boot *boot,
@@ -311,6 +328,7 @@ int boot_load(const struct guest *guest, const struct boot *boot,
 		return -1;
 	if (put_command_line(guest, &image, boot->command_line) ||
 	    put_zero_page(guest, &image, boot) || put_page_tables(guest) ||
+	    put_reset_vector(guest) ||
 	    put(guest, GDT_ADDRESS, descriptors, sizeof(descriptors)))
 		return -1;
 	*entry = image.load_address + ENTRY_64;

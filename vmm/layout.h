@@ -18,7 +18,8 @@
 #define COMMAND_LINE_ADDRESS	0x20000
 #define BASE_MEMORY_END		0x9fc00
 #define ACPI_ADDRESS		0xe0000
-#define ACPI_END		0x100000
+#define ACPI_END		RESET_VECTOR
+#define RESET_VECTOR		0xffff0
 #define EXTENDED_MEMORY_START	0x100000
 
 /* Devices on the memory bus. */
