@@ -286,8 +286,8 @@ void boot_registers(struct kvm_sregs *sregs, struct kvm_regs *regs,
 /* ---- a BIOS, as much of it as Linux asks for ---- */
 
 /*
- * Where ACPI has reduced hardware, Linux wants to reset by EFI; without, it jumps
- * to the reset vector in real mode (arch/x86/kernel/reboot.c).
+ * Where ACPI has reduced hardware, Linux wants to reset by EFI; without, it
+ * jumps to the reset vector in real mode (arch/x86/kernel/reboot.c).
  */
 static int put_reset_vector(const struct guest *guest)
 {

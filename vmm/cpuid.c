@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * All that KVM supports, without nested virtualisation and with conversions of
- * memory; and where this vCPU is among the others: one socket of single-threaded
- * cores.
+ * memory; and where this vCPU is among the others: one socket of
+ * single-threaded cores.
  */
 #include <errno.h>
 #include <gmem.h>

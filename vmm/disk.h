@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A disk's image, read and written by io_uring. Buffers are the VMM's own,
- * never the guest's: hidden memory can't be pinned, and workers of io_uring have
- * no window to it.
+ * never the guest's: hidden memory can't be pinned, and workers of io_uring
+ * have no window to it.
  */
 #ifndef DISK_H
 #define DISK_H

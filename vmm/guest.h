@@ -43,8 +43,8 @@ int guest_store_index(const struct guest *guest, uint64_t address,
 
 /*
  * Private, so that it's hidden, or shared; what it holds stays. Waits for pages
- * that somebody has pinned, but not for ever. Return: 0, -EFAULT, or an error of
- * gmem_region_convert().
+ * that somebody has pinned, but not for ever. Return: 0, -EFAULT, or an error
+ * of gmem_region_convert().
  */
 int guest_convert(const struct guest *guest, uint64_t address, uint64_t size,
 		  bool private);

@@ -119,7 +119,8 @@ static int create(struct machine *m, const struct options *options)
 {
 	vm_init(&m->vm);
 	if (open_files(m, options) || vm_create(&m->vm, &options->memory) ||
-	    convert_enable(&m->vm) || create_vcpus(m, options->cpus) || add_devices(m, options))
+	    convert_enable(&m->vm) || create_vcpus(m, options->cpus) ||
+	    add_devices(m, options))
 		return -1;
 	return load(m, options);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * pattern write|check FILE MIB SEED: the pattern that told-init's disk-write
- * and disk-check have, without a guest. Exit status 0: written, or intact; 1 not.
+ * and disk-check have, without a guest. Exit status 0: written, or intact; 1
+ * not.
  */
 #include <errno.h>
 #include <stdbool.h>
