@@ -93,7 +93,7 @@ test_failed() {
 	truncate -s 1000 "$work/odd"
 	failed 'multiple of 512; truncate' --kernel="$kernel" $plain \
 		--disk="path=$work/odd"
-	failed 'is the module loaded' --kernel="$kernel"
+	failed 'mount one with: mount -t gmemfs' --kernel="$kernel"
 	failed 'memfd' --kernel="$kernel" $plain,protect=hidden
 }
 
