@@ -156,3 +156,15 @@ check_w1() {
 check_sparse() {
 	module_build C=2 CHECK=sparse
 }
+
+# Built twice, in two places.
+check_reproducible() {
+	for place in /out/here /out/over/there; do
+		in_root make --no-print-directory -C module release OUT="$place" \
+			KVER="$kver" >"$work/build" 2>&1 || {
+			cat "$work/build"
+			return 1
+		}
+	done
+	in_root cmp /out/here/gmemfs.ko /out/over/there/gmemfs.ko
+}
