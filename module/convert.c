@@ -6,11 +6,15 @@
  * has in stage 2 changes, because the pages stay where they are. Only the
  * direct map and the shared views do.
  *
- * One block at a time, under the file's invalidate_lock: nobody faults, reads,
- * or gives back pages of the file meanwhile. From shared to private goes like
- * this: take the pages out of all shared views, see that nobody else has a
- * reference to them, take them out of the direct map. Whoever can still get
- * a page after the first step would need a fault, and that waits for the lock.
+ * Under the file's invalidate_lock: nobody faults, reads, or gives back pages of
+ * the file meanwhile. From shared to private goes like this: take the pages out
+ * of all shared views, see that nobody else has a reference to them, take them
+ * out of the direct map. Whoever can still get a page after the first step would
+ * need a fault, and that waits for the lock.
+ *
+ * Each hold of the lock is for one block, or for up to GMEM_BATCH whole ones
+ * that become private together: those of them that are neighbours in memory
+ * leave the direct map in one step, with one flush.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -66,20 +70,30 @@ static unsigned int gmem_unpinned(struct page *page, unsigned int nr)
 	return i;
 }
 
+/* Memory that never was hidden isn't known to lend.c yet. */
+static int gmem_make_known(struct gmem_conversion *c, struct gmem_block *block,
+			   struct page *page, unsigned int nr)
+{
+	unsigned int i;
+	int ret = 0;
+
+	if (gmem_lend_is_ours(page_to_pfn(page)))
+		return 0;
+	if (block->huge)
+		return gmem_lend_adopt(block->huge, GMEM_BLOCK_PAGES, c->inode);
+	for (i = 0; i < nr && !ret; i++)
+		ret = gmem_lend_adopt(page + i, 1, c->inode);
+	return ret;
+}
+
 static int gmem_make_private(struct gmem_conversion *c,
 			     struct gmem_block *block, struct page *page,
 			     unsigned int nr)
 {
-	int ret = 0;
-
 	if (gmem_i(c->inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP)
 		return 0;
-	/* Memory that never was hidden isn't known to lend.c yet. */
-	if (!gmem_lend_is_ours(page_to_pfn(page)))
-		ret = block->huge ?
-		      gmem_lend_adopt(block->huge, GMEM_BLOCK_PAGES, c->inode) :
-		      gmem_lend_adopt(page, 1, c->inode);
-	return ret ?: gmem_lend_unshare(page, nr, c->inode);
+	return gmem_make_known(c, block, page, nr) ?:
+	       gmem_lend_unshare(page, nr, c->inode);
 }
 
 static int gmem_make_shared(struct gmem_conversion *c, struct page *page,
@@ -115,7 +129,32 @@ static int gmem_convert_span(struct gmem_conversion *c,
 	return ret ?: pinned;
 }
 
-/* ---- blocks ---- */
+/* ---- one block ---- */
+
+/*
+ * How many single pages from this one on go in one step: neighbours in memory,
+ * all of which lend.c knows, or none. They don't go beyond 2 MiB: where an entry
+ * of the direct map has to be split and can't be, nothing has changed yet.
+ */
+static unsigned int gmem_single_run(struct gmem_block *block,
+				    unsigned int slot, unsigned int to)
+{
+	struct page *page = gmem_block_page(block, slot), *next;
+	unsigned int n = 1;
+	bool ours;
+
+	if (!page)
+		return 1;
+	ours = gmem_lend_is_ours(page_to_pfn(page));
+	for (; slot + n < to; n++) {
+		next = gmem_block_page(block, slot + n);
+		if (next != page + n ||
+		    IS_ALIGNED(page_to_pfn(next), GMEM_BLOCK_PAGES) ||
+		    gmem_lend_is_ours(page_to_pfn(next)) != ours)
+			break;
+	}
+	return n;
+}
 
 /* Return: 0, or an errno with *@slot the first that isn't converted. */
 static int gmem_convert_slots(struct gmem_conversion *c,
@@ -130,7 +169,8 @@ static int gmem_convert_slots(struct gmem_conversion *c,
 		/* Holes in a contiguous block go with the rest. */
 		page = block->huge ? block->huge + *slot
 				   : gmem_block_page(block, *slot);
-		nr = block->huge ? to - *slot : 1;
+		nr = block->huge ? to - *slot
+				 : gmem_single_run(block, *slot, to);
 		if (page)
 			ret = gmem_convert_span(c, block, page, *slot, &nr);
 		gmem_state_set(block, *slot, *slot + nr, c->shared);
@@ -139,8 +179,16 @@ static int gmem_convert_slots(struct gmem_conversion *c,
 	return ret;
 }
 
-static int gmem_convert_locked(struct gmem_conversion *c, pgoff_t *pgoff,
-			       pgoff_t end)
+static void gmem_unmap_shared(struct gmem_conversion *c, pgoff_t pgoff,
+			      unsigned int nr)
+{
+	unmap_mapping_range(&gmem_i(c->inode)->shared_view,
+			    (loff_t)pgoff << PAGE_SHIFT,
+			    (loff_t)nr << PAGE_SHIFT, 0);
+}
+
+static int gmem_convert_block(struct gmem_conversion *c, pgoff_t *pgoff,
+			      pgoff_t end)
 {
 	pgoff_t start = round_down(*pgoff, GMEM_BLOCK_PAGES);
 	unsigned int slot = *pgoff - start;
@@ -158,23 +206,150 @@ static int gmem_convert_locked(struct gmem_conversion *c, pgoff_t *pgoff,
 	if (ret)
 		return ret;
 	if (!c->shared)
-		unmap_mapping_range(&gmem_i(c->inode)->shared_view,
-				    (loff_t)*pgoff << PAGE_SHIFT,
-				    (loff_t)(to - slot) << PAGE_SHIFT, 0);
+		gmem_unmap_shared(c, *pgoff, to - slot);
 	ret = gmem_convert_slots(c, block, &slot, to);
 	gmem_state_settle(c->inode, block);
 	*pgoff = start + slot;
 	return ret;
 }
 
-static int gmem_convert_block(struct gmem_conversion *c, pgoff_t *pgoff,
-			      pgoff_t end)
+/* ---- whole blocks that become private together ---- */
+
+/* Contents that go take longer than any flush: those blocks go one by one. */
+static bool gmem_hides_together(struct gmem_conversion *c)
+{
+	return !c->shared && !c->zero &&
+	       !(gmem_i(c->inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP);
+}
+
+/* Can all of it become private, but for what the direct map may answer? */
+static bool gmem_may_go_along(struct gmem_conversion *c,
+			      struct gmem_block *block, pgoff_t pgoff)
+{
+	if (block->pages)
+		return false;
+	if (block->huge) {
+		gmem_unmap_shared(c, pgoff, GMEM_BLOCK_PAGES);
+		if (gmem_unpinned(block->huge, GMEM_BLOCK_PAGES) <
+		    GMEM_BLOCK_PAGES ||
+		    gmem_make_known(c, block, block->huge, GMEM_BLOCK_PAGES))
+			return false;
+	}
+	return !gmem_state_need(c->inode, block);
+}
+
+/*
+ * Return: the end of them, @pgoff if there are none. The first that can't go
+ * along isn't looked at further: why is found out when it's its turn.
+ */
+static pgoff_t gmem_gather(struct gmem_conversion *c, pgoff_t pgoff,
+			   pgoff_t end, struct gmem_batch *batch)
+{
+	struct gmem_block *block;
+
+	if (pgoff % GMEM_BLOCK_PAGES)
+		return pgoff;
+	end = min(end, pgoff + GMEM_BATCH * GMEM_BLOCK_PAGES);
+	for (; end - pgoff >= GMEM_BLOCK_PAGES; pgoff += GMEM_BLOCK_PAGES) {
+		block = gmem_block_get(c->inode, pgoff);
+		if (IS_ERR(block))
+			break;
+		if (gmem_state_all(c->inode, block, false))
+			continue;
+		if (!gmem_may_go_along(c, block, pgoff))
+			break;
+		if (block->huge)
+			batch->blocks[batch->nr++] = block->huge;
+		cond_resched();
+		if (signal_pending(current))
+			return pgoff + GMEM_BLOCK_PAGES;
+	}
+	return pgoff;
+}
+
+/* Return: 0, or an errno with some of them hidden. */
+static int gmem_hide_batch(struct gmem_conversion *c, struct gmem_batch *batch)
+{
+	unsigned int i, run;
+	int ret = 0;
+
+	gmem_sort_blocks(batch->blocks, batch->nr);
+	for (i = 0; i < batch->nr && !ret; i += run) {
+		run = gmem_run_length(batch->blocks + i, batch->nr - i);
+		ret = gmem_lend_unshare(batch->blocks[i],
+					run * GMEM_BLOCK_PAGES, c->inode);
+	}
+	return ret;
+}
+
+/*
+ * They aren't converted after all: what is wanted shared is exposed again. If
+ * that fails, too, a page is exposed when a shared view touches it.
+ */
+static void gmem_unhide(struct gmem_conversion *c, pgoff_t pgoff, pgoff_t stop)
+{
+	struct gmem_block *block;
+	unsigned int from, to;
+
+	for (; pgoff < stop; pgoff += GMEM_BLOCK_PAGES) {
+		block = gmem_block_find(c->inode, pgoff);
+		if (!block->huge || !block->wants)
+			continue;
+		for_each_set_bitrange(from, to, block->wants->shared,
+				      GMEM_BLOCK_PAGES)
+			gmem_lend_share(block->huge + from, to - from,
+					c->inode);
+		gmem_state_settle(c->inode, block);
+	}
+}
+
+static void gmem_note_private(struct gmem_conversion *c, pgoff_t pgoff,
+			      pgoff_t stop)
+{
+	struct gmem_block *block;
+
+	for (; pgoff < stop; pgoff += GMEM_BLOCK_PAGES) {
+		block = gmem_block_find(c->inode, pgoff);
+		if (gmem_state_all(c->inode, block, false))
+			continue;
+		gmem_state_set(block, 0, GMEM_BLOCK_PAGES, false);
+		gmem_state_settle(c->inode, block);
+	}
+}
+
+/* Return: whether at least a block was converted; if not, nothing was. */
+static bool gmem_convert_together(struct gmem_conversion *c, pgoff_t *pgoff,
+				  pgoff_t end)
+{
+	struct gmem_batch batch = {};
+	pgoff_t stop;
+
+	if (!gmem_hides_together(c))
+		return false;
+	stop = gmem_gather(c, *pgoff, end, &batch);
+	if (stop == *pgoff)
+		return false;
+	if (gmem_hide_batch(c, &batch)) {
+		gmem_unhide(c, *pgoff, stop);
+		return false;
+	}
+	gmem_note_private(c, *pgoff, stop);
+	*pgoff = stop;
+	return true;
+}
+
+/* ---- a range ---- */
+
+/* What can't be done together is tried block by block, and that error counts. */
+static int gmem_convert_some(struct gmem_conversion *c, pgoff_t *pgoff,
+			     pgoff_t end)
 {
 	struct address_space *mapping = c->inode->i_mapping;
-	int ret;
+	int ret = 0;
 
 	filemap_invalidate_lock(mapping);
-	ret = gmem_convert_locked(c, pgoff, end);
+	if (!gmem_convert_together(c, pgoff, end))
+		ret = gmem_convert_block(c, pgoff, end);
 	filemap_invalidate_unlock(mapping);
 	return ret;
 }
@@ -184,7 +359,7 @@ static int gmem_convert(struct gmem_conversion *c, pgoff_t *pgoff, pgoff_t end)
 	int ret = 0;
 
 	while (*pgoff < end && !ret) {
-		ret = gmem_convert_block(c, pgoff, end);
+		ret = gmem_convert_some(c, pgoff, end);
 		if (!ret && *pgoff < end && signal_pending(current))
 			ret = -EINTR;
 		cond_resched();

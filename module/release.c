@@ -250,13 +250,18 @@ void gmem_sort_blocks(struct page **blocks, unsigned int nr)
 	sort(blocks, nr, sizeof(*blocks), gmem_compare_pages, NULL);
 }
 
-/* How many of the sorted blocks at the start are neighbours in memory. */
+/*
+ * How many of the sorted blocks at the start are neighbours in memory. They
+ * don't go beyond 1 GiB, which the direct map may have as one entry: where that
+ * has to be split and can't be, no block has changed yet.
+ */
 unsigned int gmem_run_length(struct page **blocks, unsigned int nr)
 {
+	unsigned long pfn = page_to_pfn(blocks[0]);
 	unsigned int n = 1;
 
-	while (n < nr && page_to_pfn(blocks[n]) ==
-			 page_to_pfn(blocks[n - 1]) + GMEM_BLOCK_PAGES)
+	while (n < nr && page_to_pfn(blocks[n]) == pfn + n * GMEM_BLOCK_PAGES &&
+	       !IS_ALIGNED(page_to_pfn(blocks[n]), PUD_SIZE / PAGE_SIZE))
 		n++;
 	return n;
 }
