@@ -14,7 +14,7 @@
  *
  * Each hold of the lock is for one block, or for up to GMEM_BATCH whole ones
  * that become private together: those of them that are neighbours in memory
- * leave the direct map in one step, with one flush.
+ * leave the direct map in one step, with one flush. So do single pages.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -40,7 +40,15 @@ struct gmem_conversion {
 	bool zeroed;
 };
 
-/* ---- pages that are neighbours in memory ---- */
+/* Single pages that are hidden together: an array that the stack can hold. */
+#define GMEM_SINGLES	64
+
+struct gmem_singles {
+	unsigned int nr;
+	struct page *pages[GMEM_SINGLES];
+};
+
+/* ---- a part of a block ---- */
 
 /* Zero those of them that do change. */
 static int gmem_convert_zero(struct gmem_conversion *c,
@@ -72,18 +80,13 @@ static unsigned int gmem_unpinned(struct page *page, unsigned int nr)
 
 /* Memory that never was hidden isn't known to lend.c yet. */
 static int gmem_make_known(struct gmem_conversion *c, struct gmem_block *block,
-			   struct page *page, unsigned int nr)
+			   struct page *page)
 {
-	unsigned int i;
-	int ret = 0;
-
 	if (gmem_lend_is_ours(page_to_pfn(page)))
 		return 0;
 	if (block->huge)
 		return gmem_lend_adopt(block->huge, GMEM_BLOCK_PAGES, c->inode);
-	for (i = 0; i < nr && !ret; i++)
-		ret = gmem_lend_adopt(page + i, 1, c->inode);
-	return ret;
+	return gmem_lend_adopt(page, 1, c->inode);
 }
 
 static int gmem_make_private(struct gmem_conversion *c,
@@ -92,7 +95,7 @@ static int gmem_make_private(struct gmem_conversion *c,
 {
 	if (gmem_i(c->inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP)
 		return 0;
-	return gmem_make_known(c, block, page, nr) ?:
+	return gmem_make_known(c, block, page) ?:
 	       gmem_lend_unshare(page, nr, c->inode);
 }
 
@@ -129,32 +132,91 @@ static int gmem_convert_span(struct gmem_conversion *c,
 	return ret ?: pinned;
 }
 
-/* ---- one block ---- */
+/* ---- what becomes private together ---- */
+
+/* Contents that go take longer than any flush: that is done piece by piece. */
+static bool gmem_hides_together(struct gmem_conversion *c)
+{
+	return !c->shared && !c->zero &&
+	       !(gmem_i(c->inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP);
+}
 
 /*
- * How many single pages from this one on go in one step: neighbours in memory,
- * all of which lend.c knows, or none. They don't go beyond 2 MiB: where an entry
- * of the direct map has to be split and can't be, nothing has changed yet.
+ * Pieces of @each pages, in any order: a step and a flush for those that are
+ * neighbours in memory. Return: 0, or an errno with some of them hidden.
  */
-static unsigned int gmem_single_run(struct gmem_block *block,
-				    unsigned int slot, unsigned int to)
+static int gmem_hide_pieces(struct gmem_conversion *c, struct page **pieces,
+			    unsigned int nr, unsigned int each)
 {
-	struct page *page = gmem_block_page(block, slot), *next;
-	unsigned int n = 1;
-	bool ours;
+	unsigned int i, run;
+	int ret = 0;
 
-	if (!page)
-		return 1;
-	ours = gmem_lend_is_ours(page_to_pfn(page));
-	for (; slot + n < to; n++) {
-		next = gmem_block_page(block, slot + n);
-		if (next != page + n ||
-		    IS_ALIGNED(page_to_pfn(next), GMEM_BLOCK_PAGES) ||
-		    gmem_lend_is_ours(page_to_pfn(next)) != ours)
-			break;
+	gmem_sort_pieces(pieces, nr);
+	for (i = 0; i < nr && !ret; i += run) {
+		run = gmem_run_length(pieces + i, nr - i, each);
+		ret = gmem_lend_unshare(pieces[i], run * each, c->inode);
 	}
-	return n;
+	return ret;
 }
+
+/* ---- single pages of a block ---- */
+
+/* Return: the first that can't go along, or isn't looked at. */
+static unsigned int gmem_gather_singles(struct gmem_conversion *c,
+					struct gmem_block *block,
+					unsigned int slot, unsigned int to,
+					struct gmem_singles *singles)
+{
+	struct page *page;
+
+	for (; slot < to && singles->nr < GMEM_SINGLES; slot++) {
+		page = gmem_block_page(block, slot);
+		if (!page)
+			continue;
+		if (gmem_state_pinned(page) || gmem_make_known(c, block, page))
+			break;
+		singles->pages[singles->nr++] = page;
+	}
+	return slot;
+}
+
+/* See gmem_unhide_blocks(). */
+static void gmem_unhide_singles(struct gmem_conversion *c,
+				struct gmem_block *block, unsigned int slot,
+				unsigned int to)
+{
+	struct page *page;
+
+	for (; slot < to; slot++) {
+		page = gmem_block_page(block, slot);
+		if (page && gmem_state_shared(c->inode, block, slot))
+			gmem_lend_share(page, 1, c->inode);
+	}
+}
+
+/* Return: whether at least one was converted; if not, none was. */
+static bool gmem_singles_together(struct gmem_conversion *c,
+				  struct gmem_block *block, unsigned int *slot,
+				  unsigned int to)
+{
+	struct gmem_singles singles = { .nr = 0 };
+	unsigned int stop;
+
+	if (!block->pages || !gmem_hides_together(c))
+		return false;
+	stop = gmem_gather_singles(c, block, *slot, to, &singles);
+	if (stop == *slot)
+		return false;
+	if (gmem_hide_pieces(c, singles.pages, singles.nr, 1)) {
+		gmem_unhide_singles(c, block, *slot, stop);
+		return false;
+	}
+	gmem_state_set(block, *slot, stop, false);
+	*slot = stop;
+	return true;
+}
+
+/* ---- one block ---- */
 
 /* Return: 0, or an errno with *@slot the first that isn't converted. */
 static int gmem_convert_slots(struct gmem_conversion *c,
@@ -166,11 +228,12 @@ static int gmem_convert_slots(struct gmem_conversion *c,
 	int ret = 0;
 
 	while (*slot < to && !ret) {
+		if (gmem_singles_together(c, block, slot, to))
+			continue;
 		/* Holes in a contiguous block go with the rest. */
 		page = block->huge ? block->huge + *slot
 				   : gmem_block_page(block, *slot);
-		nr = block->huge ? to - *slot
-				 : gmem_single_run(block, *slot, to);
+		nr = block->huge ? to - *slot : 1;
 		if (page)
 			ret = gmem_convert_span(c, block, page, *slot, &nr);
 		gmem_state_set(block, *slot, *slot + nr, c->shared);
@@ -213,14 +276,7 @@ static int gmem_convert_block(struct gmem_conversion *c, pgoff_t *pgoff,
 	return ret;
 }
 
-/* ---- whole blocks that become private together ---- */
-
-/* Contents that go take longer than any flush: those blocks go one by one. */
-static bool gmem_hides_together(struct gmem_conversion *c)
-{
-	return !c->shared && !c->zero &&
-	       !(gmem_i(c->inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP);
-}
+/* ---- whole blocks ---- */
 
 /* Can all of it become private, but for what the direct map may answer? */
 static bool gmem_may_go_along(struct gmem_conversion *c,
@@ -232,7 +288,7 @@ static bool gmem_may_go_along(struct gmem_conversion *c,
 		gmem_unmap_shared(c, pgoff, GMEM_BLOCK_PAGES);
 		if (gmem_unpinned(block->huge, GMEM_BLOCK_PAGES) <
 		    GMEM_BLOCK_PAGES ||
-		    gmem_make_known(c, block, block->huge, GMEM_BLOCK_PAGES))
+		    gmem_make_known(c, block, block->huge))
 			return false;
 	}
 	return !gmem_state_need(c->inode, block);
@@ -267,26 +323,12 @@ static pgoff_t gmem_gather(struct gmem_conversion *c, pgoff_t pgoff,
 	return pgoff;
 }
 
-/* Return: 0, or an errno with some of them hidden. */
-static int gmem_hide_batch(struct gmem_conversion *c, struct gmem_batch *batch)
-{
-	unsigned int i, run;
-	int ret = 0;
-
-	gmem_sort_blocks(batch->blocks, batch->nr);
-	for (i = 0; i < batch->nr && !ret; i += run) {
-		run = gmem_run_length(batch->blocks + i, batch->nr - i);
-		ret = gmem_lend_unshare(batch->blocks[i],
-					run * GMEM_BLOCK_PAGES, c->inode);
-	}
-	return ret;
-}
-
 /*
  * They aren't converted after all: what is wanted shared is exposed again. If
  * that fails, too, a page is exposed when a shared view touches it.
  */
-static void gmem_unhide(struct gmem_conversion *c, pgoff_t pgoff, pgoff_t stop)
+static void gmem_unhide_blocks(struct gmem_conversion *c, pgoff_t pgoff,
+			       pgoff_t stop)
 {
 	struct gmem_block *block;
 	unsigned int from, to;
@@ -318,8 +360,8 @@ static void gmem_note_private(struct gmem_conversion *c, pgoff_t pgoff,
 }
 
 /* Return: whether at least a block was converted; if not, nothing was. */
-static bool gmem_convert_together(struct gmem_conversion *c, pgoff_t *pgoff,
-				  pgoff_t end)
+static bool gmem_blocks_together(struct gmem_conversion *c, pgoff_t *pgoff,
+				 pgoff_t end)
 {
 	struct gmem_batch batch = {};
 	pgoff_t stop;
@@ -329,8 +371,8 @@ static bool gmem_convert_together(struct gmem_conversion *c, pgoff_t *pgoff,
 	stop = gmem_gather(c, *pgoff, end, &batch);
 	if (stop == *pgoff)
 		return false;
-	if (gmem_hide_batch(c, &batch)) {
-		gmem_unhide(c, *pgoff, stop);
+	if (gmem_hide_pieces(c, batch.blocks, batch.nr, GMEM_BLOCK_PAGES)) {
+		gmem_unhide_blocks(c, *pgoff, stop);
 		return false;
 	}
 	gmem_note_private(c, *pgoff, stop);
@@ -340,7 +382,7 @@ static bool gmem_convert_together(struct gmem_conversion *c, pgoff_t *pgoff,
 
 /* ---- a range ---- */
 
-/* What can't be done together is tried block by block, and that error counts. */
+/* What can't be done together is tried piece by piece: that error counts. */
 static int gmem_convert_some(struct gmem_conversion *c, pgoff_t *pgoff,
 			     pgoff_t end)
 {
@@ -348,7 +390,7 @@ static int gmem_convert_some(struct gmem_conversion *c, pgoff_t *pgoff,
 	int ret = 0;
 
 	filemap_invalidate_lock(mapping);
-	if (!gmem_convert_together(c, pgoff, end))
+	if (!gmem_blocks_together(c, pgoff, end))
 		ret = gmem_convert_block(c, pgoff, end);
 	filemap_invalidate_unlock(mapping);
 	return ret;
