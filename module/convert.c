@@ -6,11 +6,11 @@
  * has in stage 2 changes, because the pages stay where they are. Only the
  * direct map and the shared views do.
  *
- * Under the file's invalidate_lock: nobody faults, reads, or gives back pages of
- * the file meanwhile. From shared to private goes like this: take the pages out
- * of all shared views, see that nobody else has a reference to them, take them
- * out of the direct map. Whoever can still get a page after the first step would
- * need a fault, and that waits for the lock.
+ * Under the file's invalidate_lock: nobody faults, reads, or gives back pages
+ * of the file meanwhile. From shared to private goes like this: take the pages
+ * out of all shared views, see that nobody else has a reference to them, take
+ * them out of the direct map. Whoever can still get a page after the first step
+ * would need a fault, and that waits for the lock.
  *
  * Each hold of the lock is for one block, or for up to GMEM_BATCH whole ones
  * that become private together: those of them that are neighbours in memory
