@@ -262,7 +262,7 @@ static void test_whole(void)
 static void test_mixed(void)
 {
 	int fd = new_file(SIZE);
-	uint64_t pfns[BLOCKS], going[BLOCKS];
+	uint64_t pfns[BLOCKS], going[TOGETHER] = {};
 	char *p = map_blocks(fd, pfns);
 	struct steps want = {};
 	long i, nr = 0;
