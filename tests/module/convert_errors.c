@@ -154,7 +154,7 @@ static bool neighbours(uint64_t a, uint64_t b)
 	return a + BLOCK / PAGE == b || b + BLOCK / PAGE == a;
 }
 
-/* The block that is hidden first isn't the file's first, nor its neighbour. */
+/* What is hidden first isn't the first of the file, nor its neighbour. */
 static bool are_backwards(const uint64_t *pfns)
 {
 	return !neighbours(pfns[0], pfns[1]) && !neighbours(pfns[0], pfns[2]) &&
