@@ -161,7 +161,7 @@ static bool are_backwards(const uint64_t *pfns)
 	       (pfns[0] > pfns[1] || pfns[0] > pfns[2]);
 }
 
-/* Where memory comes from is up to the kernel, so it's tried with other, too. */
+/* Where memory comes from is up to the kernel, so it's tried a few times. */
 static void scatter_backwards(uint64_t *pfns)
 {
 	int other[16], n;
