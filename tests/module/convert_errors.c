@@ -6,7 +6,7 @@
  */
 #include "gmem_test.h"
 
-#include "../lib/kcore.h"
+#include "../../ctl/kcore.h"
 
 #define BLOCKS	3
 #define SIZE	((long)(BLOCKS * BLOCK))

@@ -8,7 +8,7 @@
  */
 #include "gmem_test.h"
 
-#include "../lib/kcore.h"
+#include "../../ctl/kcore.h"
 
 #define BLOCKS		40
 #define SIZE		((long)(BLOCKS * BLOCK))
