@@ -9,7 +9,6 @@
  * does on Arm; and whether an access would go through is worked out from both.
  * All else is the library as it is. What this can't show is that a CPU agrees.
  */
-#include <gmem.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,7 +17,7 @@
 #include <ucontext.h>
 #include <linux/kvm.h>
 
-#include "../lib/tap.h"
+#include "libgmem_test.h"
 
 #define SIZE		(4 * GMEM_PAGE_SIZE)
 
@@ -32,14 +31,6 @@
 /* One stays with regions that have none. */
 #define REGION_KEYS	(KEYS - 2)
 #define MANY		(REGION_KEYS + 3)
-
-#define good(call) \
-	do { \
-		int good_ret = (call); \
-		if (good_ret) \
-			bail_out("%d: %s: %d: %s", __LINE__, #call, good_ret, \
-				 gmem_last_error()); \
-	} while (0)
 
 /* ---- the register ---- */
 
@@ -175,22 +166,6 @@ static void destroy(struct gmem_region *r)
 	if (m)
 		m->address = NULL;
 	gmem_region_destroy(r);
-}
-
-static struct gmem_window opened(struct gmem_region *r, int mode)
-{
-	struct gmem_window w;
-
-	good(gmem_window_open(&w, r, mode));
-	return w;
-}
-
-static struct gmem_window_stats stats(void)
-{
-	struct gmem_window_stats s;
-
-	gmem_window_stats(&s);
-	return s;
 }
 
 /* ---- tests ---- */
