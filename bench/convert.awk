@@ -121,28 +121,19 @@ function json_convert_ratios(list, n,   i, p, part) {
 	return n
 }
 
-function json_convert_figure(list, n, kind, op, way, value) {
-	if (value == "")
-		return n + 0
-	list[++n] = sprintf("\"figure\": %s, \"operation\": %s, " \
-		"\"backing\": %s, \"value\": %.6g", quote(kind), quote(op), \
-		quote(way), value)
-	return n
-}
-
 function json_convert_figures(list, n,   i, w, op, way) {
 	for (i = 1; i <= 2 * convert_runs; i++)
 		for (w = 1; w <= 2; w++) {
 			op = i > convert_runs ? "private-" convert_run[i - convert_runs] \
 				: "share-" convert_run[i]
 			way = w == 1 ? "run" : "page"
-			n = json_convert_figure(list, n, "pages_a_second", op, way, \
+			n = json_figure(list, n, "pages_a_second", op, way, \
 				pages_a_second(op, way))
-			n = json_convert_figure(list, n, "instructions", op, way, \
+			n = json_figure(list, n, "instructions", op, way, \
 				typical("convert-counts", op, way, "ns"))
-			n = json_convert_figure(list, n, "flushes_a_call", op, way, \
+			n = json_figure(list, n, "flushes_a_call", op, way, \
 				flushes_a_call(op, way))
-			n = json_convert_figure(list, n, "splits_a_call", op, way, \
+			n = json_figure(list, n, "splits_a_call", op, way, \
 				splits_a_call(op, way))
 		}
 	return n

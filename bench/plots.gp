@@ -65,3 +65,11 @@ if (plot_name eq "convert") {
 		"" using 4 lc rgb color(7) title "to private", \
 		"" using 5 lc rgb "#fdae6b" title "page by page"
 }
+
+if (plot_name eq "windows") {
+	set ylabel "instructions"
+	set xlabel "open and close, and copy 4 KiB in between, in a region of"
+	plot for [i=1:5] "windows.dat" using (column(i + 1)):xtic(1) \
+		lc rgb word("#bdbdbd #00441b #238b45 #99d8c9 #d94801", i) \
+		title word("no-window own-key key no-key mprotect", i)
+}

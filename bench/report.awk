@@ -5,7 +5,7 @@
 #	part=PART env KEY VALUE...
 #	part=PART round=N OPERATION BACKING KEY=VALUE...
 # Round 0 only warms up: it has no part in ratios and instructions. convert.awk
-# has what is particular to conversions.
+# has what is particular to conversions, windows.awk to windows.
 
 BEGIN {
 	backings = split("gmemfs-warm gmemfs-cold gmemfs-4k memfd shmem-huge " \
@@ -394,6 +394,7 @@ function json_ratios(   o, i, j, p, part, list, n, parts) {
 	n = json_ratio(list, n, "guard", "boot", "gmemfs", "memfd")
 	n = json_ratio(list, n, "guard", "clock", "gmemfs", "memfd")
 	n = json_convert_ratios(list, n)
+	n = json_window_ratios(list, n)
 	json_list(results, "ratios", list, n)
 }
 
@@ -407,7 +408,16 @@ function json_ratio(list, n, part, op, who, beside) {
 	return n
 }
 
-function json_figures(   k, o, i, n, list, kind, kinds, value) {
+function json_figure(list, n, kind, op, way, value) {
+	if (value == "")
+		return n + 0
+	list[++n] = sprintf("\"figure\": %s, \"operation\": %s, " \
+		"\"backing\": %s, \"value\": %.6g", quote(kind), quote(op), \
+		quote(way), value)
+	return n
+}
+
+function json_figures(   k, o, i, n, list, kind, kinds) {
 	kinds = split("instructions broadcasts own_broadcasts edits metadata " \
 		"user_tables splits_2m splits_1g", kind, " ")
 	for (k = 1; k <= kinds; k++)
@@ -415,15 +425,12 @@ function json_figures(   k, o, i, n, list, kind, kinds, value) {
 			for (i = 1; i <= backings; i++) {
 				if (kind[k] ~ /^(metadata|user_tables|splits)/ && o > 1)
 					continue
-				value = figure(kind[k], operation[o], backing[i])
-				if (value == "")
-					continue
-				list[++n] = sprintf("\"figure\": %s, \"operation\": %s, " \
-					"\"backing\": %s, \"value\": %.6g", quote(kind[k]), \
-					quote(kind[k] ~ /^splits/ ? "all" : operation[o]), \
-					quote(backing[i]), value)
+				n = json_figure(list, n, kind[k], \
+					kind[k] ~ /^splits/ ? "all" : operation[o], \
+					backing[i], figure(kind[k], operation[o], backing[i]))
 			}
 	n = json_convert_figures(list, n)
+	n = json_window_figures(list, n)
 	json_list(results, "figures", list, n)
 }
 
@@ -494,6 +501,7 @@ END {
 	print_figures()
 	print_guard()
 	print_convert()
+	print_windows()
 	print_failures()
 	print_aims()
 	write_json()
@@ -502,4 +510,5 @@ END {
 	write_figures(dir "/broadcasts.dat", "broadcasts", 1, 3)
 	write_memory(dir "/memory.dat")
 	write_convert(dir "/convert.dat")
+	write_windows(dir "/windows.dat")
 }

@@ -123,4 +123,12 @@ static inline uint64_t kcore_direct(const struct kcore *k, uint64_t pfn)
 	return k->page_offset + (pfn << KCORE_PAGE_SHIFT);
 }
 
+/* kcore_has_frame - is this frame in the direct map? */
+static inline bool kcore_has_frame(const struct kcore *k, uint64_t pfn)
+{
+	struct kcore_leaf leaf;
+
+	return kcore_lookup(k, kcore_direct(k, pfn), &leaf) == 1;
+}
+
 #endif /* KCORE_H */

@@ -6,11 +6,15 @@
  * has in stage 2 changes, because the pages stay where they are. Only the
  * direct map and the shared views do.
  *
- * One block at a time, under the file's invalidate_lock: nobody faults, reads,
- * or gives back pages of the file meanwhile. From shared to private goes like
- * this: take the pages out of all shared views, see that nobody else has a
- * reference to them, take them out of the direct map. Whoever can still get
- * a page after the first step would need a fault, and that waits for the lock.
+ * Under the file's invalidate_lock: nobody faults, reads, or gives back pages
+ * of the file meanwhile. From shared to private goes like this: take the pages
+ * out of all shared views, see that nobody else has a reference to them, take
+ * them out of the direct map. Whoever can still get a page after the first step
+ * would need a fault, and that waits for the lock.
+ *
+ * Each hold of the lock is for one block, or for up to GMEM_BATCH whole ones
+ * that become private together: those of them that are neighbours in memory
+ * leave the direct map in one step, with one flush. So do single pages.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -36,7 +40,15 @@ struct gmem_conversion {
 	bool zeroed;
 };
 
-/* ---- pages that are neighbours in memory ---- */
+/* Single pages that are hidden together: an array that the stack can hold. */
+#define GMEM_SINGLES	64
+
+struct gmem_singles {
+	unsigned int nr;
+	struct page *pages[GMEM_SINGLES];
+};
+
+/* ---- a part of a block ---- */
 
 /* Zero those of them that do change. */
 static int gmem_convert_zero(struct gmem_conversion *c,
@@ -66,20 +78,25 @@ static unsigned int gmem_unpinned(struct page *page, unsigned int nr)
 	return i;
 }
 
+/* Memory that never was hidden isn't known to lend.c yet. */
+static int gmem_make_known(struct gmem_conversion *c, struct gmem_block *block,
+			   struct page *page)
+{
+	if (gmem_lend_is_ours(page_to_pfn(page)))
+		return 0;
+	if (block->huge)
+		return gmem_lend_adopt(block->huge, GMEM_BLOCK_PAGES, c->inode);
+	return gmem_lend_adopt(page, 1, c->inode);
+}
+
 static int gmem_make_private(struct gmem_conversion *c,
 			     struct gmem_block *block, struct page *page,
 			     unsigned int nr)
 {
-	int ret = 0;
-
 	if (gmem_i(c->inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP)
 		return 0;
-	/* Memory that never was hidden isn't known to lend.c yet. */
-	if (!gmem_lend_is_ours(page_to_pfn(page)))
-		ret = block->huge ?
-		      gmem_lend_adopt(block->huge, GMEM_BLOCK_PAGES, c->inode) :
-		      gmem_lend_adopt(page, 1, c->inode);
-	return ret ?: gmem_lend_unshare(page, nr, c->inode);
+	return gmem_make_known(c, block, page) ?:
+	       gmem_lend_unshare(page, nr, c->inode);
 }
 
 static int gmem_make_shared(struct gmem_conversion *c, struct page *page,
@@ -115,7 +132,91 @@ static int gmem_convert_span(struct gmem_conversion *c,
 	return ret ?: pinned;
 }
 
-/* ---- blocks ---- */
+/* ---- what becomes private together ---- */
+
+/* Contents that go take longer than any flush: that is done piece by piece. */
+static bool gmem_hides_together(struct gmem_conversion *c)
+{
+	return !c->shared && !c->zero &&
+	       !(gmem_i(c->inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP);
+}
+
+/*
+ * Pieces of @each pages, in any order: a step and a flush for those that are
+ * neighbours in memory. Return: 0, or an errno with some of them hidden.
+ */
+static int gmem_hide_pieces(struct gmem_conversion *c, struct page **pieces,
+			    unsigned int nr, unsigned int each)
+{
+	unsigned int i, run;
+	int ret = 0;
+
+	gmem_sort_pieces(pieces, nr);
+	for (i = 0; i < nr && !ret; i += run) {
+		run = gmem_run_length(pieces + i, nr - i, each);
+		ret = gmem_lend_unshare(pieces[i], run * each, c->inode);
+	}
+	return ret;
+}
+
+/* ---- single pages of a block ---- */
+
+/* Return: the first that can't go along, or isn't looked at. */
+static unsigned int gmem_gather_singles(struct gmem_conversion *c,
+					struct gmem_block *block,
+					unsigned int slot, unsigned int to,
+					struct gmem_singles *singles)
+{
+	struct page *page;
+
+	for (; slot < to && singles->nr < GMEM_SINGLES; slot++) {
+		page = gmem_block_page(block, slot);
+		if (!page)
+			continue;
+		if (gmem_state_pinned(page) || gmem_make_known(c, block, page))
+			break;
+		singles->pages[singles->nr++] = page;
+	}
+	return slot;
+}
+
+/* See gmem_unhide_blocks(). */
+static void gmem_unhide_singles(struct gmem_conversion *c,
+				struct gmem_block *block, unsigned int slot,
+				unsigned int to)
+{
+	struct page *page;
+
+	for (; slot < to; slot++) {
+		page = gmem_block_page(block, slot);
+		if (page && gmem_state_shared(c->inode, block, slot))
+			gmem_lend_share(page, 1, c->inode);
+	}
+}
+
+/* Return: whether at least one was converted; if not, none was. */
+static bool gmem_singles_together(struct gmem_conversion *c,
+				  struct gmem_block *block, unsigned int *slot,
+				  unsigned int to)
+{
+	struct gmem_singles singles = { .nr = 0 };
+	unsigned int stop;
+
+	if (!block->pages || !gmem_hides_together(c))
+		return false;
+	stop = gmem_gather_singles(c, block, *slot, to, &singles);
+	if (stop == *slot)
+		return false;
+	if (gmem_hide_pieces(c, singles.pages, singles.nr, 1)) {
+		gmem_unhide_singles(c, block, *slot, stop);
+		return false;
+	}
+	gmem_state_set(block, *slot, stop, false);
+	*slot = stop;
+	return true;
+}
+
+/* ---- one block ---- */
 
 /* Return: 0, or an errno with *@slot the first that isn't converted. */
 static int gmem_convert_slots(struct gmem_conversion *c,
@@ -127,6 +228,8 @@ static int gmem_convert_slots(struct gmem_conversion *c,
 	int ret = 0;
 
 	while (*slot < to && !ret) {
+		if (gmem_singles_together(c, block, slot, to))
+			continue;
 		/* Holes in a contiguous block go with the rest. */
 		page = block->huge ? block->huge + *slot
 				   : gmem_block_page(block, *slot);
@@ -139,8 +242,16 @@ static int gmem_convert_slots(struct gmem_conversion *c,
 	return ret;
 }
 
-static int gmem_convert_locked(struct gmem_conversion *c, pgoff_t *pgoff,
-			       pgoff_t end)
+static void gmem_unmap_shared(struct gmem_conversion *c, pgoff_t pgoff,
+			      unsigned int nr)
+{
+	unmap_mapping_range(&gmem_i(c->inode)->shared_view,
+			    (loff_t)pgoff << PAGE_SHIFT,
+			    (loff_t)nr << PAGE_SHIFT, 0);
+}
+
+static int gmem_convert_block(struct gmem_conversion *c, pgoff_t *pgoff,
+			      pgoff_t end)
 {
 	pgoff_t start = round_down(*pgoff, GMEM_BLOCK_PAGES);
 	unsigned int slot = *pgoff - start;
@@ -158,23 +269,129 @@ static int gmem_convert_locked(struct gmem_conversion *c, pgoff_t *pgoff,
 	if (ret)
 		return ret;
 	if (!c->shared)
-		unmap_mapping_range(&gmem_i(c->inode)->shared_view,
-				    (loff_t)*pgoff << PAGE_SHIFT,
-				    (loff_t)(to - slot) << PAGE_SHIFT, 0);
+		gmem_unmap_shared(c, *pgoff, to - slot);
 	ret = gmem_convert_slots(c, block, &slot, to);
 	gmem_state_settle(c->inode, block);
 	*pgoff = start + slot;
 	return ret;
 }
 
-static int gmem_convert_block(struct gmem_conversion *c, pgoff_t *pgoff,
-			      pgoff_t end)
+/* ---- whole blocks ---- */
+
+/* Can all of it become private, but for what the direct map may answer? */
+static bool gmem_may_go_along(struct gmem_conversion *c,
+			      struct gmem_block *block, pgoff_t pgoff)
+{
+	if (block->pages)
+		return false;
+	if (block->huge) {
+		gmem_unmap_shared(c, pgoff, GMEM_BLOCK_PAGES);
+		if (gmem_unpinned(block->huge, GMEM_BLOCK_PAGES) <
+		    GMEM_BLOCK_PAGES ||
+		    gmem_make_known(c, block, block->huge))
+			return false;
+	}
+	return !gmem_state_need(c->inode, block);
+}
+
+/*
+ * Return: the end of them, @pgoff if there are none. The first that can't go
+ * along isn't looked at further: why is found out when it's its turn.
+ */
+static pgoff_t gmem_gather(struct gmem_conversion *c, pgoff_t pgoff,
+			   pgoff_t end, struct gmem_batch *batch)
+{
+	struct gmem_block *block;
+
+	if (pgoff % GMEM_BLOCK_PAGES)
+		return pgoff;
+	end = min(end, pgoff + GMEM_BATCH * GMEM_BLOCK_PAGES);
+	for (; end - pgoff >= GMEM_BLOCK_PAGES; pgoff += GMEM_BLOCK_PAGES) {
+		block = gmem_block_get(c->inode, pgoff);
+		if (IS_ERR(block))
+			break;
+		if (gmem_state_all(c->inode, block, false))
+			continue;
+		if (!gmem_may_go_along(c, block, pgoff))
+			break;
+		if (block->huge)
+			batch->blocks[batch->nr++] = block->huge;
+		cond_resched();
+		if (signal_pending(current))
+			return pgoff + GMEM_BLOCK_PAGES;
+	}
+	return pgoff;
+}
+
+/*
+ * They aren't converted after all: what is wanted shared is exposed again. If
+ * that fails, too, a page is exposed when a shared view touches it.
+ */
+static void gmem_unhide_blocks(struct gmem_conversion *c, pgoff_t pgoff,
+			       pgoff_t stop)
+{
+	struct gmem_block *block;
+	unsigned int from, to;
+
+	for (; pgoff < stop; pgoff += GMEM_BLOCK_PAGES) {
+		block = gmem_block_find(c->inode, pgoff);
+		if (!block->huge || !block->wants)
+			continue;
+		for_each_set_bitrange(from, to, block->wants->shared,
+				      GMEM_BLOCK_PAGES)
+			gmem_lend_share(block->huge + from, to - from,
+					c->inode);
+		gmem_state_settle(c->inode, block);
+	}
+}
+
+static void gmem_note_private(struct gmem_conversion *c, pgoff_t pgoff,
+			      pgoff_t stop)
+{
+	struct gmem_block *block;
+
+	for (; pgoff < stop; pgoff += GMEM_BLOCK_PAGES) {
+		block = gmem_block_find(c->inode, pgoff);
+		if (gmem_state_all(c->inode, block, false))
+			continue;
+		gmem_state_set(block, 0, GMEM_BLOCK_PAGES, false);
+		gmem_state_settle(c->inode, block);
+	}
+}
+
+/* Return: whether at least a block was converted; if not, nothing was. */
+static bool gmem_blocks_together(struct gmem_conversion *c, pgoff_t *pgoff,
+				 pgoff_t end)
+{
+	struct gmem_batch batch = {};
+	pgoff_t stop;
+
+	if (!gmem_hides_together(c))
+		return false;
+	stop = gmem_gather(c, *pgoff, end, &batch);
+	if (stop == *pgoff)
+		return false;
+	if (gmem_hide_pieces(c, batch.blocks, batch.nr, GMEM_BLOCK_PAGES)) {
+		gmem_unhide_blocks(c, *pgoff, stop);
+		return false;
+	}
+	gmem_note_private(c, *pgoff, stop);
+	*pgoff = stop;
+	return true;
+}
+
+/* ---- a range ---- */
+
+/* What can't be done together is tried piece by piece: that error counts. */
+static int gmem_convert_some(struct gmem_conversion *c, pgoff_t *pgoff,
+			     pgoff_t end)
 {
 	struct address_space *mapping = c->inode->i_mapping;
-	int ret;
+	int ret = 0;
 
 	filemap_invalidate_lock(mapping);
-	ret = gmem_convert_locked(c, pgoff, end);
+	if (!gmem_blocks_together(c, pgoff, end))
+		ret = gmem_convert_block(c, pgoff, end);
 	filemap_invalidate_unlock(mapping);
 	return ret;
 }
@@ -184,7 +401,7 @@ static int gmem_convert(struct gmem_conversion *c, pgoff_t *pgoff, pgoff_t end)
 	int ret = 0;
 
 	while (*pgoff < end && !ret) {
-		ret = gmem_convert_block(c, pgoff, end);
+		ret = gmem_convert_some(c, pgoff, end);
 		if (!ret && *pgoff < end && signal_pending(current))
 			ret = -EINTR;
 		cond_resched();

@@ -121,8 +121,10 @@ int gmem_directmap_hide(struct page *page, unsigned int nr)
  * @nr: how many, physically contiguous
  * @exposed: how many of them are not hidden yet
  *
- * One step, and one flush. Return: 0, or an errno if some are still exposed;
- * they count as such, and the caller may try again.
+ * One step, and one flush. Only to split an entry can fail: so, if the first is
+ * the only one that may have to be split, it's all or nothing.
+ *
+ * Return: 0, or an errno, and the caller may try again.
  */
 int gmem_directmap_hide_some(struct page *page, unsigned int nr,
 			     unsigned int exposed)

@@ -11,40 +11,41 @@
 static int fail_at[GMEM_FAIL_KINDS];
 
 module_param_named(fail_alloc_huge, fail_at[GMEM_FAIL_ALLOC_HUGE], int, 0600);
-MODULE_PARM_DESC(fail_alloc_huge, "the nth next allocation of 2 MiB fails; negative: all of them");
+MODULE_PARM_DESC(fail_alloc_huge, "the nth next allocation of 2 MiB fails; -n: that and all after it");
 module_param_named(fail_alloc_page, fail_at[GMEM_FAIL_ALLOC_PAGE], int, 0600);
-MODULE_PARM_DESC(fail_alloc_page, "the nth next allocation of 4 KiB fails; negative: all of them");
+MODULE_PARM_DESC(fail_alloc_page, "the nth next allocation of 4 KiB fails; -n: that and all after it");
 module_param_named(fail_alloc_meta, fail_at[GMEM_FAIL_ALLOC_META], int, 0600);
-MODULE_PARM_DESC(fail_alloc_meta, "the nth next allocation of a block's bookkeeping fails; negative: all of them");
+MODULE_PARM_DESC(fail_alloc_meta, "the nth next allocation of a block's bookkeeping fails; -n: that and all after it");
 module_param_named(fail_hide, fail_at[GMEM_FAIL_HIDE], int, 0600);
-MODULE_PARM_DESC(fail_hide, "the nth next removal from the direct map fails; negative: all of them");
+MODULE_PARM_DESC(fail_hide, "the nth next removal from the direct map fails; -n: that and all after it");
 module_param_named(fail_expose, fail_at[GMEM_FAIL_EXPOSE], int, 0600);
-MODULE_PARM_DESC(fail_expose, "the nth next return to the direct map fails; negative: all of them");
+MODULE_PARM_DESC(fail_expose, "the nth next return to the direct map fails; -n: that and all after it");
 module_param_named(fail_scrub_map, fail_at[GMEM_FAIL_SCRUB_MAP], int, 0600);
-MODULE_PARM_DESC(fail_scrub_map, "the nth next private mapping for scrubbing fails; negative: all of them");
+MODULE_PARM_DESC(fail_scrub_map, "the nth next private mapping for scrubbing fails; -n: that and all after it");
 module_param_named(fail_symbol, fail_at[GMEM_FAIL_SYMBOL], int, 0600);
-MODULE_PARM_DESC(fail_symbol, "the nth kernel function looked up is missing; negative: all of them");
+MODULE_PARM_DESC(fail_symbol, "the nth kernel function looked up is missing; -n: that and all after it");
 module_param_named(fail_alloc_inode, fail_at[GMEM_FAIL_ALLOC_INODE], int, 0600);
-MODULE_PARM_DESC(fail_alloc_inode, "the nth next allocation of an inode fails; negative: all of them");
+MODULE_PARM_DESC(fail_alloc_inode, "the nth next allocation of an inode fails; -n: that and all after it");
 module_param_named(fail_alloc_link, fail_at[GMEM_FAIL_ALLOC_LINK], int, 0600);
-MODULE_PARM_DESC(fail_alloc_link, "the nth next allocation of a symbolic link's target fails; negative: all of them");
+MODULE_PARM_DESC(fail_alloc_link, "the nth next allocation of a symbolic link's target fails; -n: that and all after it");
 module_param_named(fail_alloc_xattr, fail_at[GMEM_FAIL_ALLOC_XATTR], int, 0600);
-MODULE_PARM_DESC(fail_alloc_xattr, "the nth next allocation of an extended attribute fails; negative: all of them");
+MODULE_PARM_DESC(fail_alloc_xattr, "the nth next allocation of an extended attribute fails; -n: that and all after it");
 module_param_named(fail_label, fail_at[GMEM_FAIL_LABEL], int, 0600);
-MODULE_PARM_DESC(fail_label, "the nth next labelling of a new inode fails; negative: all of them");
+MODULE_PARM_DESC(fail_label, "the nth next labelling of a new inode fails; -n: that and all after it");
 module_param_named(fail_create, fail_at[GMEM_FAIL_CREATE], int, 0600);
-MODULE_PARM_DESC(fail_create, "the nth next GMEM_CREATE fails with its file open; negative: all of them");
+MODULE_PARM_DESC(fail_create, "the nth next GMEM_CREATE fails with its file open; -n: that and all after it");
 
 int gmem_fault_inject(enum gmem_fail kind)
 {
 	int n = READ_ONCE(fail_at[kind]);
 
-	while (n > 0) {
-		int seen = cmpxchg(&fail_at[kind], n, n - 1);
+	/* -1 stays: from now on all of them fail. */
+	while (n > 0 || n < -1) {
+		int seen = cmpxchg(&fail_at[kind], n, n > 0 ? n - 1 : n + 1);
 
 		if (seen == n)
 			break;
 		n = seen;
 	}
-	return n == 1 || n < 0 ? -ENOMEM : 0;
+	return n == 1 || n == -1 ? -ENOMEM : 0;
 }

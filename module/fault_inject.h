@@ -2,7 +2,7 @@
 /*
  * Make a step fail on purpose. Only in the debug build: in a release build all
  * of this is a constant 0. Set the parameter fail_hide (fail_alloc, ...) to n
- * to make the nth next such step fail.
+ * to make the nth next such step fail, to -n for that one and all after it.
  */
 #ifndef GMEMFS_FAULT_INJECT_H
 #define GMEMFS_FAULT_INJECT_H

@@ -232,8 +232,9 @@ void gmem_quarantine(struct page *page, unsigned int nr, unsigned int hidden);
 unsigned long gmem_release_quarantined(void);
 unsigned long gmem_release_pinned(void);
 bool gmem_has_poison(struct page *page, unsigned int nr);
-void gmem_sort_blocks(struct page **blocks, unsigned int nr);
-unsigned int gmem_run_length(struct page **blocks, unsigned int nr);
+void gmem_sort_pieces(struct page **pieces, unsigned int nr);
+unsigned int gmem_run_length(struct page **pieces, unsigned int nr,
+			     unsigned int each);
 
 /* pool.c */
 enum gmem_pool_count {

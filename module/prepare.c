@@ -120,9 +120,9 @@ unsigned int gmem_prepare_blocks(struct page **blocks, unsigned int nr,
 			break;
 		cond_resched();
 	}
-	gmem_sort_blocks(blocks, got);
+	gmem_sort_pieces(blocks, got);
 	for (; i < got; i += run) {
-		run = gmem_run_length(blocks + i, got - i);
+		run = gmem_run_length(blocks + i, got - i, GMEM_BLOCK_PAGES);
 		if (gmem_hide_run(blocks[i], run * GMEM_BLOCK_PAGES))
 			continue;
 		memmove(blocks + done, blocks + i, run * sizeof(*blocks));

@@ -239,24 +239,35 @@ static int gmem_compare_pages(const void *a, const void *b)
 }
 
 /**
- * gmem_sort_blocks - bring blocks into the order of their addresses
- * @blocks: first page of each
+ * gmem_sort_pieces - bring blocks, or single pages, into the order of addresses
+ * @pieces: first page of each
  * @nr: how many
  *
  * Neighbours can then be hidden or exposed in one step, with one flush.
  */
-void gmem_sort_blocks(struct page **blocks, unsigned int nr)
+void gmem_sort_pieces(struct page **pieces, unsigned int nr)
 {
-	sort(blocks, nr, sizeof(*blocks), gmem_compare_pages, NULL);
+	sort(pieces, nr, sizeof(*pieces), gmem_compare_pages, NULL);
 }
 
-/* How many of the sorted blocks at the start are neighbours in memory. */
-unsigned int gmem_run_length(struct page **blocks, unsigned int nr)
+/**
+ * gmem_run_length - how many of the first pieces are neighbours in memory
+ * @pieces: first page of each, sorted
+ * @nr: how many, at least 1
+ * @each: pages of each, a block's 512 or 1
+ *
+ * They don't go beyond 1 GiB for blocks, 2 MiB for pages, which the direct map
+ * may have as one entry: where that has to be split to hide them and can't be,
+ * none of them has changed yet.
+ */
+unsigned int gmem_run_length(struct page **pieces, unsigned int nr,
+			     unsigned int each)
 {
+	unsigned long pfn = page_to_pfn(pieces[0]);
 	unsigned int n = 1;
 
-	while (n < nr && page_to_pfn(blocks[n]) ==
-			 page_to_pfn(blocks[n - 1]) + GMEM_BLOCK_PAGES)
+	while (n < nr && page_to_pfn(pieces[n]) == pfn + n * each &&
+	       !IS_ALIGNED(pfn + n * each, GMEM_BLOCK_PAGES * each))
 		n++;
 	return n;
 }
@@ -288,9 +299,9 @@ void gmem_release_clean(struct page **blocks, unsigned int nr)
 {
 	unsigned int run;
 
-	gmem_sort_blocks(blocks, nr);
+	gmem_sort_pieces(blocks, nr);
 	for (; nr; blocks += run, nr -= run) {
-		run = gmem_run_length(blocks, nr);
+		run = gmem_run_length(blocks, nr, GMEM_BLOCK_PAGES);
 		gmem_release_run(blocks, run);
 	}
 }

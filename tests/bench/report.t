@@ -27,7 +27,7 @@ made_up() {
 report() {
 	{ echo 'part=all env version a "quoted" one' && cat; } |
 		awk -v dir="$work" -f bench/report.awk \
-			-f bench/convert.awk >"$work/table"
+			-f bench/convert.awk -f bench/windows.awk >"$work/table"
 }
 
 json_says() {
@@ -75,6 +75,30 @@ like "$(cat "$work/table")" 'NOT met +to private, 2 pages: flush broadcasts a ca
 	'more flushes than aimed at'
 ok 'both in the JSON' json_says '"figure": "flushes_a_call", "operation": "private-2", "backing": "run", "value": 2'
 like "$(cat "$work/convert.dat")" '^"2" 1000 - - -$' "and the plot's data"
+
+# A pair takes 30 with a key, 6000 without, 3000 by mprotect.
+windows() {
+	for round in 0 1 2; do
+		echo "part=windows round=$round pair-64 key units=10 ns=$((1000 * (round + 1))) cycles=500 misses=0"
+		echo "part=windows round=$round pair-64 mprotect units=10 ns=60000 cycles=90000 misses=0"
+		echo "part=windows-counts round=$round pair-64 key units=10 ns=300 misses=0"
+		echo "part=windows-counts round=$round pair-64 no-key units=10 ns=60000 misses=10"
+		echo "part=windows-counts round=$round pair-64 mprotect units=10 ns=30000 misses=0"
+		echo "part=windows-counts round=$round copy-64 key units=10 ns=2530 misses=0"
+		echo "part=windows-counts round=$round copy-64 no-window units=10 ns=2200 misses=0"
+	done
+}
+
+windows | report
+like "$(cat "$work/table")" \
+	'^pair,  64: shared keys, has one +30 +1\.00 +50 +25\.00 \(20\.00-30\.00\) +0$' \
+	'windows: instructions, beside a key, cycles, times as fast, misses'
+like "$(cat "$work/table")" '^pair,  64: shared keys, has none +6000 +200\.00 +- +- +-$' \
+	'a miss is beside a pair with its key'
+like "$(cat "$work/table")" '^copy,  64: shared keys, has one +253 +1\.15 ' \
+	'and a copy beside one without a window'
+ok 'in the JSON' json_says '"part": "windows-counts", "operation": "pair-64", "of": "key", "beside": "mprotect", "times_as_fast": 100,'
+like "$(cat "$work/windows.dat")" '^"pair, 64 MiB" - - 30 6000 3000$' "and the plot's data"
 
 # refuses TEXT ARGUMENTS...: one line with that, nothing on stdout, and 2
 refuses() {

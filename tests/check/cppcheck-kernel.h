@@ -17,6 +17,10 @@
 #define xa_for_each_range(xa, index, entry, start, last) \
 	for (index = (start), entry = xa_find(xa, &(index)); entry; \
 	     entry = xa_find_after(xa, &(index)))
+#define for_each_set_bitrange(b, e, addr, size) \
+	for ((b) = find_next_bit(addr, size, 0); \
+	     (b) < (size) && ((e) = find_next_zero_bit(addr, size, b)); \
+	     (b) = find_next_bit(addr, size, e))
 #define list_for_each_entry_safe(pos, n, head, member) \
 	for (pos = list_first(head), n = list_next(pos); pos; \
 	     pos = n, n = list_next(n))

@@ -60,6 +60,14 @@ check_codespell() {
 	with_files list_prose codespell --ignore-words=tests/check/words
 }
 
+# It has one.
+check_readme() {
+	sed -n '/^```c$/,/^```$/{/^```/!p}' README.md >"$work/readme.c"
+	grep -q main "$work/readme.c" || return
+	in_root gcc -x c -fsyntax-only -Iinclude/uapi -Ilib/include \
+		-Wall -Wextra -Werror - <"$work/readme.c"
+}
+
 # As strict as a VMM's author may compile.
 check_header() {
 	for language in c c++; do
@@ -147,4 +155,16 @@ check_w1() {
 # C=2: also those files that don't need to be compiled.
 check_sparse() {
 	module_build C=2 CHECK=sparse
+}
+
+# Built twice, in two places.
+check_reproducible() {
+	for place in /out/here /out/over/there; do
+		in_root make --no-print-directory -C module release OUT="$place" \
+			KVER="$kver" >"$work/build" 2>&1 || {
+			cat "$work/build"
+			return 1
+		}
+	done
+	in_root cmp /out/here/gmemfs.ko /out/over/there/gmemfs.ko
 }

@@ -1,10 +1,12 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What gmemctl's tests share. Who sources this has sourced tap.sh. All of a test
-# runs twice: with gmemctl, and with a build of it that has ASan and UBSan.
+# What gmemctl's tests share. Who sources this has sourced tap.sh. There are two
+# builds: gmemctl, and one that has ASan and UBSan. Tests that take long run with
+# the second alone, guest.sh with the first.
 #
 #	for_each_build FUNCTION		sets $ctl to the build
+#	with_sanitizers FUNCTION	the same, for that build only
 #	ctl ARGUMENT...			runs it; sets $status, $out and $err
 #	json ARGUMENT...		with --json; the document is in $work/json
 #	ask EXPRESSION			of that document, which is d in Python
@@ -15,11 +17,19 @@ mkdir -p "$work"
 # A finding is no exit status of gmemctl's own, and never looks like one.
 export ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=print_stacktrace=1:exitcode=99
 
+plain=/opt/gmemfs/bin/gmemctl
+sanitized=/opt/gmemfs/tests/ctl/gmemctl
+
 for_each_build() { # FUNCTION
-	for ctl in /opt/gmemfs/bin/gmemctl /opt/gmemfs/tests/ctl/gmemctl; do
+	for ctl in "$plain" "$sanitized"; do
 		diag "with $ctl"
 		"$1"
 	done
+}
+
+with_sanitizers() { # FUNCTION
+	ctl=$sanitized
+	"$1"
 }
 
 ctl() { # ARGUMENT...

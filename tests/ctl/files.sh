@@ -316,6 +316,6 @@ test_build() {
 	stop_mixed
 }
 
-for_each_build test_build
+with_sanitizers test_build
 is "$(cat /sys/fs/gmemfs/hidden_bytes)" 0 'nothing is hidden in the end'
 done_testing

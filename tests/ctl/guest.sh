@@ -12,7 +12,7 @@ set -eu
 
 work=/run/ctl
 vm_mib=320
-ctl=/opt/gmemfs/bin/gmemctl
+ctl=$plain
 
 # The record of QEMU's file in the last JSON.
 entry() { # EXPRESSION

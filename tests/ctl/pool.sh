@@ -107,5 +107,5 @@ test_build() {
 	test_progress
 }
 
-for_each_build test_build
+with_sanitizers test_build
 done_testing

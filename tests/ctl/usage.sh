@@ -165,7 +165,7 @@ test_build() {
 }
 
 for_each_build test_build
-ctl=/opt/gmemfs/bin/gmemctl
+ctl=$plain
 test_man
 test_completion
 done_testing

@@ -567,7 +567,6 @@ static bool check_contents(void)
 static bool check_witness(struct kcore *k)
 {
 	long pages = model.size / (long)PAGE, page;
-	struct kcore_leaf leaf;
 	uint8_t state;
 	struct gmem_state get = { .size = PAGE, .states = (uintptr_t)&state };
 	uint64_t pfn;
@@ -583,7 +582,7 @@ static bool check_witness(struct kcore *k)
 	pfn = fault_pfn(p);
 	get.offset = page * PAGE;
 	must(ioctl(file_fd, GMEM_GET_STATE, &get));
-	mapped = kcore_lookup(k, kcore_direct(k, pfn), &leaf) == 1;
+	mapped = kcore_has_frame(k, pfn);
 	munmap(p, PAGE);
 	if (mapped == !!(state & GMEM_STATE_EXPOSED))
 		return true;

@@ -4,7 +4,6 @@
  * with guard=off. That the host survives is for hostvm to see; guard/off shows
  * that it wouldn't without the library.
  */
-#include <gmem.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -12,6 +11,7 @@
 #include "../lib/chance.h"
 #include "../../ctl/kcore.h"
 #include "../module/gmem_test.h"
+#include "libgmem_test.h"
 
 #define SIZE	((long)GUEST_FILE_SIZE)
 #define HALF	(SIZE / 2)
@@ -25,14 +25,6 @@ static struct gmem_vm *book;
 static struct gmem_region *region;
 static char *mem;
 static struct kcore kcore;
-
-#define good(call) \
-	do { \
-		int good_ret = (call); \
-		if (good_ret) \
-			bail_out("%d: %s: %d: %s", __LINE__, #call, good_ret, \
-				 gmem_last_error()); \
-	} while (0)
 
 /* ---- what to do, and to see ---- */
 

@@ -6,7 +6,6 @@
  * be possible. The signal handler notes what came of it and goes on behind the
  * instruction, so that the thread's rights stay as they were.
  */
-#include <gmem.h>
 #include <linux/kvm.h>
 #include <pthread.h>
 #include <sys/uio.h>
@@ -16,6 +15,7 @@
 #include "../guard/kvm.h"
 #include "../lib/chance.h"
 #include "../module/gmem_test.h"
+#include "libgmem_test.h"
 
 #ifndef SEGV_PKUERR
 #define SEGV_PKUERR	4
@@ -23,14 +23,6 @@
 
 #define SIZE	((long)(2 * BLOCK))
 #define CANARY	0xc5
-
-#define good(call) \
-	do { \
-		int good_ret = (call); \
-		if (good_ret) \
-			bail_out("%d: %s: %d: %s", __LINE__, #call, good_ret, \
-				 gmem_last_error()); \
-	} while (0)
 
 /* ---- the witness ---- */
 
@@ -158,22 +150,6 @@ static uint64_t holds(const struct gmem_region *region)
 
 	good(gmem_region_protection(region, &p));
 	return p.holds;
-}
-
-static struct gmem_window opened(struct gmem_region *region, int mode)
-{
-	struct gmem_window w;
-
-	good(gmem_window_open(&w, region, mode));
-	return w;
-}
-
-static struct gmem_window_stats stats(void)
-{
-	struct gmem_window_stats s;
-
-	gmem_window_stats(&s);
-	return s;
 }
 
 /* ---- one region ---- */

@@ -224,13 +224,6 @@ static void test_reopen(void)
 	is(sysfs("hidden_bytes"), 0, "and the last takes it away");
 }
 
-static bool kernel_sees(const struct kcore *k, uint64_t pfn)
-{
-	struct kcore_leaf leaf;
-
-	return kcore_lookup(k, kcore_direct(k, pfn), &leaf) == 1;
-}
-
 /* The direct map itself, by somebody who doesn't ask the module. */
 static void test_witness(void)
 {
@@ -242,18 +235,20 @@ static void test_witness(void)
 	if (kcore_open(k))
 		bail_out("kcore: %s", k->error);
 
-	ok(!kernel_sees(k, pfn) && !kernel_sees(k, pfn + 511),
+	ok(!kcore_has_frame(k, pfn) && !kcore_has_frame(k, pfn + 511),
 	   "a private block is not in the direct map");
 	must(set_shared(fd, 7 * PAGE, PAGE));
-	ok(kernel_sees(k, pfn + 7), "a page that is shared is");
-	ok(!kernel_sees(k, pfn + 6) && !kernel_sees(k, pfn + 8),
+	ok(kcore_has_frame(k, pfn + 7), "a page that is shared is");
+	ok(!kcore_has_frame(k, pfn + 6) && !kcore_has_frame(k, pfn + 8),
 	   "and not those beside it");
 	must(set_private(fd, 7 * PAGE, PAGE));
-	ok(!kernel_sees(k, pfn + 7), "made private, it's gone");
+	ok(!kcore_has_frame(k, pfn + 7), "made private, it's gone");
 	must(set_shared(fd, 0, BLOCK));
-	ok(kernel_sees(k, pfn) && kernel_sees(k, pfn + 511), "a shared block");
+	ok(kcore_has_frame(k, pfn) && kcore_has_frame(k, pfn + 511),
+	   "a shared block");
 	must(set_private(fd, 0, BLOCK));
-	ok(!kernel_sees(k, pfn) && !kernel_sees(k, pfn + 511), "and back");
+	ok(!kcore_has_frame(k, pfn) && !kcore_has_frame(k, pfn + 511),
+	   "and back");
 	kcore_close(k);
 	munmap(p, BLOCK);
 	close(fd);

@@ -167,7 +167,8 @@ struct gmem_attributes {
  * States of a page, a byte in the answer of GMEM_GET_STATE. SHARED is what
  * userspace wants. EXPOSED is what is: the page is in the direct map. They
  * differ where KVM borrows a private page (LENT), and where a shared one got
- * its memory as part of 2 MiB and nobody has used it by the shared view yet.
+ * its memory as part of 2 MiB, or couldn't be exposed again after a conversion
+ * that failed, and nobody has used it by the shared view since.
  */
 #define GMEM_STATE_POPULATED	(1U << 0)	/* not a hole */
 #define GMEM_STATE_SHARED	(1U << 1)	/* wanted shared */

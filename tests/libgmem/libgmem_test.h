@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What libgmem's tests share. */
+#ifndef LIBGMEM_TEST_H
+#define LIBGMEM_TEST_H
+
+#include <gmem.h>
+
+#include "../lib/tap.h"
+
+/* A call without which there is nothing to test. */
+#define good(call) \
+	do { \
+		int good_ret = (call); \
+		if (good_ret) \
+			bail_out("%d: %s: %d: %s", __LINE__, #call, good_ret, \
+				 gmem_last_error()); \
+	} while (0)
+
+static inline struct gmem_window opened(struct gmem_region *region, int mode)
+{
+	struct gmem_window w;
+
+	good(gmem_window_open(&w, region, mode));
+	return w;
+}
+
+static inline struct gmem_window_stats stats(void)
+{
+	struct gmem_window_stats s;
+
+	gmem_window_stats(&s);
+	return s;
+}
+
+#endif /* LIBGMEM_TEST_H */
