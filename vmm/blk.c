@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,9 @@ static struct blk_request *get_request(struct blk *b)
 		r->buffer = NULL;
 		r->size = 0;
 		r->done = 0;
+		r->first_part = 0;
+		r->nr_parts = 0;
+		r->pinned = false;
 	}
 	return r;
 }
@@ -48,10 +52,85 @@ static void put_request(struct blk *b, struct blk_request *r)
 	b->free = r;
 }
 
+/* ---- where the data is ---- */
+
+static int get_buffer(struct blk_request *r, uint64_t size)
+{
+	r->buffer = aligned_alloc(BUFFER_ALIGN,
+				  (size + BUFFER_ALIGN - 1) & -BUFFER_ALIGN);
+	r->size = size;
+	return r->buffer ? 0 : -ENOMEM;
+}
+
+static bool is_read(const struct blk_request *r)
+{
+	return r->type == VIRTIO_BLK_T_IN;
+}
+
+/* Where it begins in the chain. */
+static uint64_t data_start(const struct blk_request *r)
+{
+	return is_read(r) ? 0 : sizeof(struct virtio_blk_outhdr);
+}
+
+/* Return: 0, -ENOMEM, -EFAULT */
+static int use_buffer(struct blk_request *r)
+{
+	int ret = get_buffer(r, r->size);
+
+	if (!ret && !is_read(r))
+		ret = chain_read(&r->chain, data_start(r), r->buffer, r->size);
+	r->parts[0] = (struct iovec){ r->buffer, r->size };
+	r->nr_parts = 1;
+	r->first_part = 0;
+	r->done = 0;
+	return ret;
+}
+
+/* What O_DIRECT wants of memory. */
+static bool is_aligned(const struct blk *b, const struct segment *s)
+{
+	return !((s->address | s->size) & (b->disk.block_size - 1));
+}
+
+/*
+ * The guest's own memory, if all of it is shared. A guest that has its devices
+ * go through a pool shows where that is.
+ */
+static bool use_memory(struct blk *b, struct blk_request *r)
+{
+	struct vm *vm = b->virtio.vm;
+	struct segment found[CHAIN_SEGMENTS];
+	unsigned int nr = chain_find(&r->chain, is_read(r), data_start(r),
+				     r->size, found);
+
+	for (unsigned int i = 0; i < nr; i++) {
+		const struct segment *s = &found[i];
+		void *at;
+
+		if (virtio_has(&b->virtio, VIRTIO_F_ACCESS_PLATFORM))
+			io_pool_saw(&vm->io_pool, s->address, s->size);
+		at = guest_shared_at(&vm->guest, s->address, s->size);
+		if (!at || !is_aligned(b, s))
+			return false;
+		r->parts[i] = (struct iovec){ at, s->size };
+	}
+	r->nr_parts = nr;
+	r->pinned = nr;
+	b->pinned += r->pinned;
+	return nr;
+}
+
 /* ---- the end of a request ---- */
 
+static bool is_transfer(const struct blk_request *r)
+{
+	return r->type == VIRTIO_BLK_T_IN || r->type == VIRTIO_BLK_T_OUT;
+}
+
 /* Data first and then the status, which is the last byte. */
-static int answer(struct blk *b, struct blk_request *r, uint8_t status)
+static int answer(struct virtqueue *queue, struct blk_request *r,
+		  uint8_t status)
 {
 	const struct chain *c = &r->chain;
 	uint32_t written = 1;
@@ -59,22 +138,24 @@ static int answer(struct blk *b, struct blk_request *r, uint8_t status)
 
 	if (status == VIRTIO_BLK_S_OK &&
 	    (r->type == VIRTIO_BLK_T_IN || r->type == VIRTIO_BLK_T_GET_ID)) {
-		ret = chain_write(c, 0, r->buffer, r->size);
+		if (r->buffer)
+			ret = chain_write(c, 0, r->buffer, r->size);
 		written += r->size;
 	}
 	if (!ret)
 		ret = chain_write(c, c->in_size - 1, &status, sizeof(status));
-	return ret ? ret : virtqueue_push(&b->virtio.queue, c, written);
+	return ret ? ret : virtqueue_push(queue, c, written);
 }
 
 /* The guest may have reset the device since: then it's nobody's. */
 static void finish(struct blk *b, struct blk_request *r, uint8_t status)
 {
+	struct virtqueue *queue = virtio_queue(&b->virtio, 0);
 	int ret;
 
-	if (r->generation == b->virtio.generation &&
-	    virtio_is_running(&b->virtio)) {
-		ret = answer(b, r, status);
+	b->counters.failed += status != VIRTIO_BLK_S_OK;
+	if (r->generation == b->virtio.generation && queue) {
+		ret = answer(queue, r, status);
 		if (ret)
 			virtio_break(&b->virtio, ret);
 	}
@@ -83,34 +164,114 @@ static void finish(struct blk *b, struct blk_request *r, uint8_t status)
 
 static void submit(struct blk *b, struct blk_request *r)
 {
-	char *data = r->buffer + r->done;
-	uint32_t size = r->size - r->done;
+	disk_transfer(&b->disk, r->type == VIRTIO_BLK_T_OUT,
+		      r->parts + r->first_part, r->nr_parts - r->first_part,
+		      r->offset + r->done, r);
+}
 
-	if (r->type == VIRTIO_BLK_T_IN)
-		disk_read(&b->disk, data, size, r->offset + r->done, r);
+/* So much is done: on with the rest. */
+static void skip(struct blk_request *r, size_t size)
+{
+	r->done += size;
+	while (size && r->first_part < r->nr_parts) {
+		struct iovec *part = &r->parts[r->first_part];
+		size_t now = size < part->iov_len ? size : part->iov_len;
+
+		part->iov_base = (char *)part->iov_base + now;
+		part->iov_len -= now;
+		size -= now;
+		if (!part->iov_len)
+			r->first_part++;
+	}
+}
+
+static void count_end(struct blk *b, struct blk_request *r)
+{
+	struct blk_counters *n = &b->counters;
+
+	switch (r->type) {
+	case VIRTIO_BLK_T_IN:
+		n->reads++;
+		n->bytes_read += r->done;
+		break;
+	case VIRTIO_BLK_T_OUT:
+		n->writes++;
+		n->bytes_written += r->done;
+		break;
+	case VIRTIO_BLK_T_FLUSH:
+		n->flushes++;
+		break;
+	default:
+		n->zeroes++;
+	}
+	if (!is_transfer(r))
+		return;
+	if (r->pinned)
+		n->zero_copy++;
 	else
-		disk_write(&b->disk, data, size, r->offset + r->done, r);
+		n->copied++;
+}
+
+/* The guest's memory isn't touched by it any more. */
+static void unpin(struct blk *b, struct blk_request *r)
+{
+	if (!r->pinned)
+		return;
+	r->pinned = false;
+	b->pinned--;
+	if (!b->pinned)
+		pthread_cond_broadcast(&b->calm);
+}
+
+static void ended(struct blk *b, struct blk_request *r, uint8_t status)
+{
+	count_end(b, r);
+	unpin(b, r);
+	b->under_way--;
+	b->bytes_under_way -= r->size;
+	finish(b, r, status);
+}
+
+/* The guest has made private what was to be transferred. Return: 0, or -1 */
+static int fall_back(struct blk *b, struct blk_request *r)
+{
+	if (r->generation != b->virtio.generation ||
+	    !virtio_queue(&b->virtio, 0) || use_buffer(r))
+		return -1;
+	b->counters.fell_back++;
+	unpin(b, r);
+	submit(b, r);
+	return 0;
 }
 
 static void completed(struct blk *b, struct blk_request *r, int result)
 {
-	bool transfer = r->type == VIRTIO_BLK_T_IN ||
-			r->type == VIRTIO_BLK_T_OUT;
+	bool transfer = is_transfer(r);
 
+	if (result == -EFAULT && r->pinned && !fall_back(b, r))
+		return;
 	if (result > 0 && transfer)
-		r->done += result;
-	if (result > 0 && r->done < r->size && transfer) {
+		skip(r, result);
+	if (result > 0 && transfer && r->done < r->size) {
 		submit(b, r);
 		return;
 	}
-	b->under_way--;
-	b->bytes_under_way -= r->size;
 	if (result == -EOPNOTSUPP)
-		finish(b, r, VIRTIO_BLK_S_UNSUPP);
+		ended(b, r, VIRTIO_BLK_S_UNSUPP);
 	else if (result < 0 || (transfer && r->done < r->size))
-		finish(b, r, VIRTIO_BLK_S_IOERR);
+		ended(b, r, VIRTIO_BLK_S_IOERR);
 	else
-		finish(b, r, VIRTIO_BLK_S_OK);
+		ended(b, r, VIRTIO_BLK_S_OK);
+}
+
+/* The device ends: what goes to and from the guest's own memory must do so. */
+static void quiesce(struct virtio *v)
+{
+	struct blk *b = (struct blk *)((char *)v - offsetof(struct blk,
+							     virtio));
+
+	while (b->pinned && !b->ended)
+		pthread_cond_wait(&b->calm, &v->lock);
 }
 
 /* ---- the beginning ---- */
@@ -128,31 +289,20 @@ static void began(struct blk *b, struct blk_request *r)
 	b->bytes_under_way += r->size;
 }
 
-static int get_buffer(struct blk_request *r, uint64_t size)
-{
-	r->buffer = aligned_alloc(BUFFER_ALIGN,
-				  (size + BUFFER_ALIGN - 1) & -BUFFER_ALIGN);
-	r->size = size;
-	return r->buffer ? 0 : -ENOMEM;
-}
-
 static void begin_transfer(struct blk *b, struct blk_request *r,
 			   uint64_t sector)
 {
-	bool read = r->type == VIRTIO_BLK_T_IN;
-	uint64_t size = read ? r->chain.in_size - 1 :
-			       r->chain.out_size -
-			       sizeof(struct virtio_blk_outhdr);
+	uint64_t size = is_read(r) ? r->chain.in_size - 1 :
+				     r->chain.out_size - data_start(r);
 
 	if (!size || size > REQUEST_MAX || size % b->disk.block_size ||
-	    !is_on_disk(b, sector, size) || (!read && b->readonly) ||
-	    get_buffer(r, size)) {
+	    !is_on_disk(b, sector, size) || (!is_read(r) && b->readonly)) {
 		finish(b, r, VIRTIO_BLK_S_IOERR);
 		return;
 	}
 	r->offset = sector * SECTOR_SIZE;
-	if (!read && chain_read(&r->chain, sizeof(struct virtio_blk_outhdr),
-				r->buffer, size)) {
+	r->size = size;
+	if (!use_memory(b, r) && use_buffer(r)) {
 		finish(b, r, VIRTIO_BLK_S_IOERR);
 		return;
 	}
@@ -246,7 +396,7 @@ static int begin(struct blk *b, struct blk_request *r)
 /* ---- the queue ---- */
 
 /* Return: 1 if one was taken, 0 there is none or no room for it, or an error */
-static int take_one(struct blk *b)
+static int take_one(struct blk *b, struct virtqueue *queue)
 {
 	struct blk_request *r;
 	int ret;
@@ -255,7 +405,7 @@ static int take_one(struct blk *b)
 	if (b->starved)
 		return 0;
 	r = get_request(b);
-	ret = virtqueue_pop(&b->virtio.queue, &r->chain);
+	ret = virtqueue_pop(queue, &r->chain);
 	if (ret <= 0) {
 		put_request(b, r);
 		return ret;
@@ -266,14 +416,16 @@ static int take_one(struct blk *b)
 
 static void take_all(struct blk *b)
 {
+	struct virtqueue *queue;
 	int ret;
 
 	do {
-		if (!virtio_is_running(&b->virtio))
+		queue = virtio_queue(&b->virtio, 0);
+		if (!queue)
 			return;
-		ret = take_one(b);
+		ret = take_one(b, queue);
 		if (!ret && !b->starved)
-			ret = virtqueue_wait(&b->virtio.queue);
+			ret = virtqueue_wait(queue);
 	} while (ret > 0);
 	if (ret < 0)
 		virtio_break(&b->virtio, ret);
@@ -305,28 +457,40 @@ static void handle_completions(struct blk *b)
 
 static void handle_events(struct blk *b)
 {
+	struct virtqueue *queue;
+
 	pthread_mutex_lock(&b->virtio.lock);
 	handle_completions(b);
 	if (!virtio_is_stopping(&b->virtio))
 		take_all(b);
-	if (virtio_is_running(&b->virtio))
-		virtio_tell(&b->virtio);
+	queue = virtio_queue(&b->virtio, 0);
+	if (queue)
+		virtio_tell(&b->virtio, queue);
 	pthread_mutex_unlock(&b->virtio.lock);
 }
 
 /* What is under way is ended, so that nothing that was written is lost. */
-static void *blk_thread(void *arg)
+static void work(struct blk *b)
 {
-	struct blk *b = arg;
-
 	while (!virtio_is_stopping(&b->virtio) || b->under_way) {
 		wait_for_kick(b);
 		if (disk_submit(&b->disk)) {
 			vm_end(b->virtio.vm, VM_FAILED);
-			return NULL;
+			return;
 		}
 		handle_events(b);
 	}
+}
+
+static void *blk_thread(void *arg)
+{
+	struct blk *b = arg;
+
+	work(b);
+	pthread_mutex_lock(&b->virtio.lock);
+	b->ended = true;
+	pthread_cond_broadcast(&b->calm);
+	pthread_mutex_unlock(&b->virtio.lock);
 	return NULL;
 }
 
@@ -348,13 +512,16 @@ static void set_config(struct blk *b)
 	};
 }
 
-static uint64_t features(const struct blk *b)
+static uint64_t features(const struct blk *b, const struct vm *vm)
 {
 	uint64_t all = 1ULL << VIRTIO_BLK_F_SIZE_MAX |
 		       1ULL << VIRTIO_BLK_F_SEG_MAX |
 		       1ULL << VIRTIO_BLK_F_BLK_SIZE |
 		       1ULL << VIRTIO_BLK_F_FLUSH;
 
+	/* Only to a guest that is to use it: it costs all others a little. */
+	if (vm->io_pool.size)
+		all |= 1ULL << VIRTIO_F_ACCESS_PLATFORM;
 	if (b->readonly)
 		return all | 1ULL << VIRTIO_BLK_F_RO;
 	return all | 1ULL << VIRTIO_BLK_F_DISCARD |
@@ -372,9 +539,11 @@ int blk_add(struct blk *b, struct vm *vm, unsigned int slot,
 		put_request(b, &b->requests[i]);
 	b->virtio = (struct virtio){
 		.name = "disk", .id = VIRTIO_ID_BLOCK,
-		.features = features(b),
+		.nr_queues = 1, .features = features(b, vm),
 		.config = &b->config, .config_size = sizeof(b->config),
+		.quiesce = quiesce,
 	};
+	pthread_cond_init(&b->calm, NULL);
 	return virtio_add(&b->virtio, vm, slot);
 }
 

@@ -12,11 +12,23 @@ struct blk_request {
 	struct chain chain;
 	unsigned int generation;	/* of the device, when it came */
 	uint32_t type;
-	char *buffer;
+	char *buffer;		/* NULL: none, or without a copy */
 	uint32_t size;
 	uint32_t done;
 	uint64_t offset;
+	struct iovec parts[CHAIN_SEGMENTS];	/* what is still to be done */
+	unsigned int first_part, nr_parts;
+	bool pinned;		/* parts are the guest's, there is no copy */
 	struct blk_request *next;	/* of those that are free */
+};
+
+/* What status.c tells. All but the first two are requests. */
+struct blk_counters {
+	uint64_t bytes_read, bytes_written;
+	uint64_t reads, writes, flushes, zeroes;
+	uint64_t copied, zero_copy;	/* of reads and writes */
+	uint64_t fell_back;		/* to a copy: not shared any more */
+	uint64_t failed;
 };
 
 struct blk {
@@ -29,6 +41,10 @@ struct blk {
 	bool starved;			/* the queue waits for room */
 	unsigned int under_way;
 	uint64_t bytes_under_way;
+	unsigned int pinned;		/* requests under way without a copy */
+	pthread_cond_t calm;		/* there are none, or no thread */
+	bool ended;			/* the thread */
+	struct blk_counters counters;
 	struct blk_request *free;
 	struct blk_request requests[VIRTQUEUE_SIZE];
 };

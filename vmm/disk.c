@@ -46,9 +46,11 @@ static int open_ring(struct disk *disk, unsigned int entries)
 {
 	struct io_uring_restriction allowed[] = {
 		{ .opcode = IORING_RESTRICTION_SQE_OP,
-		  .sqe_op = IORING_OP_READ },
+		  .sqe_op = IORING_OP_READ },	/* of a kick */
 		{ .opcode = IORING_RESTRICTION_SQE_OP,
-		  .sqe_op = IORING_OP_WRITE },
+		  .sqe_op = IORING_OP_READV },
+		{ .opcode = IORING_RESTRICTION_SQE_OP,
+		  .sqe_op = IORING_OP_WRITEV },
 		{ .opcode = IORING_RESTRICTION_SQE_OP,
 		  .sqe_op = IORING_OP_FSYNC },
 		{ .opcode = IORING_RESTRICTION_SQE_OP,
@@ -106,21 +108,15 @@ static struct io_uring_sqe *begin(struct disk *disk)
 	return io_uring_get_sqe(&disk->ring);
 }
 
-void disk_read(struct disk *disk, void *data, uint32_t size, uint64_t offset,
-	       void *tag)
+void disk_transfer(struct disk *disk, bool write, const struct iovec *parts,
+		   unsigned int nr_parts, uint64_t offset, void *tag)
 {
 	struct io_uring_sqe *sqe = begin(disk);
 
-	io_uring_prep_read(sqe, disk->fd, data, size, offset);
-	io_uring_sqe_set_data(sqe, tag);
-}
-
-void disk_write(struct disk *disk, const void *data, uint32_t size,
-		uint64_t offset, void *tag)
-{
-	struct io_uring_sqe *sqe = begin(disk);
-
-	io_uring_prep_write(sqe, disk->fd, data, size, offset);
+	if (write)
+		io_uring_prep_writev(sqe, disk->fd, parts, nr_parts, offset);
+	else
+		io_uring_prep_readv(sqe, disk->fd, parts, nr_parts, offset);
 	io_uring_sqe_set_data(sqe, tag);
 }
 

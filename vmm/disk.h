@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A disk's image, read and written by io_uring. Buffers are the VMM's own,
- * never the guest's: hidden memory can't be pinned, and workers of io_uring
- * have no window to it.
+ * A disk's image, read and written by io_uring, to and from buffers of the
+ * VMM's or memory of the guest's that is shared: what is hidden can't be
+ * pinned, and workers of io_uring have no window to it.
  */
 #ifndef DISK_H
 #define DISK_H
@@ -10,6 +10,7 @@
 #include <liburing.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "options.h"
 
@@ -28,10 +29,9 @@ int disk_open(struct disk *disk, const struct disk_options *options,
 void disk_close(struct disk *disk);
 
 /* Each begins with disk_submit(), and ends with disk_next() giving its tag. */
-void disk_read(struct disk *disk, void *data, uint32_t size, uint64_t offset,
-	       void *tag);
-void disk_write(struct disk *disk, const void *data, uint32_t size,
-		uint64_t offset, void *tag);
+/* Parts must last until then. */
+void disk_transfer(struct disk *disk, bool write, const struct iovec *parts,
+		   unsigned int nr_parts, uint64_t offset, void *tag);
 void disk_flush(struct disk *disk, void *tag);
 /* Zeroes; @punch if the host may have the space back. */
 void disk_zero(struct disk *disk, uint64_t offset, uint64_t size, bool punch,

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "error.h"
 #include "guest.h"
 #include "layout.h"
 
 void guest_init(struct guest *guest, struct gmem_region *region)
 {
-	guest->region = region;
+	*guest = (struct guest){
+		.region = region,
+		.convert_lock = PTHREAD_MUTEX_INITIALIZER,
+	};
 	guest->low_size = region->size;
-	guest->high_size = 0;
 	if (region->size > LOW_MEMORY_END) {
 		guest->low_size = LOW_MEMORY_END;
 		guest->high_size = region->size - LOW_MEMORY_END;
@@ -104,19 +108,136 @@ int guest_store_index(const struct guest *guest, uint64_t address,
 	return 0;
 }
 
-#define CONVERT_MS	1000
+/* ---- private and shared ---- */
 
-int guest_convert(const struct guest *guest, uint64_t address, uint64_t size,
+#define CONVERT_MS	1000
+#define WORD_PAGES	64
+
+/*
+ * A window's key would close the view to io_uring's workers, too; gmemfs has a
+ * view of its own for shared pages, which has none.
+ */
+static bool can_be_pinned(const struct gmem_region *region)
+{
+	return region->backend == GMEM_BACKEND_GMEMFS ||
+	       region->windows == GMEM_WINDOWS_NONE;
+}
+
+int guest_open_shared(struct guest *guest)
+{
+	uint64_t pages = guest->region->size / GMEM_PAGE_SIZE;
+	void *view = NULL;
+
+	if (can_be_pinned(guest->region) &&
+	    gmem_region_shared(guest->region, &view))
+		return fail_gmem("the guest's shared memory");
+	guest->shared = calloc(pages / WORD_PAGES + 1, sizeof(uint64_t));
+	if (!guest->shared)
+		return fail("no memory to know what is shared");
+	guest->shared_view = view;
+	return 0;
+}
+
+void guest_close_shared(struct guest *guest)
+{
+	free(guest->shared);
+	guest->shared = NULL;
+}
+
+static bool is_shared(const struct guest *guest, uint64_t page)
+{
+	uint64_t word = __atomic_load_n(&guest->shared[page / WORD_PAGES],
+					__ATOMIC_RELAXED);
+
+	return word >> page % WORD_PAGES & 1;
+}
+
+/* A range of bytes, which is whole pages. */
+static void note(struct guest *guest, uint64_t offset, uint64_t end,
+		 bool shared)
+{
+	for (; offset < end; offset += GMEM_PAGE_SIZE) {
+		uint64_t page = offset / GMEM_PAGE_SIZE;
+		uint64_t *word = &guest->shared[page / WORD_PAGES];
+		uint64_t bit = 1ULL << page % WORD_PAGES;
+
+		if (shared)
+			__atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
+		else
+			__atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED);
+	}
+}
+
+void *guest_shared_at(const struct guest *guest, uint64_t address,
+		      uint64_t size)
+{
+	uint64_t offset, page;
+
+	if (!guest->shared_view || !size || find(guest, address, size, &offset))
+		return NULL;
+	for (page = offset / GMEM_PAGE_SIZE;
+	     page <= (offset + size - 1) / GMEM_PAGE_SIZE; page++)
+		if (!is_shared(guest, page))
+			return NULL;
+	return guest->shared_view + offset;
+}
+
+/*
+ * What becomes private isn't lent out from the moment on that it is tried. With
+ * the lock.
+ */
+static int convert(struct guest *guest, uint64_t offset, uint64_t size,
+		   bool private)
+{
+	uint64_t done = offset;
+	int ret;
+
+	if (private)
+		note(guest, offset, offset + size, false);
+	ret = gmem_region_convert(guest->region, offset, size,
+				  private ? GMEM_ATTRIBUTE_PRIVATE : 0, 0,
+				  CONVERT_MS, &done);
+	if (!ret)
+		done = offset + size;
+	else if (done < offset || done > offset + size)
+		done = offset;
+	if (private)
+		guest->made_private += (done - offset) / GMEM_PAGE_SIZE;
+	else
+		guest->made_shared += (done - offset) / GMEM_PAGE_SIZE;
+	/* What stayed shared isn't known to be so any more: it's copied. */
+	if (!private)
+		note(guest, offset, done, true);
+	guest->not_converted += !!ret;
+	return ret;
+}
+
+int guest_convert(struct guest *guest, uint64_t address, uint64_t size,
 		  bool private)
+{
+	uint64_t offset;
+	int ret;
+
+	if (find(guest, address, size, &offset))
+		return -EFAULT;
+	if (offset % GMEM_PAGE_SIZE || size % GMEM_PAGE_SIZE)
+		return -EINVAL;
+	pthread_mutex_lock(&guest->convert_lock);
+	ret = convert(guest, offset, size, private);
+	pthread_mutex_unlock(&guest->convert_lock);
+	return ret;
+}
+
+int guest_punch(const struct guest *guest, uint64_t address, uint64_t size)
 {
 	uint64_t offset;
 
 	if (find(guest, address, size, &offset))
 		return -EFAULT;
-	return gmem_region_convert(guest->region, offset, size,
-				   private ? GMEM_ATTRIBUTE_PRIVATE : 0, 0,
-				   CONVERT_MS, NULL);
+	return gmem_file_punch(guest->region->fd, offset, size);
 }
+
+/* ---- files ---- */
 
 static int read_all(int fd, char *to, uint64_t size, uint64_t offset)
 {

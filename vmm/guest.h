@@ -5,11 +5,14 @@
  * the guest's own memory, and open a window for as long as they touch it. No
  * pointer into that memory leaves guest.c, and what is there may change between
  * two looks at it: copy first, then judge.
+ *
+ * There is one exception, guest_shared_at(), for the kernel's use and not ours.
  */
 #ifndef GUEST_H
 #define GUEST_H
 
 #include <gmem.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,6 +20,13 @@ struct guest {
 	struct gmem_region *region;
 	uint64_t low_size;	/* from address 0 on */
 	uint64_t high_size;	/* from HIGH_MEMORY_START on */
+
+	/* Of guest_open_shared(). */
+	char *shared_view;	/* NULL: nothing of it can be pinned */
+	uint64_t *shared;	/* a bit for each page of the region, atomic */
+	pthread_mutex_t convert_lock;
+	/* With the lock: pages, and calls that failed. */
+	uint64_t made_shared, made_private, not_converted;
 };
 
 /* The region becomes memory from address 0 on, and above the devices. */
@@ -42,12 +52,34 @@ int guest_store_index(const struct guest *guest, uint64_t address,
 		      uint16_t index);
 
 /*
- * Private, so that it's hidden, or shared; what it holds stays. Waits for pages
- * that somebody has pinned, but not for ever. Return: 0, -EFAULT, or an error
- * of gmem_region_convert().
+ * From now on it's known which memory is shared, and where that can be pinned.
+ * Return: 0, or -1 said why; guest_close_shared() may be called after either.
  */
-int guest_convert(const struct guest *guest, uint64_t address, uint64_t size,
+int guest_open_shared(struct guest *guest);
+void guest_close_shared(struct guest *guest);
+
+/*
+ * Where the kernel can pin this memory, for a transfer that needs no copy. NULL
+ * if not all of it is shared, or it can't be had in one piece. Only for system
+ * calls: the guest may make it private at any time, and then the kernel says
+ * -EFAULT, but our own access would be SIGBUS.
+ */
+void *guest_shared_at(const struct guest *guest, uint64_t address,
+		      uint64_t size);
+
+/*
+ * Private, so that it's hidden, or shared; what it holds stays. Waits for pages
+ * that somebody has pinned, but not for ever. Return: 0, -EFAULT, -EAGAIN, or
+ * another error of gmem_region_convert().
+ */
+int guest_convert(struct guest *guest, uint64_t address, uint64_t size,
 		  bool private);
+
+/*
+ * The host gets that memory back; when it's touched again, it's zero. Return: 0,
+ * -EFAULT, or an error of gmem_file_punch().
+ */
+int guest_punch(const struct guest *guest, uint64_t address, uint64_t size);
 
 /* Part of a file. Return: 0, -EFAULT, -ENODATA it's shorter, another error. */
 int guest_read_file(const struct guest *guest, uint64_t address, int fd,

@@ -42,8 +42,8 @@
 
 /* Interrupts: inputs of the I/O APIC. */
 #define SERIAL_IRQ		4
-#define VIRTIO_IRQ		16
-#define VIRTIO_MAX		8
+#define VIRTIO_IRQ		12
+#define VIRTIO_MAX		12
 
 #define CPUS_MAX		8
 #define IOAPIC_ID		CPUS_MAX

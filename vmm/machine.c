@@ -7,32 +7,13 @@
 #include <unistd.h>
 
 #include "acpi.h"
-#include "blk.h"
-#include "boot.h"
 #include "convert.h"
 #include "error.h"
-#include "layout.h"
 #include "machine.h"
 #include "power.h"
-#include "rng.h"
+#include "report.h"
 #include "sandbox.h"
-#include "serial.h"
 #include "signals.h"
-#include "terminal.h"
-#include "vcpu.h"
-
-struct machine {
-	struct boot boot;
-	struct vm vm;
-	struct vcpu vcpus[CPUS_MAX];
-	unsigned int nr_vcpus;
-	struct serial serial;
-	struct terminal terminal;
-	struct blk *disks;
-	unsigned int nr_disks;
-	struct rng rng;
-	unsigned int nr_virtio;	/* slots that are taken */
-};
 
 /* ---- boot ---- */
 
@@ -59,15 +40,34 @@ static void close_files(struct machine *m)
 		close(m->boot.initrd_fd);
 }
 
-/* There is no PCI: without the argument, the kernel looks for it at length. */
+#define SWIOTLB_SLAB	2048
+
+/*
+ * There is no PCI: without the argument, the kernel looks for it at length. What
+ * the user appends goes before what is said here.
+ */
+static char *command_line(const struct options *options)
+{
+	uint64_t slabs = options->memory.shared_io / SWIOTLB_SLAB;
+	char pool[48] = "", *line;
+
+	if (slabs)
+		snprintf(pool, sizeof(pool), "swiotlb=%llu,force ",
+			 (unsigned long long)slabs);
+	if (asprintf(&line, "pci=off %s%s", pool, options->append) >= 0)
+		return line;
+	fail("no memory for the command line");
+	return NULL;
+}
+
 static int load(struct machine *m, const struct options *options)
 {
+	char *line = command_line(options);
 	uint64_t entry;
-	char *line;
 	int ret;
 
-	if (asprintf(&line, "pci=off %s", options->append) < 0)
-		return fail("no memory for the command line");
+	if (!line)
+		return -1;
 	m->boot.command_line = line;
 	ret = acpi_put(&m->vm.guest, options->cpus, m->nr_virtio,
 		       &m->boot.acpi_address);
@@ -112,7 +112,9 @@ static int add_devices(struct machine *m, const struct options *options)
 	    serial_add(&m->serial, &m->vm, STDOUT_FILENO) ||
 	    add_disks(m, options))
 		return -1;
-	return rng_add(&m->rng, &m->vm, m->nr_virtio++);
+	if (rng_add(&m->rng, &m->vm, m->nr_virtio++))
+		return -1;
+	return balloon_add(&m->balloon, &m->vm, m->nr_virtio++);
 }
 
 static int create(struct machine *m, const struct options *options)
@@ -130,7 +132,9 @@ static int start_devices(struct machine *m)
 	for (unsigned int i = 0; i < m->nr_disks; i++)
 		if (blk_start(&m->disks[i]))
 			return -1;
-	if (rng_start(&m->rng))
+	if (rng_start(&m->rng) || balloon_start(&m->balloon))
+		return -1;
+	if (m->control.fd >= 0 && control_start(&m->control))
 		return -1;
 	return terminal_start(&m->terminal, &m->vm, &m->serial);
 }
@@ -155,6 +159,8 @@ static void stop(struct machine *m)
 	for (unsigned int i = 0; i < m->nr_disks; i++)
 		virtio_stop(&m->disks[i].virtio);
 	virtio_stop(&m->rng.virtio);
+	virtio_stop(&m->balloon.virtio);
+	control_stop(&m->control);
 	terminal_stop(&m->terminal);
 }
 
@@ -165,6 +171,7 @@ static void destroy(struct machine *m)
 	free(m->disks);
 	close_files(m);
 	virtio_remove(&m->rng.virtio);
+	virtio_remove(&m->balloon.virtio);
 	for (unsigned int i = 0; i < m->nr_vcpus; i++)
 		vcpu_destroy(&m->vcpus[i]);
 	vm_destroy(&m->vm);
@@ -187,7 +194,7 @@ static void wait_for_end(struct vm *vm, int signals)
 		vm_end(vm, VM_QUIT);
 }
 
-enum vm_end machine_run(const struct options *options)
+enum vm_end machine_run(const struct options *options, int control_fd)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 	int signals = signals_open();
@@ -198,6 +205,10 @@ enum vm_end machine_run(const struct options *options)
 		free(m);
 		return end;
 	}
+	m->control = (struct control){
+		.fd = control_fd, .vm = &m->vm, .answer = report_answer,
+		.arg = m,
+	};
 	if (!create(m, options)) {
 		if (start(m, options))
 			vm_end(&m->vm, VM_FAILED);

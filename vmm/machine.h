@@ -3,9 +3,34 @@
 #ifndef MACHINE_H
 #define MACHINE_H
 
+#include "balloon.h"
+#include "blk.h"
+#include "boot.h"
+#include "control.h"
+#include "layout.h"
 #include "options.h"
+#include "rng.h"
+#include "serial.h"
+#include "terminal.h"
+#include "vcpu.h"
 #include "vm.h"
 
-enum vm_end machine_run(const struct options *options);
+struct machine {
+	struct boot boot;
+	struct vm vm;
+	struct vcpu vcpus[CPUS_MAX];
+	unsigned int nr_vcpus;
+	struct serial serial;
+	struct terminal terminal;
+	struct blk *disks;
+	unsigned int nr_disks;
+	struct rng rng;
+	struct balloon balloon;
+	unsigned int nr_virtio;	/* slots that are taken */
+	struct control control;
+};
+
+/* @control_fd is of control_listen(), or negative. */
+enum vm_end machine_run(const struct options *options, int control_fd);
 
 #endif

@@ -14,6 +14,8 @@
 
 #define MEMORY_MIN	(64 * MIB)
 #define MEMORY_MAX	(1024 * GIB)
+#define SHARED_IO_MIN	(2 * MIB)
+#define SHARED_IO_MAX	(1 * GIB)
 
 static int help(void)
 {
@@ -32,10 +34,13 @@ static int help(void)
 	     "                     windows; or none. Without: hidden+no-gup with gmemfs, and\n"
 	     "                     windows if the CPU has protection keys\n"
 	     "      directory=DIR  where gmemfs is mounted (/dev/gmem)\n"
+	     "      shared-io=SIZE the guest's devices go through that much memory, which is\n"
+	     "                     shared: it needs no copy, and is not hidden\n"
 	     "  --disk=KEY=VALUE,...  up to 6 times\n"
 	     "      path=FILE      a raw image or a block device\n"
 	     "      readonly=on    the guest can't write to it (off)\n"
 	     "      direct=on      past the host's page cache (off)\n"
+	     "  --control=SOCKET where scripts get the status as JSON, and set the balloon\n"
 	     "  --no-reboot      end where the guest would start again\n"
 	     "  --sandbox=off    without seccomp, no_new_privs and namespaces (on)\n"
 	     "  --help, --version\n"
@@ -61,7 +66,7 @@ static int wrong(const char *format, ...)
 
 /* ---- values ---- */
 
-static int parse_size(const char *text, uint64_t *size)
+int parse_size(const char *text, uint64_t *size)
 {
 	static const char units[] = "KMGT";
 	const char *unit;
@@ -131,11 +136,11 @@ static const char *const backends[] = {
 	[GMEM_BACKENDS] = NULL,
 };
 
-static const char *const protections[] = {
+const char *const protection_names[] = {
 	"hidden", "no-gup", "huge", "windows", "none", NULL,
 };
 
-static const uint64_t protection_bits[] = {
+const uint64_t protection_bits[] = {
 	GMEM_PROTECT_HIDDEN, GMEM_PROTECT_NO_GUP, GMEM_PROTECT_HUGE,
 	GMEM_PROTECT_WINDOWS, 0,
 };
@@ -150,7 +155,7 @@ static int set_protection(struct memory_options *memory, const char *value)
 	memory->demand_given = true;
 	snprintf(copy, sizeof(copy), "%s", value);
 	while ((word = strsep(&rest, "+"))) {
-		i = find_name(protections, word);
+		i = find_name(protection_names, word);
 		if (i < 0)
 			return wrong("protect is hidden, no-gup, huge, windows or none, not '%s'",
 				     word);
@@ -181,6 +186,17 @@ static int set_backend(struct memory_options *memory, const char *value)
 	return 0;
 }
 
+/* The guest's kernel wants it to be a power of two. */
+static int set_shared_io(struct memory_options *memory, const char *value)
+{
+	uint64_t *size = &memory->shared_io;
+
+	if (parse_size(value, size) || *size < SHARED_IO_MIN ||
+	    *size > SHARED_IO_MAX || *size & (*size - 1))
+		return wrong("shared-io is 2M, 4M, ... 1G, not '%s'", value);
+	return 0;
+}
+
 static int set_memory(void *to, const char *key, const char *value)
 {
 	struct memory_options *memory = to;
@@ -191,11 +207,13 @@ static int set_memory(void *to, const char *key, const char *value)
 		return set_backend(memory, value);
 	if (!strcmp(key, "protect"))
 		return set_protection(memory, value);
+	if (!strcmp(key, "shared-io"))
+		return set_shared_io(memory, value);
 	if (!strcmp(key, "directory")) {
 		memory->directory = value;
 		return 0;
 	}
-	return wrong("--memory has size, backend, protect and directory, no '%s'",
+	return wrong("--memory has size, backend, protect, directory and shared-io, no '%s'",
 		     key);
 }
 
@@ -248,7 +266,8 @@ static int set_cpus(struct options *options, const char *value)
 
 enum {
 	OPT_HELP = 1, OPT_VERSION, OPT_KERNEL, OPT_INITRD, OPT_APPEND,
-	OPT_CPUS, OPT_MEMORY, OPT_DISK, OPT_NO_REBOOT, OPT_SANDBOX
+	OPT_CPUS, OPT_MEMORY, OPT_DISK, OPT_CONTROL, OPT_NO_REBOOT,
+	OPT_SANDBOX
 };
 
 static const struct option names[] = {
@@ -260,6 +279,7 @@ static const struct option names[] = {
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "disk", required_argument, NULL, OPT_DISK },
+	{ "control", required_argument, NULL, OPT_CONTROL },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
 	{ "sandbox", required_argument, NULL, OPT_SANDBOX },
 	{ NULL, 0, NULL, 0 }
@@ -284,6 +304,9 @@ static int set(struct options *options, int option, char *value)
 				  set_memory);
 	case OPT_DISK:
 		return add_disk(options, value);
+	case OPT_CONTROL:
+		options->control = value;
+		return 0;
 	case OPT_SANDBOX:
 		return parse_switch("--sandbox", value, &options->sandbox);
 	default:
@@ -299,6 +322,8 @@ static int check(const struct options *options)
 	if (options->memory.backend != GMEM_BACKEND_GMEMFS &&
 	    options->memory.directory)
 		return wrong("directory is for backend=gmemfs");
+	if (options->memory.shared_io > options->memory.size / 4)
+		return wrong("shared-io is a quarter of size at most");
 	return OPTIONS_RUN;
 }
 

@@ -14,6 +14,7 @@ struct memory_options {
 	uint64_t demand;	/* GMEM_PROTECT_* */
 	bool demand_given;
 	const char *directory;	/* NULL: the usual one */
+	uint64_t shared_io;	/* of the guest's pool for I/O; 0: none */
 };
 
 struct disk_options {
@@ -30,6 +31,7 @@ struct options {
 	const char *append;
 	struct disk_options disks[DISKS_MAX];
 	unsigned int nr_disks;
+	const char *control;	/* a socket's path; NULL: none */
 	bool no_reboot;
 	bool sandbox;
 };
@@ -39,5 +41,12 @@ struct options {
 
 /* Paths are those of the arguments, which must last. */
 int parse_options(struct options *options, int argc, char **argv);
+
+/* Like 512M. Return: 0, or -1 if it isn't */
+int parse_size(const char *text, uint64_t *size);
+
+/* Names of GMEM_PROTECT_*, up to NULL, and which one each is. */
+extern const char *const protection_names[];
+extern const uint64_t protection_bits[];
 
 #endif

@@ -114,6 +114,13 @@ static enum vm_end unexpected(struct vcpu *vcpu)
 	}
 }
 
+/* There is one writer. */
+static void count(struct vcpu *vcpu, enum vcpu_exit exit)
+{
+	__atomic_store_n(&vcpu->exits[exit], vcpu->exits[exit] + 1,
+			 __ATOMIC_RELAXED);
+}
+
 static void handle_exit(struct vcpu *vcpu)
 {
 	int ret = gmem_vm_handle_exit(vcpu->vm->gmem, vcpu->fd, vcpu->run);
@@ -122,20 +129,26 @@ static void handle_exit(struct vcpu *vcpu)
 	if (ret < 0)
 		warn_of("vCPU %u gets no clock: %s", vcpu->id,
 			gmem_last_error());
-	if (ret)
+	if (ret) {
+		count(vcpu, EXIT_CLOCK);
 		return;
+	}
 	switch (vcpu->run->exit_reason) {
 	case KVM_EXIT_IO:
+		count(vcpu, EXIT_PORT);
 		handle_port(vcpu);
 		break;
 	case KVM_EXIT_MMIO:
+		count(vcpu, EXIT_MMIO);
 		handle_mmio(vcpu);
 		break;
 	case KVM_EXIT_HYPERCALL:
+		count(vcpu, EXIT_HYPERCALL);
 		convert_handle(vcpu->vm, vcpu->run);
 		break;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
+		count(vcpu, EXIT_OTHER);
 		break;
 	default:
 		vm_end(vcpu->vm, unexpected(vcpu));
@@ -158,7 +171,9 @@ static void *run_thread(void *arg)
 		ret = gmem_vcpu_run(vcpu->fd);
 		if (!ret)
 			handle_exit(vcpu);
-		else if (ret != -EINTR && ret != -EAGAIN)
+		else if (ret == -EINTR || ret == -EAGAIN)
+			count(vcpu, EXIT_OTHER);
+		else
 			vm_end(vcpu->vm,
 			       (fail("vCPU %u: KVM_RUN: %s", vcpu->id,
 				     strerror(-ret)), VM_FAILED));

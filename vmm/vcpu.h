@@ -10,6 +10,16 @@
 
 struct kvm_run;
 
+/* Why a vCPU comes to us. */
+enum vcpu_exit {
+	EXIT_PORT,
+	EXIT_MMIO,
+	EXIT_HYPERCALL,
+	EXIT_CLOCK,
+	EXIT_OTHER,	/* signals, mostly */
+	VCPU_EXITS,
+};
+
 struct vcpu {
 	struct vm *vm;
 	unsigned int id;
@@ -18,6 +28,7 @@ struct vcpu {
 	size_t run_size;
 	pthread_t thread;
 	bool started;
+	uint64_t exits[VCPU_EXITS];	/* by enum vcpu_exit; atomic */
 };
 
 /* Return: 0, or -1 said why. vcpu_destroy() may be called after either. */

@@ -44,10 +44,19 @@ static void interrupt(struct virtio *v, uint32_t reason)
 
 /* ---- for the device ---- */
 
-bool virtio_is_running(const struct virtio *v)
+struct virtqueue *virtio_queue(struct virtio *v, unsigned int index)
 {
-	return v->queue.ready && v->status & VIRTIO_CONFIG_S_DRIVER_OK &&
-	       !(v->status & VIRTIO_CONFIG_S_NEEDS_RESET);
+	struct virtqueue *q = &v->queues[index];
+
+	if (!q->ready || v->ending || !(v->status & VIRTIO_CONFIG_S_DRIVER_OK) ||
+	    v->status & VIRTIO_CONFIG_S_NEEDS_RESET)
+		return NULL;
+	return q;
+}
+
+bool virtio_has(const struct virtio *v, unsigned int bit)
+{
+	return v->driver_features >> bit & 1;
 }
 
 void virtio_break(struct virtio *v, int error)
@@ -61,9 +70,16 @@ void virtio_break(struct virtio *v, int error)
 	interrupt(v, VIRTIO_MMIO_INT_CONFIG);
 }
 
-void virtio_tell(struct virtio *v)
+void virtio_config_changed(struct virtio *v)
 {
-	int ret = virtqueue_must_tell(&v->queue);
+	v->config_generation++;
+	if (v->status & VIRTIO_CONFIG_S_DRIVER_OK)
+		interrupt(v, VIRTIO_MMIO_INT_CONFIG);
+}
+
+void virtio_tell(struct virtio *v, struct virtqueue *q)
+{
+	int ret = virtqueue_must_tell(q);
 
 	if (ret < 0)
 		virtio_break(v, ret);
@@ -78,13 +94,13 @@ static uint32_t page_of(uint64_t features, uint32_t page)
 	return page < 2 ? features >> 32 * page : 0;
 }
 
-/* There is one queue. */
-static bool selected(const struct virtio *v)
+static struct virtqueue *selected(struct virtio *v)
 {
-	return !v->queue_selected;
+	return v->queue_selected < v->nr_queues ?
+	       &v->queues[v->queue_selected] : NULL;
 }
 
-static uint32_t read_register(const struct virtio *v, uint64_t offset)
+static uint32_t read_register(struct virtio *v, uint64_t offset)
 {
 	switch (offset) {
 	case VIRTIO_MMIO_MAGIC_VALUE:
@@ -100,11 +116,13 @@ static uint32_t read_register(const struct virtio *v, uint64_t offset)
 	case VIRTIO_MMIO_QUEUE_NUM_MAX:
 		return selected(v) ? VIRTQUEUE_SIZE : 0;
 	case VIRTIO_MMIO_QUEUE_READY:
-		return selected(v) && v->queue.ready;
+		return selected(v) && selected(v)->ready;
 	case VIRTIO_MMIO_INTERRUPT_STATUS:
 		return __atomic_load_n(&v->irq_status, __ATOMIC_ACQUIRE);
 	case VIRTIO_MMIO_STATUS:
 		return v->status;
+	case VIRTIO_MMIO_CONFIG_GENERATION:
+		return v->config_generation;
 	case VIRTIO_MMIO_SHM_LEN_LOW:
 	case VIRTIO_MMIO_SHM_LEN_HIGH:
 		return UINT32_MAX;	/* no such region */
@@ -113,12 +131,28 @@ static uint32_t read_register(const struct virtio *v, uint64_t offset)
 	}
 }
 
-static void reset(struct virtio *v)
+static void init_queues(struct virtio *v)
+{
+	for (unsigned int i = 0; i < v->nr_queues; i++)
+		v->queues[i] = (struct virtqueue){ .guest = &v->vm->guest };
+}
+
+static void end_queues(struct virtio *v)
 {
 	v->generation++;
+	/* Another vCPU may come in between, and start it again. */
+	v->ending++;
+	if (v->quiesce)
+		v->quiesce(v);
+	v->ending--;
+}
+
+static void reset(struct virtio *v)
+{
 	v->status = 0;
+	end_queues(v);
 	v->driver_features = 0;
-	v->queue = (struct virtqueue){ .guest = &v->vm->guest };
+	init_queues(v);
 	__atomic_store_n(&v->irq_status, 0, __ATOMIC_RELEASE);
 }
 
@@ -139,8 +173,9 @@ static void write_status(struct virtio *v, uint32_t status)
 	if (status & VIRTIO_CONFIG_S_FEATURES_OK && !features_are_fine(v))
 		status &= ~VIRTIO_CONFIG_S_FEATURES_OK;
 	v->status = status | (before & VIRTIO_CONFIG_S_NEEDS_RESET);
-	v->queue.event_index = v->driver_features &
-			       1ULL << VIRTIO_RING_F_EVENT_IDX;
+	for (unsigned int i = 0; i < v->nr_queues; i++)
+		v->queues[i].event_index =
+			virtio_has(v, VIRTIO_RING_F_EVENT_IDX);
 	if (~before & status & VIRTIO_CONFIG_S_DRIVER_OK)
 		signal_fd(v->kick_fd);
 }
@@ -159,16 +194,17 @@ static void write_features(struct virtio *v, uint32_t value)
 
 static void write_ready(struct virtio *v, uint32_t value)
 {
+	struct virtqueue *q = selected(v);
 	int ret;
 
+	if (!q || q->ready == !!value)
+		return;
 	if (!value) {
-		v->queue.ready = false;
-		v->generation++;
+		q->ready = false;
+		end_queues(v);
 		return;
 	}
-	if (v->queue.ready)
-		return;
-	ret = virtqueue_start(&v->queue);
+	ret = virtqueue_start(q);
 	if (ret)
 		virtio_break(v, ret);
 }
@@ -186,9 +222,9 @@ static void set_high(uint64_t *address, uint32_t value)
 /* Where the queue is stays as it is while it's in use. */
 static void write_queue(struct virtio *v, uint64_t offset, uint32_t value)
 {
-	struct virtqueue *q = &v->queue;
+	struct virtqueue *q = selected(v);
 
-	if (!selected(v) || q->ready)
+	if (!q || q->ready)
 		return;
 	switch (offset) {
 	case VIRTIO_MMIO_QUEUE_NUM:
@@ -231,8 +267,7 @@ static void write_register(struct virtio *v, uint64_t offset, uint32_t value)
 		v->queue_selected = value;
 		break;
 	case VIRTIO_MMIO_QUEUE_READY:
-		if (selected(v))
-			write_ready(v, value);
+		write_ready(v, value);
 		break;
 	case VIRTIO_MMIO_QUEUE_NOTIFY:
 		signal_fd(v->kick_fd);
@@ -260,35 +295,54 @@ static uint64_t read_config(const struct virtio *v, uint64_t offset,
 	return value;
 }
 
+static void write_config(struct virtio *v, uint64_t offset, unsigned int size,
+			 uint64_t value)
+{
+	if (offset == v->config_writable && size == v->config_writable_size)
+		memcpy((char *)v->config + offset, &value, size);
+}
+
 static uint64_t read_bus(void *device, uint64_t offset, unsigned int size)
 {
 	struct virtio *v = device;
 	uint64_t value;
 
-	if (offset >= VIRTIO_MMIO_CONFIG)
-		return read_config(v, offset - VIRTIO_MMIO_CONFIG, size);
-	if (size != sizeof(uint32_t))
+	if (offset < VIRTIO_MMIO_CONFIG && size != sizeof(uint32_t))
 		return 0;
 	pthread_mutex_lock(&v->lock);
-	value = read_register(v, offset);
+	if (offset >= VIRTIO_MMIO_CONFIG)
+		value = read_config(v, offset - VIRTIO_MMIO_CONFIG, size);
+	else
+		value = read_register(v, offset);
 	pthread_mutex_unlock(&v->lock);
 	return value;
 }
 
-/* The configuration can't be written. */
 static void write_bus(void *device, uint64_t offset, unsigned int size,
 		      uint64_t value)
 {
 	struct virtio *v = device;
 
-	if (offset >= VIRTIO_MMIO_CONFIG || size != sizeof(uint32_t))
+	if (offset < VIRTIO_MMIO_CONFIG && size != sizeof(uint32_t))
 		return;
 	pthread_mutex_lock(&v->lock);
-	write_register(v, offset, value);
+	if (offset >= VIRTIO_MMIO_CONFIG)
+		write_config(v, offset - VIRTIO_MMIO_CONFIG, size, value);
+	else
+		write_register(v, offset, value);
 	pthread_mutex_unlock(&v->lock);
 }
 
 /* ---- all ---- */
+
+static int add_kicks(struct virtio *v, uint64_t address)
+{
+	for (unsigned int i = 0; i < v->nr_queues; i++)
+		if (vm_write_fd(v->vm, address + VIRTIO_MMIO_QUEUE_NOTIFY, i,
+				v->kick_fd))
+			return -1;
+	return 0;
+}
 
 int virtio_add(struct virtio *v, struct vm *vm, unsigned int slot)
 {
@@ -300,15 +354,14 @@ int virtio_add(struct virtio *v, struct vm *vm, unsigned int slot)
 
 	v->vm = vm;
 	v->slot = slot;
-	v->queue.guest = &vm->guest;
+	init_queues(v);
 	pthread_mutex_init(&v->lock, NULL);
 	v->kick_fd = eventfd(0, EFD_CLOEXEC);
 	v->irq_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (v->kick_fd < 0 || v->irq_fd < 0)
 		return fail_errno("eventfd");
 	if (vm_irq_fd(vm, VIRTIO_IRQ + slot, v->irq_fd) ||
-	    vm_write_fd(vm, range.first + VIRTIO_MMIO_QUEUE_NOTIFY, 0,
-			v->kick_fd))
+	    add_kicks(v, range.first))
 		return -1;
 	return bus_add(&vm->memory, &range);
 }

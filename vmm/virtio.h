@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A virtio device on the memory bus (virtio 1.2, 4.2). The transport is here;
- * what a device does with its queue is its own, in a thread of its own, which a
+ * what a device does with its queues is its own, in a thread of its own, which a
  * kick wakes.
  */
 #ifndef VIRTIO_H
@@ -15,13 +15,23 @@
 #include "virtqueue.h"
 #include "vm.h"
 
+#define VIRTIO_QUEUES	2
+
 struct virtio {
 	/* Set before virtio_add(). */
 	const char *name;
 	uint32_t id;
+	unsigned int nr_queues;
 	uint64_t features;	/* of its kind; the transport adds its own */
-	const void *config;	/* which doesn't change */
+	void *config;		/* little-endian; the guest reads it */
 	size_t config_size;
+	/* Bytes of it that the guest writes, or none. */
+	size_t config_writable, config_writable_size;
+	/*
+	 * With the lock held: the queues end. What is under way must not touch
+	 * the guest's memory when this is back. Or NULL.
+	 */
+	void (*quiesce)(struct virtio *virtio);
 
 	struct vm *vm;
 	unsigned int slot;
@@ -34,13 +44,15 @@ struct virtio {
 
 	pthread_mutex_t lock;	/* of all that follows */
 	bool warned;
-	unsigned int generation;	/* of the queue: how often it ended */
+	unsigned int generation;	/* of the queues: how often they ended */
+	unsigned int ending;	/* vCPUs that wait for that */
 	uint32_t status;
+	uint32_t config_generation;
 	uint32_t features_page;
 	uint32_t driver_features_page;
 	uint64_t driver_features;
 	uint32_t queue_selected;
-	struct virtqueue queue;
+	struct virtqueue queues[VIRTIO_QUEUES];
 };
 
 /* Return: 0, or -1 said why. virtio_remove() may be called after either. */
@@ -53,11 +65,17 @@ int virtio_start(struct virtio *virtio, void *(*thread)(void *), void *arg);
 void virtio_stop(struct virtio *virtio);
 bool virtio_is_stopping(const struct virtio *virtio);
 
-/* With the lock held: may its queue be used? */
-bool virtio_is_running(const struct virtio *virtio);
+/* With the lock held: a queue that may be used now, or NULL. */
+struct virtqueue *virtio_queue(struct virtio *virtio, unsigned int index);
+
+/* With the lock held: has the guest agreed on VIRTIO_..._F_@bit? */
+bool virtio_has(const struct virtio *virtio, unsigned int bit);
 
 /* With the lock held: an interrupt, if the guest wants one. */
-void virtio_tell(struct virtio *virtio);
+void virtio_tell(struct virtio *virtio, struct virtqueue *queue);
+
+/* With the lock held: the configuration isn't what it was. */
+void virtio_config_changed(struct virtio *virtio);
 
 /* With the lock held: the guest has made a mess, and has to begin anew. */
 void virtio_break(struct virtio *virtio, int error);

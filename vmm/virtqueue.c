@@ -213,29 +213,15 @@ int virtqueue_must_tell(struct virtqueue *q)
 
 /* ---- data ---- */
 
-typedef int transfer_fn(const struct guest *guest, uint64_t address,
-			char *data, uint64_t size);
-
-static int to_us(const struct guest *guest, uint64_t address, char *data,
-		 uint64_t size)
+unsigned int chain_find(const struct chain *c, bool in, uint64_t offset,
+			uint64_t size, struct segment *found)
 {
-	return guest_read(guest, address, data, size);
-}
+	const struct segment *segments = c->segments + (in ? c->nr_out : 0);
+	unsigned int nr = in ? c->nr_in : c->nr_out, used = 0;
 
-static int to_guest(const struct guest *guest, uint64_t address, char *data,
-		    uint64_t size)
-{
-	return guest_write(guest, address, data, size);
-}
-
-static int transfer(const struct guest *guest, const struct segment *segments,
-		    unsigned int nr, uint64_t offset, char *data,
-		    uint64_t size, transfer_fn *copy)
-{
 	for (unsigned int i = 0; i < nr && size; i++) {
 		const struct segment *s = &segments[i];
 		uint64_t part;
-		int ret;
 
 		if (offset >= s->size) {
 			offset -= s->size;
@@ -245,26 +231,46 @@ static int transfer(const struct guest *guest, const struct segment *segments,
 		if (part > size)
 			part = size;
 		/* An address that wraps is outside of the memory as well. */
-		ret = copy(guest, s->address + offset, data, part);
-		if (ret)
-			return ret;
-		data += part;
+		found[used++] = (struct segment){ s->address + offset, part };
 		size -= part;
 		offset = 0;
 	}
-	return size ? -EFAULT : 0;
+	return size ? 0 : used;
 }
 
 int chain_read(const struct chain *c, uint64_t offset, void *data,
 	       uint64_t size)
 {
-	return transfer(c->guest, c->segments, c->nr_out, offset, data, size,
-			to_us);
+	struct segment found[CHAIN_SEGMENTS];
+	unsigned int nr = chain_find(c, false, offset, size, found);
+	char *to = data;
+	int ret;
+
+	if (!nr && size)
+		return -EFAULT;
+	for (unsigned int i = 0; i < nr; to += found[i++].size) {
+		ret = guest_read(c->guest, found[i].address, to, found[i].size);
+		if (ret)
+			return ret;
+	}
+	return 0;
 }
 
 int chain_write(const struct chain *c, uint64_t offset, const void *data,
 		uint64_t size)
 {
-	return transfer(c->guest, c->segments + c->nr_out, c->nr_in, offset,
-			(char *)data, size, to_guest);
+	struct segment found[CHAIN_SEGMENTS];
+	unsigned int nr = chain_find(c, true, offset, size, found);
+	const char *from = data;
+	int ret;
+
+	if (!nr && size)
+		return -EFAULT;
+	for (unsigned int i = 0; i < nr; from += found[i++].size) {
+		ret = guest_write(c->guest, found[i].address, from,
+				  found[i].size);
+		if (ret)
+			return ret;
+	}
+	return 0;
 }

@@ -62,6 +62,13 @@ int virtqueue_wait(struct virtqueue *queue);
 int virtqueue_must_tell(struct virtqueue *queue);
 
 /*
+ * Where @size bytes are, from an offset on in what the device reads, or writes
+ * (@in): CHAIN_SEGMENTS at most. Return: how many, 0 if the chain is shorter.
+ */
+unsigned int chain_find(const struct chain *chain, bool in, uint64_t offset,
+			uint64_t size, struct segment *found);
+
+/*
  * Copy at an offset in what the device reads, or writes. Return: 0, -EFAULT
  * also if the chain is shorter.
  */

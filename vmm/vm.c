@@ -77,7 +77,8 @@ static int create_region(struct vm *vm, const struct memory_options *memory)
 	if (gmem_region_create(&options, &vm->region))
 		return fail_gmem("no memory for the guest");
 	guest_init(&vm->guest, vm->region);
-	return 0;
+	io_pool_init(&vm->io_pool, &vm->guest, memory->shared_io);
+	return guest_open_shared(&vm->guest);
 }
 
 static int add_slots(struct vm *vm)
@@ -137,6 +138,7 @@ void vm_destroy(struct vm *vm)
 {
 	if (vm->gmem)
 		remove_slots(vm);
+	guest_close_shared(&vm->guest);
 	gmem_region_destroy(vm->region);
 	close_if_open(vm->fd);
 	close_if_open(vm->kvm_fd);

@@ -8,6 +8,7 @@
 
 #include "bus.h"
 #include "guest.h"
+#include "iopool.h"
 #include "options.h"
 
 enum vm_end {
@@ -26,6 +27,7 @@ struct vm {
 	struct gmem_region *region;
 	struct gmem_vm *gmem;	/* its slots and clocks */
 	struct guest guest;
+	struct io_pool io_pool;
 	struct bus ports;
 	struct bus memory;	/* where there is no memory */
 };

@@ -10,8 +10,8 @@
  *	check		intact pages=N, or CORRUPT pages=N of=M
  *	memory		memory total_kib=N free_kib=N
  *				clocksource=NAME
- *	disk-write MIB SEED	disk-wrote pages=N
- *	disk-check MIB SEED	intact ... or CORRUPT ..., as above
+ *	disk-write MIB SEED [DISK]	disk-wrote pages=N; vda without DISK
+ *	disk-check MIB SEED [DISK]	intact ... or CORRUPT ..., as above
  *	share-write MIB SEED	share-wrote pages=N, into an ivshmem device
  *	share-check MIB SEED	intact ... or CORRUPT ...
  *	random		random HEX: 16 bytes of the hardware's generator
@@ -147,7 +147,8 @@ static void check(const char *id)
 /* ---- the disk ---- */
 
 /* Directly: what is checked has been on the disk, not in the guest's cache. */
-static void disk(const char *id, unsigned long mib, uint64_t seed, bool write)
+static void disk(const char *id, unsigned long mib, uint64_t seed,
+		 const char *name, bool write)
 {
 	struct area chunk = {
 		.secret = seed,
@@ -155,16 +156,18 @@ static void disk(const char *id, unsigned long mib, uint64_t seed, bool write)
 		.pages = PAGES_PER_MIB,
 	};
 	const size_t len = chunk.pages * SECRET_PAGE_SIZE;
+	char path[64], transfer[96];
 	size_t corrupt = 0;
 	ssize_t done;
 	int fd;
 
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	snprintf(transfer, sizeof(transfer), "transfer of %s", path);
 	chunk.words = mmap(NULL, len, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	fd = open("/dev/vda",
-		  (write ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
+	fd = open(path, (write ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
 	if (fd < 0 || chunk.words == MAP_FAILED)
-		die("/dev/vda");
+		die(path);
 	for (unsigned long i = 0; i < mib; i++, chunk.secret++) {
 		memset(chunk.words, 0, len);
 		if (write)
@@ -172,12 +175,12 @@ static void disk(const char *id, unsigned long mib, uint64_t seed, bool write)
 		done = write ? pwrite(fd, chunk.words, len, i * len)
 			     : pread(fd, chunk.words, len, i * len);
 		if (done != (ssize_t)len)
-			die("transfer of /dev/vda");
+			die(transfer);
 		if (!write)
 			corrupt += count_corrupt(&chunk);
 	}
 	if (fsync(fd))
-		die("fsync of /dev/vda");
+		die("fsync");
 	close(fd);
 	munmap(chunk.words, len);
 	if (write)
@@ -307,7 +310,7 @@ static void memory(const char *id)
 }
 
 static void obey(const char *id, const char *command, const char *argument,
-		 uint64_t seed)
+		 uint64_t seed, const char *name)
 {
 	unsigned long mib = strtoul(argument, NULL, 10);
 
@@ -322,7 +325,7 @@ static void obey(const char *id, const char *command, const char *argument,
 	} else if (!strcmp(command, "memory")) {
 		memory(id);
 	} else if (!strncmp(command, "disk-", 5)) {
-		disk(id, mib, seed, command[5] == 'w');
+		disk(id, mib, seed, name, command[5] == 'w');
 	} else if (!strncmp(command, "share-", 6)) {
 		share(id, mib, seed, command[6] == 'w');
 	} else if (!strcmp(command, "random")) {
@@ -341,7 +344,7 @@ static void obey(const char *id, const char *command, const char *argument,
 
 int main(void)
 {
-	char line[128], id[16], command[32], argument[32], seed[32];
+	char line[128], id[16], command[32], argument[32], seed[32], name[16];
 
 	mount_all();
 	if (mount("dev", "/dev", "devtmpfs", 0, NULL))
@@ -350,9 +353,11 @@ int main(void)
 	while (fgets(line, sizeof(line), stdin)) {
 		memcpy(argument, "0", 2);
 		memcpy(seed, "0", 2);
-		if (sscanf(line, "%15s %31s %31s %31s", id, command, argument,
-			   seed) >= 2)
-			obey(id, command, argument, strtoull(seed, NULL, 10));
+		memcpy(name, "vda", 4);
+		if (sscanf(line, "%15s %31s %31s %31s %15s", id, command,
+			   argument, seed, name) >= 2)
+			obey(id, command, argument, strtoull(seed, NULL, 10),
+			     name);
 	}
 	die("console");
 }

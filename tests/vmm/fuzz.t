@@ -16,4 +16,5 @@ fuzz() { # NAME SECONDS
 
 ok 'virtqueues: nothing leads out of bounds, or hangs' fuzz queue 60
 ok 'kernels: nothing leads out of bounds, or hangs' fuzz boot 60
+ok 'devices: nothing leads out of bounds, or hangs' fuzz device 60
 done_testing

@@ -5,6 +5,9 @@
 #
 #	vmm_load GUARD		the module, mounted; GUARD is on or off
 #	vm_start NAME [OPTION...]	options of gmemvm
+#	vmm_control NAME [COMMAND]	its answer in $report, after vm_start with
+#					--control=$(vmm_socket NAME)
+#	reported KEY			a number of it; the sum, if there are several
 
 vmm=/opt/gmemfs/bin/gmemvm
 vmm_memory=
@@ -23,4 +26,18 @@ vm_qemu() { # [OPTION...]
 	exec "$vmm" --kernel="$vm_kernel" --initrd="$vm_initrd" \
 		--append="$vm_args" --cpus="$vmm_cpus" \
 		--memory="size=${vm_mib}M$vmm_memory" "$@"
+}
+
+vmm_socket() { # NAME
+	echo "$work/$1.control"
+}
+
+vmm_control() { # NAME [COMMAND]
+	report=$(echo "${2-}" | socat -t 5 - "UNIX-CONNECT:$(vmm_socket "$1")") ||
+		vm_die "$1" 'no answer from --control'
+}
+
+reported() { # KEY
+	printf '%s\n' "$report" | grep -o "\"$1\":[0-9]*" |
+		awk -F: '{ sum += $2 } END { print sum + 0 }'
 }

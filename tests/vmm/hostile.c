@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * hostile FILE: a guest that uses its disk, directly, from memory which it makes
+ * private and shared again all the while; and one that resets the disk in the
+ * middle. On gmemfs's hidden memory, without KVM.
+ */
+#include <linux/virtio_blk.h>
+#include <linux/virtio_config.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "../../vmm/blk.h"
+#include "../lib/tap.h"
+#include "driver.h"
+
+#define MEMORY		(8ULL << 20)
+#define PAGE		4096
+#define SECONDS		5
+
+#define QUEUE		16
+#define AVAILABLE	0x1000
+#define USED		0x2000
+#define HEADER		0x3000
+#define STATUS		0x3100
+#define NOT_YET		0xff
+#define DATA		(2ULL << 20)
+#define DATA_SIZE	(64 << 10)
+
+static struct vm vm;
+static struct blk blk;
+static bool stop;
+static uint64_t made, refused;
+
+static const struct driver_queue queue = { 0, AVAILABLE, USED, QUEUE };
+
+static void must(bool condition, const char *what)
+{
+	if (condition)
+		return;
+	printf("Bail out! %s\n", what);
+	exit(1);
+}
+
+static void put(uint64_t address, const void *data, uint64_t size)
+{
+	must(!guest_write(&vm.guest, address, data, size), "writing memory");
+}
+
+static void get(uint64_t address, void *data, uint64_t size)
+{
+	must(!guest_read(&vm.guest, address, data, size), "reading memory");
+}
+
+/* ---- the driver: one request at a time ---- */
+
+static void begin_request(uint16_t nr, uint32_t type, uint64_t sector)
+{
+	struct virtio_blk_outhdr header = { .type = type, .sector = sector };
+	uint16_t to_guest = type == VIRTIO_BLK_T_IN ? VRING_DESC_F_WRITE : 0;
+	struct vring_desc d[3] = {
+		{ HEADER, sizeof(header), VRING_DESC_F_NEXT, 1 },
+		{ DATA, DATA_SIZE, VRING_DESC_F_NEXT | to_guest, 2 },
+		{ STATUS, 1, VRING_DESC_F_WRITE, 0 },
+	};
+	uint16_t head = 0, index = nr + 1;
+	uint8_t status = NOT_YET;
+
+	put(HEADER, &header, sizeof(header));
+	put(STATUS, &status, sizeof(status));
+	put(0, d, sizeof(d));
+	put(AVAILABLE + 4 + nr % QUEUE * 2, &head, sizeof(head));
+	must(!guest_store_index(&vm.guest, AVAILABLE + 2, index), "index");
+	driver_kick(&blk.virtio);
+}
+
+static uint8_t finish_request(uint16_t nr)
+{
+	uint16_t index;
+	uint8_t status;
+
+	do
+		must(!guest_load_index(&vm.guest, USED + 2, &index), "index");
+	while (index != (uint16_t)(nr + 1));
+	get(STATUS, &status, sizeof(status));
+	return status;
+}
+
+static uint8_t request(uint16_t nr, uint32_t type, uint64_t sector)
+{
+	begin_request(nr, type, sector);
+	return finish_request(nr);
+}
+
+static void fill(uint8_t byte)
+{
+	static uint8_t data[DATA_SIZE];
+
+	memset(data, byte, sizeof(data));
+	put(DATA, data, sizeof(data));
+}
+
+static bool holds(uint8_t byte)
+{
+	static uint8_t data[DATA_SIZE];
+
+	get(DATA, data, sizeof(data));
+	return data[0] == byte && !memcmp(data, data + 1, sizeof(data) - 1);
+}
+
+/* ---- memory that comes and goes ---- */
+
+static void *convert(void *arg)
+{
+	uint64_t seed = 1;
+
+	(void)arg;
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		bool private = made & 1;
+		int ret = guest_convert(&vm.guest, DATA, DATA_SIZE, private);
+
+		made += !ret;
+		refused += ret == -EAGAIN;
+		must(!ret || ret == -EAGAIN, "a conversion fails");
+		usleep(seed++ * 37 % 400);
+	}
+	return NULL;
+}
+
+static void test_conversions(void)
+{
+	time_t end = time(NULL) + SECONDS;
+	uint64_t wrong = 0, failed = 0;
+	pthread_t thread;
+	uint16_t nr = 0;
+
+	must(!pthread_create(&thread, NULL, convert, NULL), "a thread");
+	while (time(NULL) < end) {
+		uint8_t byte = nr >> 1;
+
+		fill(byte);
+		failed += request(nr++, VIRTIO_BLK_T_OUT, 0) !=
+			  VIRTIO_BLK_S_OK;
+		fill(~byte);
+		failed += request(nr++, VIRTIO_BLK_T_IN, 0) != VIRTIO_BLK_S_OK;
+		wrong += !holds(byte);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	diag("%" PRIu64 " conversions, %" PRIu64 " had to wait too long; %"
+	     PRIu64 " requests without a copy, %" PRIu64 " with, %" PRIu64
+	     " of those had begun without", made, refused,
+	     blk.counters.zero_copy, blk.counters.copied,
+	     blk.counters.fell_back);
+	is(failed, 0, "no request fails");
+	is(wrong, 0, "what was written is read");
+	ok(made > 10, "memory was converted meanwhile");
+	ok(blk.counters.zero_copy > 10, "some requests went without a copy");
+	ok(blk.counters.copied > 10, "and some by one");
+}
+
+/* ---- a reset ---- */
+
+static void test_reset(void)
+{
+	uint64_t touched = 0, before = blk.counters.zero_copy;
+
+	must(!guest_convert(&vm.guest, DATA, DATA_SIZE, false), "sharing");
+	for (int i = 0; i < 200; i++) {
+		driver_begin(&vm, 0, 1ULL << VIRTIO_F_VERSION_1, &queue, 1);
+		put(USED, &(uint32_t){ 0 }, sizeof(uint32_t));
+		begin_request(0, VIRTIO_BLK_T_IN, 0);
+		usleep(i * 5);
+		driver_reset(&vm, 0);
+		fill(0xa5);
+		usleep(500);
+		touched += !holds(0xa5);
+	}
+	is(touched, 0, "after a reset the disk touches no memory");
+	ok(blk.counters.zero_copy > before, "some were under way without a copy");
+}
+
+/* ---- all ---- */
+
+static struct gmem_region *create_region(void)
+{
+	struct gmem_region_options options = {
+		.size = MEMORY, .backends = 1ULL << GMEM_BACKEND_GMEMFS,
+		.demand = GMEM_PROTECT_HIDDEN | GMEM_PROTECT_NO_GUP,
+	};
+	struct gmem_region *region;
+
+	must(!gmem_region_create(&options, &region), "a region");
+	return region;
+}
+
+int main(int argc, char **argv)
+{
+	struct disk_options options = { .direct = true };
+	struct gmem_region *region;
+
+	must(argc == 2, "usage: hostile FILE");
+	options.path = argv[1];
+	region = create_region();
+	driver_machine(&vm, region, 0);
+	must(!blk_add(&blk, &vm, 0, &options) && !blk_start(&blk), "a disk");
+	driver_begin(&vm, 0, 1ULL << VIRTIO_F_VERSION_1, &queue, 1);
+	test_conversions();
+	test_reset();
+	virtio_stop(&blk.virtio);
+	blk_remove(&blk);
+	guest_close_shared(&vm.guest);
+	gmem_region_destroy(region);
+	return done_testing();
+}

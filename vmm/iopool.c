@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <gmem.h>
+#include <stdbool.h>
+
+#include "guest.h"
+#include "iopool.h"
+
+void io_pool_init(struct io_pool *pool, struct guest *guest, uint64_t size)
+{
+	*pool = (struct io_pool){
+		.guest = guest, .size = size,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+	};
+}
+
+static int share(struct io_pool *pool, uint64_t from, uint64_t to)
+{
+	return from < to ? guest_convert(pool->guest, from, to - from, false) :
+			   0;
+}
+
+/* With the lock. A range that can't be had, or would be too long, isn't it. */
+static void extend(struct io_pool *pool, uint64_t start, uint64_t end)
+{
+	bool empty = pool->start == pool->end;
+
+	if (!empty && start >= pool->start && end <= pool->end)
+		return;
+	if (!empty && start > pool->start)
+		start = pool->start;
+	if (!empty && end < pool->end)
+		end = pool->end;
+	if (end - start > pool->size)
+		return;
+	if (empty)
+		pool->start = pool->end = start;
+	if (!share(pool, pool->end, end))
+		pool->end = end;
+	if (!share(pool, start, pool->start))
+		pool->start = start;
+}
+
+void io_pool_saw(struct io_pool *pool, uint64_t address, uint64_t size)
+{
+	uint64_t mask = GMEM_PAGE_SIZE - 1;
+
+	if (!pool->size || !size || !guest_has(pool->guest, address, size))
+		return;
+	pthread_mutex_lock(&pool->lock);
+	extend(pool, address & ~mask, (address + size + mask) & ~mask);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+uint64_t io_pool_known(struct io_pool *pool)
+{
+	uint64_t known;
+
+	pthread_mutex_lock(&pool->lock);
+	known = pool->end - pool->start;
+	pthread_mutex_unlock(&pool->lock);
+	return known;
+}
