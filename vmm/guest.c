@@ -182,6 +182,16 @@ void *guest_shared_at(const struct guest *guest, uint64_t address,
 	return guest->shared_view + offset;
 }
 
+void *guest_for_kernel(const struct guest *guest, uint64_t address,
+		       uint64_t size)
+{
+	uint64_t offset;
+
+	if (find(guest, address, size, &offset))
+		return NULL;
+	return (char *)guest->region->address + offset;
+}
+
 /*
  * What becomes private isn't lent out from the moment on that it is tried. With
  * the lock.

@@ -6,7 +6,7 @@
  * pointer into that memory leaves guest.c, and what is there may change between
  * two looks at it: copy first, then judge.
  *
- * There is one exception, guest_shared_at(), for the kernel's use and not ours.
+ * But two functions give addresses that are for the kernel to use, and not us.
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -66,6 +66,13 @@ void guest_close_shared(struct guest *guest);
  */
 void *guest_shared_at(const struct guest *guest, uint64_t address,
 		      uint64_t size);
+
+/*
+ * Where the kernel reaches this memory as system calls do, private or not, by
+ * copying: for vhost. NULL if it isn't memory.
+ */
+void *guest_for_kernel(const struct guest *guest, uint64_t address,
+		       uint64_t size);
 
 /*
  * Private, so that it's hidden, or shared; what it holds stays. Waits for pages

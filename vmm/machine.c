@@ -106,6 +106,16 @@ static int add_disks(struct machine *m, const struct options *options)
 	return 0;
 }
 
+static int add_net(struct machine *m, const struct net_options *options)
+{
+	if (!options->given)
+		return 0;
+	m->net = calloc(1, sizeof(*m->net));
+	if (!m->net)
+		return fail("no memory for a network");
+	return net_add(m->net, &m->vm, m->nr_virtio++, options);
+}
+
 static int add_devices(struct machine *m, const struct options *options)
 {
 	if (power_add(&m->vm) ||
@@ -114,7 +124,9 @@ static int add_devices(struct machine *m, const struct options *options)
 		return -1;
 	if (rng_add(&m->rng, &m->vm, m->nr_virtio++))
 		return -1;
-	return balloon_add(&m->balloon, &m->vm, m->nr_virtio++);
+	if (balloon_add(&m->balloon, &m->vm, m->nr_virtio++))
+		return -1;
+	return add_net(m, &options->net);
 }
 
 static int create(struct machine *m, const struct options *options)
@@ -133,6 +145,8 @@ static int start_devices(struct machine *m)
 		if (blk_start(&m->disks[i]))
 			return -1;
 	if (rng_start(&m->rng) || balloon_start(&m->balloon))
+		return -1;
+	if (m->net && net_start(m->net))
 		return -1;
 	if (m->control.fd >= 0 && control_start(&m->control))
 		return -1;
@@ -160,6 +174,8 @@ static void stop(struct machine *m)
 		virtio_stop(&m->disks[i].virtio);
 	virtio_stop(&m->rng.virtio);
 	virtio_stop(&m->balloon.virtio);
+	if (m->net)
+		virtio_stop(&m->net->virtio);
 	control_stop(&m->control);
 	terminal_stop(&m->terminal);
 }
@@ -172,6 +188,9 @@ static void destroy(struct machine *m)
 	close_files(m);
 	virtio_remove(&m->rng.virtio);
 	virtio_remove(&m->balloon.virtio);
+	if (m->net)
+		net_remove(m->net);
+	free(m->net);
 	for (unsigned int i = 0; i < m->nr_vcpus; i++)
 		vcpu_destroy(&m->vcpus[i]);
 	vm_destroy(&m->vm);

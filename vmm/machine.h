@@ -8,6 +8,7 @@
 #include "boot.h"
 #include "control.h"
 #include "layout.h"
+#include "net.h"
 #include "options.h"
 #include "rng.h"
 #include "serial.h"
@@ -26,6 +27,7 @@ struct machine {
 	unsigned int nr_disks;
 	struct rng rng;
 	struct balloon balloon;
+	struct net *net;	/* NULL: none */
 	unsigned int nr_virtio;	/* slots that are taken */
 	struct control control;
 };

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <gmem.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,10 @@ static int help(void)
 	     "      path=FILE      a raw image or a block device\n"
 	     "      readonly=on    the guest can't write to it (off)\n"
 	     "      direct=on      past the host's page cache (off)\n"
+	     "  --net=KEY=VALUE,...\n"
+	     "      tap=NAME       a tap of the host's, or: fd=NUMBER, of one that is open\n"
+	     "      mac=ADDRESS    the guest's (02:67:6d:65:6d:01)\n"
+	     "      vhost=on       by the host's vhost-net, for memory without windows (off)\n"
 	     "  --control=SOCKET where scripts get the status as JSON, and set the balloon\n"
 	     "  --no-reboot      end where the guest would start again\n"
 	     "  --sandbox=off    without seccomp, no_new_privs and namespaces (on)\n"
@@ -250,6 +255,65 @@ static int add_disk(struct options *options, char *list)
 	return 0;
 }
 
+/* ---- --net ---- */
+
+static int set_mac(uint8_t *mac, const char *value)
+{
+	int end = 0;
+
+	if (sscanf(value, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0],
+		   &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &end) != 6 ||
+	    value[end] || mac[0] & 1)
+		return wrong("mac is like 02:00:00:00:00:01, of a single host, not '%s'",
+			     value);
+	return 0;
+}
+
+static int set_fd(struct net_options *net, const char *value)
+{
+	char *end;
+	long fd = strtol(value, &end, 10);
+
+	if (*value < '0' || *value > '9' || *end || fd > INT_MAX)
+		return wrong("fd is a descriptor's number, not '%s'", value);
+	net->fd = fd;
+	return 0;
+}
+
+static int set_net(void *to, const char *key, const char *value)
+{
+	struct net_options *net = to;
+
+	if (!strcmp(key, "tap")) {
+		net->tap = value;
+		return 0;
+	}
+	if (!strcmp(key, "fd"))
+		return set_fd(net, value);
+	if (!strcmp(key, "mac"))
+		return set_mac(net->mac, value);
+	if (!strcmp(key, "vhost"))
+		return parse_switch(key, value, &net->vhost);
+	return wrong("--net has tap, fd, mac and vhost, no '%s'", key);
+}
+
+static int add_net(struct options *options, char *list)
+{
+	struct net_options *net = &options->net;
+	int ret;
+
+	if (net->given)
+		return wrong("one --net at most");
+	*net = (struct net_options){
+		.given = true, .fd = -1,
+		.mac = { 0x02, 'g', 'm', 'e', 'm', 1 },
+	};
+	ret = parse_list("net", list, net, set_net);
+	if (!ret && !net->tap == (net->fd < 0))
+		ret = wrong("--net needs tap=NAME or fd=NUMBER");
+	return ret;
+}
+
 /* ---- all ---- */
 
 static int set_cpus(struct options *options, const char *value)
@@ -266,7 +330,7 @@ static int set_cpus(struct options *options, const char *value)
 
 enum {
 	OPT_HELP = 1, OPT_VERSION, OPT_KERNEL, OPT_INITRD, OPT_APPEND,
-	OPT_CPUS, OPT_MEMORY, OPT_DISK, OPT_CONTROL, OPT_NO_REBOOT,
+	OPT_CPUS, OPT_MEMORY, OPT_DISK, OPT_NET, OPT_CONTROL, OPT_NO_REBOOT,
 	OPT_SANDBOX
 };
 
@@ -279,6 +343,7 @@ static const struct option names[] = {
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "disk", required_argument, NULL, OPT_DISK },
+	{ "net", required_argument, NULL, OPT_NET },
 	{ "control", required_argument, NULL, OPT_CONTROL },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
 	{ "sandbox", required_argument, NULL, OPT_SANDBOX },
@@ -304,6 +369,8 @@ static int set(struct options *options, int option, char *value)
 				  set_memory);
 	case OPT_DISK:
 		return add_disk(options, value);
+	case OPT_NET:
+		return add_net(options, value);
 	case OPT_CONTROL:
 		options->control = value;
 		return 0;

@@ -23,6 +23,14 @@ struct disk_options {
 	bool direct;
 };
 
+struct net_options {
+	bool given;
+	const char *tap;	/* its name; NULL: by @fd */
+	int fd;
+	uint8_t mac[6];
+	bool vhost;
+};
+
 struct options {
 	struct memory_options memory;
 	unsigned int cpus;
@@ -31,6 +39,7 @@ struct options {
 	const char *append;
 	struct disk_options disks[DISKS_MAX];
 	unsigned int nr_disks;
+	struct net_options net;
 	const char *control;	/* a socket's path; NULL: none */
 	bool no_reboot;
 	bool sandbox;

@@ -117,6 +117,26 @@ static void report_balloon(struct json *json, struct balloon *b)
 	json_close(json, '}');
 }
 
+/* What vhost does is not counted here. */
+static void report_net(struct json *json, struct net *n)
+{
+	struct net_counters c;
+
+	if (!n)
+		return;
+	pthread_mutex_lock(&n->virtio.lock);
+	c = n->counters;
+	pthread_mutex_unlock(&n->virtio.lock);
+	json_open(json, "net", '{');
+	json_text(json, "by", n->vhost.fd >= 0 ? "vhost" : "gmemvm");
+	json_number(json, "packets_received", c.packets_received);
+	json_number(json, "bytes_received", c.bytes_received);
+	json_number(json, "packets_sent", c.packets_sent);
+	json_number(json, "bytes_sent", c.bytes_sent);
+	json_number(json, "dropped", c.dropped);
+	json_close(json, '}');
+}
+
 /* ---- commands ---- */
 
 static const char *state_of(const struct vm *vm)
@@ -135,6 +155,7 @@ static void answer_status(struct machine *m, struct json *json)
 	report_exits(json, m);
 	report_disks(json, m);
 	report_balloon(json, &m->balloon);
+	report_net(json, m->net);
 	json_close(json, '}');
 }
 

@@ -3,8 +3,10 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/gmemfs.h>
+#include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
+#include <linux/vhost.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -50,6 +52,9 @@ static const uint32_t ioctls[] = {
 	KVM_SET_USER_MEMORY_REGION, KVM_SET_USER_MEMORY_REGION2,
 	GMEM_GET_INFO, GMEM_GET_STATE, GMEM_SET_ATTRIBUTES, GMEM_SHARED_VIEW,
 	TCGETS, TCSETS,
+	TUNSETOFFLOAD, VHOST_SET_FEATURES, VHOST_SET_MEM_TABLE,
+	VHOST_SET_VRING_NUM, VHOST_SET_VRING_BASE, VHOST_SET_VRING_ADDR,
+	VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_NET_SET_BACKEND,
 };
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))

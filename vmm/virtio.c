@@ -100,6 +100,13 @@ static struct virtqueue *selected(struct virtio *v)
 	       &v->queues[v->queue_selected] : NULL;
 }
 
+/* Where interrupts go past us, each may have been one of a queue. */
+static uint32_t irq_status(const struct virtio *v)
+{
+	return __atomic_load_n(&v->irq_status, __ATOMIC_ACQUIRE) |
+	       (v->past_us ? VIRTIO_MMIO_INT_VRING : 0);
+}
+
 static uint32_t read_register(struct virtio *v, uint64_t offset)
 {
 	switch (offset) {
@@ -118,7 +125,7 @@ static uint32_t read_register(struct virtio *v, uint64_t offset)
 	case VIRTIO_MMIO_QUEUE_READY:
 		return selected(v) && selected(v)->ready;
 	case VIRTIO_MMIO_INTERRUPT_STATUS:
-		return __atomic_load_n(&v->irq_status, __ATOMIC_ACQUIRE);
+		return irq_status(v);
 	case VIRTIO_MMIO_STATUS:
 		return v->status;
 	case VIRTIO_MMIO_CONFIG_GENERATION:
@@ -176,8 +183,11 @@ static void write_status(struct virtio *v, uint32_t status)
 	for (unsigned int i = 0; i < v->nr_queues; i++)
 		v->queues[i].event_index =
 			virtio_has(v, VIRTIO_RING_F_EVENT_IDX);
-	if (~before & status & VIRTIO_CONFIG_S_DRIVER_OK)
-		signal_fd(v->kick_fd);
+	if (!(~before & status & VIRTIO_CONFIG_S_DRIVER_OK))
+		return;
+	if (v->begin)
+		v->begin(v);
+	signal_fd(v->kick_fd);
 }
 
 static void write_features(struct virtio *v, uint32_t value)
@@ -270,7 +280,8 @@ static void write_register(struct virtio *v, uint64_t offset, uint32_t value)
 		write_ready(v, value);
 		break;
 	case VIRTIO_MMIO_QUEUE_NOTIFY:
-		signal_fd(v->kick_fd);
+		if (value < v->nr_queues)
+			signal_fd(v->queue_kick_fds[value]);
 		break;
 	case VIRTIO_MMIO_INTERRUPT_ACK:
 		__atomic_fetch_and(&v->irq_status, ~value, __ATOMIC_ACQ_REL);
@@ -337,10 +348,16 @@ static void write_bus(void *device, uint64_t offset, unsigned int size,
 
 static int add_kicks(struct virtio *v, uint64_t address)
 {
-	for (unsigned int i = 0; i < v->nr_queues; i++)
+	for (unsigned int i = 0; i < v->nr_queues; i++) {
+		int *fd = &v->queue_kick_fds[i];
+
+		*fd = v->past_us ? eventfd(0, EFD_CLOEXEC) : v->kick_fd;
+		if (*fd < 0)
+			return fail_errno("eventfd");
 		if (vm_write_fd(v->vm, address + VIRTIO_MMIO_QUEUE_NOTIFY, i,
-				v->kick_fd))
+				*fd))
 			return -1;
+	}
 	return 0;
 }
 
@@ -368,6 +385,9 @@ int virtio_add(struct virtio *v, struct vm *vm, unsigned int slot)
 
 void virtio_remove(struct virtio *v)
 {
+	for (unsigned int i = 0; v->past_us && i < v->nr_queues; i++)
+		if (v->queue_kick_fds[i] > 0)
+			close(v->queue_kick_fds[i]);
 	if (v->kick_fd > 0)
 		close(v->kick_fd);
 	if (v->irq_fd > 0)

@@ -27,15 +27,20 @@ struct virtio {
 	size_t config_size;
 	/* Bytes of it that the guest writes, or none. */
 	size_t config_writable, config_writable_size;
+	/* With the lock held, or NULL: the driver is ready. */
+	void (*begin)(struct virtio *virtio);
 	/*
 	 * With the lock held: the queues end. What is under way must not touch
 	 * the guest's memory when this is back. Or NULL.
 	 */
 	void (*quiesce)(struct virtio *virtio);
+	/* Kicks and interrupts of the queues go past us, to the kernel. */
+	bool past_us;
 
 	struct vm *vm;
 	unsigned int slot;
 	int kick_fd;		/* an eventfd: there may be something to do */
+	int queue_kick_fds[VIRTIO_QUEUES];	/* the same, but see past_us */
 	int irq_fd;
 	uint32_t irq_status;	/* atomic */
 	bool stopping;		/* atomic */

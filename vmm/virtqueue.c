@@ -32,19 +32,30 @@ static uint64_t available_event(const struct virtqueue *q)
 	       q->size * (uint64_t)sizeof(struct vring_used_elem);
 }
 
+uint64_t virtqueue_table_size(const struct virtqueue *q)
+{
+	return q->size * (uint64_t)sizeof(struct vring_desc);
+}
+
+uint64_t virtqueue_avail_size(const struct virtqueue *q)
+{
+	return used_event(q) + 2 - q->available;
+}
+
+uint64_t virtqueue_used_size(const struct virtqueue *q)
+{
+	return available_event(q) + 2 - q->used;
+}
+
 int virtqueue_start(struct virtqueue *q)
 {
-	uint64_t table = q->size * (uint64_t)sizeof(struct vring_desc);
-	uint64_t available = used_event(q) + 2 - q->available;
-	uint64_t used = available_event(q) + 2 - q->used;
-
 	if (!q->size || q->size > VIRTQUEUE_SIZE || q->size & (q->size - 1))
 		return -EINVAL;
 	if (q->descriptors % 16 || q->available % 2 || q->used % 4)
 		return -EINVAL;
-	if (!guest_has(q->guest, q->descriptors, table) ||
-	    !guest_has(q->guest, q->available, available) ||
-	    !guest_has(q->guest, q->used, used))
+	if (!guest_has(q->guest, q->descriptors, virtqueue_table_size(q)) ||
+	    !guest_has(q->guest, q->available, virtqueue_avail_size(q)) ||
+	    !guest_has(q->guest, q->used, virtqueue_used_size(q)))
 		return -EFAULT;
 	q->next_available = 0;
 	q->next_used = 0;

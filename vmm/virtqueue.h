@@ -42,6 +42,11 @@ struct chain {
 	struct segment segments[CHAIN_SEGMENTS];
 };
 
+/* How long its parts are. */
+uint64_t virtqueue_table_size(const struct virtqueue *queue);
+uint64_t virtqueue_avail_size(const struct virtqueue *queue);
+uint64_t virtqueue_used_size(const struct virtqueue *queue);
+
 /* With addresses and size set. Return: 0, -EINVAL, -EFAULT */
 int virtqueue_start(struct virtqueue *queue);
 

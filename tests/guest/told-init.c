@@ -15,6 +15,9 @@
  *	share-write MIB SEED	share-wrote pages=N, into an ivshmem device
  *	share-check MIB SEED	intact ... or CORRUPT ...
  *	random		random HEX: 16 bytes of the hardware's generator
+ *	net ADDRESS	net: eth0 has that address, of a network of 24 bits
+ *	tcp-write MIB SEED HOST	tcp-wrote pages=N, to port 7 of HOST
+ *	tcp-check MIB SEED HOST	intact ... or CORRUPT ..., what that sends
  *	off		off, and the guest's end
  *	reset		reset, and it begins again
  *
@@ -23,18 +26,22 @@
  * from SEED; what is kept, from a secret of the guest's own.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -272,6 +279,98 @@ static void share(const char *id, unsigned long mib, uint64_t seed, bool write)
 	munmap(a.words, a.pages * SECRET_PAGE_SIZE);
 }
 
+/* ---- the network ---- */
+
+#define INTERFACE	"eth0"
+#define PREFIX_MASK	"255.255.255.0"
+#define PORT		7
+
+static struct sockaddr_in internet_address(const char *text, uint16_t port)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(port),
+	};
+
+	if (inet_pton(AF_INET, text, &address.sin_addr) != 1) {
+		errno = EINVAL;
+		die(text);
+	}
+	return address;
+}
+
+static void set_interface(int fd, unsigned long what, const char *text)
+{
+	struct sockaddr_in address = internet_address(text, 0);
+	struct ifreq request = { .ifr_name = INTERFACE };
+
+	memcpy(&request.ifr_addr, &address, sizeof(address));
+	if (ioctl(fd, what, &request))
+		die(INTERFACE);
+}
+
+static void net(const char *id, const char *address)
+{
+	struct ifreq request = { .ifr_name = INTERFACE };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		die("socket");
+	set_interface(fd, SIOCSIFADDR, address);
+	set_interface(fd, SIOCSIFNETMASK, PREFIX_MASK);
+	request.ifr_flags = IFF_UP | IFF_RUNNING;
+	if (ioctl(fd, SIOCSIFFLAGS, &request))
+		die(INTERFACE);
+	close(fd);
+	say("%s net", id);
+}
+
+static void transfer_all(int fd, void *data, size_t len, bool write_it)
+{
+	char *at = data;
+	ssize_t done;
+
+	while (len) {
+		done = write_it ? write(fd, at, len) : read(fd, at, len);
+		if (done <= 0)
+			die("transfer by TCP");
+		at += done;
+		len -= done;
+	}
+}
+
+/* Who receives closes, so that the other end knows that all has come. */
+static void tcp(const char *id, unsigned long mib, uint64_t seed,
+		const char *host, bool write_it)
+{
+	struct sockaddr_in address = internet_address(host, PORT);
+	static uint64_t words[PAGES_PER_MIB * SECRET_WORDS];
+	struct area chunk = {
+		.secret = seed, .tag = seed, .words = words,
+		.pages = PAGES_PER_MIB,
+	};
+	size_t corrupt = 0;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address,
+			      sizeof(address)))
+		die("connect");
+	for (unsigned long i = 0; i < mib; i++, chunk.secret++) {
+		if (write_it)
+			fill(&chunk);
+		transfer_all(fd, words, sizeof(words), write_it);
+		if (!write_it)
+			corrupt += count_corrupt(&chunk);
+	}
+	shutdown(fd, SHUT_WR);
+	if (read(fd, words, 1))
+		die("the other end's close");
+	close(fd);
+	if (write_it)
+		say("%s tcp-wrote pages=%lu", id, mib * PAGES_PER_MIB);
+	else
+		say_checked(id, corrupt, mib * PAGES_PER_MIB);
+}
+
 /* ---- random numbers ---- */
 
 static void hardware_random(const char *id)
@@ -328,6 +427,10 @@ static void obey(const char *id, const char *command, const char *argument,
 		disk(id, mib, seed, name, command[5] == 'w');
 	} else if (!strncmp(command, "share-", 6)) {
 		share(id, mib, seed, command[6] == 'w');
+	} else if (!strcmp(command, "net")) {
+		net(id, argument);
+	} else if (!strncmp(command, "tcp-", 4)) {
+		tcp(id, mib, seed, name, command[4] == 'w');
 	} else if (!strcmp(command, "random")) {
 		hardware_random(id);
 	} else if (!strcmp(command, "reset")) {
@@ -344,7 +447,7 @@ static void obey(const char *id, const char *command, const char *argument,
 
 int main(void)
 {
-	char line[128], id[16], command[32], argument[32], seed[32], name[16];
+	char line[128], id[16], command[32], argument[32], seed[32], name[32];
 
 	mount_all();
 	if (mount("dev", "/dev", "devtmpfs", 0, NULL))
@@ -354,7 +457,7 @@ int main(void)
 		memcpy(argument, "0", 2);
 		memcpy(seed, "0", 2);
 		memcpy(name, "vda", 4);
-		if (sscanf(line, "%15s %31s %31s %31s %15s", id, command,
+		if (sscanf(line, "%15s %31s %31s %31s %31s", id, command,
 			   argument, seed, name) >= 2)
 			obey(id, command, argument, strtoull(seed, NULL, 10),
 			     name);

@@ -84,6 +84,46 @@ test_shared() {
 	vmm_memory=
 }
 
+balloon_is() { # NAME PAGES
+	balloon_left=$((vm_seconds * 2))
+	until vmm_control "$1" && [ "$(reported actual_pages)" = "$2" ]; do
+		balloon_left=$((balloon_left - 1))
+		[ "$balloon_left" -gt 0 ] || vm_die "$1" "no balloon of $2 pages"
+		sleep 0.5
+	done
+}
+
+# What the guest has used once and doesn't need comes back to the host.
+test_balloon() {
+	start balloon
+	vm_tell balloon load virtio_balloon
+	vm_tell balloon keep 16
+	vm_tell balloon keep 64
+	vm_tell balloon drop
+	vmm_control balloon
+	before=$(reported populated)
+	vmm_control balloon 'balloon 64M'
+	is "$(reported wanted_bytes)" $((64 << 20)) 'balloon: --control sets it'
+	balloon_is balloon $((64 * 256))
+	diag "populated: $before before, $(reported populated) after"
+	is "$(reported inflated_pages) $(reported refused_pages)" \
+		"$((64 * 256)) 0" 'balloon: each page of it was punched'
+	ok 'balloon: the host has memory back' \
+		test "$(reported populated)" -lt $((before - (32 << 20)))
+	vm_tell balloon check
+	is "$line" 'intact pages=4096' 'balloon: what the guest keeps is intact'
+	vmm_control balloon 'balloon 0'
+	balloon_is balloon 0
+	vm_tell balloon keep 64
+	vm_tell balloon check
+	is "$line" 'intact pages=20480' 'balloon: the guest uses it again'
+	vmm_control balloon 'balloon 1T'
+	like "$report" '"error":"balloon SIZE' 'balloon: one larger than the guest is refused'
+	vmm_control balloon 'bolloon'
+	like "$report" '"error":"the commands are' 'balloon: and what is no command'
+	vm_off balloon
+}
+
 test_hostile() {
 	ok 'hostile: memory that is made private while a disk uses it' \
 		/opt/gmemfs/tests/vmm/hostile $disk.a
@@ -97,6 +137,7 @@ truncate -s ${mib}M $disk.b
 test_hostile
 test_copied
 test_shared
+test_balloon
 is "$(sysfs hidden_bytes)" 0 'afterwards nothing is hidden'
 is "$(sysfs quarantined_bytes)" 0 '  nor in quarantine'
 is "$(sysfs pinned_bytes)" 0 '  nor pinned'

@@ -60,6 +60,18 @@ test_wrong() {
 	wrong 'direct is on or off' --kernel=x --disk=path=x,direct=1
 	wrong 'sandbox is on or off' --kernel=x --sandbox=no
 	wrong "no 'format'" --kernel=x --disk=path=x,format=raw
+	for size in 0 1M 3M 2G 192M x ''; do
+		wrong 'shared-io is ' --kernel=x --memory=size=1G,shared-io=$size
+	done
+	wrong 'quarter of size' --kernel=x --memory=size=64M,shared-io=32M
+	wrong 'tap=NAME or fd=NUMBER' --kernel=x --net=vhost=on
+	wrong 'tap=NAME or fd=NUMBER' --kernel=x --net=tap=t,fd=3
+	wrong 'one --net' --kernel=x --net=tap=t --net=tap=u
+	wrong 'mac is like' --kernel=x --net=tap=t,mac=01:00:00:00:00:00
+	wrong 'mac is like' --kernel=x --net=tap=t,mac=2:0:0:0:0
+	wrong 'fd is a' --kernel=x --net=fd=tap
+	wrong 'vhost is on or off' --kernel=x --net=tap=t,vhost=1
+	wrong "no 'bridge'" --kernel=x --net=bridge=br0
 	wrong '6 disks at most' --kernel=x --disk=path=1 --disk=path=2 \
 		--disk=path=3 --disk=path=4 --disk=path=5 --disk=path=6 --disk=path=7
 }
@@ -94,6 +106,15 @@ test_failed() {
 	failed 'multiple of 512; truncate' --kernel="$kernel" $plain \
 		--disk="path=$work/odd"
 	failed 'mount one with: mount -t gmemfs' --kernel="$kernel"
+	failed 'fd 0 is no tap' --kernel="$kernel" $plain --net=fd=0
+	failed 'no interface has a name' --kernel="$kernel" $plain \
+		--net=tap=a-name-that-is-too-long
+	failed 'a socket.s path' --kernel="$kernel" $plain \
+		--control="$(head -c 200 /dev/zero | tr '\0' x)"
+	failed '/nonexistent/x: No such file' --kernel="$kernel" $plain \
+		--control=/nonexistent/x
+	failed '/etc/passwd: Address already in use' --kernel="$kernel" $plain \
+		--control=/etc/passwd
 	failed 'memfd' --kernel="$kernel" $plain,protect=hidden
 }
 
