@@ -88,6 +88,32 @@ test_random() {
 	check_after random
 }
 
+# Above 4 GiB, too; the host needn't have as much.
+test_large() {
+	vm_mib=4608
+	vm_start large --no-reboot
+	vm_up large
+	vm_tell large memory
+	ok 'large: the guest has its memory' \
+		test "$(field total_kib)" -gt $((4200 << 10))
+	vm_tell large keep 64
+	vm_tell large check
+	is "$line" 'intact pages=16384' 'large: which holds what is in it'
+	vm_off large
+	check_after large
+	vm_mib=192
+}
+
+# Where the kernel has one that can be mapped; usage.sh sees it refused elsewhere.
+test_guest_memfd() {
+	vmm_memory=,backend=guest_memfd
+	vm_start guest_memfd --no-reboot
+	vm_up guest_memfd
+	pass 'guest_memfd: boots'
+	vm_off guest_memfd
+	vmm_memory=
+}
+
 hellos() {
 	grep -c 'told-init: hello' "$work/again.console" || :
 }
@@ -116,5 +142,7 @@ vmm_memory=,backend=memfd
 test_readonly
 vmm_memory=
 test_random
+test_large
+! vmm_has_guest_memfd || test_guest_memfd
 test_reset
 done_testing

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * hostile FILE: a guest that uses its disk, directly, from memory which it makes
- * private and shared again all the while; and one that resets the disk in the
- * middle. On gmemfs's hidden memory, without KVM.
+ * private and shared again all the while; one that resets the disk in the
+ * middle; and what a balloon is given. On gmemfs's hidden memory, without KVM.
  */
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include <pthread.h>
 #include <time.h>
 
+#include "../../vmm/balloon.h"
 #include "../../vmm/blk.h"
 #include "../lib/tap.h"
 #include "driver.h"
@@ -179,6 +180,56 @@ static void test_reset(void)
 	ok(blk.counters.zero_copy > before, "some were under way without a copy");
 }
 
+/* ---- a balloon ---- */
+
+#define BALLOON_QUEUE	0x10000	/* laid out as the disk's */
+#define BALLOON_PAGES	0x13000
+
+static const struct driver_queue balloon_queues[] = {
+	{ BALLOON_QUEUE, BALLOON_QUEUE + AVAILABLE, BALLOON_QUEUE + USED,
+	  QUEUE },
+};
+
+/* As hostile as can be: one page isn't memory at all. */
+static void give_pages(struct balloon *balloon)
+{
+	uint32_t pages[] = { DATA / PAGE + 1, DATA / PAGE, UINT32_MAX };
+	struct vring_desc d = { BALLOON_PAGES, sizeof(pages), 0, 0 };
+	uint16_t index = 0;
+
+	put(BALLOON_PAGES, pages, sizeof(pages));
+	put(BALLOON_QUEUE, &d, sizeof(d));
+	put(BALLOON_QUEUE + AVAILABLE + 4, &index, sizeof(index));
+	must(!guest_store_index(&vm.guest, BALLOON_QUEUE + AVAILABLE + 2, 1),
+	     "index");
+	driver_kick(&balloon->virtio);
+	do
+		must(!guest_load_index(&vm.guest, BALLOON_QUEUE + USED + 2,
+				       &index), "index");
+	while (index != 1);
+}
+
+static void test_balloon(void)
+{
+	static const uint8_t zeros[2 * PAGE];
+	static struct balloon balloon;
+	uint8_t data[3 * PAGE];
+
+	must(!balloon_add(&balloon, &vm, 1) && !balloon_start(&balloon),
+	     "a balloon");
+	driver_begin(&vm, 1, 1ULL << VIRTIO_F_VERSION_1, balloon_queues, 1);
+	fill(0x5a);
+	give_pages(&balloon);
+	get(DATA, data, sizeof(data));
+	ok(!memcmp(data, zeros, sizeof(zeros)), "what was given is zero");
+	ok(data[2 * PAGE] == 0x5a && data[3 * PAGE - 1] == 0x5a,
+	   "the next page is as it was");
+	is(balloon.inflated, 2, "two pages are counted");
+	is(balloon.refused, 1, "and one that isn't memory");
+	virtio_stop(&balloon.virtio);
+	virtio_remove(&balloon.virtio);
+}
+
 /* ---- all ---- */
 
 static struct gmem_region *create_region(void)
@@ -206,6 +257,7 @@ int main(int argc, char **argv)
 	driver_begin(&vm, 0, 1ULL << VIRTIO_F_VERSION_1, &queue, 1);
 	test_conversions();
 	test_reset();
+	test_balloon();
 	virtio_stop(&blk.virtio);
 	blk_remove(&blk);
 	guest_close_shared(&vm.guest);

@@ -39,9 +39,10 @@ use_disks() { # NAME
 	vm_tell "$1" disk-write $mib 9
 	vm_tell "$1" disk-write $mib 10 vdb
 	vmm_control "$1"
-	is "$(reported bytes_read) $(reported bytes_written)" \
-		"$((2 * mib << 20)) $((2 * mib << 20))" \
-		"$1: --control says how much was read and written"
+	is "$(reported bytes_written)" $((2 * mib << 20)) \
+		"$1: --control says how much was written"
+	# The kernel looks for partitions, too.
+	ok "$1: and read" test "$(reported bytes_read)" -gt $((2 * mib << 20))
 	is "$(reported failed)" 0 "$1: and that nothing failed"
 }
 

@@ -6,6 +6,8 @@
 set -eu
 # shellcheck source=tests/lib/tap.sh
 . /share/lib/tap.sh
+# shellcheck source=tests/vmm/vmm.sh
+. /share/vmm/vmm.sh
 
 vmm=/opt/gmemfs/tests/vmm/gmemvm
 man=/share/man/gmemvm.1
@@ -113,9 +115,12 @@ test_failed() {
 		--control="$(head -c 200 /dev/zero | tr '\0' x)"
 	failed '/nonexistent/x: No such file' --kernel="$kernel" $plain \
 		--control=/nonexistent/x
-	failed '/etc/passwd: Address already in use' --kernel="$kernel" $plain \
-		--control=/etc/passwd
+	failed 'odd: Address already in use' --kernel="$kernel" $plain \
+		--control="$work/odd"
+	ok '  and the file is still there' test -s "$work/odd"
 	failed 'memfd' --kernel="$kernel" $plain,protect=hidden
+	vmm_has_guest_memfd || failed 'Linux 6\.18' --kernel="$kernel" \
+		--memory=size=256M,backend=guest_memfd
 }
 
 # All options, and no others.

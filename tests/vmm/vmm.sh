@@ -21,6 +21,11 @@ vmm_load() { # GUARD
 	mount -t gmemfs gmemfs /dev/gmem
 }
 
+# Linux 6.18 and later, where guest_memfd can be mapped.
+vmm_has_guest_memfd() {
+	[ "$(printf '%s\n' 6.18 "$(uname -r)" | sort -V | head -n 1)" = 6.18 ]
+}
+
 # What vm_start runs, in a process of its own.
 vm_qemu() { # [OPTION...]
 	exec "$vmm" --kernel="$vm_kernel" --initrd="$vm_initrd" \
