@@ -249,13 +249,11 @@ static void quiesce(struct virtio *v)
 		vhost_end(&n->vhost);
 }
 
-int net_add(struct net *n, struct vm *vm, unsigned int slot,
-	    const struct net_options *options)
+int net_attach(struct net *n, struct vm *vm, unsigned int slot,
+	       const struct net_options *options)
 {
 	n->vhost.fd = -1;
-	n->tap_fd = -1;
-	if ((options->tap ? open_tap(n, options) : take_tap(n, options->fd)) ||
-	    set_tap(n) || (options->vhost && vhost_open(&n->vhost, vm)))
+	if (options->vhost && vhost_open(&n->vhost, vm))
 		return -1;
 	memcpy(n->config.mac, options->mac, sizeof(n->config.mac));
 	n->virtio = (struct virtio){
@@ -274,9 +272,22 @@ int net_add(struct net *n, struct vm *vm, unsigned int slot,
 	return virtio_add(&n->virtio, vm, slot);
 }
 
+int net_add(struct net *n, struct vm *vm, unsigned int slot,
+	    const struct net_options *options)
+{
+	n->vhost.fd = -1;
+	n->tap_fd = -1;
+	if ((options->tap ? open_tap(n, options) : take_tap(n, options->fd)) ||
+	    set_tap(n))
+		return -1;
+	return net_attach(n, vm, slot, options);
+}
+
 int net_start(struct net *n)
 {
-	return n->vhost.fd >= 0 ? 0 : virtio_start(&n->virtio, net_thread, n);
+	if (n->vhost.fd >= 0)
+		return vhost_start(&n->vhost);
+	return virtio_start(&n->virtio, net_thread, n);
 }
 
 void net_remove(struct net *n)

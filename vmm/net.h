@@ -31,6 +31,9 @@ struct net {
 /* Return: 0, or -1 said why. net_remove() may be called after either. */
 int net_add(struct net *net, struct vm *vm, unsigned int slot,
 	    const struct net_options *options);
+/* The same with @tap_fd set, as the tests have it. */
+int net_attach(struct net *net, struct vm *vm, unsigned int slot,
+	       const struct net_options *options);
 int net_start(struct net *net);
 /* After virtio_stop(). */
 void net_remove(struct net *net);

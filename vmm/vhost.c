@@ -25,6 +25,11 @@ int vhost_open(struct vhost *vhost, struct vm *vm)
 	vhost->fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
 	if (vhost->fd < 0)
 		return fail_errno("/dev/vhost-net (is vhost_net loaded?)");
+	return 0;
+}
+
+int vhost_start(struct vhost *vhost)
+{
 	if (ioctl(vhost->fd, VHOST_SET_OWNER))
 		return fail_errno("VHOST_SET_OWNER");
 	return 0;

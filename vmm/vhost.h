@@ -16,6 +16,12 @@ struct vhost {
 /* Before the sandbox. Return: 0, or -1 said why */
 int vhost_open(struct vhost *vhost, struct vm *vm);
 
+/*
+ * In the sandbox: the kernel adds its worker to our threads, and a process that
+ * has several can't have a user namespace any more. Return: 0, or -1 said why
+ */
+int vhost_start(struct vhost *vhost);
+
 /* The driver is ready: queues are handed over. Return: 0, or -1 said why */
 int vhost_begin(struct vhost *vhost, struct virtio *virtio, int tap_fd);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a guest can do to a device: anything in its queues, any register, and
- * memory that is shared or not. Disk, random numbers and balloon run as in
- * gmemvm, with their threads; each is as usable after a reset as before.
+ * memory that is shared or not. Disk, random numbers, balloon and network run as
+ * in gmemvm, with their threads; each is as usable after a reset as before.
  */
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
@@ -12,10 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../vmm/balloon.h"
 #include "../../vmm/blk.h"
+#include "../../vmm/net.h"
 #include "../../vmm/rng.h"
 #include "driver.h"
 #include "fuzz.h"
@@ -27,7 +29,7 @@
 #define PAGES		64
 #define PAGE_SIZE	4096
 
-enum slot { DISK, RNG, BALLOON, SLOTS };
+enum slot { DISK, RNG, BALLOON, NET, SLOTS };
 
 struct input {
 	struct driver_queue queues[2];
@@ -48,6 +50,8 @@ static struct machine {
 	struct blk disk;
 	struct rng rng;
 	struct balloon balloon;
+	struct net net;
+	int wire;		/* the other end of what is its tap here */
 	struct virtio *devices[SLOTS];
 } m;
 
@@ -67,9 +71,23 @@ static void add_disk(void)
 	m.devices[DISK] = &m.disk.virtio;
 }
 
+static void add_net(void)
+{
+	struct net_options options = {};
+	int fds[2];
+
+	fuzz_must(!socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fds));
+	m.net.tap_fd = fds[0];
+	m.wire = fds[1];
+	fuzz_must(!net_attach(&m.net, &m.vm, NET, &options) &&
+		  !net_start(&m.net));
+	m.devices[NET] = &m.net.virtio;
+}
+
 static void add_devices(void)
 {
 	add_disk();
+	add_net();
 	fuzz_must(!rng_add(&m.rng, &m.vm, RNG) && !rng_start(&m.rng));
 	fuzz_must(!balloon_add(&m.balloon, &m.vm, BALLOON) &&
 		  !balloon_start(&m.balloon));
@@ -146,6 +164,18 @@ static void check_reset(unsigned int slot)
 	fuzz_must(!m.disk.pinned || slot != DISK);
 }
 
+/* Some packets for the guest; what it has sent goes nowhere. */
+static void use_wire(void)
+{
+	static char packet[NET_PACKET_MAX];
+
+	while (read(m.wire, packet, sizeof(packet)) > 0)
+		;
+	for (int i = 0; i < 3; i++)
+		if (write(m.wire, packet, 60 + 1500 * i) < 0)
+			return;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct input in;
@@ -160,6 +190,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	io_pool_init(&m.vm.io_pool, &m.vm.guest, POOL);
 	fuzz_must(!guest_write(&m.vm.guest, 0, in.memory, sizeof(in.memory)));
 	convert(in.shared);
+	if (slot == NET)
+		use_wire();
 	driver_begin(&m.vm, slot, in.features, in.queues, 2);
 	driver_kick(m.devices[slot]);
 	if (in.convert & 1)
@@ -233,7 +265,7 @@ size_t fuzz_seed(uint8_t *data, size_t room)
 	in.shared = turn & 2 ? UINT64_MAX : 0;
 	in.convert = turn & 4;
 	/* Disks have the most to do. */
-	in.slot = turn % 8 < 6 ? DISK : turn % 8 - 5;
+	in.slot = turn % 8 < 5 ? DISK : turn % 8 - 4;
 	turn++;
 	for (unsigned int i = 0; i < TYPES; i++) {
 		set_request(&in, i);
