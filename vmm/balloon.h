@@ -19,7 +19,7 @@ struct balloon {
 int balloon_add(struct balloon *balloon, struct vm *vm, unsigned int slot);
 int balloon_start(struct balloon *balloon);
 
-/* How much the guest is asked to give back. Return: 0, -EINVAL it hasn't that */
+/* How much the guest is to give back. Return: 0, -EINVAL it hasn't as much */
 int balloon_set(struct balloon *balloon, uint64_t bytes);
 
 #endif

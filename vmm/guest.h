@@ -83,8 +83,8 @@ int guest_convert(struct guest *guest, uint64_t address, uint64_t size,
 		  bool private);
 
 /*
- * The host gets that memory back; when it's touched again, it's zero. Return: 0,
- * -EFAULT, or an error of gmem_file_punch().
+ * The host gets that memory back; when it's touched again, it's zero. Return:
+ * 0, -EFAULT, or an error of gmem_file_punch().
  */
 int guest_punch(const struct guest *guest, uint64_t address, uint64_t size);
 

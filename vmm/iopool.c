@@ -32,8 +32,10 @@ static void extend(struct io_pool *pool, uint64_t start, uint64_t end)
 		end = pool->end;
 	if (end - start > pool->size)
 		return;
-	if (empty)
-		pool->start = pool->end = start;
+	if (empty) {
+		pool->start = start;
+		pool->end = start;
+	}
 	if (!share(pool, pool->end, end))
 		pool->end = end;
 	if (!share(pool, start, pool->start))

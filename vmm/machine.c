@@ -43,8 +43,8 @@ static void close_files(struct machine *m)
 #define SWIOTLB_SLAB	2048
 
 /*
- * There is no PCI: without the argument, the kernel looks for it at length. What
- * the user appends goes before what is said here.
+ * There is no PCI: without the argument, the kernel looks for it at length.
+ * What the user appends goes before what is said here.
  */
 static char *command_line(const struct options *options)
 {

@@ -30,10 +30,12 @@ static int open_tap(struct net *n, const struct net_options *options)
 	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI |
 					      IFF_VNET_HDR };
 
-	if (strlen(options->tap) >= sizeof(request.ifr_name))
+	size_t length = strlen(options->tap);
+
+	if (length >= sizeof(request.ifr_name))
 		return fail("--net: no interface has a name as long as '%s'",
 			    options->tap);
-	strcpy(request.ifr_name, options->tap);
+	memcpy(request.ifr_name, options->tap, length + 1);
 	n->tap_fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 	if (n->tap_fd < 0)
 		return fail_errno("/dev/net/tun");
@@ -139,14 +141,15 @@ static int send_packet(struct net *n, const struct chain *chain)
 	uint64_t size = chain->out_size;
 	int ret;
 
-	if (size > sizeof(n->packet)) {
+	if (size < sizeof(struct virtio_net_hdr_v1) ||
+	    size > sizeof(n->packet)) {
 		n->counters.dropped++;
 		return 0;
 	}
 	ret = chain_read(chain, 0, n->packet, size);
 	if (ret)
 		return ret;
-	/* The kernel looks at the header; as on a wire, what is wrong is gone. */
+	/* The kernel looks at the header; what is wrong is lost, as ever. */
 	if (write(n->tap_fd, n->packet, size) != (ssize_t)size) {
 		n->counters.dropped++;
 		return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* virtio-net: the guest's end of a tap, by copies or by the host's vhost-net. */
+/* virtio-net: the other end of a tap, by copies or by the host's vhost-net. */
 #ifndef NET_H
 #define NET_H
 

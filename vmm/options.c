@@ -309,7 +309,7 @@ static int add_net(struct options *options, char *list)
 		.mac = { 0x02, 'g', 'm', 'e', 'm', 1 },
 	};
 	ret = parse_list("net", list, net, set_net);
-	if (!ret && !net->tap == (net->fd < 0))
+	if (!ret && (net->tap ? net->fd >= 0 : net->fd < 0))
 		ret = wrong("--net needs tap=NAME or fd=NUMBER");
 	return ret;
 }

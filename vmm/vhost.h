@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The host kernel's vhost-net in a device thread's place. It reaches the guest's
- * memory as system calls do, by the VMM's mapping, so that may be hidden; but
- * its worker has no windows.
+ * The host kernel's vhost-net in a device thread's place. It reaches the
+ * guest's memory as system calls do, by the VMM's mapping, so that may be
+ * hidden; but its worker has no windows.
  */
 #ifndef VHOST_H
 #define VHOST_H

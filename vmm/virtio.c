@@ -48,7 +48,8 @@ struct virtqueue *virtio_queue(struct virtio *v, unsigned int index)
 {
 	struct virtqueue *q = &v->queues[index];
 
-	if (!q->ready || v->ending || !(v->status & VIRTIO_CONFIG_S_DRIVER_OK) ||
+	if (!q->ready || v->ending ||
+	    !(v->status & VIRTIO_CONFIG_S_DRIVER_OK) ||
 	    v->status & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return NULL;
 	return q;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A virtio device on the memory bus (virtio 1.2, 4.2). The transport is here;
- * what a device does with its queues is its own, in a thread of its own, which a
- * kick wakes.
+ * what a device does with its queues is its own, in a thread of its own, which
+ * a kick wakes.
  */
 #ifndef VIRTIO_H
 #define VIRTIO_H
@@ -49,7 +49,7 @@ struct virtio {
 
 	pthread_mutex_t lock;	/* of all that follows */
 	bool warned;
-	unsigned int generation;	/* of the queues: how often they ended */
+	unsigned int generation;	/* how often the queues ended */
 	unsigned int ending;	/* vCPUs that wait for that */
 	uint32_t status;
 	uint32_t config_generation;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a guest can do to a device: anything in its queues, any register, and
- * memory that is shared or not. Disk, random numbers, balloon and network run as
- * in gmemvm, with their threads; each is as usable after a reset as before.
+ * memory that is shared or not. Disk, random numbers, balloon and network run
+ * as in gmemvm, with their threads; each is as usable after a reset as before.
  */
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
