@@ -104,16 +104,6 @@ test_large() {
 	vm_mib=192
 }
 
-# Where the kernel has one that can be mapped; usage.sh sees it refused elsewhere.
-test_guest_memfd() {
-	vmm_memory=,backend=guest_memfd
-	vm_start guest_memfd --no-reboot
-	vm_up guest_memfd
-	pass 'guest_memfd: boots'
-	vm_off guest_memfd
-	vmm_memory=
-}
-
 hellos() {
 	grep -c 'told-init: hello' "$work/again.console" || :
 }
@@ -143,6 +133,5 @@ test_readonly
 vmm_memory=
 test_random
 test_large
-! vmm_has_guest_memfd || test_guest_memfd
 test_reset
 done_testing
