@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -348,13 +349,15 @@ static void set_config(struct blk *b)
 	};
 }
 
-static uint64_t features(const struct blk *b)
+static uint64_t features(const struct blk *b, bool platform)
 {
 	uint64_t all = 1ULL << VIRTIO_BLK_F_SIZE_MAX |
 		       1ULL << VIRTIO_BLK_F_SEG_MAX |
 		       1ULL << VIRTIO_BLK_F_BLK_SIZE |
 		       1ULL << VIRTIO_BLK_F_FLUSH;
 
+	if (platform)
+		all |= 1ULL << VIRTIO_F_ACCESS_PLATFORM;
 	if (b->readonly)
 		return all | 1ULL << VIRTIO_BLK_F_RO;
 	return all | 1ULL << VIRTIO_BLK_F_DISCARD |
@@ -372,7 +375,7 @@ int blk_add(struct blk *b, struct vm *vm, unsigned int slot,
 		put_request(b, &b->requests[i]);
 	b->virtio = (struct virtio){
 		.name = "disk", .id = VIRTIO_ID_BLOCK,
-		.features = features(b),
+		.features = features(b, options->platform),
 		.config = &b->config, .config_size = sizeof(b->config),
 	};
 	return virtio_add(&b->virtio, vm, slot);

@@ -36,6 +36,7 @@ static int help(void)
 	     "      path=FILE      a raw image or a block device\n"
 	     "      readonly=on    the guest can't write to it (off)\n"
 	     "      direct=on      past the host's page cache (off)\n"
+	     "      platform=on    the guest's DMA API decides where data is, as with swiotlb (off)\n"
 	     "  --no-reboot      end where the guest would start again\n"
 	     "  --sandbox=off    without seccomp, no_new_privs and namespaces (on)\n"
 	     "  --help, --version\n"
@@ -213,7 +214,10 @@ static int set_disk(void *to, const char *key, const char *value)
 		return parse_switch(key, value, &disk->readonly);
 	if (!strcmp(key, "direct"))
 		return parse_switch(key, value, &disk->direct);
-	return wrong("--disk has path, readonly and direct, no '%s'", key);
+	if (!strcmp(key, "platform"))
+		return parse_switch(key, value, &disk->platform);
+	return wrong("--disk has path, readonly, direct and platform, no '%s'",
+		     key);
 }
 
 static int add_disk(struct options *options, char *list)

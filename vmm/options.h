@@ -20,6 +20,7 @@ struct disk_options {
 	const char *path;
 	bool readonly;
 	bool direct;
+	bool platform;	/* the guest goes by its DMA API */
 };
 
 struct options {
