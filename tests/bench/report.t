@@ -27,7 +27,8 @@ made_up() {
 report() {
 	{ echo 'part=all env version a "quoted" one' && cat; } |
 		awk -v dir="$work" -f bench/report.awk \
-			-f bench/convert.awk -f bench/windows.awk >"$work/table"
+			-f bench/convert.awk -f bench/windows.awk -f bench/disk.awk \
+			>"$work/table"
 }
 
 json_says() {
