@@ -28,7 +28,8 @@ static const struct method methods[] = {
 		.append = "swiotlb=4096,force",
 	}, {
 		.name = "reinsert",
-		.why_not = "not-made-yet",
+		.memory = "backend=gmemfs,protect=hidden+no-gup,by-file=on",
+		.sandbox = "--sandbox=off",
 	},
 };
 

@@ -17,6 +17,7 @@ struct guest {
 	struct gmem_region *region;
 	uint64_t low_size;	/* from address 0 on */
 	uint64_t high_size;	/* from HIGH_MEMORY_START on */
+	bool by_file;		/* read() and write(), not the mapping */
 };
 
 /* The region becomes memory from address 0 on, and above the devices. */

@@ -32,6 +32,7 @@ static int help(void)
 	     "                     windows; or none. Without: hidden+no-gup with gmemfs, and\n"
 	     "                     windows if the CPU has protection keys\n"
 	     "      directory=DIR  where gmemfs is mounted (/dev/gmem)\n"
+	     "      by-file=on     copy by read() and write(), to compare; with --sandbox=off (off)\n"
 	     "  --disk=KEY=VALUE,...  up to 6 times\n"
 	     "      path=FILE      a raw image or a block device\n"
 	     "      readonly=on    the guest can't write to it (off)\n"
@@ -196,7 +197,9 @@ static int set_memory(void *to, const char *key, const char *value)
 		memory->directory = value;
 		return 0;
 	}
-	return wrong("--memory has size, backend, protect and directory, no '%s'",
+	if (!strcmp(key, "by-file"))
+		return parse_switch(key, value, &memory->by_file);
+	return wrong("--memory has size, backend, protect, directory and by-file, no '%s'",
 		     key);
 }
 
@@ -303,6 +306,8 @@ static int check(const struct options *options)
 	if (options->memory.backend != GMEM_BACKEND_GMEMFS &&
 	    options->memory.directory)
 		return wrong("directory is for backend=gmemfs");
+	if (options->memory.by_file && options->sandbox)
+		return wrong("by-file=on is for --sandbox=off");
 	return OPTIONS_RUN;
 }
 

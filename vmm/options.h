@@ -14,6 +14,7 @@ struct memory_options {
 	uint64_t demand;	/* GMEM_PROTECT_* */
 	bool demand_given;
 	const char *directory;	/* NULL: the usual one */
+	bool by_file;		/* the VMM copies by read() and write() */
 };
 
 struct disk_options {

@@ -77,6 +77,7 @@ static int create_region(struct vm *vm, const struct memory_options *memory)
 	if (gmem_region_create(&options, &vm->region))
 		return fail_gmem("no memory for the guest");
 	guest_init(&vm->guest, vm->region);
+	vm->guest.by_file = memory->by_file;
 	return 0;
 }
 
