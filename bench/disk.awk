@@ -104,8 +104,9 @@ function print_disk(   w, m) {
 		return
 	printf "Guests, each beside one on memfd, which is 1: median of the ratios of %d rounds\n", \
 		rounds["disk"]
-	print "(lowest-highest). Latencies are times as long. The rest is each operation's: exits to"
-	print "KVM, interrupts to flush TLBs, flush broadcasts, edits and splits of the direct map."
+	print "(lowest-highest); boot and population of memory are measured once. Latencies are times"
+	print "as long. The rest is each operation's: exits to KVM, interrupts to flush TLBs, flush"
+	print "broadcasts, edits and splits of the direct map."
 	print ""
 	printf "%-26s %-19s %17s %5s %5s %7s %7s %7s %7s %7s\n", "", "", "times as fast", \
 		"p50", "p99", "exits", "TLB", "flushes", "edits", "splits"

@@ -24,7 +24,10 @@ struct work {
 /* NULL if there is no method of that name. */
 const struct method *find_method(const char *name);
 
-/* The last one has no name. */
+/* Once, after boot. */
+extern const struct work touch_memory;
+
+/* In rounds. The last one has no name. */
 extern const struct work works[];
 
 #endif /* BENCH_GUESTS_H */

@@ -33,6 +33,8 @@ static const struct method methods[] = {
 	},
 };
 
+const struct work touch_memory = { "touch", "touch", false };
+
 const struct work works[] = {
 	{ "start", "fio --rw=read --bs=4k --number_ios=1", false },
 	{ "read-4k-1", "fio --rw=randread --bs=4k --iodepth=1", true },
@@ -43,7 +45,6 @@ const struct work works[] = {
 	{ "write-128k", "fio --rw=write --bs=128k --iodepth=8", true },
 	{ "mixed-4k-32", "fio --rw=randrw --rwmixread=70 --bs=4k --iodepth=32",
 	  true },
-	{ "touch", "touch 8", false },
 	{ "copy", "copy 16", false },
 	{ "tar", "tar", false },
 	{ NULL, NULL, false }

@@ -54,12 +54,14 @@ static bool is_all_hidden(int fd)
 
 /* ---- one after the other ---- */
 
-/* @pages of a file that @offset and @length touch, in one piece of memory */
+/* Of memory in one piece, @pieces steps are made each time. */
 static void test_copy(int fd, long offset, long length, int pieces)
 {
 	static char out[SIZE], in[SIZE];
 
 	memset(out, 'a' + offset % 26, length);
+	/* There, or what is copied would stop and begin again. */
+	memset(in, 0, length);
 	must(write_text(TRACING "/trace", ""));
 	is(pwrite(fd, out, length, offset), length, "%ld bytes at %ld written",
 	   length, offset);
@@ -84,15 +86,17 @@ static void test_private(void)
 	is(pwrite(fd, p + PAGE, PAGE, 0), (long)PAGE,
 	   "from the file itself, which is mapped");
 	munmap(p, SIZE);
-	is(pwrite(fd, map(fd, SIZE) + BLOCK, PAGE, 0), (long)PAGE,
+	p = map(fd, SIZE);
+	is(pwrite(fd, p + BLOCK, PAGE, 0), (long)PAGE,
 	   "and where it has to be faulted in");
+	munmap(p, SIZE);
 	close(fd);
 }
 
 static void test_shared(void)
 {
 	int fd = new_file(SIZE);
-	char *p = map(fd, SIZE), byte = 3;
+	char *p = map(fd, SIZE), *view = shared_map(fd, SIZE), byte = 3;
 
 	memset(p, 1, SIZE);
 	must(set_shared(fd, PAGE, PAGE));
@@ -100,10 +104,11 @@ static void test_shared(void)
 	is(state_of(fd, 0) & GMEM_STATE_EXPOSED, 0, "before a shared page");
 	ok(state_of(fd, PAGE) & GMEM_STATE_EXPOSED, "it stays exposed");
 	is(state_of(fd, 2 * PAGE) & GMEM_STATE_EXPOSED, 0, "behind it");
-	is(shared_map(fd, SIZE)[PAGE], 1, "and can be used");
+	is(view[PAGE], 1, "and can be used");
 	must(set_private(fd, PAGE, PAGE));
 	is(pwrite(fd, &byte, 1, PAGE), 1, "private again");
 	ok(is_all_hidden(fd), "it's hidden as any other");
+	munmap(view, SIZE);
 	munmap(p, SIZE);
 	close(fd);
 }
