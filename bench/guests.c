@@ -3,9 +3,9 @@
  * bench-guests LIMIT ROUNDS KERNEL INITRD DIR METHOD...
  *
  * Boots a guest for each method of protecting its memory, all under gmemvm, and
- * lets them work in turn, the others idle: ROUNDS times, the other way round in
- * every second one, and once before that, as round 0, to warm up. LIMIT is a
- * number of seconds for each job of fio, or with an "x" behind it of operations.
+ * lets them work in turn, the others idle: ROUNDS times, the other way round
+ * in every second one, and once before that, as round 0, to warm up. LIMIT is
+ * a number of seconds for each job of fio, or with an "x" of operations.
  * DIR has room for their disks.
  *
  * Prints lines for report.awk: of each boot, and each work on each method, with
@@ -187,19 +187,10 @@ static const char *or_empty(const char *text)
 	return text ? text : "";
 }
 
-/* gmemvm is beside us. */
 static void become_gmemvm(const struct method *m, const char *disk)
 {
-	char program[256], memory[256], disks[512], append[256];
-	ssize_t length = readlink("/proc/self/exe", program,
-				  sizeof(program) - sizeof("gmemvm"));
-	char *name;
+	char memory[256], disks[512], append[256];
 
-	if (length < 0)
-		die("/proc/self/exe");
-	program[length] = '\0';
-	name = strrchr(program, '/') + 1;
-	strcpy(name, "gmemvm");
 	snprintf(memory, sizeof(memory), "--memory=size=%dM,%s", GUEST_MIB,
 		 m->memory);
 	snprintf(disks, sizeof(disks), "--disk=path=%s%s", disk,
@@ -207,9 +198,9 @@ static void become_gmemvm(const struct method *m, const char *disk)
 	snprintf(append, sizeof(append),
 		 "--append=console=ttyS0 loglevel=1 panic=-1 %s",
 		 or_empty(m->append));
-	execl(program, program, memory, disks, append, kernel, initrd,
-	      "--no-reboot", m->sandbox, NULL);
-	die("%s", program);
+	execlp("gmemvm", "gmemvm", memory, disks, append, kernel, initrd,
+	       "--no-reboot", m->sandbox, NULL);
+	die("gmemvm");
 }
 
 static void start(struct guest *g, const struct method *m)

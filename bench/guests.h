@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What bench-guests compares: how a guest's memory is kept, and what it does. */
+/* What bench-guests compares: how a guest's memory is kept; what it does. */
 #ifndef BENCH_GUESTS_H
 #define BENCH_GUESTS_H
 
@@ -12,7 +12,7 @@ struct method {
 	const char *disk;	/* more of --disk */
 	const char *append;	/* the guest's command line */
 	const char *sandbox;	/* --sandbox=... */
-	const char *why_not;	/* why it can't be measured, in one word, or NULL */
+	const char *why_not;	/* it can't be measured: one word; or NULL */
 };
 
 struct work {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reinsert: what hiding would cost if who reads and writes a file for a guest had
- * its pages put back into the direct map for each copy, and taken out after it
- * with a flush of all TLBs. For comparison in benchmarks only: off unless the
- * module is loaded with reinsert=1, which changes nothing but read(2), write(2)
- * and their like.
+ * Reinsert: what hiding would cost if who reads and writes a file for a guest
+ * had its pages put back into the direct map for each copy, and taken out after
+ * it with a flush of all TLBs. For comparison in benchmarks only: off unless
+ * the module is loaded with reinsert=1, which changes nothing but read(2),
+ * write(2) and their like.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -21,7 +21,8 @@ MODULE_PARM_DESC(reinsert, "for benchmarks only: read() and write() put pages ba
 
 /*
  * From before pages are exposed until they are hidden, or one copy would find
- * its pages hidden by another. Inside of the invalidate_lock, outside of lend.c's.
+ * its pages hidden by another. Inside of the invalidate_lock, and outside of
+ * lend.c's.
  */
 static DEFINE_MUTEX(reinsert_lock);
 

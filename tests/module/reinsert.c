@@ -19,7 +19,8 @@ static int traced(const char *event)
 	if (!f)
 		bail_out("no trace");
 	while (fgets(line, sizeof(line), f))
-		n += strstr(line, event) != NULL;
+		if (strstr(line, event))
+			n++;
 	fclose(f);
 	return n;
 }
