@@ -77,6 +77,10 @@ if (plot_name eq "windows") {
 # Each method beside memfd, which is 1.
 method_color(i) = word("#525252 #00441b #238b45 #99d8c9 #fdae6b #d94801", i)
 method_title(i) = word("not-hidden hidden windows shared-I/O swiotlb reinsert", i)
+if (plot_name[1:4] eq "disk") {
+	set xtics nomirror rotate by -35
+	set bmargin 8
+}
 
 if (plot_name eq "disk" || plot_name eq "disk-p50" || plot_name eq "disk-p99") {
 	set style histogram errorbars gap 2 lw 1
