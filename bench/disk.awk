@@ -96,7 +96,7 @@ function compare_instructions(op, method,   ours, theirs) {
 function why_no_method(part, method) {
 	if ((part, "boot", method) in failure)
 		return "not measured: " failure[part, "boot", method]
-	return ""
+	return "not measured"
 }
 
 function print_disk(   w, m) {
@@ -133,7 +133,7 @@ function print_disk_row(part, op, method) {
 function print_missing_methods(part,   m, why) {
 	for (m = 1; m <= disk_methods; m++) {
 		why = why_no_method(part, disk_method[m])
-		if (why != "")
+		if (why != "not measured")
 			printf "%s: %s\n", name(disk_method[m]), why
 	}
 	print ""
