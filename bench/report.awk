@@ -5,7 +5,8 @@
 #	part=PART env KEY VALUE...
 #	part=PART round=N OPERATION BACKING KEY=VALUE...
 # Round 0 only warms up: it has no part in ratios and instructions. convert.awk
-# has what is particular to conversions, windows.awk to windows.
+# has what is particular to conversions, windows.awk to windows, disk.awk to guests
+# and their disks.
 
 BEGIN {
 	backings = split("gmemfs-warm gmemfs-cold gmemfs-4k memfd shmem-huge " \
@@ -350,6 +351,7 @@ function set_aims(   value) {
 	aim_guard("guest's boot with the guard: instructions, of those on memfd", "boot")
 	aim_guard("guest reads its clock: instructions, of those on memfd", "clock")
 	convert_aims()
+	disk_aims()
 }
 
 function print_aims(   i) {
@@ -395,6 +397,7 @@ function json_ratios(   o, i, j, p, part, list, n, parts) {
 	n = json_ratio(list, n, "guard", "clock", "gmemfs", "memfd")
 	n = json_convert_ratios(list, n)
 	n = json_window_ratios(list, n)
+	n = json_disk_ratios(list, n)
 	json_list(results, "ratios", list, n)
 }
 
@@ -431,6 +434,7 @@ function json_figures(   k, o, i, n, list, kind, kinds) {
 			}
 	n = json_convert_figures(list, n)
 	n = json_window_figures(list, n)
+	n = json_disk_figures(list, n)
 	json_list(results, "figures", list, n)
 }
 
@@ -502,6 +506,8 @@ END {
 	print_guard()
 	print_convert()
 	print_windows()
+	print_disk()
+	print_disk_counts()
 	print_failures()
 	print_aims()
 	write_json()
@@ -511,4 +517,8 @@ END {
 	write_memory(dir "/memory.dat")
 	write_convert(dir "/convert.dat")
 	write_windows(dir "/windows.dat")
+	write_disk(dir "/disk.dat")
+	write_disk_latency(dir "/disk-p50.dat", "p50_ns")
+	write_disk_latency(dir "/disk-p99.dat", "p99_ns")
+	write_disk_counts(dir "/disk-counts.dat")
 }

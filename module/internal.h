@@ -9,6 +9,7 @@
  *   inode->i_rwsem (truncate) or mmap_lock / the VMA lock (fault)
  *   inode->i_mapping->invalidate_lock: shared by faults, exclusive by truncate
  *   gmem_block.lock: who fills a block
+ *   reinsert_lock (reinsert.c)
  *   guard_lock (guard.c): is KVM there, and hooked
  *   lend_lock (lend.c): which frames are ours, and which are lent
  *   gmem_pool.lock, quarantine_lock (release.c)
@@ -294,6 +295,12 @@ void gmem_zero_range(struct inode *inode, loff_t start, loff_t end);
 ssize_t gmem_read_iter(struct kiocb *iocb, struct iov_iter *to);
 ssize_t gmem_write_iter(struct kiocb *iocb, struct iov_iter *from);
 loff_t gmem_llseek(struct file *file, loff_t offset, int whence);
+
+/* reinsert.c */
+void gmem_reinsert_init(void);
+bool gmem_reinserts(void);
+ssize_t gmem_reinsert_copy(struct inode *inode, struct page **pages,
+			   loff_t pos, size_t len, struct iov_iter *iter);
 
 /* guard.c */
 int gmem_guard_init(void);

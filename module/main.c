@@ -37,6 +37,7 @@ static int __init gmem_init(void)
 	ret = gmem_super_init();
 	if (ret)
 		goto sysfs_exit;
+	gmem_reinsert_init();
 	return 0;
 
 sysfs_exit:

@@ -28,13 +28,16 @@ static size_t gmem_step(loff_t pos, size_t len)
  * Copy to or from pages, whichever way the iterator goes. Return: bytes copied,
  * fewer than @len where user memory isn't there; or -ENOMEM.
  */
-static ssize_t gmem_copy(struct page **pages, loff_t pos, size_t len,
-			 struct iov_iter *iter)
+static ssize_t gmem_copy(struct inode *inode, struct page **pages, loff_t pos,
+			 size_t len, struct iov_iter *iter)
 {
 	unsigned int nr = DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE);
-	char *addr = gmem_tempmap(pages, nr), *at;
+	char *addr, *at;
 	size_t done;
 
+	if (gmem_reinserts())
+		return gmem_reinsert_copy(inode, pages, pos, len, iter);
+	addr = gmem_tempmap(pages, nr);
 	if (!addr)
 		return -ENOMEM;
 	at = addr + offset_in_page(pos);
@@ -89,7 +92,7 @@ static ssize_t gmem_read_some(struct inode *inode, loff_t pos,
 	len = gmem_gather(inode, pos, min_t(loff_t, len, size - pos), pages);
 	hole = !pages[0];
 	if (!hole)
-		done = gmem_copy(pages, pos, len, to);
+		done = gmem_copy(inode, pages, pos, len, to);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 
 	if (hole)
@@ -122,7 +125,7 @@ ssize_t gmem_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	 * One flush for all of the mappings: see tempmap.c. There may have been
 	 * some also where nothing could be copied.
 	 */
-	if (total || ret)
+	if ((total || ret) && !gmem_reinserts())
 		gmem_tempmap_flush();
 	file_accessed(iocb->ki_filp);
 	return total ?: ret;
@@ -177,7 +180,7 @@ static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
 	filemap_invalidate_lock_shared(inode->i_mapping);
 	done = gmem_populate_pages(inode, pos, len, &want, pages);
 	if (!done)
-		done = gmem_copy(pages, pos, len, from);
+		done = gmem_copy(inode, pages, pos, len, from);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 	if (done)
 		return done;
@@ -206,7 +209,7 @@ static ssize_t gmem_write_all(struct kiocb *iocb, struct iov_iter *from)
 		}
 		cond_resched();
 	}
-	if (total || ret)
+	if ((total || ret) && !gmem_reinserts())
 		gmem_tempmap_flush();
 	return total ?: ret;
 }

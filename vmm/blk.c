@@ -512,7 +512,7 @@ static void set_config(struct blk *b)
 	};
 }
 
-static uint64_t features(const struct blk *b, const struct vm *vm)
+static uint64_t features(const struct blk *b, bool platform)
 {
 	uint64_t all = 1ULL << VIRTIO_BLK_F_SIZE_MAX |
 		       1ULL << VIRTIO_BLK_F_SEG_MAX |
@@ -520,7 +520,7 @@ static uint64_t features(const struct blk *b, const struct vm *vm)
 		       1ULL << VIRTIO_BLK_F_FLUSH;
 
 	/* Only to a guest that is to use it: it costs all others a little. */
-	if (vm->io_pool.size)
+	if (platform)
 		all |= 1ULL << VIRTIO_F_ACCESS_PLATFORM;
 	if (b->readonly)
 		return all | 1ULL << VIRTIO_BLK_F_RO;
@@ -539,7 +539,8 @@ int blk_add(struct blk *b, struct vm *vm, unsigned int slot,
 		put_request(b, &b->requests[i]);
 	b->virtio = (struct virtio){
 		.name = "disk", .id = VIRTIO_ID_BLOCK,
-		.nr_queues = 1, .features = features(b, vm),
+		.nr_queues = 1,
+		.features = features(b, options->platform || vm->io_pool.size),
 		.config = &b->config, .config_size = sizeof(b->config),
 		.quiesce = quiesce,
 	};

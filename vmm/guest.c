@@ -47,6 +47,27 @@ bool guest_has(const struct guest *guest, uint64_t address, uint64_t size)
 	return !find(guest, address, size, &offset);
 }
 
+/* ---- by the file: slower, for comparison ---- */
+
+static int file_read(const struct guest *guest, uint64_t offset, void *data,
+		     uint64_t size)
+{
+	ssize_t done = pread(gmem_region_fd(guest->region), data, size, offset);
+
+	return done == (ssize_t)size ? 0 : done < 0 ? -errno : -EIO;
+}
+
+static int file_write(const struct guest *guest, uint64_t offset,
+		      const void *data, uint64_t size)
+{
+	ssize_t done = pwrite(gmem_region_fd(guest->region), data, size,
+			      offset);
+
+	return done == (ssize_t)size ? 0 : done < 0 ? -errno : -EIO;
+}
+
+/* ---- copies ---- */
+
 int guest_read(const struct guest *guest, uint64_t address, void *data,
 	       uint64_t size)
 {
@@ -54,6 +75,8 @@ int guest_read(const struct guest *guest, uint64_t address, void *data,
 
 	if (find(guest, address, size, &offset))
 		return -EFAULT;
+	if (guest->by_file)
+		return file_read(guest, offset, data, size);
 	return gmem_region_read(guest->region, offset, data, size);
 }
 
@@ -64,6 +87,8 @@ int guest_write(const struct guest *guest, uint64_t address, const void *data,
 
 	if (find(guest, address, size, &offset))
 		return -EFAULT;
+	if (guest->by_file)
+		return file_write(guest, offset, data, size);
 	return gmem_region_write(guest->region, offset, data, size);
 }
 
@@ -82,6 +107,11 @@ int guest_load_index(const struct guest *guest, uint64_t address,
 	if (address % sizeof(*index) ||
 	    find(guest, address, sizeof(*index), &offset))
 		return -EFAULT;
+	if (guest->by_file) {
+		ret = file_read(guest, offset, index, sizeof(*index));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		return ret;
+	}
 	ret = gmem_window_open(&window, guest->region, GMEM_READ);
 	if (ret)
 		return ret;
@@ -100,6 +130,10 @@ int guest_store_index(const struct guest *guest, uint64_t address,
 	if (address % sizeof(index) ||
 	    find(guest, address, sizeof(index), &offset))
 		return -EFAULT;
+	if (guest->by_file) {
+		__atomic_thread_fence(__ATOMIC_RELEASE);
+		return file_write(guest, offset, &index, sizeof(index));
+	}
 	ret = gmem_window_open(&window, guest->region, GMEM_WRITE);
 	if (ret)
 		return ret;

@@ -27,6 +27,7 @@ struct guest {
 	pthread_mutex_t convert_lock;
 	/* With the lock: pages, and calls that failed. */
 	uint64_t made_shared, made_private, not_converted;
+	bool by_file;		/* read() and write(), not the mapping */
 };
 
 /* The region becomes memory from address 0 on, and above the devices. */

@@ -37,6 +37,7 @@ static int help(void)
 	     "      directory=DIR  where gmemfs is mounted (/dev/gmem)\n"
 	     "      shared-io=SIZE the guest's devices go through that much memory, which is\n"
 	     "                     shared: it needs no copy, and is not hidden\n"
+	     "      by-file=on     copy by read() and write(), to compare; with --sandbox=off (off)\n"
 	     "  --disk=KEY=VALUE,...  up to 6 times\n"
 	     "      path=FILE      a raw image or a block device\n"
 	     "      readonly=on    the guest can't write to it (off)\n"
@@ -46,6 +47,7 @@ static int help(void)
 	     "      mac=ADDRESS    the guest's (02:67:6d:65:6d:01)\n"
 	     "      vhost=on       by the host's vhost-net, for memory without windows (off)\n"
 	     "  --control=SOCKET where scripts get the status as JSON, and set the balloon\n"
+	     "      platform=on    the guest's DMA API decides where data is, as with swiotlb (off)\n"
 	     "  --no-reboot      end where the guest would start again\n"
 	     "  --sandbox=off    without seccomp, no_new_privs and namespaces (on)\n"
 	     "  --help, --version\n"
@@ -218,7 +220,9 @@ static int set_memory(void *to, const char *key, const char *value)
 		memory->directory = value;
 		return 0;
 	}
-	return wrong("--memory has size, backend, protect, directory and shared-io, no '%s'",
+	if (!strcmp(key, "by-file"))
+		return parse_switch(key, value, &memory->by_file);
+	return wrong("--memory has size, backend, protect, directory, shared-io and by-file, no '%s'",
 		     key);
 }
 
@@ -236,7 +240,10 @@ static int set_disk(void *to, const char *key, const char *value)
 		return parse_switch(key, value, &disk->readonly);
 	if (!strcmp(key, "direct"))
 		return parse_switch(key, value, &disk->direct);
-	return wrong("--disk has path, readonly and direct, no '%s'", key);
+	if (!strcmp(key, "platform"))
+		return parse_switch(key, value, &disk->platform);
+	return wrong("--disk has path, readonly, direct and platform, no '%s'",
+		     key);
 }
 
 static int add_disk(struct options *options, char *list)
@@ -391,6 +398,8 @@ static int check(const struct options *options)
 		return wrong("directory is for backend=gmemfs");
 	if (options->memory.shared_io > options->memory.size / 4)
 		return wrong("shared-io is a quarter of size at most");
+	if (options->memory.by_file && options->sandbox)
+		return wrong("by-file=on is for --sandbox=off");
 	return OPTIONS_RUN;
 }
 

@@ -15,12 +15,14 @@ struct memory_options {
 	bool demand_given;
 	const char *directory;	/* NULL: the usual one */
 	uint64_t shared_io;	/* of the guest's pool for I/O; 0: none */
+	bool by_file;		/* the VMM copies by read() and write() */
 };
 
 struct disk_options {
 	const char *path;
 	bool readonly;
 	bool direct;
+	bool platform;	/* the guest goes by its DMA API */
 };
 
 struct net_options {

@@ -78,6 +78,7 @@ static int create_region(struct vm *vm, const struct memory_options *memory)
 		return fail_gmem("no memory for the guest");
 	guest_init(&vm->guest, vm->region);
 	io_pool_init(&vm->io_pool, &vm->guest, memory->shared_io);
+	vm->guest.by_file = memory->by_file;
 	return guest_open_shared(&vm->guest);
 }
 

@@ -27,7 +27,8 @@ made_up() {
 report() {
 	{ echo 'part=all env version a "quoted" one' && cat; } |
 		awk -v dir="$work" -f bench/report.awk \
-			-f bench/convert.awk -f bench/windows.awk >"$work/table"
+			-f bench/convert.awk -f bench/windows.awk -f bench/disk.awk \
+			>"$work/table"
 }
 
 json_says() {
@@ -99,6 +100,40 @@ like "$(cat "$work/table")" '^copy,  64: shared keys, has one +253 +1\.15 ' \
 	'and a copy beside one without a window'
 ok 'in the JSON' json_says '"part": "windows-counts", "operation": "pair-64", "of": "key", "beside": "mprotect", "times_as_fast": 100,'
 like "$(cat "$work/windows.dat")" '^"pair, 64 MiB" - - 30 6000 3000$' "and the plot's data"
+
+# An operation takes 100 on memfd, and 100, 200 or 400 on gmemfs, without what
+# starting fio takes.
+guests() {
+	for round in 0 1 2 3; do
+		echo "part=disk round=$round start memfd units=1 ns=5 exits=7 cpu_ns=1000"
+		echo "part=disk round=$round read-4k-1 memfd units=10 ns=1000 p50_ns=50 p99_ns=90 exits=27 tlb_ipis=5 broadcasts=0 edits=0 splits_2m=0"
+		echo "part=disk round=$round read-4k-1 gmemfs units=10 ns=$((1000 << (round / 2))) p50_ns=100 p99_ns=90 exits=20 tlb_ipis=0 broadcasts=0 edits=0 splits_2m=$splits splits_1g=0"
+		echo "part=disk-counts round=$round start memfd units=1 ns=5 exits=7 cpu_ns=1000"
+		echo "part=disk-counts round=$round start gmemfs units=1 ns=5 exits=7 cpu_ns=500"
+		echo "part=disk-counts round=$round read-4k-1 memfd units=10 ns=1 cpu_ns=3000"
+		echo "part=disk-counts round=$round read-4k-1 gmemfs units=10 ns=1 cpu_ns=3000"
+	done
+	echo 'part=disk round=1 boot shared-io error=not-there'
+}
+
+splits=0
+guests | report
+like "$(cat "$work/table")" \
+	'^4k random read, depth 1 +gmemfs +0\.50 \(0\.50-1\.00\) +2\.00 +1\.00 +2 +0 +0 +0 +0$' \
+	'guests: ratio, latencies, and counts of an operation'
+like "$(cat "$work/table")" '^4k random read, depth 1 +memfd +1\.00 .* 2 +0\.5 +0 +0 +0$' \
+	'without the exits of starting fio'
+like "$(cat "$work/table")" '^4k random read, depth 1 +gmemfs +250 +0\.800 ' \
+	'instructions, without those of starting it'
+like "$(cat "$work/table")" 'NOT met +4k random read, depth 1, gmemfs: times as fast as memfd at least 0\.98: 0\.5' \
+	'an aim that is missed'
+like "$(cat "$work/table")" 'met +disk, gmemfs: splits_2m in all .* at most 0: 0' 'and one that is met'
+like "$(cat "$work/table")" '^gmemfs, shared I/O: not measured: not-there' 'what there is not'
+ok 'in the JSON' json_says '"figure": "guest_instructions", "operation": "read-4k-1", "backing": "gmemfs", "value": 250'
+like "$(cat "$work/disk.dat")" '^"4k random read, depth 1" - - - 0\.5 0\.5 1 - ' "and the plot's data"
+splits=1
+guests | report
+like "$(cat "$work/table")" 'NOT met +disk, gmemfs: splits_2m in all .*: 4$' 'a split in any round counts'
 
 # refuses TEXT ARGUMENTS...: one line with that, nothing on stdout, and 2
 refuses() {

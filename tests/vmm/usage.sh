@@ -56,6 +56,9 @@ test_wrong() {
 	wrong 'protect is hidden, ' --kernel=x --memory=protect=
 	wrong "KEY=VALUE,... and not 'huge'" --kernel=x --memory=huge
 	wrong "no 'colour'" --kernel=x --memory=size=1G,colour=red
+	wrong 'by-file=on is for --sandbox=off' --kernel=x --memory=by-file=on
+	wrong 'by-file is on or off' --kernel=x --memory=by-file=1
+	wrong 'platform is on or off' --kernel=x --disk=path=x,platform=
 	wrong 'is for backend=gmemfs' --kernel=x --memory=backend=memfd,directory=/x
 	wrong 'path=FILE' --kernel=x --disk=readonly=on
 	wrong 'readonly is on or off' --kernel=x --disk=path=x,readonly=yes

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bench-guests LIMIT ROUNDS KERNEL INITRD DIR METHOD...
+ *
+ * Boots a guest for each method of protecting its memory, all under gmemvm, and
+ * lets them work in turn, the others idle: ROUNDS times, the other way round
+ * in every second one, and once before that, as round 0, to warm up. LIMIT is
+ * a number of seconds for each job of fio, or with an "x" of operations.
+ * DIR has room for their disks.
+ *
+ * Prints lines for report.awk: of each boot, and each work on each method, with
+ * what it cost the host.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "counters.h"
+#include "guests.h"
+#include "text.h"
+
+#define MIB		(1UL << 20)
+#define GUESTS_MAX	16
+#define GUEST_MIB	192
+#define DISK_MIB	64
+#define PATIENCE_MS	600000	/* for a guest that is to say something */
+#define LINE_SIZE	4096
+
+struct guest {
+	const struct method *method;
+	pid_t pid;
+	int to;		/* its console */
+	int from;
+	char said[LINE_SIZE];	/* what came of a line so far */
+	size_t length;
+	bool gone;
+};
+
+/* What the host has spent on a guest. */
+struct spent {
+	struct counters host;
+	int64_t exits;
+	int64_t cpu_ns;
+	int64_t tlb_ipis;
+	int64_t ns;
+};
+
+static struct guest guests[GUESTS_MAX];
+static int nr_guests;
+static const char *kernel, *initrd, *dir;
+static int said_number;
+
+/* ---- what it costs ---- */
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* Of all threads that are there; none ends meanwhile but idle workers. */
+static int64_t cpu_ns(pid_t pid)
+{
+	char path[300];
+	struct dirent *entry;
+	int64_t sum = 0, ns;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return -1;
+	while ((entry = readdir(tasks))) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", pid,
+			 entry->d_name);
+		ns = entry->d_name[0] == '.' ? 0 : file_number(path);
+		sum += ns > 0 ? ns : 0;
+	}
+	closedir(tasks);
+	return sum;
+}
+
+static int64_t kvm_exits(pid_t pid)
+{
+	static const char kvm[] = "/sys/kernel/debug/kvm";
+	char path[300], start[16];
+	struct dirent *entry;
+	int64_t exits = -1;
+	DIR *vms = opendir(kvm);
+
+	if (!vms)
+		return -1;
+	snprintf(start, sizeof(start), "%d-", pid);
+	while ((entry = readdir(vms))) {
+		if (strncmp(entry->d_name, start, strlen(start)))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s/exits", kvm, entry->d_name);
+		exits = file_number(path);
+	}
+	closedir(vms);
+	return exits;
+}
+
+/* Of that kind, on all CPUs. */
+static int64_t interrupts(const char *name)
+{
+	FILE *f = fopen("/proc/interrupts", "re");
+	char line[LINE_SIZE], *at, *end;
+	int64_t sum = -1, number;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		at = line + strspn(line, " ");
+		if (strncmp(at, name, strlen(name)))
+			continue;
+		sum = 0;
+		for (at += strlen(name); ; at = end) {
+			number = strtoll(at, &end, 10);
+			if (end == at)
+				break;
+			sum += number;
+		}
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+static struct spent spent_by(const struct guest *g)
+{
+	struct spent s;
+
+	s.host = counters_read();
+	s.exits = kvm_exits(g->pid);
+	s.cpu_ns = cpu_ns(g->pid);
+	s.tlb_ipis = interrupts("TLB:");
+	s.ns = now_ns();
+	return s;
+}
+
+static void print_spent(const char *key, int64_t from, int64_t to)
+{
+	if (from >= 0 && to >= from)
+		printf(" %s=%lld", key, (long long)(to - from));
+}
+
+static void print_all_spent(const struct spent *from, const struct spent *to)
+{
+	print_spent("exits", from->exits, to->exits);
+	print_spent("cpu_ns", from->cpu_ns, to->cpu_ns);
+	print_spent("tlb_ipis", from->tlb_ipis, to->tlb_ipis);
+	counters_print(&from->host, &to->host);
+	putchar('\n');
+	fflush(stdout);
+}
+
+/* ---- a guest ---- */
+
+static void make_disk(const char *path)
+{
+	static char bytes[MIB];
+	int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+	int i;
+
+	if (fd < 0)
+		die("%s", path);
+	memset(bytes, 0x5a, sizeof(bytes));
+	for (i = 0; i < DISK_MIB; i++)
+		if (write(fd, bytes, sizeof(bytes)) != sizeof(bytes))
+			die("%s", path);
+	close(fd);
+}
+
+static const char *or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+static void become_gmemvm(const struct method *m, const char *disk)
+{
+	char memory[256], disks[512], append[256];
+
+	snprintf(memory, sizeof(memory), "--memory=size=%dM,%s", GUEST_MIB,
+		 m->memory);
+	snprintf(disks, sizeof(disks), "--disk=path=%s%s", disk,
+		 or_empty(m->disk));
+	snprintf(append, sizeof(append),
+		 "--append=console=ttyS0 loglevel=1 panic=-1 %s",
+		 or_empty(m->append));
+	execlp("gmemvm", "gmemvm", memory, disks, append, kernel, initrd,
+	       "--no-reboot", m->sandbox, NULL);
+	die("gmemvm");
+}
+
+static void start(struct guest *g, const struct method *m)
+{
+	char disk[256];
+	int to[2], from[2];
+
+	snprintf(disk, sizeof(disk), "%s/%s", dir, m->name);
+	make_disk(disk);
+	if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
+		die("pipe");
+	*g = (struct guest){ .method = m, .to = to[1], .from = from[0] };
+	g->pid = fork();
+	if (g->pid < 0)
+		die("fork");
+	if (!g->pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(to[0], STDIN_FILENO);
+		dup2(from[1], STDOUT_FILENO);
+		become_gmemvm(m, disk);
+	}
+	close(to[0]);
+	close(from[1]);
+}
+
+/* Return: whether there is more in time. */
+static bool hear(struct guest *g, int64_t until)
+{
+	struct pollfd fd = { .fd = g->from, .events = POLLIN };
+	int64_t left = (until - now_ns()) / 1000000;
+	ssize_t done;
+
+	if (left <= 0 || poll(&fd, 1, left) <= 0)
+		return false;
+	if (g->length == sizeof(g->said) - 1)
+		g->length = 0;
+	done = read(g->from, g->said + g->length,
+		    sizeof(g->said) - 1 - g->length);
+	if (done <= 0)
+		return false;
+	g->length += done;
+	g->said[g->length] = '\0';
+	return true;
+}
+
+/* Takes the first line from what it said, if it's whole. */
+static bool take_line(struct guest *g, char *line)
+{
+	char *end = memchr(g->said, '\n', g->length);
+	size_t length = end ? end - g->said + 1 : 0;
+
+	if (!end)
+		return false;
+	memcpy(line, g->said, length);
+	line[length] = '\0';
+	line[strcspn(line, "\r\n")] = '\0';
+	g->length -= length;
+	memmove(g->said, end + 1, g->length);
+	return true;
+}
+
+/*
+ * Until a line of it begins with "guest: WORD". Return: what follows in that
+ * line, which the next call overwrites, or NULL: the guest has given up.
+ */
+static const char *wait_for(struct guest *g, const char *word)
+{
+	static char line[LINE_SIZE];
+	int64_t until = now_ns() + PATIENCE_MS * 1000000LL;
+	char want[64], *at;
+
+	snprintf(want, sizeof(want), "guest: %s", word);
+	for (;;) {
+		while (take_line(g, line)) {
+			at = strstr(line, want);
+			if (at)
+				return at + strlen(want);
+			fprintf(stderr, "bench-guests: %s: %s\n",
+				g->method->name, line);
+		}
+		if (!hear(g, until))
+			break;
+	}
+	g->gone = true;
+	return NULL;
+}
+
+static const char *tell(struct guest *g, const char *command)
+{
+	char number[32];
+
+	snprintf(number, sizeof(number), "%d ", ++said_number);
+	if (dprintf(g->to, "%s%s\n", number, command) < 0)
+		die("%s", g->method->name);
+	return wait_for(g, number);
+}
+
+static void end(struct guest *g)
+{
+	if (g->gone || dprintf(g->to, "0 off\n") < 0)
+		kill(g->pid, SIGKILL);
+	while (!g->gone && hear(g, now_ns() + 60000000000LL))
+		g->length = 0;
+	kill(g->pid, SIGKILL);
+	waitpid(g->pid, NULL, 0);
+}
+
+/* ---- rounds ---- */
+
+static void print_failure(const char *work, const struct method *m, int round,
+			  const char *why)
+{
+	printf("round=%d %s %s error=%s\n", round, work, m->name, why);
+	fflush(stdout);
+}
+
+/*
+ * The first guest to boot is slow, as files are read and, where the host is
+ * emulated, its code is seen for the first time.
+ */
+static void warm_up(const char *name)
+{
+	const struct method *m = find_method(name);
+	struct guest g;
+
+	if (!m || m->why_not)
+		return;
+	start(&g, m);
+	if (!wait_for(&g, "up"))
+		print_failure("warm-up", m, 0, "guest:gave-up");
+	end(&g);
+}
+
+/* A work that isn't timed in the guest is timed here. */
+static void measure(struct guest *g, const struct work *w, const char *limit,
+		    int round)
+{
+	struct spent from, to;
+	char command[256];
+	const char *said;
+
+	snprintf(command, sizeof(command), "%s %s", w->command,
+		 w->limited ? limit : "");
+	from = spent_by(g);
+	said = tell(g, command);
+	to = spent_by(g);
+	if (!said) {
+		print_failure(w->name, g->method, round, "guest:gave-up");
+		return;
+	}
+	printf("round=%d %s %s %s", round, w->name, g->method->name, said);
+	if (!strstr(said, " ns=") && !strstr(said, "error="))
+		print_spent("ns", from.ns, to.ns);
+	print_all_spent(&from, &to);
+}
+
+/*
+ * Measured from before its memory exists, and once only, as is what follows:
+ * that is round 1.
+ */
+static void boot(const struct method *m)
+{
+	struct guest *g = &guests[nr_guests];
+	struct spent from, to;
+
+	from = spent_by(g);
+	start(g, m);
+	if (!wait_for(g, "up")) {
+		end(g);
+		print_failure("boot", m, 1, "guest:gave-up");
+		return;
+	}
+	to = spent_by(g);
+	from.exits = 0;
+	from.cpu_ns = 0;
+	printf("round=1 boot %s units=1 ns=%lld", m->name,
+	       (long long)(to.ns - from.ns));
+	print_all_spent(&from, &to);
+	measure(g, &touch_memory, "", 1);
+	nr_guests++;
+}
+
+static void one_round(int round, const char *limit)
+{
+	const struct work *w;
+	int i;
+
+	for (w = works; w->name; w++)
+		for (i = 0; i < nr_guests; i++) {
+			struct guest *g = &guests[round % 2 ?
+						  nr_guests - 1 - i : i];
+
+			if (!g->gone)
+				measure(g, w, limit, round);
+		}
+}
+
+/* "2" seconds, or "500x" operations. */
+static void parse_limit(const char *text, char *limit, size_t size)
+{
+	char *end;
+	long number = strtol(text, &end, 10);
+
+	if (number <= 0 || (*end && strcmp(end, "x"))) {
+		fprintf(stderr, "bench-guests: %s is no limit\n", text);
+		exit(2);
+	}
+	if (*end)
+		snprintf(limit, size, "--number_ios=%ld", number);
+	else
+		snprintf(limit, size, "--time_based --runtime=%ld", number);
+}
+
+static void boot_by_name(const char *name)
+{
+	const struct method *m = find_method(name);
+
+	if (!m) {
+		fprintf(stderr, "bench-guests: no method %s\n", name);
+		exit(2);
+	}
+	if (m->why_not)
+		print_failure("boot", m, 1, m->why_not);
+	else if (nr_guests < GUESTS_MAX)
+		boot(m);
+}
+
+int main(int argc, char **argv)
+{
+	char limit[64], kernel_option[256], initrd_option[256];
+	int rounds, round, i;
+
+	if (argc < 7) {
+		fprintf(stderr, "usage: bench-guests LIMIT ROUNDS KERNEL INITRD DIR METHOD...\n");
+		return 2;
+	}
+	parse_limit(argv[1], limit, sizeof(limit));
+	rounds = atoi(argv[2]);
+	snprintf(kernel_option, sizeof(kernel_option), "--kernel=%s", argv[3]);
+	snprintf(initrd_option, sizeof(initrd_option), "--initrd=%s", argv[4]);
+	kernel = kernel_option;
+	initrd = initrd_option;
+	dir = argv[5];
+	signal(SIGPIPE, SIG_IGN);
+	counters_start();
+	/* Where there is nothing beside it, its time isn't looked at. */
+	if (argc > 7)
+		warm_up(argv[6]);
+	for (i = 6; i < argc; i++)
+		boot_by_name(argv[i]);
+	for (round = 0; round <= rounds; round++)
+		one_round(round, limit);
+	for (i = 0; i < nr_guests; i++)
+		end(&guests[i]);
+	return 0;
+}

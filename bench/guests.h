@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What bench-guests compares: how a guest's memory is kept; what it does. */
+#ifndef BENCH_GUESTS_H
+#define BENCH_GUESTS_H
+
+#include <stdbool.h>
+
+/* All but @name is for gmemvm. */
+struct method {
+	const char *name;
+	const char *memory;	/* more of --memory */
+	const char *disk;	/* more of --disk */
+	const char *append;	/* the guest's command line */
+	const char *sandbox;	/* --sandbox=... */
+	const char *why_not;	/* it can't be measured: one word; or NULL */
+};
+
+struct work {
+	const char *name;
+	const char *command;	/* for guest-init */
+	bool limited;		/* takes as long as it's told */
+};
+
+/* NULL if there is no method of that name. */
+const struct method *find_method(const char *name);
+
+/* Once, after boot. */
+extern const struct work touch_memory;
+
+/* In rounds. The last one has no name. */
+extern const struct work works[];
+
+#endif /* BENCH_GUESTS_H */

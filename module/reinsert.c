@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reinsert: what hiding would cost if who reads and writes a file for a guest
+ * had its pages put back into the direct map for each copy, and taken out after
+ * it with a flush of all TLBs. For comparison in benchmarks only: off unless
+ * the module is loaded with reinsert=1, which changes nothing but read(2),
+ * write(2) and their like.
+ */
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+
+#include "internal.h"
+#include "lend.h"
+
+static bool reinsert;
+module_param(reinsert, bool, 0444);
+MODULE_PARM_DESC(reinsert, "for benchmarks only: read() and write() put pages back into the direct map while they copy");
+
+/*
+ * From before pages are exposed until they are hidden, or one copy would find
+ * its pages hidden by another. Inside of the invalidate_lock, and outside of
+ * lend.c's.
+ */
+static DEFINE_MUTEX(reinsert_lock);
+
+void __init gmem_reinsert_init(void)
+{
+	if (reinsert)
+		pr_notice("reinsert=1: read() and write() put pages back into the direct map while they copy; for benchmarks only\n");
+}
+
+bool gmem_reinserts(void)
+{
+	return reinsert;
+}
+
+static bool gmem_is_private(struct inode *inode, pgoff_t pgoff)
+{
+	struct gmem_block *block = gmem_block_find(inode, pgoff);
+
+	return !(gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP) &&
+	       !gmem_state_shared(inode, block, pgoff % GMEM_BLOCK_PAGES);
+}
+
+/* How many are neighbours in memory, and all private or all not. */
+static unsigned int gmem_alike(struct inode *inode, struct page **pages,
+			       pgoff_t pgoff, unsigned int nr)
+{
+	bool private = gmem_is_private(inode, pgoff);
+	unsigned int i;
+
+	for (i = 1; i < nr; i++)
+		if (page_to_pfn(pages[i]) != page_to_pfn(pages[0]) + i ||
+		    gmem_is_private(inode, pgoff + i) != private)
+			break;
+	return i;
+}
+
+/* What is not private stays exposed. Return: bytes copied, or an errno. */
+static ssize_t gmem_reinsert_run(struct inode *inode, struct page *page,
+				 unsigned int nr, loff_t pos, size_t len,
+				 struct iov_iter *iter)
+{
+	char *at = (char *)page_address(page) + offset_in_page(pos);
+	size_t done;
+	int ret;
+
+	ret = gmem_lend_share(page, nr, inode);
+	if (ret)
+		return ret;
+	pagefault_disable();
+	done = iov_iter_rw(iter) == READ ? copy_to_iter(at, len, iter)
+					 : copy_from_iter(at, len, iter);
+	pagefault_enable();
+	if (gmem_is_private(inode, pos >> PAGE_SHIFT) &&
+	    gmem_lend_unshare(page, nr, inode))
+		pr_warn_once("reinsert: private pages could not be hidden again\n");
+	return done;
+}
+
+/**
+ * gmem_reinsert_copy - copy to or from pages through the direct map
+ * @inode: their file; the caller holds its invalidate_lock
+ * @pages: the pages, all there
+ * @pos: where in the file
+ * @len: how much, within a block
+ * @iter: the other side; says which way
+ *
+ * Return: bytes copied, fewer than @len where user memory isn't there; or an
+ * errno if the first pages could not be exposed.
+ */
+ssize_t gmem_reinsert_copy(struct inode *inode, struct page **pages,
+			   loff_t pos, size_t len, struct iov_iter *iter)
+{
+	pgoff_t first = pos >> PAGE_SHIFT;
+	unsigned int nr = DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE);
+	unsigned int i, run;
+	ssize_t total = 0, done = 0;
+	size_t step;
+
+	mutex_lock(&reinsert_lock);
+	for (i = 0; i < nr; i += run) {
+		run = gmem_alike(inode, pages + i, first + i, nr - i);
+		step = min(len - total,
+			   run * PAGE_SIZE - offset_in_page(pos + total));
+		done = gmem_reinsert_run(inode, pages[i], run, pos + total,
+					 step, iter);
+		if (done > 0)
+			total += done;
+		if (done < 0 || done < step)
+			break;
+	}
+	mutex_unlock(&reinsert_lock);
+	return total ?: done;
+}
