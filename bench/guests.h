@@ -12,7 +12,6 @@ struct method {
 	const char *disk;	/* more of --disk */
 	const char *append;	/* the guest's command line */
 	const char *sandbox;	/* --sandbox=... */
-	const char *why_not;	/* it can't be measured: one word; or NULL */
 };
 
 struct work {

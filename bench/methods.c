@@ -20,7 +20,7 @@ static const struct method methods[] = {
 		.memory = "backend=gmemfs,protect=hidden+no-gup+windows",
 	}, {
 		.name = "shared-io",
-		.why_not = "gmemvm-has-no-shared-region-for-disks-yet",
+		.memory = "backend=gmemfs,protect=hidden+no-gup,shared-io=16M",
 	}, {
 		.name = "swiotlb",
 		.memory = "backend=gmemfs,protect=hidden+no-gup",
