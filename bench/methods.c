@@ -20,7 +20,7 @@ static const struct method methods[] = {
 		.memory = "backend=gmemfs,protect=hidden+no-gup+windows",
 	}, {
 		.name = "shared-io",
-		.memory = "backend=gmemfs,protect=hidden+no-gup,shared-io=16M",
+		.memory = "backend=gmemfs,protect=hidden+no-gup,shared-io=4M",
 	}, {
 		.name = "swiotlb",
 		.memory = "backend=gmemfs,protect=hidden+no-gup",
