@@ -20,8 +20,8 @@ vm_mib=192
 vm_kernel=/boot/vmlinuz-$(uname -r)
 vm_initrd=/opt/gmemfs/share/gmemfs/told-initrd.cpio
 
-# pci=noearly: see guest.sh.
-vm_args='console=ttyS0 quiet panic=-1 pci=noearly'
+# pci=noearly: see guest.sh. earlyprintk: a panic shows whenever it comes.
+vm_args='console=ttyS0 earlyprintk=ttyS0 quiet panic=-1 pci=noearly'
 
 # Far more than anything takes, as the machine may be busy with other things.
 vm_seconds=300
@@ -35,9 +35,24 @@ vm_more_memory=
 vm_told=0
 cr=$(printf '\r')
 
+# A guest that is reset before its console works says nothing. KVM does: that it
+# shut down (0x7f is SVM's exit code of it, 8 KVM's), where, and after what.
+vm_tracing=/sys/kernel/tracing
+
+vm_watch_resets() {
+	[ -e "$vm_tracing/trace" ] || mount -t tracefs tracefs "$vm_tracing"
+	echo 'exit_reason == 0x7f' >"$vm_tracing/events/kvm/kvm_exit/filter"
+	echo 'reason == 8' >"$vm_tracing/events/kvm/kvm_userspace_exit/filter"
+	for vm_event in kvm_exit kvm_userspace_exit kvm_inj_exception; do
+		echo 1 >"$vm_tracing/events/kvm/$vm_event/enable"
+	done
+}
+
 vm_die() { # NAME WHY...
 	vm_name=$1
 	shift
+	diag "what KVM did:"
+	diag "$(grep -v '^#' "$vm_tracing/trace" | tail -n 20)"
 	for vm_log in "$work/$vm_name.console" "$work/$vm_name.stderr"; do
 		diag "the end of $vm_log:"
 		diag "$(tail -n 20 "$vm_log" | cut -c 1-200)"
@@ -77,6 +92,7 @@ vm_start() { # NAME [ARGUMENT...]
 	rm -f "$vm_base.in" "$vm_base.qmp"
 	mkfifo "$vm_base.in"
 	: >"$vm_base.console"
+	vm_watch_resets
 	vm_qemu "$@" <>"$vm_base.in" >"$vm_base.console" 2>"$vm_base.stderr" &
 	echo $! >"$vm_base.pid"
 }
