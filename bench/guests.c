@@ -444,8 +444,8 @@ int main(int argc, char **argv)
 	dir = argv[5];
 	signal(SIGPIPE, SIG_IGN);
 	counters_start();
-	/* Where there is nothing beside it, its time isn't looked at. */
-	if (argc > 7)
+	/* Where nothing is compared, its time isn't looked at. */
+	if (argc > 7 && rounds)
 		warm_up(argv[6]);
 	for (i = 6; i < argc; i++)
 		boot_by_name(argv[i]);
