@@ -72,12 +72,7 @@ function compare_latency(op, method, key,   r, list) {
 		    seen["disk", op, method, r, key] > 0)
 			list[++compared] = seen["disk", op, method, r, key] / \
 				seen["disk", op, "memfd", r, key]
-	if (!compared)
-		return 0
-	ratio = median(list, compared)
-	low = list[1]
-	high = list[compared]
-	return compared
+	return compared_as(list)
 }
 
 function latency_cell(op, method, key) {

@@ -87,6 +87,16 @@ function each(part, op, backing, round, key) {
 		seen[part, op, backing, round, "units"]
 }
 
+# Of rounds compared: sets ratio, low and high, and returns how many.
+function compared_as(list) {
+	if (!compared)
+		return 0
+	ratio = median(list, compared)
+	low = list[1]
+	high = list[compared]
+	return compared
+}
+
 # How many times the time of @ours that of @beside is, in the same round. Sets
 # ratio, low, high and compared.
 function compare(part, op, ours, beside,   r, a, b, list) {
@@ -97,12 +107,7 @@ function compare(part, op, ours, beside,   r, a, b, list) {
 		if (a != "" && b != "" && a > 0)
 			list[++compared] = b / a
 	}
-	if (!compared)
-		return 0
-	ratio = median(list, compared)
-	low = list[1]
-	high = list[compared]
-	return compared
+	return compared_as(list)
 }
 
 function typical(part, op, backing, key,   r, n, list, value) {
