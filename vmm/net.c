@@ -45,6 +45,7 @@ static int open_tap(struct net *n, const struct net_options *options)
 	return 0;
 }
 
+/* Whether it has IFF_NO_PI can't be asked: TUNGETIFF has IFF_NOFILTER there. */
 static int take_tap(struct net *n, int fd)
 {
 	struct ifreq request = {};
@@ -53,8 +54,7 @@ static int take_tap(struct net *n, int fd)
 	if (n->tap_fd < 0 || ioctl(n->tap_fd, TUNGETIFF, &request))
 		return fail_errno("--net: fd %d is no tap", fd);
 	if (!(request.ifr_flags & IFF_TAP) ||
-	    !(request.ifr_flags & IFF_VNET_HDR) ||
-	    !(request.ifr_flags & IFF_NO_PI))
+	    !(request.ifr_flags & IFF_VNET_HDR))
 		return fail("--net: fd %d must be a tap with IFF_VNET_HDR and IFF_NO_PI",
 			    fd);
 	return 0;

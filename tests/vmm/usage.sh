@@ -155,8 +155,14 @@ test_terminal() {
 	ok '  the terminal is as it was' cmp "$work/before" "$work/after"
 }
 
+test_sandbox() {
+	ok 'sandbox: what it forbids, and what it allows' \
+		/opt/gmemfs/tests/vmm/sandbox
+}
+
 test_wrong
 test_failed
+test_sandbox
 test_man
 test_terminal
 done_testing
