@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <poll.h>
 #include <string.h>
@@ -272,6 +273,8 @@ int net_attach(struct net *n, struct vm *vm, unsigned int slot,
 		.begin = begin, .quiesce = quiesce,
 		.past_us = options->vhost,
 	};
+	if (options->platform)
+		n->virtio.features |= 1ULL << VIRTIO_F_ACCESS_PLATFORM;
 	return virtio_add(&n->virtio, vm, slot);
 }
 

@@ -1,0 +1,24 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# bench/run --on-this-host, where "this host" is a throwaway one that has the
+# source tree: what must be there, the parts that aren't for it, and one that is.
+#
+# long: everything is compiled under emulation
+set -eu
+here=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=tests/lib/tap.sh
+. "$here/../lib/tap.sh"
+cd "$here/../.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"; tap_at_exit' EXIT
+
+mkdir "$work/tree"
+cp -R bench lib vmm ctl include Makefile hostvm "$work/tree/"
+trap - EXIT
+status=0
+hostvm/run --kernel "${KERNEL:-6.12}" --no-load --timeout 900 \
+	--share "$work/tree" --share tests/bench --share tests/lib \
+	-- sh /share/bench/here.sh || status=$?
+rm -rf "$work"
+exit "$status"
