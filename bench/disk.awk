@@ -120,9 +120,10 @@ function print_disk(   w, m) {
 		return
 	printf "Guests, each beside one on memfd, which is 1: median of the ratios of %d rounds\n", \
 		rounds["disk"]
-	print "(lowest-highest); shared I/O beside memfd with direct=on, on a disk like that; boot and population of memory are measured once. Latencies are times"
-	print "as long. The rest is each operation's: exits to KVM, interrupts to flush TLBs, flush"
-	print "broadcasts, edits and splits of the direct map."
+	print "(lowest-highest); boot and population of memory are measured once. Shared I/O is beside"
+	print "memfd with direct=on, on a disk of the same kind. Latencies are times as long. The rest"
+	print "is each operation's: exits to KVM, interrupts to flush TLBs, flush broadcasts, edits and"
+	print "splits of the direct map."
 	print ""
 	printf "%-26s %-19s %17s %5s %5s %7s %7s %7s %7s %7s\n", "", "", "times as fast", \
 		"p50", "p99", "exits", "TLB", "flushes", "edits", "splits"
@@ -159,7 +160,7 @@ function print_disk_counts(   w, m) {
 	if (!("disk-counts" in ran))
 		return
 	print "The same in instructions, of guest, VMM and host's kernel together, each operation:"
-	printf "median of %d rounds.\n\n", rounds["disk-counts"]
+	printf "median of %d rounds; shared I/O beside memfd with direct=on.\n\n", rounds["disk-counts"]
 	printf "%-26s %-19s %14s %14s %7s %7s %7s %7s\n", "", "", "instructions", \
 		"times as few", "exits", "flushes", "edits", "splits"
 	for (w = 1; w <= disk_works; w++)
