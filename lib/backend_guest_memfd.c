@@ -4,9 +4,9 @@
  * is in the direct map, and can't be made private while it is mapped.
  */
 #include <linux/kvm.h>
+#include <linux/mman.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -36,61 +36,18 @@ static int guest_memfd_open(const struct gmem_region_options *options)
 	return fd < 0 ? gmem_fail_errno("KVM didn't make it") : fd;
 }
 
-/* ---- how much there is ---- */
-
-#define ASK_PAGES	4096UL
-#define ASK_SIZE	(ASK_PAGES * GMEM_PAGE_SIZE)
-
-/* How many pages the file has there, or an error. Nothing is touched. */
-static int64_t count_pages(int fd, uint64_t offset, uint64_t size)
-{
-	unsigned char present[ASK_PAGES];
-	int64_t pages = 0;
-	uint64_t i;
-	void *map;
-
-	map = mmap(NULL, size, PROT_NONE, MAP_SHARED, fd, (off_t)offset);
-	if (map == MAP_FAILED)
-		return -errno;
-	if (mincore(map, size, present))
-		pages = -errno;
-	munmap(map, size);
-	if (pages)
-		return pages;
-	for (i = 0; i < size / GMEM_PAGE_SIZE; i++)
-		pages += present[i] & 1;
-	return pages;
-}
-
-static int64_t count_all_pages(int fd)
-{
-	int64_t pages = 0, some;
-	uint64_t at, left;
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return -errno;
-	for (at = 0; at < (uint64_t)st.st_size; at += ASK_SIZE) {
-		left = (uint64_t)st.st_size - at;
-		some = count_pages(fd, at, left < ASK_SIZE ? left : ASK_SIZE);
-		if (some < 0)
-			return some;
-		pages += some;
-	}
-	return pages;
-}
-
-/* It has no blocks by fstat(). */
+/* Its blocks are not counted in fstat(), but it is made of page cache. */
 static int guest_memfd_ask(int fd, struct gmem_protection *p)
 {
-	int64_t pages = count_all_pages(fd);
+	struct cachestat_range all = {};
+	struct cachestat stat;
 
-	if (pages < 0)
-		return gmem_fail((int)pages, "descriptor %d: can't ask what it holds",
-				 fd);
+	if (syscall(SYS_cachestat, fd, &all, &stat, 0))
+		return gmem_fail_errno("descriptor %d: can't ask what it holds",
+				       fd);
 	*p = (struct gmem_protection){
-		.populated = (uint64_t)pages * GMEM_PAGE_SIZE,
-		.shared = (uint64_t)pages * GMEM_PAGE_SIZE,
+		.populated = stat.nr_cache * GMEM_PAGE_SIZE,
+		.shared = stat.nr_cache * GMEM_PAGE_SIZE,
 	};
 	return 0;
 }
