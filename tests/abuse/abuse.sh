@@ -9,6 +9,7 @@
 bystander=/dev/gmem/bystander
 
 bystander_comes() {
+	# shellcheck disable=SC2154 # set by who sources this
 	mkdir -p "$work"
 	remember_host
 	head -c 32M /dev/urandom >"$work/data"

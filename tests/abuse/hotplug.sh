@@ -19,28 +19,30 @@ cycles=0
 
 cycle_while() { # PID
 	while kill -0 "$1" 2>/dev/null; do
-		echo 0 >$cpu
+		echo 0 >"$cpu"
 		sleep "0.$((cycles % 4))"
-		echo 1 >$cpu
+		echo 1 >"$cpu"
 		cycles=$((cycles + 1))
 	done
-	wait "$1"
 }
 
 during() { # WHAT COMMAND...
 	what=$1
 	shift
 	"$@" >"$work/log" 2>&1 &
-	ok "$what" cycle_while $!
-	diag "$(tail -n 1 "$work/log"); $cycles cycles so far"
+	cycle_while $!
+	status=0
+	wait $! || status=$?
+	is "$status" 0 "$what, while a CPU comes and goes"
+	diag "$cycles cycles so far; $(grep -A 4 '^not ok' "$work/log")"
 }
 
 bystander_comes
 during 'conversion' "$tests/module/convert"
 during 'blocks come and go' "$tests/module/rounds"
 during 'hostile guests' "$tests/guard/hostile" 60
-ok 'the CPU went away several times' test $cycles -gt 10
-is "$(cat $cpu)" 1 'and is there'
+ok 'the CPU went away several times' test "$cycles" -gt 10
+is "$(cat "$cpu")" 1 'and is there'
 
 bystander_is_whole
 done_testing
