@@ -27,10 +27,21 @@ nested_runs() {
 	cat /sys/kernel/debug/kvm/nested_run
 }
 
-# What its guest's guests do may be beyond KVM, which QEMU then waits about.
+# What its guest's guests do may be beyond KVM, which QEMU then waits about; or the
+# guest never comes back from there.
 start_anew() {
-	while sleep 5; do
-		printf 'system_reset\ncont\n'
+	idle=0 seen=0
+	while sleep 1; do
+		echo 'info status'
+		sleep 1
+		idle=$((idle + 1))
+		now=$(cat $ticks 2>/dev/null | wc -c)
+		[ "$now" = "$seen" ] || idle=0
+		seen=$now
+		if [ $idle -ge 8 ] || tail -n 3 $log | grep -q internal-error; then
+			printf 'system_reset\ncont\n'
+			idle=0
+		fi
 	done
 }
 
