@@ -266,7 +266,8 @@ static void check_guard(struct findings *f)
 		break;
 	case GUARD_NOT_HOOKED:
 		found(f, "guard", RESULT_FAIL,
-		      "see what dmesg says; kernel.ftrace_enabled must be 1, and kvm as in Linux " TESTED_KERNELS,
+		      "see what dmesg says; kernel.ftrace_enabled must be 1, and kvm as in Linux "
+		      TESTED_KERNELS,
 		      "kvm is not hooked, so nothing can be hidden");
 		break;
 	case GUARD_NO_KVM:

@@ -132,7 +132,7 @@ static inline struct page *gmem_alloc_of_nodes(gfp_t gfp, unsigned int order,
  * kvm_vcpu_map() inline.
  *
  * For each, the parameters of a function that replaces it, and a call of such a
- * function from within that one, or what it is called with. RELEASE is for the
+ * function from within that one, or FOR a borrower. RELEASE is for the
  * reference that came with a frame, if it is COUNTED. UNPIN has that be no pin, or
  * is false where KVM doesn't want one; REPIN undoes it. UNUSED is for what was
  * mapped and never used.
@@ -142,9 +142,10 @@ static inline struct page *gmem_alloc_of_nodes(gfp_t gfp, unsigned int order,
 #define GMEM_TO_PFN_PARAMS	unsigned long addr, bool atomic, \
 				bool interruptible, bool *async, \
 				bool write_fault, bool *writable
-#define GMEM_TO_PFN_ARGS	addr, atomic, interruptible, async, \
-				write_fault, writable
-#define GMEM_TO_PFN_CALL(fn)	fn(GMEM_TO_PFN_ARGS)
+#define GMEM_TO_PFN_CALL(fn)	fn(addr, atomic, interruptible, async, \
+				   write_fault, writable)
+#define GMEM_TO_PFN_FOR(fn, b)	fn(b, addr, atomic, interruptible, async, \
+				   write_fault, writable)
 #define GMEM_TO_PFN_RELEASE	gmem_to_pfn_release(pfn)
 #define GMEM_TO_PFN_COUNTED	true
 #define GMEM_TO_PFN_UNPIN	false
@@ -179,8 +180,8 @@ struct kvm_follow_pfn {
 };
 
 #define GMEM_TO_PFN_PARAMS	struct kvm_follow_pfn *kfp
-#define GMEM_TO_PFN_ARGS	kfp
 #define GMEM_TO_PFN_CALL(fn)	fn(kfp)
+#define GMEM_TO_PFN_FOR(fn, b)	fn(b, kfp)
 #define GMEM_TO_PFN_RELEASE	gmem_to_pfn_release(kfp)
 #define GMEM_TO_PFN_COUNTED	(*kfp->refcounted_page)
 #define GMEM_TO_PFN_UNPIN	gmem_to_pfn_unpin(kfp)

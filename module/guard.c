@@ -154,7 +154,7 @@ static kvm_pfn_t gmem_to_pfn_borrowed(struct gmem_borrow *b,
 	kvm_pfn_t pfn = GMEM_TO_PFN_CALL(static_call(kvm_to_pfn));
 
 	if (pfn == KVM_PFN_ERR_FAULT)
-		return gmem_to_pfn_unpinned(b, GMEM_TO_PFN_ARGS);
+		return GMEM_TO_PFN_FOR(gmem_to_pfn_unpinned, b);
 	if (!is_error_noslot_pfn(pfn) && gmem_borrow_frame(b, pfn)) {
 		GMEM_TO_PFN_RELEASE;
 		pfn = KVM_PFN_ERR_FAULT;
@@ -170,7 +170,7 @@ static kvm_pfn_t gmem_hva_to_pfn(GMEM_TO_PFN_PARAMS)
 	gmem_hook_enter();
 	b = gmem_borrow_current();
 	if (b)
-		pfn = gmem_to_pfn_borrowed(b, GMEM_TO_PFN_ARGS);
+		pfn = GMEM_TO_PFN_FOR(gmem_to_pfn_borrowed, b);
 	else
 		pfn = GMEM_TO_PFN_CALL(static_call(kvm_to_pfn));
 	gmem_hook_leave();
@@ -417,9 +417,9 @@ void gmem_guard_loan_gone(struct gmem_loan *loan)
  * @pfn: the frame
  * @loan: of that frame
  *
- * Linux 7.3's KVM copies its local maps, gives back the copy, and makes the next
- * where the first was. So a map is known by its vCPU and frame. Which of several
- * alike is given back makes no difference.
+ * Linux 7.3's KVM copies its local maps, gives back the copy, and makes the
+ * next where the first was. So a map is known by its vCPU and frame. Which of
+ * several alike is given back makes no difference.
  */
 struct gmem_map {
 	struct hlist_node node;

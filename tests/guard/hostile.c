@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * hostile [SECONDS [SEED [DIRECTORY [KILLS]]]]: a guest that makes KVM reach
- * everywhere into its memory, while the host takes that memory away and gives it
- * back.
+ * everywhere into its memory, while the host takes that memory away and gives
+ * it back.
  *
  * In rounds of a few seconds: each has VMs of its own, in a process of its own
  * that is killed in the middle of it. Even rounds have one VM of two vCPUs,
