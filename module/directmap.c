@@ -23,9 +23,9 @@
  * under them. Against that, set_memory_np() and set_memory_p() hold init_mm's
  * mmap lock for reading, but set_direct_map_default_noflush() doesn't. It need
  * not: it touches page tables under cpa_lock only, as the collapsing does. And
- * that is done by set_memory_rox() alone, to addresses that hold code, which the
- * direct map's don't: what lookup_address() finds here may be split, but doesn't
- * go away.
+ * that is done by set_memory_rox() alone, to addresses that hold code, which
+ * the direct map's don't: what lookup_address() finds here may be split, but
+ * doesn't go away.
  *
  * The mmap lock makes them sleep, as the splits do on 6.12. It isn't held while
  * memory is got for a split, so reclaim, and with it the pool's shrinker, may
