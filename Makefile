@@ -20,7 +20,7 @@ help: ## what you can do here
 	@echo
 	@echo 'variables:'
 	@echo '  SUITE=name       for test: only tests/name (or tests/name/one.t)'
-	@echo '  KERNEL=6.12      which kernel the test host runs'
+	@echo '  KERNEL=6.12      which kernel the test host runs; or 7.3'
 	@echo '  GMEMFS_CACHE=DIR where the test host is kept, about 3 GB'
 	@echo '                   (default: $$XDG_CACHE_HOME/gmemfs)'
 
@@ -31,6 +31,10 @@ demo: ## the main job: hidden guest memory under an unmodified QEMU
 .PHONY: test
 test: ## all tests, in throwaway hosts
 	@tests/run $(SUITE)
+
+.PHONY: test-short
+test-short: ## the few that catch most, to run with another KERNEL
+	@tests/run --short
 
 .PHONY: bench
 bench: ## benchmarks beside other kinds of memory, with plots, in build/bench

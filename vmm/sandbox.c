@@ -31,6 +31,7 @@ static const uint32_t plain_calls[] = {
 	SYS_io_uring_enter,
 	/* memory */
 	SYS_munmap, SYS_brk, SYS_madvise, SYS_mremap, SYS_fallocate,
+	SYS_cachestat,		/* what guest_memfd holds */
 	SYS_sched_getaffinity,	/* by malloc() in a thread */
 	/* threads */
 	SYS_futex, SYS_set_robust_list, SYS_rseq, SYS_sched_yield, SYS_gettid,
