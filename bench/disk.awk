@@ -42,7 +42,7 @@ function base_of(method) {
 	return method == "shared-io" ? "memfd-direct" : "memfd"
 }
 
-# What it takes to start fio and the like, once for each job, is no part of an
+# What it takes to start fio and stress-ng, once for each job, is no part of an
 # operation: what is counted is what more operations take more than few do.
 function net(part, op, method, round, key,   value, units, start) {
 	if (!((part, op, method, round, key) in seen))
@@ -60,8 +60,6 @@ function net(part, op, method, round, key,   value, units, start) {
 function start_of(op) {
 	if (op ~ /^(read|write|mixed)-/)
 		return "start"
-	if (op ~ /^tcp-/)
-		return "tcp-start"
 	return op == "stress" ? "stress-start" : ""
 }
 

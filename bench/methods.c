@@ -54,7 +54,6 @@ const struct work works[] = {
 	{ "write-128k", "fio", NULL, "--rw=write --bs=128k --iodepth=8" },
 	{ "mixed-4k-32", "fio", NULL,
 	  "--rw=randrw --rwmixread=70" FIO_4K "32" },
-	{ "tcp-start", "tcp", "1x", "" },
 	{ "tcp-send", "tcp", NULL, "" },
 	{ "tcp-receive", "tcp", NULL, "--reverse" },
 	{ "stress-start", "stress", "1", "" },
