@@ -17,7 +17,7 @@ mkdir "$work/tree"
 cp -R bench lib vmm ctl include Makefile hostvm "$work/tree/"
 trap - EXIT
 status=0
-hostvm/run --kernel "${KERNEL:-6.12}" --no-load --timeout 900 \
+hostvm/run --kernel "${KERNEL:-6.12}" --no-load --timeout 1500 \
 	--share "$work/tree" --share tests/bench --share tests/lib \
 	-- sh /share/bench/here.sh || status=$?
 rm -rf "$work"
