@@ -63,8 +63,10 @@ static int make_socket(void)
 
 static int map_code(void)
 {
-	return mmap(NULL, PAGE, PROT_READ | PROT_EXEC,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0;
+	char *at = mmap(NULL, PAGE, PROT_READ | PROT_EXEC,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return at == MAP_FAILED ? errno : 0;
 }
 
 static int make_code(void)
@@ -250,7 +252,8 @@ static void test_attempt(const struct attempt *a)
 		fine = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
 		ok(fine, "%s: killed by the filter", a->what);
 	} else {
-		fine = WIFEXITED(status) && WEXITSTATUS(status) == OWN + a->want;
+		fine = WIFEXITED(status) &&
+		       WEXITSTATUS(status) == OWN + a->want;
 		ok(fine, "%s: %s", a->what,
 		   a->want ? strerror(a->want) : "works");
 	}
