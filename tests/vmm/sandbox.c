@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What somebody who has taken over gmemvm would like to do next, and what it does
- * itself: each in a process of its own that has entered the sandbox.
+ * What somebody who has taken over gmemvm would like to do next, and what it
+ * does itself: each in a process of its own that has entered the sandbox.
  */
 #include <fcntl.h>
 #include <linux/gmemfs.h>
