@@ -5,7 +5,8 @@
  * Boots a guest for each method of protecting its memory, all under gmemvm, and
  * lets them work in turn, the others idle: ROUNDS times, the other way round
  * in every second one, and once before that, as round 0, to warm up. LIMIT is
- * a number of seconds for each job of fio and iperf3, or with an "x" of operations.
+ * a number of seconds for each job of fio and iperf3, or with an "x" of
+ * operations.
  * DIR has room for their disks, or has them. The first has bench-tap1 for its
  * network, the next bench-tap2, and so on; see guest-init for the addresses.
  *
