@@ -201,7 +201,7 @@ static void become_gmemvm(const struct method *m, const char *disk, int number)
 	snprintf(net, sizeof(net), "--net=tap=bench-tap%d%s", number,
 		 or_empty(m->net));
 	snprintf(append, sizeof(append),
-		 "--append=console=ttyS0 loglevel=1 panic=-1 BENCH_NET=%d %s",
+		 "--append=console=ttyS0 loglevel=1 panic=-1 ipv6.disable=1 BENCH_NET=%d %s",
 		 number, or_empty(m->append));
 	execlp("gmemvm", "gmemvm", memory, disks, net, append, kernel, initrd,
 	       "--no-reboot", m->sandbox, NULL);
