@@ -6,19 +6,12 @@
 #
 # long: everything is compiled under emulation
 set -eu
-here=$(cd "$(dirname "$0")" && pwd -P)
-# shellcheck source=tests/lib/tap.sh
-. "$here/../lib/tap.sh"
-cd "$here/../.."
+cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
-trap 'rm -rf "$work"; tap_at_exit' EXIT
+trap 'rm -rf "$work"' EXIT
 
 mkdir "$work/tree"
 cp -R bench lib vmm ctl include Makefile hostvm "$work/tree/"
-trap - EXIT
-status=0
 hostvm/run --kernel "${KERNEL:-6.12}" --no-load --timeout 1500 \
 	--share "$work/tree" --share tests/bench --share tests/lib \
-	-- sh /share/bench/here.sh || status=$?
-rm -rf "$work"
-exit "$status"
+	-- sh /share/bench/here.sh

@@ -69,20 +69,17 @@ static int map_code(void)
 	return at == MAP_FAILED ? errno : 0;
 }
 
+static _Alignas(PAGE) char page[PAGE];
+
 static int make_code(void)
 {
-	static char page[2 * PAGE];
-	char *at = page + PAGE - (uintptr_t)page % PAGE;
-
-	return mprotect(at, PAGE, PROT_READ | PROT_EXEC) ? errno : 0;
+	return mprotect(page, PAGE, PROT_READ | PROT_EXEC) ? errno : 0;
 }
 
 static int make_code_by_key(void)
 {
-	static char page[2 * PAGE];
-	char *at = page + PAGE - (uintptr_t)page % PAGE;
-
-	return syscall(SYS_pkey_mprotect, at, PAGE, PROT_EXEC, -1) ? errno : 0;
+	return syscall(SYS_pkey_mprotect, page, PAGE, PROT_EXEC, -1) ?
+		errno : 0;
 }
 
 static int make_vm(void)
