@@ -60,6 +60,7 @@ struct tally {
 	uint64_t bytes;			/* address space the segments span */
 	uint64_t mapped;		/* of these, what page tables map */
 	uint64_t mapped_by[3];		/* by pages of 4 KiB, 2 MiB, 1 GiB */
+	uint64_t misplaced;		/* of the direct map: to other memory */
 	uint64_t scanned;
 	uint64_t unreadable;
 	uint64_t whole;			/* pages that are pattern all over */
@@ -223,6 +224,9 @@ static int count_leaf(const struct kcore_leaf *leaf, void *arg)
 
 	s->now->mapped += len;
 	s->now->mapped_by[size_index(leaf->size)] += len;
+	if (s->seg->kind == KCORE_DIRECT_MAP &&
+	    kcore_direct(&s->k, leaf->paddr / PAGE_SIZE) != leaf->vaddr)
+		s->now->misplaced += len;
 	return 0;
 }
 
@@ -329,6 +333,7 @@ static void print_json_kind(const struct tally *t, const char *name)
 	printf("  \"%s_mapped_4k\": %" PRIu64 ",\n", key, t->mapped_by[0]);
 	printf("  \"%s_mapped_2m\": %" PRIu64 ",\n", key, t->mapped_by[1]);
 	printf("  \"%s_mapped_1g\": %" PRIu64 ",\n", key, t->mapped_by[2]);
+	printf("  \"%s_misplaced\": %" PRIu64 ",\n", key, t->misplaced);
 	printf("  \"%s_scanned\": %" PRIu64 ",\n", key, t->scanned);
 	printf("  \"%s_unreadable\": %" PRIu64 ",\n", key, t->unreadable);
 	printf("  \"%s_found\": %" PRIu64 ",\n", key, t->whole + t->partly);

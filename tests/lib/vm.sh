@@ -260,6 +260,7 @@ host_is_back() {
 	done
 	is "$(absent)" "$absent_before" \
 		'afterwards: the direct map is whole again, by the page tables'
+	is "$(json_value direct_map_misplaced)" 0 '  and each entry maps its own memory'
 	free_after=$(free_kib)
 	ok "afterwards: memory is free again ($free_before, $free_after KiB)" \
 		test "$free_after" -ge $((free_before - 16384))
