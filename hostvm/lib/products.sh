@@ -18,9 +18,13 @@ source_list() {
 	fi
 }
 
-# The same without what cannot change the products.
+# The same without what cannot change the products: tests in sh run from the tree, or are shared
+# with a host. What is in tests/lib may be in a guest's initrd.
 source_list_products() {
-	source_list | LC_ALL=C grep -z -v -E '^(hostvm|tests/hostvm|\.github)/|\.md$'
+	source_list | LC_ALL=C grep -z -v -E \
+		-e '^(hostvm|tests/hostvm|tests/check|\.github)/' -e '\.md$' \
+		-e '^tests/run$' -e '^tests/[^/]*/[^/]*\.t$' \
+		-e '^tests/(abuse|bench|ctl|e2e|guard|libgmem|module|vmm)/[^/]*\.sh$'
 }
 
 # An archive of those files that depends on nothing but their names, contents and modes, so that its

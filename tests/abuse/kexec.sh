@@ -32,6 +32,7 @@ call(SYS_reboot, 0xfee1dead, 672274793, 0x45584543, None)
 make_initrd() {
 	mkdir -p $new/bin $new/modules $new/proc $new/sys $new/dev $new/mnt
 	cp /usr/bin/busybox $new/bin/
+	ln -s busybox $new/bin/sh
 	cp /share/guest/initramfs-init $new/init
 	cp /share/guest/init $new/guest-init
 	chmod 755 $new/init $new/guest-init

@@ -73,7 +73,10 @@ ok 'and a file gone without git knowing' changes in_tree 'rm "module/new file.c"
 ok 'and an executable bit' changes in_tree 'chmod +x module/main.c'
 ok 'a new time does not' keeps in_tree 'touch -d 2001-01-01 module/main.c'
 ok 'nor does a document' keeps in_tree 'echo more >>docs/a.md; echo new >README.md'
-ok 'nor a file that git ignores' keeps in_tree 'echo >module/main.o'
+in_tree 'mkdir -p tests/module tests/lib; echo >tests/module/a.sh; echo >tests/module/a.t; echo >tests/lib/a.sh'
+ok 'nor a test in sh' keeps in_tree 'echo new >tests/module/a.sh; echo new >tests/module/a.t'
+ok 'but what may be in a guest does' changes in_tree 'echo new >tests/lib/a.sh'
+ok 'nor does a file that git ignores' keeps in_tree 'echo >module/main.o'
 ok 'nor a commit' keeps in_tree_git 'commit -qam second'
 ok 'nor a new file that git learns of' keeps in_tree_git 'add .'
 
