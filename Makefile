@@ -6,7 +6,7 @@ V ?=
 
 # What gets built for the test host, in this order; each has its own Makefile.
 COMPONENTS := $(wildcard module lib ctl vmm tests/ctl tests/module tests/fuzz tests/guest tests/guard tests/libgmem \
-	tests/vmm demo bench)
+	tests/vmm tests/emulator demo bench)
 COMPONENTS := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/Makefile),$(c)))
 
 export KERNEL

@@ -62,7 +62,7 @@ checkpatch_apt() {
 #   checkpatch_ignored FILE
 checkpatch_ignored() {
 	case $1 in
-	module/* | include/*) kind=kernel ;;
+	module/* | include/* | tests/emulator/*) kind=kernel ;;
 	*) kind=user ;;
 	esac
 	awk -v file="$1" -v kind="$kind" '
