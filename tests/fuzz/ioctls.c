@@ -300,7 +300,7 @@ static void put(const struct call *c)
 
 	if (c->place == AT_THE_END && (unsigned long)at_the_end - c->address < room)
 		room = (unsigned long)at_the_end - c->address;
-	if (c->place == GOOD || c->place == AT_THE_END || c->place == OWN_PAGES)
+	if (c->address && c->place != READABLE && c->place != NOWHERE)
 		memcpy((void *)c->address, &c->said, room);
 }
 
