@@ -6,7 +6,7 @@ V ?=
 
 # What gets built for the test host, in this order; each has its own Makefile.
 COMPONENTS := $(wildcard module lib ctl vmm tests/ctl tests/module tests/fuzz tests/guest tests/guard tests/libgmem \
-	tests/vmm demo bench)
+	tests/provoke tests/vmm demo bench)
 COMPONENTS := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/Makefile),$(c)))
 
 export KERNEL
@@ -20,7 +20,7 @@ help: ## what you can do here
 	@echo
 	@echo 'variables:'
 	@echo '  SUITE=name       for test: only tests/name (or tests/name/one.t)'
-	@echo '  KERNEL=6.12      which kernel the test host runs'
+	@echo '  KERNEL=6.12      which kernel the test host runs: 6.12, 7.3, debug or kcsan'
 	@echo '  GMEMFS_CACHE=DIR where the test host is kept, about 3 GB'
 	@echo '                   (default: $$XDG_CACHE_HOME/gmemfs)'
 
@@ -31,6 +31,10 @@ demo: ## the main job: hidden guest memory under an unmodified QEMU
 .PHONY: test
 test: ## all tests, in throwaway hosts
 	@tests/run $(SUITE)
+
+.PHONY: test-debug
+test-debug: ## the module's tests on a kernel with KASAN, lockdep and the like
+	@KERNEL=debug tests/run $(or $(SUITE),module guard fuzz hostvm/debug)
 
 .PHONY: bench
 bench: ## benchmarks beside other kinds of memory, with plots, in build/bench

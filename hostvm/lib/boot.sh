@@ -40,6 +40,7 @@ payload_command() {
 
 payload_options() {
 	echo "load=$load"
+	echo "export GMEM_SLOWNESS=$(kernel_slowness "$kernel")"
 	if [ "$interactive" = yes ]; then
 		echo 'interactive=yes'
 		printf 'export TERM=%s\n' "$(quote "${TERM:-dumb}")"
@@ -169,11 +170,11 @@ follow() {
 # Ends a run that takes too long, or whose script was killed. What it finds it leaves in
 # $run/overdue.
 watch_limits() {
-	phase=boot left=$((boot_limit * 2))
+	phase=boot left=$(half_seconds "$boot_limit")
 	while sleep 0.5 && kill -0 "$qemu"; do
 		if [ "$(run_phase)" != "$phase" ]; then
 			phase=$(run_phase)
-			left=$(($(phase_limit) * 2))
+			left=$(half_seconds "$(phase_limit)")
 		fi
 		left=$((left - 1))
 		if [ "$left" -eq 0 ]; then
@@ -183,6 +184,11 @@ watch_limits() {
 			kill "$qemu"
 		fi
 	done
+}
+
+# A limit in the unit of the watch. A kernel that checks itself needs several times as long.
+half_seconds() {
+	echo $(($1 * $(kernel_slowness "$kernel") * 2))
 }
 
 # How far the host has come.
@@ -278,7 +284,7 @@ conclude() {
 	overdue=$(cat "$run/overdue" 2>/dev/null || :)
 	[ "$allow_splat" = yes ] || conclude_splat
 	if [ "$overdue" = command ]; then
-		conclude_bad 124 "timed out after $timeout s"
+		conclude_bad 124 "timed out after $(($(half_seconds "$timeout") / 2)) s"
 	elif grep -q '^done' "$run/status" && [ -n "$command_status" ]; then
 		conclude_with "$command_status"
 	elif grep -q '^failed ' "$run/status"; then
@@ -291,7 +297,7 @@ conclude() {
 	elif [ "$(run_phase)" = command ]; then
 		conclude_bad 125 'the host died while the command was running'
 	elif [ -n "$overdue" ]; then
-		conclude_bad 125 "the host did not boot within $boot_limit s"
+		conclude_bad 125 "the host did not boot within $(($(half_seconds "$boot_limit") / 2)) s"
 	else
 		conclude_bad 125 'the host did not boot'
 	fi

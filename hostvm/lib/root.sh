@@ -6,6 +6,8 @@
 
 # shellcheck source=hostvm/recipe
 . "$hostvm/recipe"
+# shellcheck source=hostvm/recipe-built
+. "$hostvm/recipe-built"
 
 # With a user namespace an ordinary user owns a root directory, too.
 in_userns() {
@@ -20,7 +22,7 @@ in_userns() {
 #   root_need KERNEL
 root_need() {
 	root_kernel=$1
-	root_hash=$({ cat "$hostvm/recipe" && id -u; } | sha256sum | cut -c1-12)
+	root_hash=$({ root_inputs && id -u; } | sha256sum | cut -c1-12)
 	root_id=$root_kernel-$root_hash
 	root_dir=$cache/roots/$root_id
 	root=$root_dir/root
@@ -29,6 +31,15 @@ root_need() {
 		root_hold || die "$root_dir vanished while in use: is something cleaning the cache?"
 	fi
 	kver=$(cat "$root_dir/kver")
+}
+
+# What a root is made from. One whose kernel is Debian's depends on the recipe alone.
+root_inputs() {
+	cat "$hostvm/recipe"
+	if kernel_is_built "$root_kernel"; then
+		cat "$hostvm/recipe-built" "$hostvm/lib/kernel-build" "$hostvm/kernel/base.config" \
+			"$hostvm/kernel/$root_kernel.config"
+	fi
 }
 
 root_hold() {
@@ -43,7 +54,12 @@ root_make() {
 	mkdir -p "$root_tmp"
 	slowly "building the Debian root for kernel $root_kernel: once, a minute or two, 2 GB" \
 		"$root_tmp/log" root_bootstrap
-	root_kernel_name "$root_tmp/root" >"$root_tmp/kver"
+	if kernel_is_built "$root_kernel"; then
+		slowly "compiling the $root_kernel kernel: once, some 20 minutes, 6 GB meanwhile" \
+			"$root_tmp/kernel.log" kernel_build
+	else
+		root_kernel_name "$root_tmp/root" >"$root_tmp/kver"
+	fi
 	slowly "packing it as a disk image" "$root_tmp/log" image_make "$root_tmp"
 	: >"$root_tmp/complete"
 	rm -rf "$root_dir"
@@ -54,6 +70,20 @@ root_make() {
 
 root_kernel_name() {
 	ls "$1/lib/modules"
+}
+
+# The kernel is compiled beside the root, where it is installed when it is whole. Its source isn't needed
+# after that.
+kernel_build() {
+	root=$root_tmp/root
+	kernel_tmp=$root_tmp/kernel
+	mkdir -p "$kernel_tmp/out"
+	cp -r "$hostvm/kernel" "$kernel_tmp/src"
+	cp "$hostvm/lib/kernel-build" "$kernel_tmp/src/"
+	root_run "$kernel_tmp/src" "$kernel_tmp/out" ./kernel-build "$root_kernel" "$(nproc)"
+	cp "$kernel_tmp/out/kver" "$root_tmp/kver"
+	in_userns cp -a "$kernel_tmp/out/install/." "$root/"
+	in_userns sh -c 'rm -rf "$1" "$2"/usr/src/linux-source-*' sh "$kernel_tmp" "$root"
 }
 
 # What must be installed outside; the rest of what we need comes from the root itself.
@@ -110,7 +140,7 @@ outside_apt_settings() {
 
 root_bootstrap() {
 	set -f # the globs are for dpkg
-	boot_suite=$(recipe_kernel_suite "$root_kernel")
+	boot_suite=$(kernel_suite "$root_kernel")
 	set -- --mode=root --variant=apt --architectures=amd64
 	for glob in $recipe_exclude; do
 		set -- "$@" --dpkgopt="path-exclude=$glob"
@@ -129,12 +159,17 @@ root_bootstrap() {
 	in_userns mmdebstrap "$@"
 }
 
+kernel_build_packages() {
+	kernel_is_built "$root_kernel" || return 0
+	echo "$built_packages"
+}
+
 root_packages() {
 	for package in $recipe_kernel_packages; do
 		[ "$boot_suite" = "$recipe_suite" ] || package=$package/$boot_suite
 		echo "$package"
 	done
-	for package in $recipe_packages; do
+	for package in $recipe_packages $(kernel_build_packages); do
 		echo "$package"
 	done
 }
