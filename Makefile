@@ -36,6 +36,10 @@ test: ## all tests, in throwaway hosts
 test-debug: ## the module's tests on a kernel with KASAN, lockdep and the like
 	@KERNEL=debug tests/run $(or $(SUITE),module guard fuzz hostvm/debug)
 
+.PHONY: coverage
+coverage: ## which lines of the module, the library and gmemctl the tests run, in build/coverage
+	@tests/coverage
+
 .PHONY: bench
 bench: ## benchmarks beside other kinds of memory, with plots, in build/bench
 	@bench/run
@@ -68,3 +72,5 @@ products:
 	@set -e; for c in $(COMPONENTS); do \
 		$(MAKE) --no-print-directory -C $$c products OUT="$(OUT)" KVER="$(KVER)"; \
 	done
+	@cd $(OUT) && mkdir -p coverage && \
+		find obj -name '*.gcno' -exec cp --parents -t coverage {} +

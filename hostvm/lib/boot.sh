@@ -140,7 +140,7 @@ qemu_start() {
 		-drive "if=none,id=payload,format=raw,readonly=on,file=$(qemu_word "$payload")" \
 		-device virtio-blk-pci,drive=payload
 	set -- "$@" -device virtio-serial-pci
-	for port in out err status; do
+	for port in out err status ${GMEMFS_COVERAGE:+coverage}; do
 		set -- "$@" -chardev "file,id=$port,path=$(qemu_word "$run/$port")" \
 			-device "virtserialport,chardev=$port,name=gmem.$port"
 	done
@@ -278,8 +278,20 @@ tainted_by_report() {
 	[ $((${taint:-0} & (512 | 128 | 16384 | 32))) -ne 0 ]
 }
 
+# For who set GMEMFS_COVERAGE to a directory: of each run which lines ran how often, beside what the
+# compiler knows of them. tests/coverage reads it.
+coverage_keep() {
+	[ -n "${GMEMFS_COVERAGE:-}" ] && [ -s "$run/coverage" ] || return 0
+	coverage_dir=$GMEMFS_COVERAGE/$products_key
+	mkdir -p "$coverage_dir"
+	cp -r "$products/coverage" "$coverage_dir/notes.$$"
+	mv -T "$coverage_dir/notes.$$" "$coverage_dir/notes" 2>/dev/null || rm -rf "$coverage_dir/notes.$$"
+	cp "$run/coverage" "$coverage_dir/${run##*/}.tar"
+}
+
 # Ends the script with the run's exit status.
 conclude() {
+	coverage_keep
 	command_status=$(status_word exit)
 	overdue=$(cat "$run/overdue" 2>/dev/null || :)
 	[ "$allow_splat" = yes ] || conclude_splat

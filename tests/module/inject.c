@@ -12,88 +12,15 @@
  * inject FILE [CALL]: loads FILE, the module. CALL: only of that.
  */
 #include "gmem_test.h"
+#include "../lib/faults.h"
 
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-#define DEBUGFS		"/sys/kernel/debug"
-#define FAIL_NTH	"/proc/thread-self/fail-nth"
 #define OTHER		"/run/other"
 #define BLOCKS		2
 #define SIZE		((long)(BLOCKS * BLOCK))
-/* No call makes so many: the module has gone round in circles. */
-#define MOST		3000
-
-/* ---- the kernel's fault injection ---- */
-
-static void set_fault(const char *kind, const char *name, const char *value)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), DEBUGFS "/%s/%s", kind, name);
-	must(write_text(path, value));
-}
-
-/* Only what the module does, or has others do: its code is on the stack. */
-static void only_within(unsigned long start, unsigned long end)
-{
-	static const char *const kinds[] = {
-		"failslab", "fail_page_alloc", "fail_usercopy",
-	};
-	char text[32];
-	unsigned int i;
-
-	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		snprintf(text, sizeof(text), "%#lx", start);
-		set_fault(kinds[i], "require-start", text);
-		snprintf(text, sizeof(text), "%#lx", end);
-		set_fault(kinds[i], "require-end", text);
-		set_fault(kinds[i], "verbose", "0");
-	}
-	/* By default only what may not sleep fails. */
-	set_fault("failslab", "ignore-gfp-wait", "N");
-	set_fault("fail_page_alloc", "ignore-gfp-wait", "N");
-	set_fault("fail_page_alloc", "ignore-gfp-highmem", "N");
-	set_fault("fail_page_alloc", "min-order", "0");
-}
-
-static void only_module(void)
-{
-	unsigned long size, start;
-	char line[256];
-	FILE *f = fopen("/proc/modules", "re");
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "gmemfs %lu %*s %*s %*s %lx", &size,
-			   &start) == 2 && start) {
-			fclose(f);
-			only_within(start, start + size);
-			return;
-		}
-	}
-	bail_out("where is gmemfs?");
-}
-
-static void fail_nth(int n)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%d", n);
-	must(write_text(FAIL_NTH, text));
-}
-
-/* Has it failed? And no more of that. */
-static bool has_failed(void)
-{
-	char text[16] = "";
-	int nth = must(open(FAIL_NTH, O_RDWR | O_CLOEXEC));
-
-	must(read(nth, text, sizeof(text) - 1));
-	must(pwrite(nth, "0", 1, 0));
-	close(nth);
-	return !atoi(text);
-}
 
 /* ---- the file that calls are about, and its state ---- */
 
@@ -581,7 +508,7 @@ static void test_call(const struct call *call)
 	bool good = true, fired = true;
 	int n, failed = 0;
 
-	for (n = 1; good && fired && n < MOST; n++) {
+	for (n = 1; good && fired && n < FAULTS_MOST; n++) {
 		good = call_with_failure(call, n, &fired);
 		failed += fired;
 		if (good && call->undo)
@@ -605,7 +532,7 @@ static void test_load(const char *file)
 	bool fired = true;
 
 	only_within(0, -1UL);
-	for (n = 1; fired && n < MOST; n++) {
+	for (n = 1; fired && n < FAULTS_MOST; n++) {
 		snprintf(text, sizeof(text), "fail_init=%d", n);
 		ret = syscall(SYS_finit_module, module, text, 0);
 		if (ret && !is_expected(errno))
@@ -632,8 +559,7 @@ int main(int argc, char **argv)
 {
 	long before, after;
 
-	if (access(FAIL_NTH, W_OK) || access(DEBUGFS "/failslab", F_OK))
-		skip_all("this kernel injects no faults; hostvm's debug does");
+	need_faults();
 	if (argc < 2)
 		bail_out("usage: inject FILE [CALL]");
 	test_load(argv[1]);
