@@ -135,7 +135,7 @@ static bool survives(const struct call *call, int n, bool *fired)
 	if (call->undo)
 		call->undo();
 	if (run() || set_clock() || run() || !is_lent()) {
-		diag("%s, %d: the guest has no clock afterwards", call->name, n);
+		diag("%s, %d: no clock afterwards", call->name, n);
 		return false;
 	}
 	must(clock_off());

@@ -17,7 +17,8 @@ static inline void need_faults(void)
 		skip_all("this kernel injects no faults; hostvm's debug does");
 }
 
-static inline void set_fault(const char *kind, const char *name, const char *value)
+static inline void set_fault(const char *kind, const char *name,
+			     const char *value)
 {
 	char path[128];
 

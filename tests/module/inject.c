@@ -70,7 +70,8 @@ static void without_file(void)
 		munmap(p, SIZE);
 	if (fd >= 0)
 		close(fd);
-	view = p = NULL;
+	view = NULL;
+	p = NULL;
 	fd = -1;
 }
 

@@ -15,6 +15,11 @@ static char *mistake = "";
 module_param(mistake, charp, 0400);
 MODULE_PARM_DESC(mistake, "free, bounds, lock, sleep, shift, list or leak");
 
+/* Where no compiler sees that it is too many. */
+static int bits = 40;
+module_param(bits, int, 0400);
+MODULE_PARM_DESC(bits, "how far to shift an int");
+
 static DEFINE_MUTEX(first);
 static DEFINE_MUTEX(second);
 static DEFINE_SPINLOCK(spin);
@@ -59,7 +64,6 @@ static void sleep_with_spinlock(void)
 
 static void shift_too_far(void)
 {
-	volatile int bits = 40;
 	volatile int n = 1;
 
 	n <<= bits;
