@@ -9,7 +9,8 @@
  * that they name, those in the page tables among them, on any kernel. This one
  * needs no list of steps, but a kernel that injects faults: hostvm's "debug".
  *
- * inject FILE [CALL]: loads FILE, the module. CALL: only of that.
+ * inject FILE [CALL]: FILE is the module, not loaded yet. CALL: only that one,
+ * and not loading.
  */
 #include "gmem_test.h"
 #include "../lib/faults.h"
@@ -545,6 +546,7 @@ static void test_load(const char *file)
 	ok(!fired, "load: any of %d steps may fail (%s)", n - 2,
 	   fired ? strerror(errno) : "none left");
 	ok(!syscall(SYS_finit_module, module, "", 0), "and then it loads");
+	close(module);
 }
 
 static void test_calls(const char *only)
@@ -556,6 +558,21 @@ static void test_calls(const char *only)
 			test_call(&calls[i]);
 }
 
+static void load(const char *file)
+{
+	int module = must(open(file, O_RDONLY | O_CLOEXEC));
+
+	must(syscall(SYS_finit_module, module, "", 0));
+	close(module);
+	must(mount("none", MNT, "gmemfs", 0, NULL));
+}
+
+static void unload(void)
+{
+	must(umount(MNT));
+	must(syscall(SYS_delete_module, "gmemfs", 0));
+}
+
 int main(int argc, char **argv)
 {
 	long before, after;
@@ -563,11 +580,9 @@ int main(int argc, char **argv)
 	need_faults();
 	if (argc < 2)
 		bail_out("usage: inject FILE [CALL]");
-	test_load(argv[1]);
-	only_module();
-	must(mkdir(MNT, 0755) && errno != EEXIST ? -1 : 0);
 	must(mkdir(OTHER, 0755));
-	must(mount("none", MNT, "gmemfs", 0, NULL));
+	load(argv[1]);
+	only_module();
 	before = free_kb();
 	test_calls(argv[2]);
 	after = free_kb();
@@ -575,5 +590,8 @@ int main(int argc, char **argv)
 	   "as much memory is free as before: %ld and %ld kB", before, after);
 	is(sysfs("hidden_bytes"), 0, "nothing stays hidden");
 	is(sysfs("quarantined_bytes"), 0, "nothing in quarantine");
+	unload();
+	if (!argv[2])
+		test_load(argv[1]);
 	return done_testing();
 }
