@@ -54,11 +54,17 @@ static void with_view(void)
 	view = shared_map(fd, SIZE);
 }
 
+/* Of single pages, some of which it has. */
 static void with_small(void)
 {
-	int i;
+	struct gmem_create create = {
+		.size = SIZE, .flags = GMEM_FLAG_NO_HUGE,
+	};
+	int dir = must(open(MNT, O_RDONLY)), i;
 
-	with_file();
+	fd = must(ioctl(dir, GMEM_CREATE, &create));
+	close(dir);
+	p = map(fd, SIZE);
 	for (i = 0; i < 8; i++)
 		must(pwrite(fd, "x", 1, i * PAGE));
 }
@@ -224,7 +230,7 @@ static void undo_mount(void)
 
 static int do_remount(void)
 {
-	return mount("none", MNT, "gmemfs", MS_REMOUNT, "mode=1777");
+	return mount("none", MNT, "gmemfs", MS_REMOUNT, "size=512m");
 }
 
 /* A signal is an error, like any other. */
