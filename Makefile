@@ -40,6 +40,10 @@ test-debug: ## the module's tests on a kernel with KASAN, lockdep and the like
 coverage: ## which lines of the module, the library and gmemctl the tests run, in build/coverage
 	@tests/coverage
 
+.PHONY: test-short
+test-short: ## the few that catch most, to run with another KERNEL
+	@tests/run --short
+
 .PHONY: bench
 bench: ## benchmarks beside other kinds of memory, with plots, in build/bench
 	@bench/run

@@ -5,8 +5,10 @@
  * Boots a guest for each method of protecting its memory, all under gmemvm, and
  * lets them work in turn, the others idle: ROUNDS times, the other way round
  * in every second one, and once before that, as round 0, to warm up. LIMIT is
- * a number of seconds for each job of fio, or with an "x" of operations.
- * DIR has room for their disks.
+ * a number of seconds for each job of fio and iperf3, or with an "x" of
+ * operations.
+ * DIR has room for their disks, or has them. The first has bench-tap1 for its
+ * network, the next bench-tap2, and so on; see guest-init for the addresses.
  *
  * Prints lines for report.awk: of each boot, and each work on each method, with
  * what it cost the host.
@@ -31,7 +33,7 @@
 
 #define MIB		(1UL << 20)
 #define GUESTS_MAX	16
-#define GUEST_MIB	192
+#define GUEST_MIB	256
 #define DISK_MIB	64
 #define PATIENCE_MS	600000	/* for a guest that is to say something */
 #define LINE_SIZE	4096
@@ -187,23 +189,26 @@ static const char *or_empty(const char *text)
 	return text ? text : "";
 }
 
-static void become_gmemvm(const struct method *m, const char *disk)
+/* @number: of its tap, from 1 on. */
+static void become_gmemvm(const struct method *m, const char *disk, int number)
 {
-	char memory[256], disks[512], append[256];
+	char memory[256], disks[512], net[64], append[256];
 
 	snprintf(memory, sizeof(memory), "--memory=size=%dM,%s", GUEST_MIB,
 		 m->memory);
 	snprintf(disks, sizeof(disks), "--disk=path=%s%s", disk,
 		 or_empty(m->disk));
+	snprintf(net, sizeof(net), "--net=tap=bench-tap%d%s", number,
+		 or_empty(m->net));
 	snprintf(append, sizeof(append),
-		 "--append=console=ttyS0 loglevel=1 panic=-1 %s",
-		 or_empty(m->append));
-	execlp("gmemvm", "gmemvm", memory, disks, append, kernel, initrd,
+		 "--append=console=ttyS0 loglevel=1 panic=-1 ipv6.disable=1 BENCH_NET=%d %s",
+		 number, or_empty(m->append));
+	execlp("gmemvm", "gmemvm", memory, disks, net, append, kernel, initrd,
 	       "--no-reboot", m->sandbox, NULL);
 	die("gmemvm");
 }
 
-static void start(struct guest *g, const struct method *m)
+static void start(struct guest *g, const struct method *m, int number)
 {
 	char disk[256];
 	int to[2], from[2];
@@ -220,7 +225,7 @@ static void start(struct guest *g, const struct method *m)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(to[0], STDIN_FILENO);
 		dup2(from[1], STDOUT_FILENO);
-		become_gmemvm(m, disk);
+		become_gmemvm(m, disk, number);
 	}
 	close(to[0]);
 	close(from[1]);
@@ -328,7 +333,7 @@ static void warm_up(const char *name)
 
 	if (!m)
 		return;
-	start(&g, m);
+	start(&g, m, 1);
 	if (!wait_for(&g, "up"))
 		print_failure("warm-up", m, 0, "guest:gave-up");
 	end(&g);
@@ -342,8 +347,8 @@ static void measure(struct guest *g, const struct work *w, const char *limit,
 	char command[256];
 	const char *said;
 
-	snprintf(command, sizeof(command), "%s %s", w->command,
-		 w->limited ? limit : "");
+	snprintf(command, sizeof(command), "%s %s %s", w->program,
+		 w->limit ? w->limit : limit, w->arguments);
 	from = spent_by(g);
 	said = tell(g, command);
 	to = spent_by(g);
@@ -367,7 +372,7 @@ static void boot(const struct method *m)
 	struct spent from, to;
 
 	from = spent_by(g);
-	start(g, m);
+	start(g, m, nr_guests + 1);
 	if (!wait_for(g, "up")) {
 		end(g);
 		print_failure("boot", m, 1, "guest:gave-up");
@@ -399,7 +404,7 @@ static void one_round(int round, const char *limit)
 }
 
 /* "2" seconds, or "500x" operations. */
-static void parse_limit(const char *text, char *limit, size_t size)
+static void check_limit(const char *text)
 {
 	char *end;
 	long number = strtol(text, &end, 10);
@@ -408,10 +413,6 @@ static void parse_limit(const char *text, char *limit, size_t size)
 		fprintf(stderr, "bench-guests: %s is no limit\n", text);
 		exit(2);
 	}
-	if (*end)
-		snprintf(limit, size, "--number_ios=%ld", number);
-	else
-		snprintf(limit, size, "--time_based --runtime=%ld", number);
 }
 
 static void boot_by_name(const char *name)
@@ -428,14 +429,14 @@ static void boot_by_name(const char *name)
 
 int main(int argc, char **argv)
 {
-	char limit[64], kernel_option[256], initrd_option[256];
+	char kernel_option[256], initrd_option[256];
 	int rounds, round, i;
 
 	if (argc < 7) {
 		fprintf(stderr, "usage: bench-guests LIMIT ROUNDS KERNEL INITRD DIR METHOD...\n");
 		return 2;
 	}
-	parse_limit(argv[1], limit, sizeof(limit));
+	check_limit(argv[1]);
 	rounds = atoi(argv[2]);
 	snprintf(kernel_option, sizeof(kernel_option), "--kernel=%s", argv[3]);
 	snprintf(initrd_option, sizeof(initrd_option), "--initrd=%s", argv[4]);
@@ -450,7 +451,7 @@ int main(int argc, char **argv)
 	for (i = 6; i < argc; i++)
 		boot_by_name(argv[i]);
 	for (round = 0; round <= rounds; round++)
-		one_round(round, limit);
+		one_round(round, argv[1]);
 	for (i = 0; i < nr_guests; i++)
 		end(&guests[i]);
 	return 0;

@@ -3,21 +3,21 @@
 #ifndef BENCH_GUESTS_H
 #define BENCH_GUESTS_H
 
-#include <stdbool.h>
-
 /* All but @name is for gmemvm. */
 struct method {
 	const char *name;
 	const char *memory;	/* more of --memory */
 	const char *disk;	/* more of --disk */
+	const char *net;	/* more of --net */
 	const char *append;	/* the guest's command line */
 	const char *sandbox;	/* --sandbox=... */
 };
 
 struct work {
 	const char *name;
-	const char *command;	/* for guest-init */
-	bool limited;		/* takes as long as it's told */
+	const char *program;	/* for guest-init, and what it's told: */
+	const char *limit;	/* NULL: what all are measured with */
+	const char *arguments;
 };
 
 /* NULL if there is no method of that name. */

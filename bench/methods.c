@@ -19,13 +19,20 @@ static const struct method methods[] = {
 		.name = "windows",
 		.memory = "backend=gmemfs,protect=hidden+no-gup+windows",
 	}, {
+		.name = "memfd-direct",
+		.memory = "backend=memfd,protect=none",
+		.disk = ",direct=on",
+	}, {
 		.name = "shared-io",
 		.memory = "backend=gmemfs,protect=hidden+no-gup,shared-io=4M",
+		.disk = ",direct=on",
 	}, {
+		/* 32 MiB: a network takes 17 MiB to receive, all in advance. */
 		.name = "swiotlb",
 		.memory = "backend=gmemfs,protect=hidden+no-gup",
 		.disk = ",platform=on",
-		.append = "swiotlb=4096,force",
+		.net = ",platform=on",
+		.append = "swiotlb=16384,force",
 	}, {
 		.name = "reinsert",
 		.memory = "backend=gmemfs,protect=hidden+no-gup,by-file=on",
@@ -33,21 +40,27 @@ static const struct method methods[] = {
 	},
 };
 
-const struct work touch_memory = { "touch", "touch", false };
+const struct work touch_memory = { "touch", "touch", "", "" };
+
+#define FIO_4K	" --bs=4k --iodepth="
 
 const struct work works[] = {
-	{ "start", "fio --rw=read --bs=4k --number_ios=1", false },
-	{ "read-4k-1", "fio --rw=randread --bs=4k --iodepth=1", true },
-	{ "read-4k-32", "fio --rw=randread --bs=4k --iodepth=32", true },
-	{ "write-4k-1", "fio --rw=randwrite --bs=4k --iodepth=1", true },
-	{ "write-4k-32", "fio --rw=randwrite --bs=4k --iodepth=32", true },
-	{ "read-128k", "fio --rw=read --bs=128k --iodepth=8", true },
-	{ "write-128k", "fio --rw=write --bs=128k --iodepth=8", true },
-	{ "mixed-4k-32", "fio --rw=randrw --rwmixread=70 --bs=4k --iodepth=32",
-	  true },
-	{ "copy", "copy 16", false },
-	{ "tar", "tar", false },
-	{ NULL, NULL, false }
+	{ "start", "fio", "1x", "--rw=read --bs=4k" },
+	{ "read-4k-1", "fio", NULL, "--rw=randread" FIO_4K "1" },
+	{ "read-4k-32", "fio", NULL, "--rw=randread" FIO_4K "32" },
+	{ "write-4k-1", "fio", NULL, "--rw=randwrite" FIO_4K "1" },
+	{ "write-4k-32", "fio", NULL, "--rw=randwrite" FIO_4K "32" },
+	{ "read-128k", "fio", NULL, "--rw=read --bs=128k --iodepth=8" },
+	{ "write-128k", "fio", NULL, "--rw=write --bs=128k --iodepth=8" },
+	{ "mixed-4k-32", "fio", NULL,
+	  "--rw=randrw --rwmixread=70" FIO_4K "32" },
+	{ "tcp-send", "tcp", NULL, "" },
+	{ "tcp-receive", "tcp", NULL, "--reverse" },
+	{ "stress-start", "stress", "1", "" },
+	{ "stress", "stress", "100", "" },
+	{ "copy", "copy", "16", "" },
+	{ "tar", "tar", "", "" },
+	{ NULL, NULL, NULL, NULL }
 };
 
 const struct method *find_method(const char *name)

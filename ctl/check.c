@@ -19,8 +19,13 @@
 #include "kernel.h"
 #include "text.h"
 
-#define OLDEST_MAJOR	6
-#define OLDEST_MINOR	12
+#define TESTED_KERNELS	"6.12 and 7.3"
+
+/* The first is the oldest that will do. */
+static const struct {
+	int major;
+	int minor;
+} tested_kernels[] = { { 6, 12 }, { 7, 3 } };
 
 enum result { RESULT_OK, RESULT_WARN, RESULT_FAIL };
 
@@ -65,6 +70,23 @@ static void found(struct findings *f, const char *name, enum result result,
 
 /* ---- the kernel ---- */
 
+static bool kernel_is_too_old(int major, int minor)
+{
+	return major < tested_kernels[0].major ||
+	       (major == tested_kernels[0].major &&
+		minor < tested_kernels[0].minor);
+}
+
+static bool kernel_is_tested(int major, int minor)
+{
+	for (size_t i = 0;
+	     i < sizeof(tested_kernels) / sizeof(*tested_kernels); i++)
+		if (major == tested_kernels[i].major &&
+		    minor == tested_kernels[i].minor)
+			return true;
+	return false;
+}
+
 static void check_kernel(struct findings *f)
 {
 	int major = 0, minor = 0;
@@ -76,17 +98,17 @@ static void check_kernel(struct findings *f)
 	if (strcmp(u.machine, "x86_64"))
 		found(f, "kernel", RESULT_FAIL, "gmemfs is for x86-64 only",
 		      "%s on %s", u.release, u.machine);
-	else if (major < OLDEST_MAJOR ||
-		 (major == OLDEST_MAJOR && minor < OLDEST_MINOR))
+	else if (kernel_is_too_old(major, minor))
 		found(f, "kernel", RESULT_FAIL,
 		      "boot Linux 6.12 or later, such as Debian 13's",
 		      "%s is older than 6.12", u.release);
-	else if (major == OLDEST_MAJOR && minor == OLDEST_MINOR)
+	else if (kernel_is_tested(major, minor))
 		found(f, "kernel", RESULT_OK, NULL, "%s", u.release);
 	else
 		found(f, "kernel", RESULT_WARN,
 		      "run the tests on this kernel before you rely on it",
-		      "%s; gmemfs is tested on 6.12", u.release);
+		      "%s; gmemfs is tested on " TESTED_KERNELS,
+		      u.release);
 }
 
 static bool module_is_installed(void)
@@ -244,7 +266,8 @@ static void check_guard(struct findings *f)
 		break;
 	case GUARD_NOT_HOOKED:
 		found(f, "guard", RESULT_FAIL,
-		      "see what dmesg says; kernel.ftrace_enabled must be 1, and kvm as in Linux 6.12",
+		      "see what dmesg says; kernel.ftrace_enabled must be 1, and kvm as in Linux "
+		      TESTED_KERNELS,
 		      "kvm is not hooked, so nothing can be hidden");
 		break;
 	case GUARD_NO_KVM:

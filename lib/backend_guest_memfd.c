@@ -4,7 +4,10 @@
  * is in the direct map, and can't be made private while it is mapped.
  */
 #include <linux/kvm.h>
+#include <linux/mman.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "internal.h"
 #include "kvm_compat.h"
@@ -20,6 +23,9 @@ static int guest_memfd_open(const struct gmem_region_options *options)
 
 	if (options->vm_fd <= 0)
 		return gmem_fail(-ENODEV, "needs a VM: set vm_fd");
+	/* Which answers the next question, too. */
+	if (ioctl(options->vm_fd, KVM_GET_API_VERSION, 0) >= 0)
+		return gmem_fail(-EINVAL, "vm_fd is /dev/kvm, not a VM; give what KVM_CREATE_VM returns");
 	flags = ioctl(options->vm_fd, KVM_CHECK_EXTENSION,
 		      KVM_CAP_GUEST_MEMFD_FLAGS);
 	if (flags < 0)
@@ -30,8 +36,24 @@ static int guest_memfd_open(const struct gmem_region_options *options)
 	return fd < 0 ? gmem_fail_errno("KVM didn't make it") : fd;
 }
 
+/* Its blocks are not counted in fstat(), but it is made of page cache. */
+static int guest_memfd_ask(int fd, struct gmem_protection *p)
+{
+	struct cachestat_range all = {};
+	struct cachestat stat;
+
+	if (syscall(SYS_cachestat, fd, &all, &stat, 0))
+		return gmem_fail_errno("descriptor %d: can't ask what it holds",
+				       fd);
+	*p = (struct gmem_protection){
+		.populated = stat.nr_cache * GMEM_PAGE_SIZE,
+		.shared = stat.nr_cache * GMEM_PAGE_SIZE,
+	};
+	return 0;
+}
+
 const struct backend gmem_backend_guest_memfd = {
 	.name	= "guest_memfd",
 	.open	= guest_memfd_open,
-	.ask	= gmem_ask_ordinary,
+	.ask	= guest_memfd_ask,
 };

@@ -28,7 +28,7 @@ static int memfd_open(const struct gmem_region_options *options)
 	return ret;
 }
 
-int gmem_ask_ordinary(int fd, struct gmem_protection *p)
+static int memfd_ask(int fd, struct gmem_protection *p)
 {
 	struct stat st;
 
@@ -45,5 +45,5 @@ int gmem_ask_ordinary(int fd, struct gmem_protection *p)
 const struct backend gmem_backend_memfd = {
 	.name	= "memfd",
 	.open	= memfd_open,
-	.ask	= gmem_ask_ordinary,
+	.ask	= memfd_ask,
 };

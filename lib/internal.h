@@ -46,9 +46,6 @@ extern const struct backend gmem_backend_gmemfs;
 extern const struct backend gmem_backend_guest_memfd;
 extern const struct backend gmem_backend_memfd;
 
-/* For memory that is in the direct map like any other. */
-int gmem_ask_ordinary(int fd, struct gmem_protection *p);
-
 /* ---- region.c ---- */
 
 struct exposed_page;

@@ -77,6 +77,9 @@ static int set_slot(struct gmem_vm *vm, const struct slot *slot,
 
 	if (!ret)
 		return 0;
+	if (own && errno == EINVAL)
+		return gmem_fail(-EINVAL, "KVM refuses slot %u: guest_memfd is for the VM that it was made for, and its slots have no flags and are removed before they are changed",
+				 slot->id);
 	return gmem_fail_errno("KVM refuses slot %u: %llu bytes at %#llx",
 			       slot->id, (unsigned long long)slot->size,
 			       (unsigned long long)slot->guest_address);

@@ -132,8 +132,10 @@ static inline struct page *gmem_alloc_of_nodes(gfp_t gfp, unsigned int order,
  * kvm_vcpu_map() inline.
  *
  * For each, the parameters of a function that replaces it, and a call of such a
- * function from within that one. RELEASE is for the reference that came with a
- * frame, UNUSED for what was mapped and never used.
+ * function from within that one, or FOR a borrower. RELEASE is for the
+ * reference that came with a frame, if it is COUNTED. UNPIN has that be no pin, or
+ * is false where KVM doesn't want one; REPIN undoes it. UNUSED is for what was
+ * mapped and never used.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 
@@ -142,7 +144,12 @@ static inline struct page *gmem_alloc_of_nodes(gfp_t gfp, unsigned int order,
 				bool write_fault, bool *writable
 #define GMEM_TO_PFN_CALL(fn)	fn(addr, atomic, interruptible, async, \
 				   write_fault, writable)
+#define GMEM_TO_PFN_FOR(fn, b)	fn(b, addr, atomic, interruptible, async, \
+				   write_fault, writable)
 #define GMEM_TO_PFN_RELEASE	gmem_to_pfn_release(pfn)
+#define GMEM_TO_PFN_COUNTED	true
+#define GMEM_TO_PFN_UNPIN	false
+#define GMEM_TO_PFN_REPIN	do { } while (0)
 
 static inline void gmem_to_pfn_release(kvm_pfn_t pfn)
 {
@@ -174,7 +181,11 @@ struct kvm_follow_pfn {
 
 #define GMEM_TO_PFN_PARAMS	struct kvm_follow_pfn *kfp
 #define GMEM_TO_PFN_CALL(fn)	fn(kfp)
+#define GMEM_TO_PFN_FOR(fn, b)	fn(b, kfp)
 #define GMEM_TO_PFN_RELEASE	gmem_to_pfn_release(kfp)
+#define GMEM_TO_PFN_COUNTED	(*kfp->refcounted_page)
+#define GMEM_TO_PFN_UNPIN	gmem_to_pfn_unpin(kfp)
+#define GMEM_TO_PFN_REPIN	(kfp->pin = true)
 
 static inline void gmem_to_pfn_release(struct kvm_follow_pfn *kfp)
 {
@@ -185,6 +196,14 @@ static inline void gmem_to_pfn_release(struct kvm_follow_pfn *kfp)
 	else if (page)
 		put_page(page);
 	*kfp->refcounted_page = NULL;
+}
+
+static inline bool gmem_to_pfn_unpin(struct kvm_follow_pfn *kfp)
+{
+	bool pinned = kfp->pin;
+
+	kfp->pin = false;
+	return pinned;
 }
 
 #define GMEM_VCPU_MAP		__kvm_vcpu_map

@@ -11,6 +11,25 @@
  *
  * Where an entry is split, set_direct_map_default_noflush() exposes without a
  * flush. There is no such thing for 2 MiB: on a page of those it splits.
+ *
+ * Locks. All of these may be called for neighbours within one entry by several
+ * CPUs at once: the kernel looks an entry up, splits and sets it in one piece
+ * under its cpa_lock, and who has dropped that to get memory for a split looks
+ * again. (6.12 goes without where debug_pagealloc is on; there nothing is left
+ * to split, and an entry is one word.) So the callers' locks are for the pages'
+ * state, not for page tables.
+ *
+ * Linux 7.3 also puts split entries together again and frees the page tables
+ * under them. Against that, set_memory_np() and set_memory_p() hold init_mm's
+ * mmap lock for reading, but set_direct_map_default_noflush() doesn't. It need
+ * not: it touches page tables under cpa_lock only, as the collapsing does. And
+ * that is done by set_memory_rox() alone, to addresses that hold code, which
+ * the direct map's don't: what lookup_address() finds here may be split, but
+ * doesn't go away.
+ *
+ * The mmap lock makes them sleep, as the splits do on 6.12. It isn't held while
+ * memory is got for a split, so reclaim, and with it the pool's shrinker, may
+ * come here.
  */
 #include <linux/atomic.h>
 #include <linux/gfp.h>

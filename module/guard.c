@@ -27,6 +27,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
+#include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/static_call.h>
@@ -125,18 +126,53 @@ static int gmem_borrow_frame(struct gmem_borrow *b, kvm_pfn_t pfn)
 	return 0;
 }
 
+/*
+ * From Linux 6.13 on, KVM pins what it maps for long, so that its owner can't
+ * give it away, and refuses what can't be pinned. The loan keeps our pages: so
+ * they are looked up without a pin, and for others KVM's refusal stands.
+ */
+static kvm_pfn_t gmem_to_pfn_unpinned(struct gmem_borrow *b,
+				      GMEM_TO_PFN_PARAMS)
+{
+	kvm_pfn_t pfn;
+
+	if (!GMEM_TO_PFN_UNPIN)
+		return KVM_PFN_ERR_FAULT;
+	pfn = GMEM_TO_PFN_CALL(static_call(kvm_to_pfn));
+	if (!is_error_noslot_pfn(pfn) &&
+	    (GMEM_TO_PFN_COUNTED || gmem_borrow_frame(b, pfn) || !b->loan)) {
+		GMEM_TO_PFN_RELEASE;
+		pfn = KVM_PFN_ERR_FAULT;
+	}
+	GMEM_TO_PFN_REPIN;
+	return pfn;
+}
+
+static kvm_pfn_t gmem_to_pfn_borrowed(struct gmem_borrow *b,
+				      GMEM_TO_PFN_PARAMS)
+{
+	kvm_pfn_t pfn = GMEM_TO_PFN_CALL(static_call(kvm_to_pfn));
+
+	if (pfn == KVM_PFN_ERR_FAULT)
+		return GMEM_TO_PFN_FOR(gmem_to_pfn_unpinned, b);
+	if (!is_error_noslot_pfn(pfn) && gmem_borrow_frame(b, pfn)) {
+		GMEM_TO_PFN_RELEASE;
+		pfn = KVM_PFN_ERR_FAULT;
+	}
+	return pfn;
+}
+
 static kvm_pfn_t gmem_hva_to_pfn(GMEM_TO_PFN_PARAMS)
 {
 	struct gmem_borrow *b;
 	kvm_pfn_t pfn;
 
 	gmem_hook_enter();
-	pfn = GMEM_TO_PFN_CALL(static_call(kvm_to_pfn));
 	b = gmem_borrow_current();
-	if (b && !is_error_noslot_pfn(pfn) && gmem_borrow_frame(b, pfn)) {
-		GMEM_TO_PFN_RELEASE;
-		pfn = KVM_PFN_ERR_FAULT;
-	}
+	if (b)
+		pfn = GMEM_TO_PFN_FOR(gmem_to_pfn_borrowed, b);
+	else
+		pfn = GMEM_TO_PFN_CALL(static_call(kvm_to_pfn));
 	gmem_hook_leave();
 	return pfn;
 }
@@ -373,23 +409,36 @@ void gmem_guard_loan_gone(struct gmem_loan *loan)
 
 /* ---- kvm_vcpu_map ---- */
 
-/* The loan of a map that KVM holds: its owner is a vCPU, in one thread. */
+/**
+ * struct gmem_map - the loan of a map that KVM holds
+ * @node: in @maps
+ * @vcpu: whose it is; a vCPU is run by one thread at a time
+ * @map: where it was made; of interest if it is still there later
+ * @pfn: the frame
+ * @loan: of that frame
+ *
+ * Linux 7.3's KVM copies its local maps, gives back the copy, and makes the
+ * next where the first was. So a map is known by its vCPU and frame. Which of
+ * several alike is given back makes no difference.
+ */
 struct gmem_map {
 	struct hlist_node node;
+	struct kvm_vcpu *vcpu;
 	struct kvm_host_map *map;
+	kvm_pfn_t pfn;
 	struct gmem_loan *loan;
 };
 
 static DEFINE_HASHTABLE(maps, 6);
 static DEFINE_SPINLOCK(maps_lock);
 
-static struct gmem_map *gmem_map_take(struct kvm_host_map *map)
+static struct gmem_map *gmem_map_take(struct kvm_vcpu *vcpu, kvm_pfn_t pfn)
 {
 	struct gmem_map *m, *found = NULL;
 
 	spin_lock(&maps_lock);
-	hash_for_each_possible(maps, m, node, (unsigned long)map)
-		if (m->map == map)
+	hash_for_each_possible(maps, m, node, pfn)
+		if (m->vcpu == vcpu && m->pfn == pfn)
 			found = m;
 	if (found)
 		hash_del(&found->node);
@@ -399,14 +448,31 @@ static struct gmem_map *gmem_map_take(struct kvm_host_map *map)
 
 /*
  * KVM forgets a map in one case: an enlightened VMCS of a wrong revision. What
- * it borrowed is returned when the same vCPU maps the next.
+ * it borrowed is returned when the same vCPU maps the next there. On the stack,
+ * where another was made before tells nothing.
  */
+static struct gmem_map *gmem_map_forgotten(struct kvm_host_map *map)
+{
+	struct gmem_map *m, *found = NULL;
+	unsigned int bucket;
+
+	if (object_is_on_stack(map))
+		return NULL;
+	hash_for_each(maps, bucket, m, node)
+		if (m->map == map)
+			found = m;
+	if (found)
+		hash_del(&found->node);
+	return found;
+}
+
 static void gmem_map_add(struct gmem_map *m)
 {
-	struct gmem_map *forgotten = gmem_map_take(m->map);
+	struct gmem_map *forgotten;
 
 	spin_lock(&maps_lock);
-	hash_add(maps, &m->node, (unsigned long)m->map);
+	forgotten = gmem_map_forgotten(m->map);
+	hash_add(maps, &m->node, m->pfn);
 	spin_unlock(&maps_lock);
 	if (forgotten)
 		gmem_lend_return(forgotten->loan);
@@ -434,7 +500,9 @@ static int gmem_vcpu_map_borrowed(GMEM_VCPU_MAP_PARAMS)
 		kfree(m);
 		return ret;
 	}
+	m->vcpu = vcpu;
 	m->map = map;
+	m->pfn = map->pfn;
 	m->loan = b.loan;
 	gmem_map_add(m);
 	return 0;
@@ -456,7 +524,7 @@ static void gmem_vcpu_unmap(GMEM_VCPU_UNMAP_PARAMS)
 	struct gmem_map *m;
 
 	gmem_hook_enter();
-	m = map && map->hva ? gmem_map_take(map) : NULL;
+	m = map && map->hva ? gmem_map_take(vcpu, map->pfn) : NULL;
 	GMEM_VCPU_UNMAP_CALL(static_call(kvm_unmap));
 	if (m) {
 		gmem_lend_return(m->loan);

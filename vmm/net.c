@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <poll.h>
 #include <string.h>
@@ -45,6 +46,7 @@ static int open_tap(struct net *n, const struct net_options *options)
 	return 0;
 }
 
+/* Whether it has IFF_NO_PI can't be asked: TUNGETIFF has IFF_NOFILTER there. */
 static int take_tap(struct net *n, int fd)
 {
 	struct ifreq request = {};
@@ -53,8 +55,7 @@ static int take_tap(struct net *n, int fd)
 	if (n->tap_fd < 0 || ioctl(n->tap_fd, TUNGETIFF, &request))
 		return fail_errno("--net: fd %d is no tap", fd);
 	if (!(request.ifr_flags & IFF_TAP) ||
-	    !(request.ifr_flags & IFF_VNET_HDR) ||
-	    !(request.ifr_flags & IFF_NO_PI))
+	    !(request.ifr_flags & IFF_VNET_HDR))
 		return fail("--net: fd %d must be a tap with IFF_VNET_HDR and IFF_NO_PI",
 			    fd);
 	return 0;
@@ -272,6 +273,8 @@ int net_attach(struct net *n, struct vm *vm, unsigned int slot,
 		.begin = begin, .quiesce = quiesce,
 		.past_us = options->vhost,
 	};
+	if (options->platform)
+		n->virtio.features |= 1ULL << VIRTIO_F_ACCESS_PLATFORM;
 	return virtio_add(&n->virtio, vm, slot);
 }
 

@@ -47,6 +47,7 @@ static int help(void)
 	     "      tap=NAME       a tap of the host's, or: fd=NUMBER, of one that is open\n"
 	     "      mac=ADDRESS    the guest's (02:67:6d:65:6d:01)\n"
 	     "      vhost=on       by the host's vhost-net, for memory without windows (off)\n"
+	     "      platform=on    as with --disk (off)\n"
 	     "  --control=SOCKET where scripts get the status as JSON, and set the balloon\n"
 	     "  --no-reboot      end where the guest would start again\n"
 	     "  --sandbox=off    without seccomp, no_new_privs and namespaces (on)\n"
@@ -301,7 +302,10 @@ static int set_net(void *to, const char *key, const char *value)
 		return set_mac(net->mac, value);
 	if (!strcmp(key, "vhost"))
 		return parse_switch(key, value, &net->vhost);
-	return wrong("--net has tap, fd, mac and vhost, no '%s'", key);
+	if (!strcmp(key, "platform"))
+		return parse_switch(key, value, &net->platform);
+	return wrong("--net has tap, fd, mac, vhost and platform, no '%s'",
+		     key);
 }
 
 static int add_net(struct options *options, char *list)

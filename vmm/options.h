@@ -31,6 +31,7 @@ struct net_options {
 	int fd;
 	uint8_t mac[6];
 	bool vhost;
+	bool platform;	/* the guest goes by its DMA API */
 };
 
 struct options {

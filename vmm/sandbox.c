@@ -31,10 +31,11 @@ static const uint32_t plain_calls[] = {
 	SYS_io_uring_enter,
 	/* memory */
 	SYS_munmap, SYS_brk, SYS_madvise, SYS_mremap, SYS_fallocate,
+	SYS_cachestat,		/* what guest_memfd holds */
 	SYS_sched_getaffinity,	/* by malloc() in a thread */
 	/* threads */
 	SYS_futex, SYS_set_robust_list, SYS_rseq, SYS_sched_yield, SYS_gettid,
-	SYS_getpid, SYS_tgkill, SYS_exit, SYS_exit_group,
+	SYS_getpid, SYS_exit, SYS_exit_group,
 	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,
 	SYS_clock_nanosleep, SYS_nanosleep, SYS_clock_gettime,
 	SYS_restart_syscall,
@@ -142,6 +143,15 @@ static void add_clone(struct filter *f)
 	end_if_equal(f, SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS);
 }
 
+/* To itself, as abort() does, and not to another VMM of the same user. */
+static void add_signals(struct filter *f)
+{
+	begin_call(f, SYS_tgkill, 4);
+	load_argument(f, 0);
+	end_if_equal(f, getpid(), SECCOMP_RET_ALLOW);
+	end(f, SECCOMP_RET_KILL_PROCESS);
+}
+
 static void make_filter(struct filter *f)
 {
 	load(f, offsetof(struct seccomp_data, arch));
@@ -155,6 +165,7 @@ static void make_filter(struct filter *f)
 		add_mapping(f, mapping_calls[i]);
 	add_ioctls(f);
 	add_clone(f);
+	add_signals(f);
 	/* free() would like to read /proc/sys/vm/overcommit_memory. */
 	end_if_equal(f, SYS_openat, SECCOMP_RET_ERRNO | EACCES);
 	end(f, SECCOMP_RET_KILL_PROCESS);

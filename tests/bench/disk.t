@@ -36,7 +36,7 @@ for method in gmemfs shared-io reinsert; do
 		like "$(line_of $job $method)" \
 			' units=20 ns=[0-9]+ p50_ns=[1-9][0-9]* p99_ns=[1-9]' "$job on $method"
 	done
-	for job in touch copy tar; do
+	for job in touch tcp-send tcp-receive stress copy tar; do
 		like "$(line_of $job $method)" ' units=[0-9]+ ns=[0-9]+ exits=' \
 			"$job on $method"
 	done

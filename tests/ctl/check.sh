@@ -8,6 +8,8 @@ set -eu
 # shellcheck source=tests/ctl/ctl.sh
 . /share/ctl/ctl.sh
 
+if grep -q '^kvm_amd' /proc/modules; then kvm=kvm_amd; else kvm=kvm_intel; fi
+
 # The result of a check in the last JSON.
 result() { # NAME
 	ask "' '.join(c['result'] for c in d['checks'] if c['name'] == '$1')"
@@ -19,6 +21,12 @@ advice() { # NAME
 
 load() { # [PARAMETER...]
 	insmod /opt/gmemfs/gmemfs.ko "$@"
+	mount -t gmemfs gmemfs /dev/gmem
+}
+
+# The build whose parameters make steps fail.
+load_debug() {
+	insmod /opt/gmemfs/debug/gmemfs.ko
 	mount -t gmemfs gmemfs /dev/gmem
 }
 
@@ -73,15 +81,16 @@ test_failures() {
 	is "$status$(result guard)" 1FAIL 'guard=off'
 	unload
 
-	sysctl -q kernel.ftrace_enabled=0
-	load
+	modprobe -r "$kvm"
+	load_debug
+	echo -1 >/sys/module/gmemfs/parameters/fail_symbol
+	modprobe "$kvm"
 	json check
 	is "$status$(result guard)" 1FAIL 'kvm can not be hooked'
 	like "$(advice guard)" 'ftrace_enabled' '  what to do'
 	json status
 	is "$(ask 'd["guard"]["state"]')" 'not hooked' '  status says so, too'
 	unload
-	sysctl -q kernel.ftrace_enabled=1
 
 	mv /dev/kvm /dev/kvm.away
 	load

@@ -18,7 +18,7 @@
 
 #define STEPS_PER_TICK	64
 
-extern char l2_entry[];
+extern char l2_entry[], l2_ticks[];
 
 /* ---- instructions ---- */
 
@@ -332,6 +332,23 @@ static void step_svm(struct guest_cpu *cpu)
 	}
 }
 
+/* A guest's guest that ticks for ever, by itself: that is KVM's to let out. */
+static void step_nested(struct guest_cpu *cpu)
+{
+	char *vmcb = (char *)GUEST_VMCB;
+
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	wrmsr(MSR_HSAVE_PA, GUEST_HSAVE);
+	write_vmcb(cpu, vmcb);
+	put32(vmcb, VMCB_INTERCEPT1, 0);
+	put64(vmcb, VMCB_IOPM, GUEST_BITMAPS);
+	put64(vmcb, VMCB_MSRPM, GUEST_BITMAPS);
+	put64(vmcb, VMCB_NESTED_PAGING, 0);
+	put64(vmcb, VMCB_RIP, (uint64_t)l2_ticks);
+	vmrun(cpu, GUEST_VMCB);
+	cpu->l2_exits++;
+}
+
 /* ---- a step ---- */
 
 static void hostile_step(struct guest_cpu *cpu)
@@ -375,6 +392,8 @@ void guest_step(struct guest_cpu *cpu)
 	cpu->steps++;
 	if (cpu->mode == GUEST_SWEEP)
 		sweep(cpu);
+	else if (cpu->mode == GUEST_NESTED)
+		step_nested(cpu);
 	else if (cpu->mode == GUEST_IDLE ||
 		 cpu->steps % STEPS_PER_TICK == 0)
 		tick();

@@ -25,6 +25,11 @@
 #define GUEST_FILE		(16UL << 20)
 #define GUEST_FILE_SIZE		(16UL << 20)
 
+/* GUEST_NESTED: where KVM finds what it needs for the guest's guest. */
+#define GUEST_VMCB		GUEST_FILE
+#define GUEST_HSAVE		(GUEST_FILE + 0x1000)
+#define GUEST_BITMAPS		(GUEST_FILE + 0x10000)
+
 #define GUEST_CS		0x08
 #define GUEST_DS		0x10
 
@@ -34,7 +39,7 @@
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
-enum guest_mode { GUEST_IDLE, GUEST_HOSTILE, GUEST_SWEEP };
+enum guest_mode { GUEST_IDLE, GUEST_HOSTILE, GUEST_SWEEP, GUEST_NESTED };
 
 /* At the lowest address of a vCPU's stack. */
 struct guest_cpu {

@@ -13,7 +13,7 @@ start:
 	jmp	again
 	.balign 8
 	.quad	exception
-	.globl l2_entry
+	.globl l2_entry, l2_ticks
 
 	.text
 /* Interrupts stay off. An exception ends the step that it happened in. */
@@ -37,5 +37,10 @@ l2_entry:
 	in	$0x80, %al
 	vmmcall
 	jmp	l2_entry
+
+l2_ticks:
+	mov	$GUEST_TICK_PORT, %edx
+	out	%al, %dx
+	jmp	l2_ticks
 
 	.section .note.GNU-stack, "", @progbits

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# short: the module loads, and its hooks are right
 # On the debug build, whose parameters make steps fail.
 # shellcheck disable=SC2016 # $ is for the host's shell
 exec "$(dirname "$0")/../../hostvm/run" --kernel "${KERNEL:-6.12}" --no-load -- \

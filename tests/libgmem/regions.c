@@ -167,6 +167,108 @@ static void test_memfd(void)
 	gmem_region_destroy(r);
 }
 
+/* ---- KVM's guest_memfd, where the kernel has one that can be mapped ---- */
+
+/* Of ordinary memory, by the kernel's own interface. */
+static uint64_t pagemap_pfn(const void *address)
+{
+	int fd = must(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+	uint64_t entry = 0;
+
+	must(pread(fd, &entry, sizeof(entry),
+		   (off_t)((uintptr_t)address / PAGE * sizeof(entry))));
+	close(fd);
+	return entry & ((1ULL << 55) - 1);
+}
+
+static void test_guest_memfd_pages(struct gmem_region_options options)
+{
+	struct gmem_region *r = make(options);
+	struct gmem_protection p;
+	char *mem = r->address;
+
+	is_str(gmem_region_backend(r), "guest_memfd", "of guest_memfd");
+	is(ask(r).populated, 0, "nothing in it yet");
+	memset(mem, 1, BLOCK);
+	mem[SIZE - 1] = 2;
+	p = ask(r);
+	is(p.holds, 0, "nothing protects it");
+	is(p.populated, BLOCK + PAGE, "it's populated");
+	is(p.shared, p.populated, "all of that is shared");
+	ok(in_direct_map(pagemap_pfn(mem)), "as the direct map shows");
+	ok(gup_works(mem), "it can be pinned");
+	ok(mmap(NULL, SIZE, PROT_READ, MAP_PRIVATE, r->fd, 0) == MAP_FAILED,
+	   "KVM refuses a private mapping");
+	is(gmem_file_resize(r->fd, 2 * SIZE), -EINVAL, "and another size");
+	is(gmem_file_punch(r->fd, 0, BLOCK), 0, "a hole");
+	is(ask(r).populated, PAGE, "has no memory any more");
+	ok(all_bytes(mem, BLOCK, 0), "and is zeros");
+	is(gmem_file_populate(r->fd, 0, SIZE), 0, "populated by the call");
+	is(ask(r).populated, SIZE, "all of it");
+	is(mem[SIZE - 1], 2, "what was there is");
+	gmem_region_destroy(r);
+}
+
+static void test_guest_memfd_shared(struct gmem_region_options options)
+{
+	struct gmem_region *r = make(options);
+	void *shared;
+	uint64_t at;
+
+	is(gmem_region_shared(r, &shared), 0, "its shared mapping");
+	ok(shared == r->address, "is its mapping");
+	is(gmem_region_convert(r, 0, SIZE, 0, 0, 0, &at), 0, "made shared");
+	is(gmem_region_convert(r, 0, PAGE, GMEM_ATTRIBUTE_PRIVATE, 0, 0, &at),
+	   -EOPNOTSUPP, "but not private");
+	gmem_region_destroy(r);
+}
+
+static void slot_refused(struct gmem_vm *vm, unsigned int slot,
+			 struct gmem_region *r, uint32_t flags, int error,
+			 const char *why)
+{
+	is(gmem_vm_add(vm, slot, 2 * SIZE * slot, r, 0, SIZE, flags), error,
+	   "slot refused: %s", why);
+	ok(strstr(gmem_last_error(), error == -EINVAL ? "guest_memfd" :
+		  "KVM refuses"), "  \"%s\"", gmem_last_error());
+}
+
+static void test_guest_memfd_slots(struct gmem_region_options options, int kvm)
+{
+	int other_fd = must(ioctl(kvm, KVM_CREATE_VM, 0));
+	struct gmem_region *r = make(options);
+	struct gmem_vm *vm, *other;
+
+	must(gmem_vm_create(options.vm_fd, &vm));
+	must(gmem_vm_create(other_fd, &other));
+	slot_refused(vm, 0, r, KVM_MEM_READONLY, -EINVAL, "read-only");
+	slot_refused(vm, 0, r, KVM_MEM_LOG_DIRTY_PAGES, -EINVAL, "dirty log");
+	slot_refused(other, 0, r, 0, -EINVAL, "another VM");
+	is(gmem_vm_add(vm, 0, 0, r, 0, SIZE, 0), 0, "a slot of it");
+	slot_refused(vm, 0, r, 0, -EINVAL, "changed");
+	slot_refused(vm, 1, r, 0, -EEXIST, "the same memory twice");
+	is(gmem_vm_remove(vm, 0), 0, "removed");
+	is(gmem_vm_add(vm, 1, SIZE, r, BLOCK, BLOCK, 0), 0, "elsewhere");
+	is(gmem_vm_remove(vm, 1), 0, "removed");
+	gmem_vm_destroy(vm);
+	gmem_vm_destroy(other);
+	gmem_region_destroy(r);
+	close(other_fd);
+}
+
+static void test_guest_memfd_demands(struct gmem_region_options options)
+{
+	options.demand = GMEM_PROTECT_HIDDEN;
+	refused(options, -EOPNOTSUPP,
+		"guest_memfd: its memory is not out of the direct map");
+	options.demand = GMEM_PROTECT_NO_GUP;
+	refused(options, -EOPNOTSUPP,
+		"guest_memfd: its memory is not closed to");
+	options.demand = GMEM_PROTECT_HUGE;
+	refused(options, -EOPNOTSUPP,
+		"guest_memfd: its memory is not in 2 MiB");
+}
+
 /* As far as this kernel has it; and what is said where it hasn't. */
 static void test_guest_memfd(void)
 {
@@ -174,25 +276,28 @@ static void test_guest_memfd(void)
 		.size = SIZE, .backends = ONLY(GUEST_MEMFD),
 	};
 	int kvm = must(open("/dev/kvm", O_RDWR | O_CLOEXEC));
-	struct gmem_region *r;
 
 	refused(options, -ENODEV, "needs a VM");
+	options.vm_fd = kvm;
+	refused(options, -EINVAL, "not a VM");
 	options.vm_fd = must(ioctl(kvm, KVM_CREATE_VM, 0));
 	if (ioctl(options.vm_fd, KVM_CHECK_EXTENSION,
 		  KVM_CAP_GUEST_MEMFD_FLAGS) < 3) {
 		refused(options, -EOPNOTSUPP, "6.18");
 	} else {
-		r = make(options);
-		ok(r, "a region of it");
-		memset(r->address, 1, SIZE);
-		is(ask(r).holds, 0, "nothing protects it");
-		gmem_region_destroy(r);
+		test_guest_memfd_pages(options);
+		test_guest_memfd_shared(options);
+		test_guest_memfd_slots(options, kvm);
+		test_guest_memfd_demands(options);
 	}
 	close(options.vm_fd);
-	options.vm_fd = kvm;
-	refused(options, -EOPNOTSUPP, "guest_memfd");
+	options.vm_fd = must(open("/dev/null", O_RDWR | O_CLOEXEC));
+	refused(options, -ENOTTY, "not a VM");
+	close(options.vm_fd);
 	close(kvm);
 }
+
+/* ---- options ---- */
 
 static void test_bad_options(void)
 {

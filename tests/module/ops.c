@@ -417,8 +417,9 @@ static void test_advise(void)
 	memset(p, 6, BLOCK);
 	memset(vec, 1, sizeof(vec));
 	is(mincore(p, BLOCK, vec), 0, "mincore works");
-	is(vec[0] | vec[511], 0,
-	   "and says 0: the kernel doesn't look into such mappings");
+	ok(vec[0] == vec[511],
+	   "and says the same of all pages: %d (6.12 doesn't look into such mappings)",
+	   vec[0]);
 	is_errno(madvise(p, BLOCK, MADV_DONTNEED), EINVAL,
 		 "MADV_DONTNEED: the kernel refuses it on such mappings");
 	ok(madvise(p, BLOCK, MADV_POPULATE_WRITE) == -1,

@@ -39,10 +39,18 @@ check_after() { # NAME
 	is "$(sysfs quarantined_bytes)" 0 '  nor in quarantine'
 }
 
+# What it can't do there: see sandbox.c.
+check_sandbox() { # NAME
+	ok "$1: gmemvm is in its sandbox" \
+		grep -qx 'Seccomp:	2' "/proc/$(vm_pid "$1")/status"
+	is "$(ls -A "/proc/$(vm_pid "$1")/root/")" '' '  in which there are no files'
+}
+
 test_disk() { # NAME OPTIONS
 	"$pattern" write $image $mib 7
 	vm_start "$1" --disk="path=$image$2" --no-reboot
 	vm_up "$1"
+	check_sandbox "$1"
 	check_memory "$1"
 	load_drivers "$1"
 	vm_tell "$1" disk-check $mib 7

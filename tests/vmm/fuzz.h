@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Fuzz targets: what libFuzzer calls, and what fuzz_main.c has instead where
- * there is none.
- */
+/* Fuzz targets: what libFuzzer calls. */
 #ifndef FUZZ_H
 #define FUZZ_H
 
@@ -10,8 +7,11 @@
 #include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room,
+			       unsigned int seed);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t room);
 
-/* An input that is fine. Return: its size */
+/* An input that is fine, and another the next time. Return: its size */
 size_t fuzz_seed(uint8_t *data, size_t room);
 
 /* Says what isn't as it should be, and aborts. */

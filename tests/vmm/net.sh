@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # A guest on a tap of the host's: data both ways by TCP, with offloading, by
-# gmemvm's copies and by the host's vhost-net.
+# gmemvm's copies and by the host's vhost-net; and what can't be had.
 set -eu
 # shellcheck source=tests/lib/tap.sh
 . /share/lib/tap.sh
@@ -95,8 +95,39 @@ test_vhost() {
 	vmm_memory=
 }
 
+# A tap that somebody else has opened: gmemvm needn't be allowed to.
+test_descriptor() {
+	vmm_by='/share/vmm/on-tap.py tap0 tap,vnet_hdr,no_pi'
+	start descriptor fd=9
+	vmm_by=
+	test_transfers descriptor
+	end descriptor
+}
+
+# refused ERE OPTIONS [COMMAND...]: what gmemvm is run by
+refused() {
+	want=$1
+	options=$2
+	shift 2
+	status=0
+	"$@" "$vmm" --kernel="$vm_kernel" --append=panic=-1 --no-reboot \
+		--net="$options" </dev/null >"$work/out" 2>"$work/err" ||
+		status=$?
+	is "$status" 1 "--net=$options, $*: refused"
+	like "$(cat "$work/err")" "$want" '  with what to do'
+}
+
+test_refused() {
+	refused 'protect=hidden\+no-gup' tap=tap0,vhost=on
+	refused 'fd 9 must be a tap with IFF_VNET_HDR and IFF_NO_PI' fd=9 \
+		/share/vmm/on-tap.py tap0 tap,no_pi
+	refused 'fd 77 is no tap' fd=77
+}
+
 vmm_load off
 set_up
+test_refused
+test_descriptor
 test_copies
 test_vhost
 done_testing

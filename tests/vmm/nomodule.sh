@@ -25,6 +25,8 @@ test_boot() { # BACKEND
 	is "$line" 'intact pages=8192' "$1: its memory holds what is in it"
 	vmm_control "$1"
 	like "$report" "\"backend\":\"$1\"" "$1: --control names it"
+	ok "$1: and says how much there is" \
+		test "$(reported populated)" -ge $((32 << 20))
 	vm_off "$1"
 	is "$(cat "$work/$1.stderr")" '' "$1: gmemvm has no complaint"
 }

@@ -76,6 +76,7 @@ test_wrong() {
 	wrong 'mac is like' --kernel=x --net=tap=t,mac=2:0:0:0:0
 	wrong 'fd is a' --kernel=x --net=fd=tap
 	wrong 'vhost is on or off' --kernel=x --net=tap=t,vhost=1
+	wrong 'platform is on or off' --kernel=x --net=tap=t,platform=1
 	wrong "no 'bridge'" --kernel=x --net=bridge=br0
 	wrong '6 disks at most' --kernel=x --disk=path=1 --disk=path=2 \
 		--disk=path=3 --disk=path=4 --disk=path=5 --disk=path=6 --disk=path=7
@@ -155,8 +156,14 @@ test_terminal() {
 	ok '  the terminal is as it was' cmp "$work/before" "$work/after"
 }
 
+test_sandbox() {
+	ok 'sandbox: what it forbids, and what it allows' \
+		/opt/gmemfs/tests/vmm/sandbox
+}
+
 test_wrong
 test_failed
+test_sandbox
 test_man
 test_terminal
 done_testing

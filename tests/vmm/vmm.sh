@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Guests as in ../lib/vm.sh, but under gmemvm. Who sources this has sourced that.
+# Guests as in ../lib/vm.sh, but under gmemvm, run by the words in $vmm_by. Who
+# sources this has sourced that.
 #
 #	vmm_load GUARD		the module, mounted; GUARD is on or off
 #	vm_start NAME [OPTION...]	options of gmemvm
@@ -10,6 +11,7 @@
 #	reported KEY			a number of it; the sum, if there are several
 
 vmm=/opt/gmemfs/bin/gmemvm
+vmm_by=
 vmm_memory=
 vmm_cpus=1
 pattern=/opt/gmemfs/tests/vmm/pattern
@@ -28,7 +30,8 @@ vmm_has_guest_memfd() {
 
 # What vm_start runs, in a process of its own.
 vm_qemu() { # [OPTION...]
-	exec "$vmm" --kernel="$vm_kernel" --initrd="$vm_initrd" \
+	# shellcheck disable=SC2086 # words
+	exec $vmm_by "$vmm" --kernel="$vm_kernel" --initrd="$vm_initrd" \
 		--append="$vm_args" --cpus="$vmm_cpus" \
 		--memory="size=${vm_mib}M$vmm_memory" "$@"
 }

@@ -1,0 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# short: the guest's guest
+exec "$(dirname "$0")/../../hostvm/run" --kernel "${KERNEL:-6.12}" -- \
+	/opt/gmemfs/tests/guard/smm
