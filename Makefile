@@ -20,7 +20,7 @@ help: ## what you can do here
 	@echo
 	@echo 'variables:'
 	@echo '  SUITE=name       for test: only tests/name (or tests/name/one.t)'
-	@echo '  KERNEL=6.12      which kernel the test host runs: 6.12, 7.3, debug or kcsan'
+	@echo '  KERNEL=6.12      which kernel the test host runs: 6.12, 7.3 or debug'
 	@echo '  GMEMFS_CACHE=DIR where the test host is kept, about 3 GB'
 	@echo '                   (default: $$XDG_CACHE_HOME/gmemfs)'
 

@@ -37,9 +37,15 @@ root_need() {
 root_inputs() {
 	cat "$hostvm/recipe"
 	if kernel_is_built "$root_kernel"; then
-		cat "$hostvm/recipe-built" "$hostvm/lib/kernel-build" "$hostvm/kernel/base.config" \
-			"$hostvm/kernel/$root_kernel.config"
+		cat "$hostvm/recipe-built"
+		kernel_inputs
 	fi
+}
+
+# What a kernel of our own is made from. It is kept apart from the roots, so that a change of the recipe
+# doesn't compile it again.
+kernel_inputs() {
+	cat "$hostvm/lib/kernel-build" "$hostvm/kernel/base.config" "$hostvm/kernel/$root_kernel.config"
 }
 
 root_hold() {
@@ -55,8 +61,8 @@ root_make() {
 	slowly "building the Debian root for kernel $root_kernel: once, a minute or two, 2 GB" \
 		"$root_tmp/log" root_bootstrap
 	if kernel_is_built "$root_kernel"; then
-		slowly "compiling the $root_kernel kernel: once, some 20 minutes, 6 GB meanwhile" \
-			"$root_tmp/kernel.log" kernel_build
+		kernel_need
+		slowly "installing the $root_kernel kernel" "$root_tmp/log" kernel_install
 	else
 		root_kernel_name "$root_tmp/root" >"$root_tmp/kver"
 	fi
@@ -72,18 +78,35 @@ root_kernel_name() {
 	ls "$1/lib/modules"
 }
 
-# The kernel is compiled beside the root, where it is installed when it is whole. Its source isn't needed
-# after that.
-kernel_build() {
+# Sets $kernel_dir: what lib/kernel-build left in /out, without the objects.
+kernel_need() {
 	root=$root_tmp/root
-	kernel_tmp=$root_tmp/kernel
+	kernel_dir=$cache/kernels/$root_kernel-$(kernel_inputs | sha256sum | cut -c1-12)
+	cache_sweep "$cache/kernels"
+	[ ! -e "$kernel_dir/complete" ] || return 0
+	kernel_tmp=$kernel_dir.tmp
+	mkdir -p "$kernel_tmp"
+	slowly "compiling the $root_kernel kernel: once, some 20 minutes, 6 GB meanwhile" \
+		"$kernel_tmp/log" kernel_build
+	mv "$kernel_tmp" "$kernel_dir"
+	cache_prune "$cache/kernels" "$root_kernel-*" 2
+}
+
+# Beside the root, from the source that is a package in there.
+kernel_build() {
 	mkdir -p "$kernel_tmp/out"
 	cp -r "$hostvm/kernel" "$kernel_tmp/src"
 	cp "$hostvm/lib/kernel-build" "$kernel_tmp/src/"
 	root_run "$kernel_tmp/src" "$kernel_tmp/out" ./kernel-build "$root_kernel" "$(nproc)"
-	cp "$kernel_tmp/out/kver" "$root_tmp/kver"
-	in_userns cp -a "$kernel_tmp/out/install/." "$root/"
-	in_userns sh -c 'rm -rf "$1" "$2"/usr/src/linux-source-*' sh "$kernel_tmp" "$root"
+	mv "$kernel_tmp/out/kver" "$kernel_tmp/out/install" "$kernel_tmp/"
+	in_userns rm -rf "$kernel_tmp/out" "$kernel_tmp/src"
+	: >"$kernel_tmp/complete"
+}
+
+kernel_install() {
+	cp "$kernel_dir/kver" "$root_tmp/kver"
+	in_userns cp -a "$kernel_dir/install/." "$root/"
+	in_userns sh -c 'rm -rf "$1"/usr/src/linux-source-*' sh "$root"
 }
 
 # What must be installed outside; the rest of what we need comes from the root itself.
