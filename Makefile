@@ -34,7 +34,8 @@ test: ## all tests, in throwaway hosts
 
 .PHONY: test-debug
 test-debug: ## the module's tests on a kernel with KASAN, lockdep and the like
-	@KERNEL=debug tests/run $(or $(SUITE),module guard fuzz hostvm/debug)
+	@KERNEL=debug tests/run $(or $(SUITE),debug \
+		$$(tests/debug/select others module guard fuzz))
 
 .PHONY: coverage
 coverage: ## which lines of the module, the library and gmemctl the tests run, in build/coverage

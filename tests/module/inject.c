@@ -9,8 +9,8 @@
  * that they name, those in the page tables among them, on any kernel. This one
  * needs no list of steps, but a kernel that injects faults: hostvm's "debug".
  *
- * inject FILE [CALL]: FILE is the module, not loaded yet. CALL: only that one,
- * and not loading.
+ * inject FILE [load | CALL]: FILE is the module, not loaded yet. All calls or,
+ * which takes as long, loading; CALL: only that one.
  */
 #include "gmem_test.h"
 #include "../lib/faults.h"
@@ -529,6 +529,21 @@ static void test_call(const struct call *call)
 
 /* ---- loading ---- */
 
+static void load(const char *file)
+{
+	int module = must(open(file, O_RDONLY | O_CLOEXEC));
+
+	must(syscall(SYS_finit_module, module, "", 0));
+	close(module);
+	must(mount("none", MNT, "gmemfs", 0, NULL));
+}
+
+static void unload(void)
+{
+	must(umount(MNT));
+	must(syscall(SYS_delete_module, "gmemfs", 0));
+}
+
 /*
  * Of the module's own steps: its parameter fail_init, of the debug build, is
  * written to FAIL_NTH when its code begins to run.
@@ -551,8 +566,12 @@ static void test_load(const char *file)
 	}
 	ok(!fired, "load: any of %d steps may fail (%s)", n - 2,
 	   fired ? strerror(errno) : "none left");
-	ok(!syscall(SYS_finit_module, module, "", 0), "and then it loads");
 	close(module);
+	load(file);
+	with_data();
+	ok(get_info(fd).hidden, "and then it loads, and hides memory");
+	without_file();
+	unload();
 }
 
 static void test_calls(const char *only)
@@ -564,40 +583,31 @@ static void test_calls(const char *only)
 			test_call(&calls[i]);
 }
 
-static void load(const char *file)
-{
-	int module = must(open(file, O_RDONLY | O_CLOEXEC));
-
-	must(syscall(SYS_finit_module, module, "", 0));
-	close(module);
-	must(mount("none", MNT, "gmemfs", 0, NULL));
-}
-
-static void unload(void)
-{
-	must(umount(MNT));
-	must(syscall(SYS_delete_module, "gmemfs", 0));
-}
-
-int main(int argc, char **argv)
+static void test_all(const char *file, const char *only)
 {
 	long before, after;
 
-	need_faults();
-	if (argc < 2)
-		bail_out("usage: inject FILE [CALL]");
 	must(mkdir(OTHER, 0755));
-	load(argv[1]);
+	load(file);
 	only_module();
 	before = free_kb();
-	test_calls(argv[2]);
+	test_calls(only);
 	after = free_kb();
 	ok(before - after < (long)(BLOCK / 1024),
 	   "as much memory is free as before: %ld and %ld kB", before, after);
 	is(sysfs("hidden_bytes"), 0, "nothing stays hidden");
 	is(sysfs("quarantined_bytes"), 0, "nothing in quarantine");
 	unload();
-	if (!argv[2])
+}
+
+int main(int argc, char **argv)
+{
+	need_faults();
+	if (argc < 2)
+		bail_out("usage: inject FILE [load | CALL]");
+	if (argv[2] && !strcmp(argv[2], "load"))
 		test_load(argv[1]);
+	else
+		test_all(argv[1], argv[2]);
 	return done_testing();
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# On the debug build, which can make its own start fail.
+# On the debug build, whose other steps can fail, too.
 [ "${KERNEL:-6.12}" = debug ] || {
 	echo '1..0 # SKIP only the debugging kernel injects faults: make test-debug'
 	exit 77

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The debugging host: whatever its kernel's checkers report fails the run. A host
-# for each mistake, as after the first report some of them are silent.
+# Whatever the debugging kernel's checkers report fails the run. A host for each
+# mistake, as after the first report some of them are silent.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
 # shellcheck source=tests/lib/tap.sh
@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 	skip_all 'only the debugging kernel has these checkers: make test-debug'
 
 host() {
-	"$here/../../hostvm/run" --kernel debug "$@"
+	"$here/../../hostvm/run" --kernel debug --no-load "$@"
 }
 
 report_of() { # MISTAKE ERE
