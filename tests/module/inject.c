@@ -314,10 +314,11 @@ static int do_punch_part(void)
 			 PAGE + 5, 9 * PAGE);
 }
 
+/* Each page is mapped by itself, which makes three steps. */
 static int do_zero(void)
 {
-	return fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 77,
-			 BLOCK);
+	return fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
+			 BLOCK - 2 * PAGE + 77, 4 * PAGE);
 }
 
 static int do_truncate(void)
@@ -352,7 +353,8 @@ static int do_hide_page(void)
 
 static int do_share_zeroed(void)
 {
-	return set_flags(fd, PAGE, BLOCK, 0, GMEM_CONVERT_ZERO, NULL);
+	return set_flags(fd, BLOCK - 2 * PAGE, 4 * PAGE, 0, GMEM_CONVERT_ZERO,
+			 NULL);
 }
 
 static int do_get_state(void)
