@@ -20,7 +20,7 @@ source_list() {
 
 # The same without what cannot change the products.
 source_list_products() {
-	source_list | LC_ALL=C grep -z -v -E '^(hostvm|tests/hostvm|\.github)/|\.md$'
+	source_list | LC_ALL=C grep -z -v -E '^(hostvm|tests/(hostvm|debug)|\.github)/|\.md$'
 }
 
 # An archive of those files that depends on nothing but their names, contents and modes, so that its
