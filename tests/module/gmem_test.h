@@ -211,9 +211,14 @@ static inline long percpu_free_kb(void)
  * On a debugging kernel slabs are full of what KASAN keeps for a while, and of
  * kmemleak's notes: they count as free, as leaks in there are kmemleak's to find.
  */
+static inline bool on_debugging_kernel(void)
+{
+	return !access("/sys/kernel/debug/kmemleak", F_OK);
+}
+
 static inline long debugging_kb(void)
 {
-	return access("/sys/kernel/debug/kmemleak", F_OK) ? 0 : meminfo("Slab");
+	return on_debugging_kernel() ? meminfo("Slab") : 0;
 }
 
 /* All free memory. Caches go first, so that what is left can be compared. */
