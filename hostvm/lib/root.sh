@@ -86,7 +86,7 @@ kernel_need() {
 	[ ! -e "$kernel_dir/complete" ] || return 0
 	kernel_tmp=$kernel_dir.tmp
 	mkdir -p "$kernel_tmp"
-	slowly "compiling the $root_kernel kernel: once, some 20 minutes, 6 GB meanwhile" \
+	slowly "compiling the $root_kernel kernel: once, half an hour, 6 GB meanwhile" \
 		"$kernel_tmp/log" kernel_build
 	mv "$kernel_tmp" "$kernel_dir"
 	cache_prune "$cache/kernels" "$root_kernel-*" 2
