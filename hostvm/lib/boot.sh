@@ -40,7 +40,6 @@ payload_command() {
 
 payload_options() {
 	echo "load=$load"
-	echo "export GMEM_SLOWNESS=$(kernel_slowness "$kernel")"
 	if [ "$interactive" = yes ]; then
 		echo 'interactive=yes'
 		printf 'export TERM=%s\n' "$(quote "${TERM:-dumb}")"
