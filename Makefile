@@ -38,7 +38,7 @@ test-debug: ## the module's tests on a kernel with KASAN, lockdep and the like
 		$$(tests/debug/select others module guard fuzz))
 
 .PHONY: coverage
-coverage: ## which lines of the module, the library and gmemctl the tests run, in build/coverage
+coverage: ## which lines of the module its tests run, in build/coverage
 	@tests/coverage
 
 .PHONY: test-short

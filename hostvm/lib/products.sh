@@ -40,8 +40,7 @@ source_pack() {
 # Sets $products: a directory laid out as /opt/gmemfs.
 products_need() {
 	source_pack source_list_products "$run/source.tar"
-	products_kind=${GMEMFS_COVERAGE:+-coverage}
-	products_key=$({ echo "$root_id $kver$products_kind" && cat "$run/source.tar"; } | sha256sum | cut -c1-16)
+	products_key=$({ echo "$root_id $kver" && cat "$run/source.tar"; } | sha256sum | cut -c1-16)
 	products_dir=$cache/products/$root_id-$products_key
 	products=$products_dir/opt
 	if ! products_hold; then
@@ -72,14 +71,11 @@ products_make() {
 # The tree is built where it was built last time, into the same OUT, so that only what changed is
 # compiled again. Objects, in OUT/obj, are not products.
 products_build() {
-	tree=$cache/build/$root_id$products_kind-$(echo "$source_dir" | sha256sum | cut -c1-8)
+	tree=$cache/build/$root_id-$(echo "$source_dir" | sha256sum | cut -c1-8)
 	mkdir -p "$tree/src" "$tree/out"
 	touch "$tree"
 	tree_update "$tree" "$run/source.tar"
-	set -- OUT=/out KVER="$kver"
-	# The module counts lines if its kernel can; this is for programs and the library.
-	[ -z "$products_kind" ] || set -- "$@" CFLAGS='-O1 -g --coverage -fprofile-update=atomic'
-	root_run "$tree/src" "$tree/out" make --jobs="$(nproc)" products "$@"
+	root_run "$tree/src" "$tree/out" make --jobs="$(nproc)" products OUT=/out KVER="$kver"
 	[ -e "$tree/out/gmemfs.ko" ] || {
 		echo "make products left no OUT/gmemfs.ko"
 		return 1
