@@ -207,15 +207,15 @@ static inline long percpu_free_kb(void)
 	return kb;
 }
 
-/*
- * On a debugging kernel slabs are full of what KASAN keeps for a while, and of
- * kmemleak's notes: they count as free, as leaks in there are kmemleak's to find.
- */
 static inline bool on_debugging_kernel(void)
 {
 	return !access("/sys/kernel/debug/kmemleak", F_OK);
 }
 
+/*
+ * On a debugging kernel slabs are full of what KASAN keeps for a while, and of
+ * kmemleak's notes: they count as free. Leaks in there are kmemleak's to find.
+ */
 static inline long debugging_kb(void)
 {
 	return on_debugging_kernel() ? meminfo("Slab") : 0;
