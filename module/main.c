@@ -6,7 +6,6 @@
  */
 #include <linux/module.h>
 
-#include "fault_inject.h"
 #include "internal.h"
 
 #define CREATE_TRACE_POINTS
@@ -16,7 +15,6 @@ static int __init gmem_init(void)
 {
 	int ret;
 
-	gmem_fault_inject_init();
 	ret = gmem_directmap_init();
 	if (ret)
 		return ret;
