@@ -6,7 +6,7 @@ V ?=
 
 # What gets built for the test host, in this order; each has its own Makefile.
 COMPONENTS := $(wildcard module lib ctl vmm tests/ctl tests/module tests/fuzz tests/guest tests/guard tests/libgmem \
-	tests/vmm tests/emulator demo bench)
+	tests/provoke tests/vmm tests/emulator demo bench)
 COMPONENTS := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/Makefile),$(c)))
 
 export KERNEL
@@ -20,7 +20,7 @@ help: ## what you can do here
 	@echo
 	@echo 'variables:'
 	@echo '  SUITE=name       for test: only tests/name (or tests/name/one.t)'
-	@echo '  KERNEL=6.12      which kernel the test host runs; or 7.3'
+	@echo '  KERNEL=6.12      which kernel the test host runs: 6.12, 7.3 or debug'
 	@echo '  GMEMFS_CACHE=DIR where the test host is kept, about 3 GB'
 	@echo '                   (default: $$XDG_CACHE_HOME/gmemfs)'
 
@@ -31,6 +31,15 @@ demo: ## the main job: hidden guest memory under an unmodified QEMU
 .PHONY: test
 test: ## all tests, in throwaway hosts
 	@tests/run $(SUITE)
+
+.PHONY: test-debug
+test-debug: ## the module's tests on a kernel with KASAN, lockdep and the like
+	@KERNEL=debug tests/run $(or $(SUITE),debug \
+		$$(tests/debug/select others module guard fuzz))
+
+.PHONY: coverage
+coverage: ## which lines of the module its tests run, in build/coverage
+	@tests/coverage
 
 .PHONY: test-short
 test-short: ## the few that catch most, to run with another KERNEL
@@ -68,3 +77,5 @@ products:
 	@set -e; for c in $(COMPONENTS); do \
 		$(MAKE) --no-print-directory -C $$c products OUT="$(OUT)" KVER="$(KVER)"; \
 	done
+	@cd $(OUT) && mkdir -p coverage && \
+		find obj -name '*.gcno' -exec cp --parents -t coverage {} +

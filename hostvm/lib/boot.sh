@@ -139,7 +139,7 @@ qemu_start() {
 		-drive "if=none,id=payload,format=raw,readonly=on,file=$(qemu_word "$payload")" \
 		-device virtio-blk-pci,drive=payload
 	set -- "$@" -device virtio-serial-pci
-	for port in out err status; do
+	for port in out err status ${GMEMFS_COVERAGE:+coverage}; do
 		set -- "$@" -chardev "file,id=$port,path=$(qemu_word "$run/$port")" \
 			-device "virtserialport,chardev=$port,name=gmem.$port"
 	done
@@ -169,11 +169,11 @@ follow() {
 # Ends a run that takes too long, or whose script was killed. What it finds it leaves in
 # $run/overdue.
 watch_limits() {
-	phase=boot left=$((boot_limit * 2))
+	phase=boot left=$(half_seconds "$boot_limit")
 	while sleep 0.5 && kill -0 "$qemu"; do
 		if [ "$(run_phase)" != "$phase" ]; then
 			phase=$(run_phase)
-			left=$(($(phase_limit) * 2))
+			left=$(half_seconds "$(phase_limit)")
 		fi
 		left=$((left - 1))
 		if [ "$left" -eq 0 ]; then
@@ -183,6 +183,11 @@ watch_limits() {
 			kill "$qemu"
 		fi
 	done
+}
+
+# A limit in the unit of the watch. A kernel that checks itself needs several times as long.
+half_seconds() {
+	echo $(($1 * $(kernel_slowness "$kernel") * 2))
 }
 
 # How far the host has come.
@@ -272,13 +277,25 @@ tainted_by_report() {
 	[ $((${taint:-0} & (512 | 128 | 16384 | 32))) -ne 0 ]
 }
 
+# For who set GMEMFS_COVERAGE to a directory: of each run which lines ran how often, beside what the
+# compiler knows of them. tests/coverage reads it.
+coverage_keep() {
+	[ -n "${GMEMFS_COVERAGE:-}" ] && [ -s "$run/coverage" ] || return 0
+	coverage_dir=$GMEMFS_COVERAGE/$products_key
+	mkdir -p "$coverage_dir"
+	cp -r "$products/coverage" "$coverage_dir/notes.$$"
+	mv -T "$coverage_dir/notes.$$" "$coverage_dir/notes" 2>/dev/null || rm -rf "$coverage_dir/notes.$$"
+	cp "$run/coverage" "$coverage_dir/${run##*/}.tar"
+}
+
 # Ends the script with the run's exit status.
 conclude() {
+	coverage_keep
 	command_status=$(status_word exit)
 	overdue=$(cat "$run/overdue" 2>/dev/null || :)
 	[ "$allow_splat" = yes ] || conclude_splat
 	if [ "$overdue" = command ]; then
-		conclude_bad 124 "timed out after $timeout s"
+		conclude_bad 124 "timed out after $(($(half_seconds "$timeout") / 2)) s"
 	elif grep -q '^done' "$run/status" && [ -n "$command_status" ]; then
 		conclude_with "$command_status"
 	elif grep -q '^failed ' "$run/status"; then
@@ -291,7 +308,7 @@ conclude() {
 	elif [ "$(run_phase)" = command ]; then
 		conclude_bad 125 'the host died while the command was running'
 	elif [ -n "$overdue" ]; then
-		conclude_bad 125 "the host did not boot within $boot_limit s"
+		conclude_bad 125 "the host did not boot within $(($(half_seconds "$boot_limit") / 2)) s"
 	else
 		conclude_bad 125 'the host did not boot'
 	fi

@@ -6,7 +6,7 @@
 
 cache_open() {
 	cache=${GMEMFS_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/gmemfs}
-	mkdir -p "$cache/roots" "$cache/products" "$cache/build" "$cache/run" "$cache/logs"
+	mkdir -p "$cache/kernels" "$cache/roots" "$cache/products" "$cache/build" "$cache/run" "$cache/logs"
 	cache=$(cd "$cache" && pwd -P)
 }
 

@@ -22,7 +22,7 @@ source_list() {
 # with a host. What is in tests/lib may be in a guest's initrd.
 source_list_products() {
 	source_list | LC_ALL=C grep -z -v -E \
-		-e '^(hostvm|tests/hostvm|tests/check|\.github)/' -e '\.md$' \
+		-e '^(hostvm|tests/hostvm|tests/(check|debug)|\.github)/' -e '\.md$' \
 		-e '^tests/run$' -e '^tests/[^/]*/[^/]*\.t$' \
 		-e '^tests/(abuse|bench|ctl|e2e|guard|libgmem|module|vmm)/[^/]*\.sh$'
 }

@@ -6,6 +6,8 @@
 
 # shellcheck source=hostvm/recipe
 . "$hostvm/recipe"
+# shellcheck source=hostvm/recipe-built
+. "$hostvm/recipe-built"
 
 # With a user namespace an ordinary user owns a root directory, too.
 in_userns() {
@@ -20,7 +22,7 @@ in_userns() {
 #   root_need KERNEL
 root_need() {
 	root_kernel=$1
-	root_hash=$({ cat "$hostvm/recipe" && id -u; } | sha256sum | cut -c1-12)
+	root_hash=$({ root_inputs && id -u; } | sha256sum | cut -c1-12)
 	root_id=$root_kernel-$root_hash
 	root_dir=$cache/roots/$root_id
 	root=$root_dir/root
@@ -29,6 +31,21 @@ root_need() {
 		root_hold || die "$root_dir vanished while in use: is something cleaning the cache?"
 	fi
 	kver=$(cat "$root_dir/kver")
+}
+
+# What a root is made from. One whose kernel is Debian's depends on the recipe alone.
+root_inputs() {
+	cat "$hostvm/recipe"
+	if kernel_is_built "$root_kernel"; then
+		cat "$hostvm/recipe-built"
+		kernel_inputs
+	fi
+}
+
+# What a kernel of our own is made from. It is kept apart from the roots, so that a change of the recipe
+# doesn't compile it again.
+kernel_inputs() {
+	cat "$hostvm/lib/kernel-build" "$hostvm/kernel/base.config" "$hostvm/kernel/$root_kernel.config"
 }
 
 root_hold() {
@@ -43,7 +60,12 @@ root_make() {
 	mkdir -p "$root_tmp"
 	slowly "building the Debian root for kernel $root_kernel: once, a minute or two, 2 GB" \
 		"$root_tmp/log" root_bootstrap
-	root_kernel_name "$root_tmp/root" >"$root_tmp/kver"
+	if kernel_is_built "$root_kernel"; then
+		kernel_need
+		slowly "installing the $root_kernel kernel" "$root_tmp/log" kernel_install
+	else
+		root_kernel_name "$root_tmp/root" >"$root_tmp/kver"
+	fi
 	slowly "packing it as a disk image" "$root_tmp/log" image_make "$root_tmp"
 	: >"$root_tmp/complete"
 	rm -rf "$root_dir"
@@ -54,6 +76,37 @@ root_make() {
 
 root_kernel_name() {
 	ls "$1/lib/modules"
+}
+
+# Sets $kernel_dir: what lib/kernel-build left in /out, without the objects.
+kernel_need() {
+	root=$root_tmp/root
+	kernel_dir=$cache/kernels/$root_kernel-$(kernel_inputs | sha256sum | cut -c1-12)
+	cache_sweep "$cache/kernels"
+	[ ! -e "$kernel_dir/complete" ] || return 0
+	kernel_tmp=$kernel_dir.tmp
+	mkdir -p "$kernel_tmp"
+	slowly "compiling the $root_kernel kernel: once, half an hour, 6 GB meanwhile" \
+		"$kernel_tmp/log" kernel_build
+	mv "$kernel_tmp" "$kernel_dir"
+	cache_prune "$cache/kernels" "$root_kernel-*" 2
+}
+
+# Beside the root, from the source that is a package in there.
+kernel_build() {
+	mkdir -p "$kernel_tmp/out"
+	cp -r "$hostvm/kernel" "$kernel_tmp/src"
+	cp "$hostvm/lib/kernel-build" "$kernel_tmp/src/"
+	root_run "$kernel_tmp/src" "$kernel_tmp/out" ./kernel-build "$root_kernel" "$(nproc)"
+	mv "$kernel_tmp/out/kver" "$kernel_tmp/out/install" "$kernel_tmp/"
+	in_userns rm -rf "$kernel_tmp/out" "$kernel_tmp/src"
+	: >"$kernel_tmp/complete"
+}
+
+kernel_install() {
+	cp "$kernel_dir/kver" "$root_tmp/kver"
+	in_userns cp -a "$kernel_dir/install/." "$root/"
+	in_userns sh -c 'rm -rf "$1"/usr/src/linux-source-*' sh "$root"
 }
 
 # What must be installed outside; the rest of what we need comes from the root itself.
@@ -110,7 +163,7 @@ outside_apt_settings() {
 
 root_bootstrap() {
 	set -f # the globs are for dpkg
-	boot_suite=$(recipe_kernel_suite "$root_kernel")
+	boot_suite=$(kernel_suite "$root_kernel")
 	set -- --mode=root --variant=apt --architectures=amd64
 	for glob in $recipe_exclude; do
 		set -- "$@" --dpkgopt="path-exclude=$glob"
@@ -129,12 +182,17 @@ root_bootstrap() {
 	in_userns mmdebstrap "$@"
 }
 
+kernel_build_packages() {
+	kernel_is_built "$root_kernel" || return 0
+	echo "$built_packages"
+}
+
 root_packages() {
 	for package in $recipe_kernel_packages; do
 		[ "$boot_suite" = "$recipe_suite" ] || package=$package/$boot_suite
 		echo "$package"
 	done
-	for package in $recipe_packages; do
+	for package in $recipe_packages $(kernel_build_packages); do
 		echo "$package"
 	done
 }

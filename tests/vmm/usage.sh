@@ -12,7 +12,7 @@ set -eu
 vmm=/opt/gmemfs/tests/vmm/gmemvm
 man=/share/man/gmemvm.1
 work=/run/vmm
-kernel=/boot/vmlinuz-$(uname -r)
+kernel=$(echo /boot/vmlinuz-*-cloud-amd64)
 mkdir -p "$work"
 export ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=print_stacktrace=1:exitcode=99
 
