@@ -47,7 +47,7 @@ make_initrd() {
 hide_most() {
 	mount -o remount,size=0 /dev/gmem
 	free=$(awk '$1 == "MemFree:" { print $2 }' /proc/meminfo)
-	fallocate -l $((free / 1024 * 3 / 4))M /dev/gmem/most
+	fallocate -l $((free * 3 / 4))K /dev/gmem/most
 }
 
 first_boot() {
@@ -59,6 +59,7 @@ first_boot() {
 }
 
 second_boot() {
+	boot='' hidden=0
 	# shellcheck source=/dev/null
 	. $was_here
 	ok 'another kernel runs' test "$(cat /proc/sys/kernel/random/boot_id)" != "$boot"

@@ -178,6 +178,14 @@ static unsigned long place_address(enum place place)
 	}
 }
 
+static bool is_command(unsigned int number)
+{
+	for (int i = 0; i < COMMANDS; i++)
+		if (numbers[i] == number)
+			return true;
+	return false;
+}
+
 static struct call next_call(void)
 {
 	struct call c = {
@@ -193,7 +201,8 @@ static struct call next_call(void)
 	if (!below(3))
 		c.said.words[below(16)] = odd_number();
 	if (!below(16)) {
-		c.number ^= 1U << below(32);
+		while (is_command(c.number))
+			c.number ^= 1U << below(32);
 		c.command = COMMANDS;
 	}
 	c.address = place_address(c.place);

@@ -117,7 +117,7 @@ static void cut_off(void)
 /* In the child it's the child's seed. */
 static void fork_one(void)
 {
-	uint64_t childs = chance(&seed) | 1;
+	uint64_t its_seed = chance(&seed) | 1;
 	pid_t pid = fork();
 
 	if (pid < 0) {
@@ -127,7 +127,7 @@ static void fork_one(void)
 	} else if (pid) {
 		count(forks);
 	} else {
-		seed = childs;
+		seed = its_seed;
 	}
 }
 
