@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Makes KVM get along with a mistake of the emulator, QEMU's TCG, that runs the test
- * hosts.
+ * Makes KVM get along with a mistake of the emulator, QEMU's TCG, that runs the
+ * test hosts.
  *
- * Its VMRUN, when it injects an interrupt, delivers that at once, but also leaves
- * the vector where the vector of a pending exception is (exception_index, in
- * helper_vmrun() up to QEMU 10 at least). The next exit of the guest overwrites it.
- * If the emulator interrupts its CPU before, to run a timer or for another of its
- * CPUs, it takes that for an exception and delivers the vector once more, whether
- * the guest has interrupts enabled or not. A guest that was in the handler of that
- * very interrupt then waits forever for a lock that it holds, or dies of a triple
- * fault.
+ * Its VMRUN, when it injects an interrupt, delivers that at once, but also
+ * leaves the vector where that of a pending exception is (exception_index, in
+ * helper_vmrun(), up to QEMU 10 at least). The next exit of the guest
+ * overwrites it. If the emulator interrupts its CPU before, to run a timer or
+ * for another of its CPUs, it takes that for an exception and delivers the
+ * vector once more, whether the guest has interrupts enabled or not. A guest
+ * that was in the handler of that very interrupt then waits forever for a lock
+ * that it holds, or dies of a triple fault.
  *
- * So let there be an exit before the guest's first instruction: KVM can do that, for
- * purposes of its own, when svm_vcpu_run() is told so. It costs an exit for each
- * interrupt. hostvm/guest/init loads this, where the CPU is such an emulated one.
+ * So let there be an exit before the guest's first instruction: KVM can do
+ * that, for purposes of its own, when svm_vcpu_run() is told so. It costs an
+ * exit for each interrupt. hostvm/guest/init loads this, where the CPU is such
+ * an emulated one.
  */
 #include <linux/atomic.h>
 #include <linux/kprobes.h>
@@ -23,14 +24,15 @@
 #include <linux/sched.h>
 
 /*
- * Behind ENDBR and the NOP that ftrace replaces, at the function's entry still, and
- * no concern of ftrace's, which tests turn on and off. Without IBT there is no ENDBR.
+ * Behind ENDBR and the NOP that ftrace replaces, at the function's entry still,
+ * and no concern of ftrace's, which tests turn on and off. Without IBT there is
+ * no ENDBR.
  */
 static const unsigned int entries[] = { 9, 5 };
 
 /*
- * A vCPU's thread injects, and enters the guest next. If two share a place, one of
- * them may exit for nothing, or not.
+ * A vCPU's thread injects, and enters the guest next. If two share a place, one
+ * of them may exit for nothing, or not.
  */
 #define THREADS 4096
 static atomic_t has_injected[THREADS];

@@ -13,14 +13,25 @@ set -eu
 programs=/opt/gmemfs/tests
 said=/run/programs.said
 exit_status=/run/programs.status
+tracing=/sys/kernel/tracing
 
+# Programs leave it to their host's end.
+reset_tracing() {
+	echo 0 >$tracing/events/enable
+	: >$tracing/set_event_pid
+	: >$tracing/kprobe_events
+	: >$tracing/trace
+}
+
+# prove takes "Bail out!" for an end of all tests, wherever on a line.
 run() { # PROGRAM
 	echo "# Subtest: $1"
+	reset_tracing
 	{
 		status=0
 		"$programs/$1" 2>&1 || status=$?
 		echo "$status" >$exit_status
-	} | tee $said | sed -u 's/^/    /'
+	} | tee $said | sed -u 's/^Bail out!/# &/; s/^/    /'
 	status=$(cat $exit_status)
 	if [ "$status" -eq 77 ]; then
 		skip 1 "$1: $(grep -m 1 -i skip $said)"
