@@ -23,13 +23,18 @@ reset_tracing() {
 	: >$tracing/trace
 }
 
+# As in a fresh host: without what others have mounted, or made in /run.
+alone() { # COMMAND...
+	unshare --mount sh -ec 'mount -t tmpfs none /run; exec "$@"' sh "$@"
+}
+
 # prove takes "Bail out!" for an end of all tests, wherever on a line.
 run() { # PROGRAM
 	echo "# Subtest: $1"
 	reset_tracing
 	{
 		status=0
-		"$programs/$1" 2>&1 || status=$?
+		alone "$programs/$1" 2>&1 || status=$?
 		echo "$status" >$exit_status
 	} | tee $said | sed -u 's/^Bail out!/# &/; s/^/    /'
 	status=$(cat $exit_status)
