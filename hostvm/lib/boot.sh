@@ -40,6 +40,7 @@ payload_command() {
 
 payload_options() {
 	echo "load=$load"
+	echo "icount=$icount"
 	if [ "$interactive" = yes ]; then
 		echo 'interactive=yes'
 		printf 'export TERM=%s\n' "$(quote "${TERM:-dumb}")"

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ioctls [SECONDS [SEED]]: random ioctls with random structs at random addresses, by
- * several processes on the same files.
+ * ioctls [SECONDS [SEED]]: random ioctls with random structs at random
+ * addresses, by several processes on the same files.
  *
  * Most of what is generated is nearly right, as what is wrong in many ways is
- * refused at the first. Checked is each answer: that what must be refused is, with
- * the errno that the header says, and that what is accepted can be. That the kernel
- * survives is for hostvm to see, and at the end nothing may be hidden any more.
+ * refused at the first. Checked is each answer: that what must be refused is,
+ * with the errno that the header says, and that what is accepted can be. That
+ * the kernel survives is for hostvm to see, and at the end nothing may be
+ * hidden any more.
  */
 #include "../module/gmem_test.h"
 
