@@ -1,12 +1,3 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The module's programs on the debugging kernel, those that need no host of their own: see select.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd -P)
-[ "${KERNEL:-6.12}" = debug ] || {
-	echo '1..0 # SKIP for the debugging kernel: make test-debug'
-	exit 77
-}
-exec "$here/../../hostvm/run" --kernel debug --no-load --timeout 1200 \
-	--share "$here" --share "$here/../lib" -- \
-	sh /share/debug/programs.sh "$("$here/select" programs module)"
+exec "$(dirname "$0")/in-one-host" module
