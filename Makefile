@@ -34,8 +34,7 @@ test: ## all tests, in throwaway hosts
 
 .PHONY: test-debug
 test-debug: ## the module's tests on a kernel with KASAN, lockdep and the like
-	@KERNEL=debug tests/run $(or $(SUITE),debug \
-		$$(tests/debug/select others module guard fuzz))
+	@KERNEL=debug tests/run $(or $(SUITE),debug module guard fuzz)
 
 .PHONY: coverage
 coverage: ## which lines of the module its tests run, in build/coverage

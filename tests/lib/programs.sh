@@ -1,19 +1,36 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# programs.sh PROGRAM... [--debug PROGRAM...]
-#
-# Inside the test host: runs tests that are a program each, one after the other, and
-# tells of each as of one test, with its own lines indented before. After --debug it's
-# with the debug build of the module, whose parameters make steps fail.
+# programs.sh LINES: inside a test host without the module, runs programs that are a test each, one
+# after the other, each with the module freshly loaded, and tells of each as of one test, with its own
+# lines indented before. The lines are what select prints.
 set -eu
 # shellcheck source=tests/lib/tap.sh
 . /share/lib/tap.sh
 
-programs=/opt/gmemfs/tests
 said=/run/programs.said
 exit_status=/run/programs.status
 tracing=/sys/kernel/tracing
+
+# What has just been killed may take a moment to let go.
+unload() {
+	umount -a -t gmemfs
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		grep -q '^gmemfs ' /proc/modules || return 0
+		! rmmod gmemfs || return 0
+		sleep 1
+	done
+	return 1
+}
+
+load() { # BUILD
+	mkdir -p /dev/gmem
+	case $1 in
+	release) insmod /opt/gmemfs/gmemfs.ko ;;
+	debug) insmod /opt/gmemfs/debug/gmemfs.ko ;;
+	esac
+	mount -t gmemfs none /dev/gmem
+}
 
 # Programs leave it to their host's end.
 reset_tracing() {
@@ -29,34 +46,42 @@ alone() { # COMMAND...
 }
 
 # prove takes "Bail out!" for an end of all tests, wherever on a line.
-run() { # PROGRAM
-	echo "# Subtest: $1"
-	reset_tracing
+tell() { # PROGRAM [ARGUMENT]...
 	{
 		status=0
-		alone "$programs/$1" 2>&1 || status=$?
+		alone "$@" 2>&1 || status=$?
 		echo "$status" >$exit_status
 	} | tee $said | sed -u 's/^Bail out!/# &/; s/^/    /'
-	status=$(cat $exit_status)
-	if [ "$status" -eq 77 ]; then
-		skip 1 "$1: $(grep -m 1 -i skip $said)"
+}
+
+run() { # FILE BUILD PROGRAM [ARGUMENT]...
+	name=$1 build=$2
+	shift 2
+	echo "# Subtest: $name, begun at $(cut -d. -f1 /proc/uptime) s"
+	tap_capture fresh "$build"
+	if [ "$tap_status" -ne 0 ]; then
+		fail "$name: the module is loaded afresh" "$tap_output"
 		return
 	fi
-	is "$status" 0 "$1"
+	tell "$@"
+	status=$(cat $exit_status)
+	if [ "$status" -eq 77 ]; then
+		skip 1 "$name: $(grep -m 1 -i skip $said)"
+		return
+	fi
+	is "$status" 0 "$name"
 	[ "$tap_last" -eq 0 ] || diag "$(grep -A 6 '^not ok\|^Bail out' $said)"
 }
 
-load_debug() {
-	umount /dev/gmem
-	rmmod gmemfs
-	insmod /opt/gmemfs/debug/gmemfs.ko
-	mount -t gmemfs none /dev/gmem
+fresh() { # BUILD
+	unload && reset_tracing && load "$1"
 }
 
-for argument; do
-	case $argument in
-	--debug) ok 'the debug build is loaded' load_debug ;;
-	*) run "$argument" ;;
-	esac
-done
+while read -r line; do
+	# shellcheck disable=SC2086 # words
+	run $line </dev/null
+done <<END
+$1
+END
+ok 'the module unloads' unload
 done_testing

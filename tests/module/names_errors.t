@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# together: debug
 # On the debug build, whose parameters make steps fail.
 # shellcheck disable=SC2016 # $ is for the host's shell
 exec "$(dirname "$0")/../../hostvm/run" --kernel "${KERNEL:-6.12}" --no-load -- \

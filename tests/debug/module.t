@@ -1,3 +1,0 @@
-#!/bin/sh
-# SPDX-License-Identifier: GPL-2.0
-exec "$(dirname "$0")/in-one-host" module
