@@ -16,6 +16,22 @@ bystander_comes() {
 	cp "$work/data" "$bystander"
 }
 
+# The command must pass, while DISTURB is called again and again.
+during() { # WHAT DISTURB COMMAND [ARGUMENT]...
+	what=$1 disturb=$2
+	shift 2
+	"$@" >"$work/log" 2>&1 &
+	while kill -0 $! 2>/dev/null; do
+		"$disturb"
+	done
+	status=0
+	wait $! || status=$?
+	is "$status" 0 "$what"
+	diag "$(grep -e '^# guests:' -e ' steps, ' "$work/log")"
+	# shellcheck disable=SC2154 # of tap.sh
+	[ "$tap_last" -eq 0 ] || diag "$(grep -A 4 '^not ok' "$work/log")"
+}
+
 bystander_is_whole() {
 	ok 'who did nothing wrong has its data' cmp "$work/data" "$bystander"
 	rm "$bystander" "$work/data"
