@@ -26,7 +26,9 @@
 			 GMEM_FLAG_HUGE_ONLY)
 
 enum command { INFO, CREATE, CONVERT, STATE, VIEW, COMMANDS };
-enum target { WRITABLE, READ_ONLY, SHARED, DIRECTORY, FOREIGN, CLOSED, TARGETS };
+enum target {
+	WRITABLE, READ_ONLY, SHARED, DIRECTORY, FOREIGN, CLOSED, TARGETS
+};
 
 /* What an argument points to. Only GOOD is there for sure, and writable. */
 enum place { GOOD, AT_THE_END, READABLE, OWN_PAGES, NOWHERE, PLACES };
@@ -104,7 +106,7 @@ static void make_places(void)
 	at_the_end = two + PAGE;
 	readable = pages(PAGE, PROT_READ);
 	own_pages = must(mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-				  targets[WRITABLE], 0));
+			      targets[WRITABLE], 0));
 	nowhere = pages(PAGE, PROT_NONE);
 }
 
@@ -113,12 +115,14 @@ static void make_places(void)
 static uint64_t odd_number(void)
 {
 	static const uint64_t odd[] = {
-		1, 4095, 4097, LONG_MAX, 1UL << 63, ULONG_MAX, ULONG_MAX & ~4095UL,
+		1, 4095, 4097, LONG_MAX, 1UL << 63, ULONG_MAX,
+		ULONG_MAX & ~4095UL,
 		1UL << 31, 1UL << 32, SIZE - 1, SIZE + 1, SIZE + 4096,
 		BLOCK + 4096, 0xffff888000000000UL,
 	};
 
-	return below(4) ? odd[below(sizeof(odd) / sizeof(*odd))] : chance(&seed);
+	return below(4) ? odd[below(sizeof(odd) / sizeof(*odd))]
+			: chance(&seed);
 }
 
 static void say_range(__u64 *offset, __u64 *size)
@@ -166,9 +170,11 @@ static unsigned long place_address(enum place place)
 
 	switch (place) {
 	case GOOD:
-		return (unsigned long)good + below(PAGE - sizeof(union argument));
+		return (unsigned long)good +
+		       below(PAGE - sizeof(union argument));
 	case AT_THE_END:
-		return (unsigned long)at_the_end - below(sizeof(union argument));
+		return (unsigned long)at_the_end -
+		       below(sizeof(union argument));
 	case READABLE:
 		return (unsigned long)readable;
 	case OWN_PAGES:
@@ -244,7 +250,8 @@ static bool is_wrong(const struct call *c)
 	case INFO:
 		return any(a->words, sizeof(a->info) / 8);
 	case CREATE:
-		return flags_are_wrong(a->create.flags) || any(a->create.reserved, 6);
+		return flags_are_wrong(a->create.flags) ||
+		       any(a->create.reserved, 6);
 	case CONVERT:
 		return range_is_wrong(a->convert.offset, a->convert.size) ||
 		       a->convert.attributes & ~ATTRIBUTES ||
@@ -293,9 +300,11 @@ static bool is_right(const struct call *c, int result, int error)
 	if (result < 0 && may_be(error, c))
 		return true;
 	if (c->command == CONVERT && c->target == READ_ONLY)
-		return result < 0 && (error == EBADF || (error == EINVAL && is_wrong(c)));
+		return result < 0 && (error == EBADF ||
+				      (error == EINVAL && is_wrong(c)));
 	if (c->command == VIEW)
-		return is_wrong(c) ? result < 0 && error == EINVAL : result >= 0;
+		return is_wrong(c) ? result < 0 && error == EINVAL
+				   : result >= 0;
 	if (c->place == GOOD && is_wrong(c))
 		return result < 0 && error == EINVAL;
 	return c->place == GOOD ? result >= 0 : result >= 0 || error == EINVAL;
@@ -308,7 +317,8 @@ static void put(const struct call *c)
 {
 	size_t room = sizeof(c->said);
 
-	if (c->place == AT_THE_END && (unsigned long)at_the_end - c->address < room)
+	if (c->place == AT_THE_END &&
+	    (unsigned long)at_the_end - c->address < room)
 		room = (unsigned long)at_the_end - c->address;
 	if (c->address && c->place != READABLE && c->place != NOWHERE)
 		memcpy((void *)c->address, &c->said, room);
@@ -333,7 +343,8 @@ static bool once(void)
 	     c.command, c.number, c.target, c.place, c.address, result,
 	     result < 0 ? strerror(error) : "taken");
 	for (int i = 0; i < 16; i++)
-		diag("  word %d: 0x%llx", i, (unsigned long long)c.said.words[i]);
+		diag("  word %d: 0x%llx", i,
+		     (unsigned long long)c.said.words[i]);
 	return false;
 }
 
@@ -394,7 +405,7 @@ int main(int argc, char **argv)
 		first_seed = (uint64_t)time(NULL) << 8;
 	diag("seed %llu, %d s", (unsigned long long)first_seed, seconds);
 	counts = must(mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE,
-			       MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 	make_targets();
 	test_calls(first_seed, seconds);
 	for (int i = WRITABLE; i < CLOSED; i++)

@@ -34,10 +34,10 @@ load() { # BUILD
 
 # Programs leave it to their host's end.
 reset_tracing() {
-	echo 0 >$tracing/events/enable
-	: >$tracing/set_event_pid
-	: >$tracing/kprobe_events
-	: >$tracing/trace
+	echo 0 >"$tracing"/events/enable
+	: >"$tracing"/set_event_pid
+	: >"$tracing"/kprobe_events
+	: >"$tracing"/trace
 }
 
 # As in a fresh host: without what others have mounted, or made in /run.

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mappers SECONDS SEED: a fork bomb of processes that map. Each maps a piece of a
- * file that all have open, by the guest view or the shared one, touches it, unmaps
- * it, converts some, cuts the file off and makes it longer again, and forks, until
- * the time is over or nobody may fork any more; and so do its children. abuse/mappers
- * limits their number and kills what is left.
+ * mappers SECONDS SEED: a fork bomb of processes that map. Each maps a piece of
+ * a file that all have open, by the guest view or the shared one, touches it,
+ * unmaps it, converts some, cuts the file off and makes it longer again, and
+ * forks, until the time is over or nobody may fork any more; and so do its
+ * children. abuse/mappers limits their number and kills what is left.
  *
- * What a process may find is memory that isn't there (SIGBUS), or that no memory and
- * no process is left; anything else ends it with 1, and the first one with it.
+ * What a process may find is memory that isn't there (SIGBUS), or that no
+ * memory and no process is left; anything else ends it with 1, and the first
+ * one with it.
  */
 #include "gmem_test.h"
 
@@ -176,7 +177,8 @@ int main(int argc, char **argv)
 	int seconds = argc > 1 ? atoi(argv[1]) : 10;
 	time_t end = time(NULL) + seconds;
 
-	seed = argc > 2 ? strtoull(argv[2], NULL, 0) : (unsigned long)time(NULL) << 8;
+	seed = argc > 2 ? strtoull(argv[2], NULL, 0)
+			: (unsigned long)time(NULL) << 8;
 	diag("seed %llu, %d s", (unsigned long long)seed, seconds);
 	counts = must(mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0));
@@ -190,8 +192,8 @@ int main(int argc, char **argv)
 	}
 	sleep(seconds + 1);
 	diag("%lu forks and %lu refused, %lu mappings, %lu touches, %lu found nothing",
-	     counts->forks, counts->refused_forks, counts->maps, counts->touches,
-	     counts->away);
+	     counts->forks, counts->refused_forks, counts->maps,
+	     counts->touches, counts->away);
 	is(counts->failed, 0, "nothing fails that must not");
 	ok(counts->refused_forks, "there were as many as there may be");
 	ok(counts->touches, "memory was touched");
