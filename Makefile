@@ -9,6 +9,16 @@ COMPONENTS := $(wildcard module lib ctl vmm tests/ctl tests/module tests/fuzz te
 	tests/provoke tests/vmm tests/emulator demo bench)
 COMPONENTS := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/Makefile),$(c)))
 
+# With COVERAGE=yes these count which lines of them run, in place of sanitizers as well: docs/coverage.md.
+COUNTED := lib ctl vmm tests/vmm
+COUNT := CFLAGS='-O1 -g --coverage -fprofile-update=atomic -fno-builtin-fork' SANITIZE= \
+	 COUNTS=$(OUT)/obj/counts.o
+ifeq ($(COVERAGE),yes)
+COMPONENTS := tests/gcov $(COMPONENTS)
+else
+COUNT :=
+endif
+
 export KERNEL
 
 .PHONY: help
@@ -73,8 +83,8 @@ clean: ## remove what was built here (not the cache)
 .PHONY: products
 products:
 	@test -n "$(OUT)" || { echo 'products: give OUT=DIR and KVER=VERSION'; exit 2; }
-	@set -e; for c in $(COMPONENTS); do \
-		$(MAKE) --no-print-directory -C $$c products OUT="$(OUT)" KVER="$(KVER)"; \
-	done
+	@set -e; $(foreach c,$(COMPONENTS), \
+		$(MAKE) --no-print-directory -C $(c) products OUT="$(OUT)" KVER="$(KVER)" \
+			$(if $(filter $(c),$(COUNTED)),$(COUNT));)
 	@cd $(OUT) && mkdir -p coverage && \
-		find obj -name '*.gcno' -exec cp --parents -t coverage {} +
+		find obj tests -name '*.gcno' -exec cp --parents -t coverage {} +
