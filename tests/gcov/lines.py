@@ -19,6 +19,9 @@ COUNTS = 0x67636461
 FUNCTION = 0x01000000
 END = 0
 
+# The head of a file: what it is, of which version, of which compilation, and a checksum.
+STAMP = 2
+
 
 class Stream:
     def __init__(self, data):
@@ -72,6 +75,14 @@ def add(one, other):
     ]
 
 
+def has_stamp(notes, stamp):
+    """Whether the notes are there, and of the same compilation."""
+    if not os.path.exists(notes):
+        return False
+    with open(notes, "rb") as file:
+        return struct.unpack("<3I", file.read(12))[STAMP] == stamp
+
+
 def write(path, counts):
     head, records = counts
     with open(path, "wb") as file:
@@ -85,6 +96,7 @@ def write(path, counts):
 
 
 def all_counts(files):
+    """By name and stamp: in one program two sources may have notes of one name."""
     sums = {}
     for file in files:
         with open(file, "rb") as opened:
@@ -92,7 +104,8 @@ def all_counts(files):
         while stream:
             name = stream.name()
             counts = stream.counts()
-            sums[name] = add(sums[name], counts) if name in sums else counts
+            key = name, counts[0][STAMP]
+            sums[key] = add(sums[key], counts) if key in sums else counts
     return sums
 
 
@@ -125,9 +138,9 @@ def lines_of(notes):
 
 
 def main(notes, *files):
-    for name, counts in all_counts(files).items():
+    for (name, stamp), counts in all_counts(files).items():
         path = os.path.join(notes, os.path.relpath(name, "/out"))
-        if os.path.isdir(os.path.dirname(path)):
+        if has_stamp(path.removesuffix("gcda") + "gcno", stamp):
             write(path, counts)
     for (path, line), reached in sorted(lines_of(notes).items()):
         if path.split("/")[0] in ("lib", "ctl", "vmm"):
