@@ -9,7 +9,8 @@ COMPONENTS := $(wildcard module lib ctl vmm tests/ctl tests/module tests/fuzz te
 	tests/provoke tests/vmm tests/emulator demo bench)
 COMPONENTS := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/Makefile),$(c)))
 
-# With COVERAGE=yes these count which lines of them run, in place of sanitizers as well: docs/coverage.md.
+# With COVERAGE=yes these count which of their lines run, and have no sanitizers: see
+# docs/coverage.md.
 COUNTED := lib ctl vmm tests/vmm
 COUNT := CFLAGS='-O1 -g --coverage -fprofile-update=atomic -fno-builtin-fork' SANITIZE= \
 	 COUNTS=$(OUT)/obj/counts.o
@@ -47,7 +48,7 @@ test-debug: ## the module's tests on a kernel with KASAN, lockdep and the like
 	@KERNEL=debug tests/run $(or $(SUITE),debug module guard fuzz)
 
 .PHONY: coverage
-coverage: ## which lines of the module its tests run, in build/coverage
+coverage: ## which lines the tests run, in build/coverage
 	@tests/coverage
 
 .PHONY: test-short

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a program has counted (gcov), written when it ends. In place of gcc's own way,
- * which opens a file for each source then, and so can't be used in a sandbox: here
- * there is one file for all programs, open from the beginning. Each adds what it has
- * in one write, as a stream of pairs of a name and counts; see lines.py.
+ * What a program has counted (gcov), written when it ends. In place of gcc's
+ * own way, which opens a file for each source then, and so can't be used in a
+ * sandbox: here there is one file for all programs, open from the beginning.
+ * Each adds what it has in one write, as a stream of pairs of a name and counts;
+ * see lines.py.
  */
 #include <fcntl.h>
 #include <gcov.h>
@@ -49,7 +50,7 @@ void __gcov_init(struct gcov_info *source)
 		sources[nr_sources++] = source;
 }
 
-/* Refers to how counts of several runs are merged; here that is up to the reader. */
+/* Would merge counts of several runs; here that is up to the reader. */
 void __gcov_merge_add(void)
 {
 }
@@ -67,7 +68,7 @@ static void add_name(const char *name, void *arg)
 	__gcov_filename_to_gcfn(name, add, arg);
 }
 
-/* Once, though each source asks for it. Part of a stream would spoil the others'. */
+/* Once, though each source asks. Part of a stream would spoil the others'. */
 void __gcov_exit(void)
 {
 	if (fd < 0)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * hostile FILE: a guest that uses its disk, directly, from memory which it
- * makes private and shared again all the while; requests that make no sense; one
- * that resets the disk in the middle; and what a balloon is given. On gmemfs's hidden memory, without KVM.
+ * makes private and shared again all the while; requests that make no sense;
+ * one that resets the disk in the middle; and what a balloon is given. On
+ * gmemfs's hidden memory, without KVM.
  */
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
