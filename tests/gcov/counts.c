@@ -3,8 +3,8 @@
  * What a program has counted (gcov), written when it ends. In place of gcc's
  * own way, which opens a file for each source then, and so can't be used in a
  * sandbox: here there is one file for all programs, open from the beginning.
- * Each adds what it has in one write, as a stream of pairs of a name and counts;
- * see lines.py.
+ * Each adds what it has in one write, as a stream of names and counts: see
+ * lines.py.
  */
 #include <fcntl.h>
 #include <gcov.h>
