@@ -9,6 +9,17 @@ COMPONENTS := $(wildcard module lib ctl vmm tests/ctl tests/module tests/fuzz te
 	tests/provoke tests/vmm tests/emulator demo bench)
 COMPONENTS := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/Makefile),$(c)))
 
+# With COVERAGE=yes these count which of their lines run, and have no sanitizers: see
+# docs/coverage.md.
+COUNTED := lib ctl vmm tests/vmm
+COUNT := CFLAGS='-O1 -g --coverage -fprofile-update=atomic -fno-builtin-fork' SANITIZE= \
+	 COUNTS=$(OUT)/obj/counts.o
+ifeq ($(COVERAGE),yes)
+COMPONENTS := tests/gcov $(COMPONENTS)
+else
+COUNT :=
+endif
+
 export KERNEL
 
 .PHONY: help
@@ -37,7 +48,7 @@ test-debug: ## the module's tests on a kernel with KASAN, lockdep and the like
 	@KERNEL=debug tests/run $(or $(SUITE),debug module guard fuzz)
 
 .PHONY: coverage
-coverage: ## which lines of the module its tests run, in build/coverage
+coverage: ## which lines the tests run, in build/coverage
 	@tests/coverage
 
 .PHONY: test-short
@@ -73,8 +84,8 @@ clean: ## remove what was built here (not the cache)
 .PHONY: products
 products:
 	@test -n "$(OUT)" || { echo 'products: give OUT=DIR and KVER=VERSION'; exit 2; }
-	@set -e; for c in $(COMPONENTS); do \
-		$(MAKE) --no-print-directory -C $$c products OUT="$(OUT)" KVER="$(KVER)"; \
-	done
+	@set -e; $(foreach c,$(COMPONENTS), \
+		$(MAKE) --no-print-directory -C $(c) products OUT="$(OUT)" KVER="$(KVER)" \
+			$(if $(filter $(c),$(COUNTED)),$(COUNT));)
 	@cd $(OUT) && mkdir -p coverage && \
-		find obj -name '*.gcno' -exec cp --parents -t coverage {} +
+		find obj tests -name '*.gcno' -exec cp --parents -t coverage {} +

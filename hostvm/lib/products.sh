@@ -6,6 +6,8 @@
 
 # The tree to build. Our own tests put another one in its place.
 source_dir=${GMEMFS_SRC:-$(cd "$hostvm/.." && pwd -P)}
+# For who wants to know which lines run: see coverage_keep.
+products_flavour=${GMEMFS_COVERAGE:+-coverage}
 
 # Names of the source files, NUL-separated: in a checkout what git knows or would add, elsewhere
 # everything but what a build leaves.
@@ -23,7 +25,7 @@ source_list() {
 source_list_products() {
 	source_list | LC_ALL=C grep -z -v -E \
 		-e '^(hostvm|tests/hostvm|tests/(check|debug)|\.github)/' -e '\.md$' \
-		-e '^tests/run$' -e '^tests/[^/]*/[^/]*\.t$' \
+		-e '^tests/(coverage|run)$' -e '^tests/gcov/[^/]*\.py$' -e '^tests/[^/]*/[^/]*\.t$' \
 		-e '^tests/(abuse|bench|ctl|e2e|guard|libgmem|module|vmm)/[^/]*\.sh$'
 }
 
@@ -44,7 +46,7 @@ source_pack() {
 # Sets $products: a directory laid out as /opt/gmemfs.
 products_need() {
 	source_pack source_list_products "$run/source.tar"
-	products_key=$({ echo "$root_id $kver" && cat "$run/source.tar"; } | sha256sum | cut -c1-16)
+	products_key=$({ echo "$root_id $kver$products_flavour" && cat "$run/source.tar"; } | sha256sum | cut -c1-16)
 	products_dir=$cache/products/$root_id-$products_key
 	products=$products_dir/opt
 	if ! products_hold; then
@@ -75,11 +77,12 @@ products_make() {
 # The tree is built where it was built last time, into the same OUT, so that only what changed is
 # compiled again. Objects, in OUT/obj, are not products.
 products_build() {
-	tree=$cache/build/$root_id-$(echo "$source_dir" | sha256sum | cut -c1-8)
+	tree=$cache/build/$root_id-$(echo "$source_dir" | sha256sum | cut -c1-8)$products_flavour
 	mkdir -p "$tree/src" "$tree/out"
 	touch "$tree"
 	tree_update "$tree" "$run/source.tar"
-	root_run "$tree/src" "$tree/out" make --jobs="$(nproc)" products OUT=/out KVER="$kver"
+	root_run "$tree/src" "$tree/out" make --jobs="$(nproc)" products OUT=/out KVER="$kver" \
+		${products_flavour:+COVERAGE=yes}
 	[ -e "$tree/out/gmemfs.ko" ] || {
 		echo "make products left no OUT/gmemfs.ko"
 		return 1

@@ -79,10 +79,16 @@ test_failures() {
 	load guard=off
 	json check
 	is "$status$(result guard)" 1FAIL 'guard=off'
+	ctl status
+	like "$out" '^guard +off: any guest .* can crash' '  status says so, too'
 	unload
 
 	modprobe -r "$kvm"
 	load_debug
+	json check
+	is "$(result guard)" OK 'kvm is not loaded'
+	ctl status
+	like "$out" '^guard +no kvm to hook yet; mode lend' '  status says so, too'
 	echo -1 >/sys/module/gmemfs/parameters/fail_symbol
 	modprobe "$kvm"
 	json check
@@ -90,6 +96,8 @@ test_failures() {
 	like "$(advice guard)" 'ftrace_enabled' '  what to do'
 	json status
 	is "$(ask 'd["guard"]["state"]')" 'not hooked' '  status says so, too'
+	ctl status
+	like "$out" '^guard +not hooked: nothing can be hidden' '  in words'
 	unload
 
 	mv /dev/kvm /dev/kvm.away
@@ -101,13 +109,19 @@ test_failures() {
 	is "$status" 0 'ready again'
 }
 
+by_user() { # ARGUMENT...
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$ctl" "$@"
+}
+
 test_user() {
-	setpriv --reuid=65534 --regid=65534 --clear-groups \
-		"$ctl" check --json >"$work/json" || :
+	by_user check --json >"$work/json" || :
 	ok 'asked by a user' json_is_valid
 	is "$(result verify)" WARN 'a user can not verify'
 	like "$(advice verify)" 'as root' '  and is told why'
 	is "$(result guard)" WARN '  nor see the hooks'
+	out=$(by_user status)
+	like "$out" "^guard +unknown: tracefs can't be read" '  status says so, too'
+	like "$out" 'not all files could be looked at' '  and that files may be missing'
 }
 
 test_build() {

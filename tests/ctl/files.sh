@@ -134,6 +134,8 @@ test_map() {
 	LC_ALL=C ctl map "$file"
 	like "$out" '^ +0 #ms\.-mP\.$' '  in ASCII'
 	is "$(tr -d '\000-\177' <"$work/out" | wc -c)" 0 '  only'
+	ctl map --cell=3000 "$file"
+	is "$status" 2 '  --cell that is no size of a cell'
 }
 
 # The rows of the picture, without their labels.
@@ -190,6 +192,25 @@ fills = [e.get("fill") for e in cells]
 assert len(set(fills)) == 6, fills' "$work/map.svg"
 	ctl map --svg=/none/map.svg "$file"
 	is "$status" 1 '  where it can not be written'
+}
+
+# What has to be escaped: for /proc/self/mountinfo, for JSON, for XML. Bytes that are no UTF-8 are an odd
+# one, one of two bytes, and a half of a pair.
+test_names() {
+	odd='/run/odd mount'
+	odd_file=$odd/$(printf '<&>"\\\001\303\251\360\237\230\200\377\300\200\355\240\200')
+	mkdir -p "$odd"
+	mount -t gmemfs none "$odd"
+	truncate -s 4M "$odd_file"
+	json ls
+	ok 'names: ls --json is JSON' json_is_valid
+	is "$(ask '[f["path"] for f in d["files"]].count("/run/odd mount/<&>\"\\\x01\u00e9\U0001f600" + 6 * "\ufffd")')" \
+		1 '  with the name, and a sign for what is no UTF-8'
+	ctl map --svg="$work/names.svg" "$odd_file"
+	ok '  map --svg is XML, and has it too' python3 -c '
+import sys, xml.etree.ElementTree as tree
+assert "/run/odd mount/<&>" in "".join(tree.parse(sys.argv[1]).getroot().itertext())' "$work/names.svg"
+	umount "$odd"
 }
 
 test_verify() {
@@ -308,6 +329,7 @@ test_build() {
 	test_widths
 	test_colours
 	test_svg
+	test_names
 	test_verify
 	test_verify_fails
 	test_top

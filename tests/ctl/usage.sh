@@ -62,6 +62,7 @@ test_wrong() {
 	wrong 'SIZE is like 512M' reserve lots
 	wrong 'SIZE is like 512M' reserve 0
 	wrong 'node: a number' reserve 2M --node=x
+	wrong 'timeout: seconds' reserve 2M --timeout=soon
 	wrong 'either FILE or --all' verify
 	wrong 'either FILE or --all' verify --all /dev/gmem/x
 	wrong 'always, never or auto' ls --color=sometimes

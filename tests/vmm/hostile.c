@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * hostile FILE: a guest that uses its disk, directly, from memory which it
- * makes private and shared again all the while; one that resets the disk in the
- * middle; and what a balloon is given. On gmemfs's hidden memory, without KVM.
+ * makes private and shared again all the while; requests that make no sense;
+ * one that resets the disk in the middle; and what a balloon is given. On
+ * gmemfs's hidden memory, without KVM.
  */
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -54,13 +56,19 @@ static void get(uint64_t address, void *data, uint64_t size)
 
 /* ---- the driver: one request at a time ---- */
 
-static void begin_request(uint16_t nr, uint32_t type, uint64_t sector)
+static bool is_to_guest(uint32_t type)
+{
+	return type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID;
+}
+
+static void begin_sized(uint16_t nr, uint32_t type, uint64_t sector,
+			uint32_t size)
 {
 	struct virtio_blk_outhdr header = { .type = type, .sector = sector };
-	uint16_t to_guest = type == VIRTIO_BLK_T_IN ? VRING_DESC_F_WRITE : 0;
+	uint16_t to_guest = is_to_guest(type) ? VRING_DESC_F_WRITE : 0;
 	struct vring_desc d[3] = {
 		{ HEADER, sizeof(header), VRING_DESC_F_NEXT, 1 },
-		{ DATA, DATA_SIZE, VRING_DESC_F_NEXT | to_guest, 2 },
+		{ DATA, size, VRING_DESC_F_NEXT | to_guest, 2 },
 		{ STATUS, 1, VRING_DESC_F_WRITE, 0 },
 	};
 	uint16_t head = 0, index = nr + 1;
@@ -72,6 +80,11 @@ static void begin_request(uint16_t nr, uint32_t type, uint64_t sector)
 	put(AVAILABLE + 4 + nr % QUEUE * 2, &head, sizeof(head));
 	must(!guest_store_index(&vm.guest, AVAILABLE + 2, index), "index");
 	driver_kick(&blk.virtio);
+}
+
+static void begin_request(uint16_t nr, uint32_t type, uint64_t sector)
+{
+	begin_sized(nr, type, sector, DATA_SIZE);
 }
 
 static uint8_t finish_request(uint16_t nr)
@@ -157,6 +170,107 @@ static void test_conversions(void)
 	ok(made > 10, "memory was converted meanwhile");
 	ok(blk.counters.zero_copy > 10, "some requests went without a copy");
 	ok(blk.counters.copied > 10, "and some by one");
+}
+
+/* ---- requests that are seldom, or make no sense ---- */
+
+static uint16_t next_nr;
+
+static void begin_disk(void)
+{
+	driver_reset(&vm, 0);
+	put(AVAILABLE, &(uint32_t){ 0 }, sizeof(uint32_t));
+	put(USED, &(uint32_t){ 0 }, sizeof(uint32_t));
+	driver_begin(&vm, 0, 1ULL << VIRTIO_F_VERSION_1, &queue, 1);
+	next_nr = 0;
+}
+
+static uint8_t sized(uint32_t type, uint64_t sector, uint32_t size)
+{
+	begin_sized(next_nr, type, sector, size);
+	return finish_request(next_nr++);
+}
+
+static uint8_t zero(uint32_t type, uint64_t sector, uint32_t sectors,
+		    uint32_t flags)
+{
+	struct virtio_blk_discard_write_zeroes range = {
+		.sector = sector, .num_sectors = sectors, .flags = flags,
+	};
+
+	put(DATA, &range, sizeof(range));
+	return sized(type, 0, sizeof(range));
+}
+
+static bool reads_zeros(void)
+{
+	fill(0x77);
+	must(!sized(VIRTIO_BLK_T_IN, 0, DATA_SIZE), "a read");
+	return holds(0);
+}
+
+static void test_zeros(void)
+{
+	const uint32_t sectors = DATA_SIZE / 512, unknown = 2;
+
+	fill(0x77);
+	is(sized(VIRTIO_BLK_T_OUT, 0, DATA_SIZE), VIRTIO_BLK_S_OK, "a write");
+	is(zero(VIRTIO_BLK_T_WRITE_ZEROES, 0, sectors, 0), VIRTIO_BLK_S_OK,
+	   "write zeroes");
+	ok(reads_zeros(), "and they are read");
+	fill(0x77);
+	is(sized(VIRTIO_BLK_T_OUT, 0, DATA_SIZE), VIRTIO_BLK_S_OK, "a write");
+	is(zero(VIRTIO_BLK_T_DISCARD, 0, sectors, 0), VIRTIO_BLK_S_OK,
+	   "discard");
+	ok(reads_zeros(), "and zeros are read");
+	is(zero(VIRTIO_BLK_T_DISCARD, 0, sectors,
+		VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP), VIRTIO_BLK_S_UNSUPP,
+	   "discard has no flags");
+	is(zero(VIRTIO_BLK_T_WRITE_ZEROES, 0, sectors, unknown),
+	   VIRTIO_BLK_S_UNSUPP, "write zeroes with an unknown flag");
+	is(zero(VIRTIO_BLK_T_DISCARD, 0, 0, 0), VIRTIO_BLK_S_IOERR,
+	   "discard of nothing");
+	is(zero(VIRTIO_BLK_T_DISCARD, UINT64_MAX / 512, sectors, 0),
+	   VIRTIO_BLK_S_IOERR, "discard behind the end");
+	is(sized(VIRTIO_BLK_T_DISCARD, 0, 8), VIRTIO_BLK_S_IOERR,
+	   "discard of half a range");
+}
+
+static void test_requests(void)
+{
+	begin_disk();
+	test_zeros();
+	is(sized(VIRTIO_BLK_T_GET_ID, 0, VIRTIO_BLK_ID_BYTES), VIRTIO_BLK_S_OK,
+	   "the disk's name");
+	is(sized(VIRTIO_BLK_T_GET_ID, 0, 1), VIRTIO_BLK_S_IOERR,
+	   "with too little room");
+	is(sized(77, 0, 512), VIRTIO_BLK_S_UNSUPP, "a request that isn't known");
+	is(sized(VIRTIO_BLK_T_IN, 1ULL << 40, DATA_SIZE), VIRTIO_BLK_S_IOERR,
+	   "a read behind the end");
+	is(sized(VIRTIO_BLK_T_OUT, 0, 100), VIRTIO_BLK_S_IOERR,
+	   "a write of part of a sector");
+}
+
+static bool needs_reset(void)
+{
+	return driver_read(&vm, 0, VIRTIO_MMIO_STATUS) &
+	       VIRTIO_CONFIG_S_NEEDS_RESET;
+}
+
+static void test_nonsense(void)
+{
+	uint16_t head = QUEUE;
+
+	begin_disk();
+	put(AVAILABLE + 4, &head, sizeof(head));
+	must(!guest_store_index(&vm.guest, AVAILABLE + 2, 1), "index");
+	driver_kick(&blk.virtio);
+	for (int i = 0; i < 10000 && !needs_reset(); i++)
+		usleep(1000);
+	ok(needs_reset(), "a queue without sense: the disk wants a reset");
+	begin_disk();
+	ok(!needs_reset(), "and has had it");
+	is(sized(VIRTIO_BLK_T_IN, 0, DATA_SIZE), VIRTIO_BLK_S_OK, "all is well");
 }
 
 /* ---- a reset ---- */
@@ -256,6 +370,11 @@ int main(int argc, char **argv)
 	must(!blk_add(&blk, &vm, 0, &options) && !blk_start(&blk), "a disk");
 	driver_begin(&vm, 0, 1ULL << VIRTIO_F_VERSION_1, &queue, 1);
 	test_conversions();
+	test_requests();
+	vm.guest.by_file = true;
+	test_requests();
+	vm.guest.by_file = false;
+	test_nonsense();
 	test_reset();
 	test_balloon();
 	virtio_stop(&blk.virtio);

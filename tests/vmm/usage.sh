@@ -156,6 +156,56 @@ test_terminal() {
 	ok '  the terminal is as it was' cmp "$work/before" "$work/after"
 }
 
+wait_for() { # COMMAND...
+	wait_tries=600
+	until "$@" >/dev/null 2>&1; do
+		wait_tries=$((wait_tries - 1))
+		[ $wait_tries -gt 0 ] || bail_out "never: $*"
+		sleep 0.1
+	done
+}
+
+# A guest that nobody needs to wait for; its VMM's process is $vmm_pid. In the sandbox, where sanitizers
+# can't run.
+begin() { # OPTION...
+	rm -f "$work/control"
+	go_on "$@"
+}
+
+go_on() { # OPTION...
+	/opt/gmemfs/bin/gmemvm --kernel="$kernel" $plain --append=panic=0 \
+		--control="$work/control" "$@" </dev/null >"$work/out" 2>"$work/err" &
+	vmm_pid=$!
+	wait_for socat -u OPEN:/dev/null "UNIX-CONNECT:$work/control"
+}
+
+end() { # COMMAND...
+	"$@"
+	status=0
+	wait "$vmm_pid" || status=$?
+}
+
+# Who waits for a guest that may start again passes on what is to end it.
+test_ended() {
+	begin
+	wait_for pgrep -P "$vmm_pid"
+	end kill "$vmm_pid"
+	is "$status$(cat "$work/err")" 0 'ended by SIGTERM: status 0'
+	not_ok '  and its socket is gone' test -e "$work/control"
+	begin
+	wait_for pgrep -P "$vmm_pid"
+	end pkill -KILL -P "$vmm_pid"
+	is "$status" 1 'its child is killed: status 1'
+	like "$(cat "$work/err")" '^gmemvm: killed by signal 9 ' '  which it says'
+	begin --no-reboot
+	end kill "$vmm_pid"
+	is "$status$(cat "$work/err")" 0 '--no-reboot, ended by SIGTERM: status 0'
+	ok '  its socket stays' test -S "$work/control"
+	go_on --no-reboot
+	end kill "$vmm_pid"
+	is "$status$(cat "$work/err")" 0 '  and the next one takes it'
+}
+
 test_sandbox() {
 	ok 'sandbox: what it forbids, and what it allows' \
 		/opt/gmemfs/tests/vmm/sandbox
@@ -166,4 +216,5 @@ test_failed
 test_sandbox
 test_man
 test_terminal
+test_ended
 done_testing
