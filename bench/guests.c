@@ -293,13 +293,16 @@ static const char *wait_for(struct guest *g, const char *word)
 	return NULL;
 }
 
+/* Return: as wait_for(). A guest that died listens no more. */
 static const char *tell(struct guest *g, const char *command)
 {
 	char number[32];
 
 	snprintf(number, sizeof(number), "%d ", ++said_number);
-	if (dprintf(g->to, "%s%s\n", number, command) < 0)
-		die("%s", g->method->name);
+	if (dprintf(g->to, "%s%s\n", number, command) < 0) {
+		g->gone = true;
+		return NULL;
+	}
 	return wait_for(g, number);
 }
 
