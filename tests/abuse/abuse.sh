@@ -1,15 +1,20 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What tests of abuse share. Who sources this has sourced tap.sh and lib/vm.sh, and
-# sets $work. Each test begins with bystander_comes and ends with bystander_is_whole:
-# it has a file with data and did nothing wrong. That the kernel prints nothing is
-# for hostvm to see, and host_is_back looks for lost memory.
+# What tests of abuse share. Each begins with bystander_comes and ends with
+# bystander_is_whole: it has a file with data and did nothing wrong. That the kernel
+# prints nothing is for hostvm to see, and host_is_back looks for lost memory.
+# shellcheck source=tests/lib/tap.sh
+. /share/lib/tap.sh
+# shellcheck source=tests/lib/vm.sh
+. /share/lib/vm.sh
 
+work=/run/abuse
+# shellcheck disable=SC2034 # for who sources this
+tests=/opt/gmemfs/tests
 bystander=/dev/gmem/bystander
 
 bystander_comes() {
-	# shellcheck disable=SC2154 # set by who sources this
 	mkdir -p "$work"
 	remember_host
 	head -c 32M /dev/urandom >"$work/data"
@@ -28,7 +33,6 @@ during() { # WHAT DISTURB COMMAND [ARGUMENT]...
 	wait $! || status=$?
 	is "$status" 0 "$what"
 	diag "$(grep -e '^# guests:' -e ' steps, ' "$work/log")"
-	# shellcheck disable=SC2154 # of tap.sh
 	[ "$tap_last" -eq 0 ] || diag "$(grep -A 4 '^not ok' "$work/log")"
 }
 

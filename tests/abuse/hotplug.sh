@@ -4,15 +4,9 @@
 # A CPU goes and comes back, again and again, while memory is converted, filled and
 # given back, and hostile guests run.
 set -eu
-# shellcheck source=tests/lib/tap.sh
-. /share/lib/tap.sh
-# shellcheck source=tests/lib/vm.sh
-. /share/lib/vm.sh
 # shellcheck source=tests/abuse/abuse.sh
 . /share/abuse/abuse.sh
 
-work=/run/abuse
-tests=/opt/gmemfs/tests
 cpu=/sys/devices/system/cpu/cpu1/online
 
 cycles=0

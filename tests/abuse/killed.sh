@@ -4,19 +4,12 @@
 # VMMs that are killed at 1,000 random moments, some while they make their VM, with
 # a guest and a host that do what they shouldn't.
 set -eu
-# shellcheck source=tests/lib/tap.sh
-. /share/lib/tap.sh
-# shellcheck source=tests/lib/vm.sh
-. /share/lib/vm.sh
 # shellcheck source=tests/abuse/abuse.sh
 . /share/abuse/abuse.sh
 
-work=/run/abuse
-guard=/opt/gmemfs/tests/guard
-
 bystander_comes
 ok '1,000 are killed, and nothing stays lent' \
-	"$guard/hostile" 300 0 /dev/gmem 1000
+	"$tests/guard/hostile" 300 0 /dev/gmem 1000
 
 bystander_is_whole
 done_testing

@@ -3,14 +3,9 @@
 #
 # 10,000 files, each with memory; and one file of 1 TiB of which little is there.
 set -eu
-# shellcheck source=tests/lib/tap.sh
-. /share/lib/tap.sh
-# shellcheck source=tests/lib/vm.sh
-. /share/lib/vm.sh
 # shellcheck source=tests/abuse/abuse.sh
 . /share/abuse/abuse.sh
 
-work=/run/abuse
 files=10000
 
 # A page in each, and a name that says which it is.

@@ -4,16 +4,11 @@
 # A fork bomb of processes that map, in a cgroup that limits their number; and the
 # same once more, killed in the middle of it.
 set -eu
-# shellcheck source=tests/lib/tap.sh
-. /share/lib/tap.sh
-# shellcheck source=tests/lib/vm.sh
-. /share/lib/vm.sh
 # shellcheck source=tests/abuse/abuse.sh
 . /share/abuse/abuse.sh
 
-work=/run/abuse
 group=/sys/fs/cgroup/bomb
-bomb=/opt/gmemfs/tests/module/mappers
+bomb=$tests/module/mappers
 
 bomb_in_group() { # SECONDS
 	sh -c "echo 0 >$group/cgroup.procs && exec $bomb $1" >"$work/log" 2>&1

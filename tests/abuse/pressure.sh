@@ -4,15 +4,8 @@
 # Memory is converted, filled and given back while the host has hardly any: others
 # take all there is, are killed and come back, and memory is compacted all the time.
 set -eu
-# shellcheck source=tests/lib/tap.sh
-. /share/lib/tap.sh
-# shellcheck source=tests/lib/vm.sh
-. /share/lib/vm.sh
 # shellcheck source=tests/abuse/abuse.sh
 . /share/abuse/abuse.sh
-
-work=/run/abuse
-model=/opt/gmemfs/tests/fuzz/model
 
 # They say that they may be killed first, and begin again when they were.
 take_all_memory() {
@@ -38,7 +31,7 @@ take_all_memory
 compact &
 compactor=$!
 for round in 1 2 3; do
-	ok "memory is converted, round $round" "$model" 30
+	ok "memory is converted, round $round" "$tests/fuzz/model" 30
 done
 diag "$(($(counted oom_kill) - kills)) were killed, $(($(counted compact_success) - compactions)) blocks compacted"
 diag "$(grep -e ^allocstall_normal -e ^allocstall_dma32 -e ^thp_fault_fallback /proc/vmstat | tr '\n' ' ')"

@@ -4,15 +4,9 @@
 # The host is suspended to idle again and again, while memory is converted and hostile
 # guests run. suspend.t presses the power button, which wakes it.
 set -eu
-# shellcheck source=tests/lib/tap.sh
-. /share/lib/tap.sh
-# shellcheck source=tests/lib/vm.sh
-. /share/lib/vm.sh
 # shellcheck source=tests/abuse/abuse.sh
 . /share/abuse/abuse.sh
 
-work=/run/abuse
-tests=/opt/gmemfs/tests
 suspended=0 attempts=0
 
 # A press of the button just before leaves a wakeup pending, and then it fails.

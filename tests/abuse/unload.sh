@@ -3,15 +3,8 @@
 #
 # Attempts to unload the module, and to unmount, while it is in use.
 set -eu
-# shellcheck source=tests/lib/tap.sh
-. /share/lib/tap.sh
-# shellcheck source=tests/lib/vm.sh
-. /share/lib/vm.sh
 # shellcheck source=tests/abuse/abuse.sh
 . /share/abuse/abuse.sh
-
-work=/run/abuse
-guard=/opt/gmemfs/tests/guard
 
 attempts=0 successes=0
 
@@ -24,7 +17,7 @@ try() {
 
 bystander_comes
 exec 9<$bystander
-during 'hostile guests run' try "$guard/hostile" 60
+during 'hostile guests run' try "$tests/guard/hostile" 60
 is "$successes" 0 "and the module stays"
 ok "  after $attempts attempts" test "$attempts" -gt 100
 exec 9<&-
