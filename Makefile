@@ -31,7 +31,7 @@ help: ## what you can do here
 	@echo
 	@echo 'variables:'
 	@echo '  SUITE=name       for test: only tests/name (or tests/name/one.t)'
-	@echo '  KERNEL=6.12      which kernel the test host runs: 6.12, 7.3 or debug'
+	@echo '  KERNEL=6.12      which kernel the test host runs: 6.12, 7.3, debug or kcsan'
 	@echo '  GMEMFS_CACHE=DIR where the test host is kept, about 3 GB'
 	@echo '                   (default: $$XDG_CACHE_HOME/gmemfs)'
 
@@ -46,6 +46,13 @@ test: ## all tests, in throwaway hosts
 .PHONY: test-debug
 test-debug: ## the module's tests on a kernel with KASAN, lockdep and the like
 	@KERNEL=debug tests/run $(or $(SUITE),debug module guard fuzz)
+
+RACES := debug/races module/churn module/convert module/fork module/pool module/uring \
+	 guard/convert guard/hostile guard/lend guard/outlived fuzz/ioctls fuzz/model
+
+.PHONY: test-races
+test-races: ## tests that do many things at once, on a kernel with KCSAN
+	@KERNEL=kcsan tests/run $(or $(SUITE),$(RACES))
 
 .PHONY: coverage
 coverage: ## which lines the tests run, in build/coverage

@@ -32,7 +32,6 @@ BUG: sleeping function called from invalid context at mm/slab.h:1
 BUG: scheduling while atomic: sh/1/0x00000002
 BUG: KASAN: slab-use-after-free in gmem_fault+0x1/0x2
 BUG: KFENCE: out-of-bounds read in gmem_fault+0x1/0x2
-BUG: KCSAN: data-race in gmem_fault / gmem_fault
 BUG gmem_file (Tainted: G           OE     ): Objects remaining on __kmem_cache_shutdown()
 Oops: Oops: 0000 [#1] PREEMPT SMP NOPTI
 Oops: general protection fault, probably for non-canonical address 0xdead: 0000 [#1]
@@ -82,6 +81,27 @@ not_ok 'an empty log has none' "$splat" /dev/null
 status=0
 "$splat" /nonexistent 2>/dev/null || status=$?
 is "$status" 2 'a log that is not there is neither'
+
+# A data race as KCSAN reports it, with MODULE in brackets, if any, in the second of its stacks.
+race() { # [MODULE]
+	rule='=================================================================='
+	printf '[    1.0] %s\n' "$rule" 'BUG: KCSAN: data-race in read_it / write_it' '' \
+		'write to 0xffff888100000000 of 4 bytes by task 12 on cpu 0:' \
+		' write_it+0x1d/0x30' '' 'read to 0xffff888100000000 of 4 bytes by task 13 on cpu 1:' \
+		" read_it+0x1d/0x30${1:+ [$1]}" '' \
+		'Reported by Kernel Concurrency Sanitizer on:' "$rule"
+}
+
+ok 'a data race of ours' found "$(race gmemfs)"
+ok "a data race of another module's" not_found "$(race kvm)"
+ok "a data race of the kernel's" not_found "$(race)"
+ok "ours after one of the kernel's" found "$(race; race gmemfs)"
+ok "one of the kernel's after ours" found "$(race gmemfs; race)"
+ok "ours at the end of a log that breaks off" found "$(race gmemfs | head -n 9)"
+ok "another report inside one of the kernel's" found "$(race | head -n 4; echo 'WARNING: x'; race)"
+is "$( (race; race gmemfs) | "$splat" | head -n 1)" \
+	'[    1.0] BUG: KCSAN: data-race in read_it / write_it' 'a data race is shown with its first line'
+is "$( (race; race gmemfs) | "$splat" | wc -l)" 10 'and from there on'
 
 text=$(
 	echo '[    1.0] before'

@@ -3,7 +3,10 @@
  * Mistakes, one by name: insmod provoke.ko mistake=lock. For a test that a
  * debugging host sees what its kernel reports. It never loads.
  */
+#include <linux/err.h>
 #include <linux/errno.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -13,7 +16,7 @@
 
 static char *mistake = "";
 module_param(mistake, charp, 0400);
-MODULE_PARM_DESC(mistake, "free, bounds, lock, sleep, shift, list or leak");
+MODULE_PARM_DESC(mistake, "free, bounds, lock, sleep, shift, list, leak or race");
 
 /* Where no compiler sees that it is too many. */
 static int bits = 40;
@@ -90,6 +93,33 @@ static void lose_memory(void)
 	p = NULL;
 }
 
+static unsigned long counter;
+
+static int count_in_thread(void *unused)
+{
+	while (!kthread_should_stop()) {
+		counter++;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Two tasks add to one number, for seconds: a watchpoint is set now and then only. */
+static void count_in_two_threads(void)
+{
+	unsigned long end = jiffies + 10 * HZ;
+	struct task_struct *other;
+
+	other = kthread_run(count_in_thread, NULL, "provoke");
+	if (IS_ERR(other))
+		return;
+	while (time_before(jiffies, end)) {
+		counter++;
+		cond_resched();
+	}
+	kthread_stop(other);
+}
+
 static const struct {
 	const char *name;
 	void (*make)(void);
@@ -101,6 +131,7 @@ static const struct {
 	{ "shift", shift_too_far },
 	{ "list", delete_twice },
 	{ "leak", lose_memory },
+	{ "race", count_in_two_threads },
 };
 
 static int __init provoke_init(void)
