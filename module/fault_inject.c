@@ -4,7 +4,9 @@
  */
 #include <linux/atomic.h>
 #include <linux/errno.h>
+#include <linux/init.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 
 #include "fault_inject.h"
 
@@ -34,6 +36,18 @@ module_param_named(fail_label, fail_at[GMEM_FAIL_LABEL], int, 0600);
 MODULE_PARM_DESC(fail_label, "the nth next labelling of a new inode fails; -n: that and all after it");
 module_param_named(fail_create, fail_at[GMEM_FAIL_CREATE], int, 0600);
 MODULE_PARM_DESC(fail_create, "the nth next GMEM_CREATE fails with its file open; -n: that and all after it");
+
+#ifdef CONFIG_FAULT_INJECTION
+static int fail_init;
+module_param(fail_init, int, 0400);
+MODULE_PARM_DESC(fail_init, "the nth step of loading that the kernel can make fail does: /proc/PID/fail-nth");
+
+/* From here on, not from where the kernel begins to load a module. */
+void __init gmem_fault_inject_init(void)
+{
+	current->fail_nth = fail_init;
+}
+#endif
 
 int gmem_fault_inject(enum gmem_fail kind)
 {

@@ -32,4 +32,10 @@ static inline int gmem_fault_inject(enum gmem_fail kind)
 }
 #endif
 
+#if defined(GMEM_DEBUG) && defined(CONFIG_FAULT_INJECTION)
+void gmem_fault_inject_init(void);
+#else
+static inline void gmem_fault_inject_init(void) {}
+#endif
+
 #endif /* GMEMFS_FAULT_INJECT_H */

@@ -6,6 +6,7 @@
  */
 #include <linux/module.h>
 
+#include "fault_inject.h"
 #include "internal.h"
 
 #define CREATE_TRACE_POINTS
@@ -15,6 +16,7 @@ static int __init gmem_init(void)
 {
 	int ret;
 
+	gmem_fault_inject_init();
 	ret = gmem_directmap_init();
 	if (ret)
 		return ret;

@@ -9,12 +9,14 @@
  * that they name, those in the page tables among them, on any kernel. This one
  * needs no list of steps, but a kernel that injects faults: hostvm's "debug".
  *
- * inject FILE [CALL]: FILE is the module, not loaded yet. CALL: only that one.
+ * inject FILE [load | CALL]: FILE is the module, not loaded yet. All calls or,
+ * which takes as long, loading; CALL: only that one.
  */
 #include "gmem_test.h"
 #include "../lib/faults.h"
 
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
 #define OTHER		"/run/other"
@@ -527,7 +529,7 @@ static void test_call(const struct call *call)
 	ok(good && !fired, "%s: any of %d steps may fail", call->name, failed);
 }
 
-/* ---- all of them ---- */
+/* ---- loading ---- */
 
 static void load(const char *file)
 {
@@ -542,6 +544,36 @@ static void unload(void)
 {
 	must(umount(MNT));
 	must(syscall(SYS_delete_module, "gmemfs", 0));
+}
+
+/*
+ * Of the module's own steps: its parameter fail_init, of the debug build, is
+ * written to FAIL_NTH when its code begins to run.
+ */
+static void test_load(const char *file)
+{
+	int module = must(open(file, O_RDONLY | O_CLOEXEC)), n, ret;
+	char text[32];
+	bool fired = true;
+
+	only_within(0, -1UL);
+	for (n = 1; fired && n < FAULTS_MOST; n++) {
+		snprintf(text, sizeof(text), "fail_init=%d", n);
+		ret = syscall(SYS_finit_module, module, text, 0);
+		if (ret && !is_expected(errno))
+			break;
+		fired = has_failed();
+		if (!ret)
+			must(syscall(SYS_delete_module, "gmemfs", 0));
+	}
+	ok(!fired, "load: any of %d steps may fail (%s)", n - 2,
+	   fired ? strerror(errno) : "none left");
+	close(module);
+	load(file);
+	with_data();
+	ok(get_info(fd).hidden, "and then it loads, and hides memory");
+	without_file();
+	unload();
 }
 
 static void test_calls(const char *only)
@@ -574,7 +606,10 @@ int main(int argc, char **argv)
 {
 	need_faults();
 	if (argc < 2)
-		bail_out("usage: inject FILE [CALL]");
-	test_all(argv[1], argv[2]);
+		bail_out("usage: inject FILE [load | CALL]");
+	if (argv[2] && !strcmp(argv[2], "load"))
+		test_load(argv[1]);
+	else
+		test_all(argv[1], argv[2]);
 	return done_testing();
 }
