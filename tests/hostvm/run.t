@@ -32,16 +32,6 @@ kept_log() {
 	sed -n "s/^hostvm: the host's console: //p" "$work/err"
 }
 
-wait_for() {
-	for _ in $(seq 600); do
-		if "$@" >/dev/null 2>&1; then
-			return 0
-		fi
-		sleep 0.1
-	done
-	return 1
-}
-
 # One boot for all that a healthy run promises.
 healthy() {
 	mkdir -p "$work/my share/sub"

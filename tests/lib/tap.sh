@@ -152,6 +152,16 @@ bail_out() {
 	exit 1
 }
 
+# wait_for COMMAND...: until it succeeds; for a minute or so, then there is no point in going on
+wait_for() {
+	tap_tries=600
+	until "$@" >/dev/null 2>&1; do
+		tap_tries=$((tap_tries - 1))
+		[ "$tap_tries" -gt 0 ] || bail_out "never: $*"
+		sleep 0.1
+	done
+}
+
 # done_testing: print the plan if there was none, and exit
 done_testing() {
 	tap_finished=1

@@ -156,15 +156,6 @@ test_terminal() {
 	ok '  the terminal is as it was' cmp "$work/before" "$work/after"
 }
 
-wait_for() { # COMMAND...
-	wait_tries=600
-	until "$@" >/dev/null 2>&1; do
-		wait_tries=$((wait_tries - 1))
-		[ $wait_tries -gt 0 ] || bail_out "never: $*"
-		sleep 0.1
-	done
-}
-
 # A guest that nobody needs to wait for; its VMM's process is $vmm_pid. In the sandbox, where sanitizers
 # can't run.
 begin() { # OPTION...
