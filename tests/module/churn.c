@@ -241,8 +241,9 @@ int main(int argc, char **argv)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	seed = argc > 2 ? strtoul(argv[2], NULL, 0)
-			: (uint64_t)now.tv_nsec << 20 | 1;
+	seed = argc > 2 ? strtoul(argv[2], NULL, 0) : 0;
+	if (!seed)
+		seed = (uint64_t)now.tv_nsec << 20 | 1;
 	diag("%ld s, seed %lu", seconds, seed);
 	stats = must(mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0));

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# A minute of inputs, or FUZZ_SECONDS, for the parsers of what a guest, or who gives
+# Half a minute of inputs, or FUZZ_SECONDS, for the parsers of what a guest, or who gives
 # one, has written. They run without a host: nothing in them needs one.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
 # shellcheck source=tests/lib/tap.sh
 . "$here/../lib/tap.sh"
 
-seconds=$((${FUZZ_SECONDS:-60} / 3))
+seconds=$((${FUZZ_SECONDS:-30} / 3))
 seed=${FUZZ_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 
 # libFuzzer, with ASan and UBSan. What it has found is printed, to be given to the
