@@ -122,7 +122,12 @@ outside_need() {
 		die "this user may not make user namespaces with subordinate ids (/etc/subuid, /etc/subgid): run as root"
 }
 
+# One at a time: apt doesn't wait for another.
 outside_install() {
+	cache_locked apt outside_install_now "$1"
+}
+
+outside_install_now() {
 	become=
 	am_root || become='sudo -n'
 	if have apt-get && { am_root || { have sudo && sudo -n true 2>/dev/null; }; }; then
