@@ -104,7 +104,7 @@ static int count_in_thread(void *unused)
 	return 0;
 }
 
-/* Two tasks add to one number, for seconds: a watchpoint is set now and then only. */
+/* For seconds, as a watchpoint is set only now and then. */
 static void count_in_two_threads(void)
 {
 	unsigned long end = jiffies + 10 * HZ;
