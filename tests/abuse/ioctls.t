@@ -1,7 +1,4 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Ioctls with random structs, for ten minutes.
-# ABUSE_SECONDS=N: for as long instead. SEED=N: as the run that said so.
-exec "$(dirname "$0")/../../hostvm/run" --kernel "${KERNEL:-6.12}" \
-	--timeout $((${ABUSE_SECONDS:-600} + 300)) -- \
-	/opt/gmemfs/tests/fuzz/ioctls "${ABUSE_SECONDS:-600}" "${SEED:-0}"
+# Ioctls with random structs.
+exec "$(dirname "$0")/ten_minutes.sh" fuzz/ioctls
