@@ -47,7 +47,7 @@ test: ## all tests, in throwaway hosts
 test-debug: ## the module's tests on a kernel with KASAN, lockdep and the like
 	@KERNEL=debug tests/run $(or $(SUITE),debug module guard fuzz)
 
-RACES := debug/races module/churn module/convert module/fork module/pool module/uring \
+RACES := debug/reports module/churn module/convert module/fork module/pool module/uring \
 	 guard/convert guard/hostile guard/lend guard/outlived fuzz/ioctls fuzz/model
 
 .PHONY: test-races
