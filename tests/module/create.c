@@ -327,16 +327,11 @@ static long ioctl32(int fd, unsigned int cmd, void *arg)
 
 static void test_32_bit(void)
 {
-	struct gmem_create *create;
-	int dir, fd;
+	struct gmem_create *create =
+		must(mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0));
+	int dir = must(open(MNT, O_RDONLY)), fd;
 
-	if (on_debugging_kernel()) {
-		skip(4, "hostvm's debugging kernel has no 32-bit system calls");
-		return;
-	}
-	create = must(mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0));
-	dir = must(open(MNT, O_RDONLY));
 	create->size = 3 * PAGE;
 	create->flags = GMEM_FLAG_NO_HUGE;
 	fd = ioctl32(dir, GMEM_CREATE, create);
