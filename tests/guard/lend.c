@@ -410,8 +410,6 @@ int main(int argc, char **argv)
 	vm_free(&vm);
 	munmap(mem, SIZE);
 	close(fd);
-	is(sysfs("lent_bytes"), 0, "in the end nothing is lent");
-	is(sysfs("hidden_bytes"), 0, "nor hidden");
-	is(sysfs("quarantined_bytes"), 0, "nor in quarantine");
+	nothing_is_left();
 	return done_testing();
 }

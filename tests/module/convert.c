@@ -509,8 +509,7 @@ int main(void)
 	test_punch_pinned();
 	test_direct_io();
 	test_fork();
-	is(sysfs("hidden_bytes"), 0, "nothing stays hidden");
-	is(sysfs("quarantined_bytes"), 0, "nothing in quarantine");
+	nothing_is_left();
 	after = free_kb();
 	ok(labs(before - after) < 4 * 1024,
 	   "as much memory is free as before: %ld and %ld kB", before, after);

@@ -347,8 +347,7 @@ int main(void)
 	test_foreign_pin();
 	test_pool();
 	test_fdinfo();
-	is(sysfs("hidden_bytes"), 0, "in the end nothing is hidden");
-	is(sysfs("pinned_bytes"), 0, "nor pinned");
-	is(sysfs("quarantined_bytes"), 0, "nor in quarantine");
+	nothing_is_left();
+	is(sysfs("pinned_bytes"), 0, "nothing is pinned");
 	return done_testing();
 }

@@ -378,6 +378,6 @@ int main(void)
 	test_permissions();
 	test_32_bit();
 	test_removed_directory();
-	is(sysfs("hidden_bytes"), 0, "nothing is hidden at the end");
+	nothing_is_left();
 	return done_testing();
 }

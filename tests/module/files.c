@@ -368,7 +368,6 @@ int main(void)
 	test_size_limit();
 	test_huge_never();
 	test_fdinfo();
-	is(sysfs("hidden_bytes"), 0, "nothing is hidden at the end");
-	is(sysfs("quarantined_bytes"), 0, "nor in quarantine");
+	nothing_is_left();
 	return done_testing();
 }

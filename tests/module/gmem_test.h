@@ -231,6 +231,14 @@ static inline long free_kb(void)
 	return meminfo("MemFree") + percpu_free_kb() + debugging_kb();
 }
 
+/* At the end of a test that has closed all. */
+static inline void nothing_is_left(void)
+{
+	is(sysfs("hidden_bytes"), 0, "in the end nothing is hidden");
+	is(sysfs("lent_bytes"), 0, "nor lent");
+	is(sysfs("quarantined_bytes"), 0, "nor in quarantine");
+}
+
 /* Inodes that a mount has. */
 static inline long inodes_in(const char *dir)
 {

@@ -130,6 +130,6 @@ int main(void)
 	test_maker(MAKERS - 1, "create");
 	test_xattr();
 	test_mount();
-	is(sysfs("hidden_bytes"), 0, "nothing is hidden at the end");
+	nothing_is_left();
 	return done_testing();
 }

@@ -80,7 +80,6 @@ int main(void)
 	is(after.direct_2m, before.direct_2m, "DirectMap2M");
 	is(after.direct_4k, before.direct_4k, "DirectMap4k");
 	is(after.splits_2m, before.splits_2m, "no 2 MiB entry was split");
-	is(sysfs("hidden_bytes"), 0, "nothing is hidden");
-	is(sysfs("quarantined_bytes"), 0, "nothing is in quarantine");
+	nothing_is_left();
 	return done_testing();
 }

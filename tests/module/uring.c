@@ -238,7 +238,7 @@ int main(void)
 	munmap(guest, SIZE);
 	close(view);
 	close(fd);
-	is(sysfs("hidden_bytes"), 0, "nothing stays hidden");
+	nothing_is_left();
 	is(sysfs("pinned_bytes"), 0, "nothing stays pinned");
 	return done_testing();
 }
