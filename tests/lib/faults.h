@@ -76,7 +76,8 @@ static inline void fail_nth(int n)
 
 /*
  * Has it failed? And no more of that. If anything may fail, not only what the
- * module does, then what is asked with may: so it had not failed before.
+ * module does, then each call here may: so it had not failed before, and nothing
+ * will any more.
  */
 static inline bool has_failed(void)
 {
@@ -89,7 +90,8 @@ static inline bool has_failed(void)
 	must(nth);
 	if (read(nth, text, sizeof(text) - 1) > 0) {
 		failed = !atoi(text);
-		must(pwrite(nth, "0", 1, 0));
+		if (pwrite(nth, "0", 1, 0) < 0 && errno != EFAULT)
+			bail_out("%s: %s", FAIL_NTH, strerror(errno));
 	} else if (errno != EFAULT) {
 		bail_out("%s: %s", FAIL_NTH, strerror(errno));
 	}
