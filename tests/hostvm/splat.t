@@ -44,7 +44,6 @@ UBSAN: array-index-out-of-bounds in fs/inode.c:1:2
 refcount_t: underflow; use-after-free.
 list_add corruption. prev->next should be next
 unreferenced object 0xffff888100000000 (size 64):
-kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)
 watchdog: BUG: soft lockup - CPU#0 stuck for 61s! [sh:1]
 watchdog: Watchdog detected hard LOCKUP on cpu 0
 rcu: INFO: rcu_preempt self-detected stall on CPU
@@ -72,6 +71,7 @@ rcu: RCU CPU stall detector is on
 Out of memory: Killed process 123 (fio)
 clocksource: timekeeping watchdog on CPU1: Marking clocksource 'tsc-early' as unstable
 NMI watchdog: Perf NMI watchdog permanently disabled
+kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)
 END
 
 ok 'with a thread in the time stamp' found '[    1.234567][  T123] BUG: x'
