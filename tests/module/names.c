@@ -634,8 +634,11 @@ static void test_many(void)
 	full = slab_objects("gmem_inode");
 	ok(full >= objects + MANY, "have 10,000 inodes: %ld, before %ld", full,
 	   objects);
-	ok(meminfo("Slab") > kb + 8000, "and take memory: %ld KiB, before %ld",
-	   meminfo("Slab"), kb);
+	if (on_debugging_kernel())
+		skip(1, "a debugging kernel's slabs aren't what objects cost");
+	else
+		ok(meminfo("Slab") > kb + 8000,
+		   "and take memory: %ld KiB, before %ld", meminfo("Slab"), kb);
 	is(remove_many(), MANY, "once they are removed");
 	full = slab_kb();
 	ok(full < kb + 2000, "it is back: %ld KiB, before %ld", full, kb);
