@@ -32,6 +32,12 @@
 #define GMEM_BLOCK_ORDER	HPAGE_PMD_ORDER
 #define GMEM_BLOCK_PAGES	((unsigned long)HPAGE_PMD_NR)
 
+/* Rounded up; DIV_ROUND_UP() would wrap around. */
+static inline unsigned long gmem_bytes_to_blocks(u64 bytes)
+{
+	return bytes / GMEM_BLOCK_SIZE + !!(bytes % GMEM_BLOCK_SIZE);
+}
+
 /* End of a range that goes on to the end of a file, whatever that is. */
 #define GMEM_TO_END	round_down(ULONG_MAX, GMEM_BLOCK_PAGES)
 
@@ -306,6 +312,9 @@ ssize_t gmem_reinsert_copy(struct inode *inode, struct page **pages,
 int gmem_guard_init(void);
 void gmem_guard_exit(void);
 int gmem_guard_allows_hiding(void);
+
+/* number.c */
+int gmem_parse_number(const char *string, u64 *number);
 
 /* super.c */
 int gmem_super_init(void);

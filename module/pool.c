@@ -469,23 +469,19 @@ int gmem_pool_set_low_all(unsigned long blocks)
 
 static char *pool_size;
 module_param_named(pool, pool_size, charp, 0444);
-MODULE_PARM_DESC(pool, "memory to keep zeroed and hidden ahead of use, all nodes together: bytes, or with k, m or g (default 0); later: /sys/fs/gmemfs/pool/low_bytes");
+MODULE_PARM_DESC(pool, "memory to keep zeroed and hidden ahead of use, all nodes together: bytes, or with k, m, g or t (default 0); later: /sys/fs/gmemfs/pool/low_bytes");
 
 static int gmem_pool_set_parameter(void)
 {
-	char *end;
 	u64 bytes;
 	int ret;
 
 	if (!pool_size)
 		return 0;
-	bytes = memparse(pool_size, &end);
-	ret = *end || end == pool_size ? -EINVAL : 0;
-	if (!ret)
-		ret = gmem_pool_set_low_all(DIV_ROUND_UP_ULL(bytes,
-							     GMEM_BLOCK_SIZE));
+	ret = gmem_parse_number(pool_size, &bytes) ?:
+	      gmem_pool_set_low_all(gmem_bytes_to_blocks(bytes));
 	if (ret)
-		pr_err("bad pool=%s; give bytes (with k, m or g), at most what the host has\n",
+		pr_err("bad pool=%s; give bytes (with k, m, g or t), at most what the host has\n",
 		       pool_size);
 	return ret;
 }

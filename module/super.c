@@ -69,31 +69,6 @@ static const struct fs_parameter_spec gmem_parameters[] = {
 	{}
 };
 
-/* Decimal digits and an optional k, m, g, t. memparse() would wrap around. */
-static int gmem_parse_number(const char *string, u64 *number)
-{
-	static const char units[] = "kmgt";
-	size_t len = strspn(string, "0123456789");
-	const char *unit;
-	char digits[21];	/* as many as a u64 can have, and the end */
-	int ret;
-
-	if (len >= sizeof(digits))
-		return -ERANGE;
-	memcpy(digits, string, len);
-	digits[len] = '\0';
-	ret = kstrtou64(digits, 10, number);
-	string += len;
-	if (ret || !*string)
-		return ret;
-
-	unit = strchr(units, tolower(*string));
-	if (!unit || string[1])
-		return -EINVAL;
-	return check_shl_overflow(*number, 10 * (unit - units + 1), number) ?
-	       -ERANGE : 0;
-}
-
 /*
  * Bytes, or a share of the host's memory with %. Rounded up to pages, as tmpfs
  * does. 0 is no limit.

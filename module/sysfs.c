@@ -96,7 +96,7 @@ static int gmem_parse_blocks(const char *buf, unsigned long *blocks)
 	int ret = kstrtou64(buf, 10, &bytes);
 
 	if (!ret)
-		*blocks = DIV_ROUND_UP_ULL(bytes, GMEM_BLOCK_SIZE);
+		*blocks = gmem_bytes_to_blocks(bytes);
 	return ret;
 }
 

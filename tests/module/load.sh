@@ -77,6 +77,19 @@ test_missing_functions() {
 	rmmod gmemfs
 }
 
+test_pool() {
+	ok 'load with pool=3m' insmod $RELEASE pool=3m
+	is "$(cat /sys/fs/gmemfs/pool/low_bytes)" 4194304 \
+		'whole blocks, on all nodes together'
+	rmmod gmemfs
+	for bad in '' x 3q -1 1000000g 17179869184g 18446744073709551615; do
+		not_ok "load with pool=$bad" insmod $RELEASE "pool=$bad"
+		like "$tap_output" 'Invalid|out of range' '  is no number, or too much'
+		like "$(last_log)" "bad pool=$bad; give bytes" '  and the log says why'
+		is "$(grep -c '^gmemfs' /proc/modules || true)" 0 '  not loaded'
+	done
+}
+
 # tee, because it tells the error; dash's echo says "I/O error" for all.
 hibernate() {
 	echo disk | tee /sys/power/state
@@ -112,5 +125,6 @@ test_hibernation() {
 test_load_and_unload
 test_in_use
 test_missing_functions
+test_pool
 test_hibernation
 done_testing

@@ -51,6 +51,8 @@ static void test_bad_input(void)
 	is_errno(write_text(POOL "low_bytes", "-1"), EINVAL, "negative");
 	is_errno(write_text(POOL "low_bytes", "1000000000000000"), EINVAL,
 		 "more than the host has");
+	is_errno(write_text(POOL "low_bytes", "18446744073709551615"), EINVAL,
+		 "so much that it wraps around when it is rounded");
 	is(pool("low_bytes"), 0, "nothing of that is taken");
 	set_low(1);
 	is(pool("low_bytes"), BLOCK, "a byte is a block");

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Numbers in mount options and parameters.
+ */
+#include <linux/ctype.h>
+#include <linux/kernel.h>
+#include <linux/overflow.h>
+#include <linux/string.h>
+
+#include "internal.h"
+
+/**
+ * gmem_parse_number - read a number with a unit
+ * @string: decimal digits and an optional k, m, g or t
+ * @number: set to it
+ *
+ * memparse() would wrap around.
+ *
+ * Return: 0; -EINVAL for no number; -ERANGE for one that 64 bits can't hold.
+ */
+int gmem_parse_number(const char *string, u64 *number)
+{
+	static const char units[] = "kmgt";
+	size_t len = strspn(string, "0123456789");
+	const char *unit;
+	char digits[21];	/* as many as a u64 can have, and the end */
+	int ret;
+
+	if (len >= sizeof(digits))
+		return -ERANGE;
+	memcpy(digits, string, len);
+	digits[len] = '\0';
+	ret = kstrtou64(digits, 10, number);
+	string += len;
+	if (ret || !*string)
+		return ret;
+
+	unit = strchr(units, tolower(*string));
+	if (!unit || string[1])
+		return -EINVAL;
+	return check_shl_overflow(*number, 10 * (unit - units + 1), number) ?
+	       -ERANGE : 0;
+}
