@@ -277,6 +277,31 @@ static void test_shrinks_under_pressure(void)
 	ok(becomes("hidden_bytes", 0), "nothing stays hidden");
 }
 
+/* Linux asks before it kills. By SysRq it kills all the same. */
+static void test_out_of_memory(void)
+{
+	long shrunk;
+	int status;
+	pid_t pid;
+
+	set_low(4 * BLOCK);
+	ok(becomes("pool/free_bytes", 4 * BLOCK), "a pool of four blocks");
+	shrunk = pool("shrunk");
+	pid = must(fork());
+	if (!pid) {
+		must(write_text("/proc/self/oom_score_adj", "1000"));
+		must(write_text("/proc/sysrq-trigger", "f"));
+		for (;;)
+			pause();
+	}
+	must(waitpid(pid, &status, 0));
+	is(WIFSIGNALED(status) ? WTERMSIG(status) : 0, SIGKILL,
+	   "the OOM killer comes");
+	is(pool("shrunk") - shrunk, 4, "and the pool let go of all before");
+	set_low(0);
+	ok(pool_is(0), "it empties");
+}
+
 int main(void)
 {
 	long before, after;
@@ -297,6 +322,7 @@ int main(void)
 		skip(1, "no memory cgroups here: %s", strerror(errno));
 	}
 	test_shrinks_under_pressure();
+	test_out_of_memory();
 	after = free_kb();
 	ok(labs(before - after) < 8 * 1024,
 	   "as much memory is free as before: %ld and %ld kB", before, after);
