@@ -85,7 +85,7 @@ static inline bool has_failed(void)
 	char text[16] = "";
 	bool failed = false;
 
-	if (nth < 0 && errno == ENOMEM)
+	if (nth < 0 && (errno == ENOMEM || errno == EFAULT))
 		return false;
 	must(nth);
 	if (read(nth, text, sizeof(text) - 1) > 0) {

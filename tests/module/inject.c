@@ -9,8 +9,9 @@
  * that they name, those in the page tables among them, on any kernel. This one
  * needs no list of steps, but a kernel that injects faults: hostvm's "debug".
  *
- * inject FILE [load | CALL]: FILE is the module, not loaded yet. All calls or,
- * which takes as long, loading; CALL: only that one.
+ * inject FILE [load [FIRST] | CALL]: FILE is the module, not loaded yet. All
+ * calls or, which takes longer, loading, of which the FIRST step that fails may
+ * be given; CALL: only that one.
  */
 #include "gmem_test.h"
 #include "../lib/faults.h"
@@ -550,14 +551,14 @@ static void unload(void)
  * Of the module's own steps: its parameter fail_init, of the debug build, is
  * written to FAIL_NTH when its code begins to run.
  */
-static void test_load(const char *file)
+static void test_load(const char *file, int n)
 {
-	int module = must(open(file, O_RDONLY | O_CLOEXEC)), n, ret;
+	int module = must(open(file, O_RDONLY | O_CLOEXEC)), ret;
 	char text[32];
 	bool fired = true;
 
 	only_within(0, -1UL);
-	for (n = 1; fired && n < FAULTS_MOST; n++) {
+	for (; fired && n < FAULTS_MOST; n++) {
 		snprintf(text, sizeof(text), "fail_init=%d", n);
 		ret = syscall(SYS_finit_module, module, text, 0);
 		if (ret && !is_expected(errno))
@@ -605,9 +606,9 @@ int main(int argc, char **argv)
 {
 	need_faults();
 	if (argc < 2)
-		bail_out("usage: inject FILE [load | CALL]");
+		bail_out("usage: inject FILE [load [FIRST] | CALL]");
 	if (argv[2] && !strcmp(argv[2], "load"))
-		test_load(argv[1]);
+		test_load(argv[1], argc > 3 ? atoi(argv[3]) : 1);
 	else
 		test_all(argv[1], argv[2]);
 	return done_testing();
