@@ -76,8 +76,8 @@ static inline void fail_nth(int n)
 
 /*
  * Has it failed? And no more of that. If anything may fail, not only what the
- * module does, then each call here may: so it had not failed before, and nothing
- * will any more.
+ * module does, then each call here may: so it had not failed before, and
+ * nothing will any more.
  */
 static inline bool has_failed(void)
 {
