@@ -112,7 +112,10 @@ test_migrated() {
 	guest_time
 	remember
 	monitor "migrate file:$work/state"
-	monitor 'info migrate'
+	# It answers when the devices' state is still to be written.
+	until grep -Eq 'status: (completed|failed|cancelled)' "$work/monitor.log"; do
+		monitor 'info migrate'
+	done
 	like "$(cat "$work/monitor.log")" 'Migration status: completed' \
 		'migrated, while it ran'
 	host_ms
