@@ -8,6 +8,11 @@
  * with the errno that the header says, and that what is accepted can be. That
  * the kernel survives is for hostvm to see, and at the end nothing may be
  * hidden any more.
+ *
+ * Where the kernel tells which code a call runs, that is counted, to see
+ * whether more calls would come to more. It isn't used to choose them: when
+ * those that came to something new were kept and changed, it took longer to get
+ * to the others.
  */
 #include "../module/gmem_test.h"
 
@@ -15,6 +20,7 @@
 #include <time.h>
 
 #include "../lib/chance.h"
+#include "../lib/kcov.h"
 
 #define WORKERS		3
 #define BLOCKS		4
@@ -65,6 +71,10 @@ static struct {
 	unsigned long calls[COMMANDS + 1];
 	unsigned long taken[COMMANDS + 1];
 	unsigned long refused[COMMANDS + 1];
+	unsigned long all;
+	unsigned long places;	/* in the module, that calls have come to */
+	unsigned long last_new;	/* the call that came to the last one */
+	unsigned char seen[KCOV_PLACES];
 } *counts;
 
 static uint64_t seed;
@@ -324,14 +334,29 @@ static void put(const struct call *c)
 		memcpy((void *)c->address, &c->said, room);
 }
 
+static void count_places(void)
+{
+	unsigned long new_ones = kcov_note(counts->seen);
+
+	if (!new_ones)
+		return;
+	__atomic_add_fetch(&counts->places, new_ones, __ATOMIC_RELAXED);
+	__atomic_store_n(&counts->last_new,
+			 __atomic_load_n(&counts->all, __ATOMIC_RELAXED),
+			 __ATOMIC_RELAXED);
+}
+
 static bool once(void)
 {
 	struct call c = next_call();
 	int result, error;
 
 	put(&c);
+	kcov_forget();
 	result = ioctl(targets[c.target], c.number, c.address);
 	error = errno;
+	__atomic_add_fetch(&counts->all, 1, __ATOMIC_RELAXED);
+	count_places();
 	__atomic_add_fetch(&counts->calls[c.command], 1, __ATOMIC_RELAXED);
 	__atomic_add_fetch(result < 0 ? &counts->refused[c.command] :
 			   &counts->taken[c.command], 1, __ATOMIC_RELAXED);
@@ -356,6 +381,7 @@ static pid_t start_worker(uint64_t its_seed, time_t end)
 		return pid;
 	seed = its_seed;
 	make_places();
+	kcov_start();
 	while (time(NULL) < end)
 		for (int i = 0; i < 100; i++)
 			if (!once())
@@ -384,6 +410,17 @@ static void test_calls(uint64_t first_seed, int seconds)
 	ok(counts->refused[COMMANDS], "numbers that are no command were refused");
 }
 
+static void test_places(void)
+{
+	if (!have_kcov()) {
+		skip(1, "this kernel doesn't tell what it runs; hostvm's debug does");
+		return;
+	}
+	ok(counts->places,
+	   "calls came to %lu places in the module, to the last by %lu of %lu",
+	   counts->places, counts->last_new, counts->all);
+}
+
 static long hidden(void)
 {
 	FILE *f = fopen("/sys/fs/gmemfs/hidden_bytes", "re");
@@ -408,6 +445,7 @@ int main(int argc, char **argv)
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 	make_targets();
 	test_calls(first_seed, seconds);
+	test_places();
 	for (int i = WRITABLE; i < CLOSED; i++)
 		close(targets[i]);
 	is(hidden(), 0, "afterwards nothing is hidden");
