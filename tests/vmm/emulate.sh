@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# A kernel that has KVM's emulator read and write hidden memory, and shares some
-# of it (tiny.S), under gmemvm without the guard.
+# A kernel that has KVM's emulator read and write hidden memory, shares some of it,
+# and ends in ways that Linux doesn't (tiny.S), under gmemvm without the guard.
 set -eu
 # shellcheck source=tests/lib/tap.sh
 . /share/lib/tap.sh
@@ -27,8 +27,22 @@ shared() {
 	echo $((populated - hidden))
 }
 
-go_on() {
-	echo >"$work/tiny.in"
+go_on() { # [HOW]
+	echo "${1-}" >"$work/tiny.in"
+}
+
+# gmemvm says why, in one line, and gives all memory back.
+test_end() { # HOW STATUS MESSAGE
+	vm_start tiny
+	vm_wait tiny shared
+	go_on
+	vm_wait tiny private
+	go_on "$1"
+	vm_gone tiny
+	is "$status" "$2" "$3: gmemvm's exit status"
+	like "$(cat "$work/tiny.stderr")" "$3" '  and it says so'
+	is "$(wc -l <"$work/tiny.stderr")" 1 '  in one line'
+	is "$(sysfs hidden_bytes)" 0 '  afterwards nothing is hidden'
 }
 
 vmm_load off
@@ -50,4 +64,6 @@ vm_gone tiny
 is "$status" 0 'powers off'
 is "$(cat "$work/tiny.stderr")" '' 'gmemvm has no complaint'
 is "$(sysfs hidden_bytes)" 0 'afterwards nothing is hidden'
+test_end t 3 'vCPU 0: triple fault at .*: a reset'
+test_end d 1 "vCPU 0: KVM can't go on at 0xd0000000 \(suberror 1\)"
 done_testing

@@ -10,7 +10,9 @@
  *	clock		kvm-clock, in a page that was hidden
  *	refused		sharing what is no memory
  *	shared		2 MiB, whose contents are as before; waits
- *	private		the same again; waits; and powers off
+ *	private		the same again; waits; and ends, as the byte says: "t" by a
+ *			triple fault, "d" with an instruction that a device is to
+ *			hold, else by powering off
  */
 #define LOAD_ADDRESS	0x1000000
 #define MEMORY_NEEDED	0x1000000
@@ -142,6 +144,10 @@ entry:
 	call check
 	print private
 	call wait
+	cmp $'t', %al
+	je triple_fault
+	cmp $'d', %al
+	je run_device
 
 power_off:
 	mov $SLEEP_CONTROL, %dx
@@ -153,6 +159,15 @@ power_off:
 failed:
 	print failure
 	jmp power_off
+
+triple_fault:
+	lidt no_idt(%rip)
+	ud2
+
+/* KVM has no bytes to emulate. */
+run_device:
+	mov $VIRTIO, %eax
+	jmp *%rax
 
 /* Hosts' CPUs differ in the instruction; KVM puts the right one there. */
 convert:
@@ -199,6 +214,8 @@ wait:
 	.balign 8
 buffer:
 	.quad 0
+no_idt:
+	.fill 10
 	.balign 4096
 clock_page:
 	.fill 4096
