@@ -104,6 +104,26 @@ static void test_memory(void)
 	fails(gmem_file_populate(-1, 0, PAGE), -EBADF, "descriptor -1");
 	fails(gmem_file_map(-1, 0, PAGE, PROT_READ, &q), -EBADF, "map");
 	fails(gmem_file_info(0, &(struct gmem_info){}), -ENOTTY, "gmemfs");
+	fails(gmem_file_info(-1, &(struct gmem_info){}), -EBADF, "holds");
+	fails(gmem_file_state(-1, 0, PAGE, &(uint8_t){}), -EBADF, "state");
+}
+
+/* The root directory is one of the two. */
+static void test_full(void)
+{
+	const char *small = "/run/small";
+	int fd;
+
+	must(mkdir(small, 0700));
+	must(mount("none", small, "gmemfs", 0, "size=2m,nr_inodes=2"));
+	fd = must(gmem_file_create(small, SIZE, 0));
+	fails(gmem_file_create(small, SIZE, 0), -ENOSPC, "nr_inodes=");
+	is(gmem_file_populate(fd, 0, BLOCK), 0, "all memory of the mount");
+	fails(gmem_file_populate(fd, 0, SIZE), -ENOSPC, "size=");
+	is(get_info(fd).populated, BLOCK, "what there was is there");
+	close(fd);
+	must(umount(small));
+	must(rmdir(small));
 }
 
 static void test_convert(void)
@@ -237,6 +257,7 @@ int main(void)
 	test_create();
 	test_open();
 	test_memory();
+	test_full();
 	test_convert();
 	test_pinned();
 	test_errors_by_thread();
