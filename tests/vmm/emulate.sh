@@ -14,11 +14,12 @@ set -eu
 work=/run/vmm
 mkdir -p "$work"
 vm_mib=128
+backend=gmemfs
 range=$((2 << 20))
 
 vm_qemu() { # NAME
 	exec "$vmm" --kernel=/opt/gmemfs/tests/vmm/tiny --no-reboot \
-		--memory=size=${vm_mib}M
+		--memory=size=${vm_mib}M,backend=$backend
 }
 
 # What isn't hidden: pages that are shared.
@@ -45,6 +46,18 @@ test_end() { # HOW STATUS MESSAGE
 	is "$(sysfs hidden_bytes)" 0 '  afterwards nothing is hidden'
 }
 
+# Memory without a file of gmemfs: what the guest asks for is refused.
+test_no_conversion() {
+	backend=memfd
+	vm_start tiny
+	vm_wait tiny shared
+	go_on
+	vm_gone tiny
+	like "$(cat "$work/tiny.console")" 'told-init: FAILED' \
+		'memory that can'\''t be made private: the guest is told'
+	is "$status" 0 '  and can power off'
+}
+
 vmm_load off
 vm_start tiny
 vm_up tiny
@@ -66,4 +79,5 @@ is "$(cat "$work/tiny.stderr")" '' 'gmemvm has no complaint'
 is "$(sysfs hidden_bytes)" 0 'afterwards nothing is hidden'
 test_end t 3 'vCPU 0: triple fault at .*: a reset'
 test_end d 1 "vCPU 0: KVM can't go on at 0xd0000000 \(suberror 1\)"
+test_no_conversion
 done_testing

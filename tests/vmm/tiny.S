@@ -8,7 +8,7 @@
  *	input		by REP INSB, into hidden memory
  *	mmio		MOVS from a device into hidden memory
  *	clock		kvm-clock, in a page that was hidden
- *	refused		sharing what is no memory
+ *	refused		sharing what is no memory, and more than there can be
  *	shared		2 MiB, whose contents are as before; waits
  *	private		the same again; waits; and ends, as the byte says: "t" by a
  *			triple fault, "d" with an instruction that a device is to
@@ -36,6 +36,7 @@
 #define RANGE		0x4000000
 #define RANGE_PAGES	512
 #define NO_MEMORY	0x80000000
+#define TOO_MANY_PAGES	(1 << 60)
 
 	.code64
 	.text
@@ -122,6 +123,11 @@ entry:
 	call convert
 	test %rax, %rax
 	must s
+	mov $RANGE, %ebx
+	mov $TOO_MANY_PAGES, %rcx
+	call convert_pages
+	test %rax, %rax
+	must s
 	print refused
 
 	mov $RANGE, %rdi
@@ -171,8 +177,9 @@ run_device:
 
 /* Hosts' CPUs differ in the instruction; KVM puts the right one there. */
 convert:
-	mov $MAP_GPA_RANGE, %eax
 	mov $RANGE_PAGES, %ecx
+convert_pages:
+	mov $MAP_GPA_RANGE, %eax
 	vmmcall
 	ret
 
