@@ -174,6 +174,16 @@ follow() {
 
 # --- time ---
 
+# What a host does until then is none of our doing.
+nothing_of_ours_ran() {
+	! grep -q '^loading' "$run/status"
+}
+
+# It would go on like that up to the limit.
+stalls() {
+	nothing_of_ours_ran && grep -q 'rcu: INFO: .*detected .*stall' "$run/console"
+}
+
 # Ends a run that takes too long, or whose script was killed. What it finds it leaves in
 # $run/overdue.
 watch_limits() {
@@ -184,7 +194,7 @@ watch_limits() {
 			left=$(half_seconds "$(phase_limit)")
 		fi
 		left=$((left - 1))
-		if [ "$left" -eq 0 ]; then
+		if [ "$left" -eq 0 ] || stalls; then
 			echo "$phase" >"$run/overdue"
 			kill "$qemu"
 		elif ! kill -0 "$$"; then
@@ -258,15 +268,14 @@ boot_once() {
 # Multi-threaded emulation has two flaws in QEMU 10. One boot in some 40 dies of an assertion in
 # iotlb_to_section(), while the kernel sizes PCI BARs: 134 is what a shell reports for SIGABRT. And
 # seldom, on a busy machine, a CPU's timer doesn't wake it any more, and what waits for the next tick
-# waits forever: only before the first program is that told from a fault of ours, of which nothing has
-# run by then.
+# waits forever. That can't be told from a fault of ours once something of ours runs.
 boots_at_most=3
 
 # Sets $failure.
 emulator_failed() {
 	if [ "$qemu_status" -eq 134 ] && [ "$(run_phase)" = boot ]; then
 		failure=crashed
-	elif [ -s "$run/overdue" ] && ! grep -q 'Run /init as init process' "$run/console"; then
+	elif [ -s "$run/overdue" ] && nothing_of_ours_ran; then
 		failure='lost a timer'
 	else
 		return 1
@@ -324,6 +333,8 @@ conclude() {
 		conclude_bad 125 "the host did not end well after the command, whose status was $command_status"
 	elif [ "$(run_phase)" = command ]; then
 		conclude_bad 125 'the host died while the command was running'
+	elif [ -n "$overdue" ] && stalls; then
+		conclude_bad 125 'the host stalled while it booted'
 	elif [ -n "$overdue" ]; then
 		conclude_bad 125 "the host did not boot within $(($(half_seconds "$boot_limit") / 2)) s"
 	else

@@ -120,6 +120,16 @@ no_boot() {
 	rm -f "$(kept_log)"
 }
 
+# The command line is on the console, too: it says what a host says whose CPU isn't woken.
+stalled_boot() {
+	try --append 'x="rcu: INFO: a detected stall"' -- true
+	is "$status" 125 'a host that stalls while it boots'
+	is "$(grep -c 'lost a timer while the host booted: once more' "$work/err")" 2 \
+		'... is booted twice more'
+	ok '... and says so' said 'stalled while it booted'
+	rm -f "$(kept_log)"
+}
+
 qmp_ask() {
 	{
 		echo '{"execute":"qmp_capabilities"}{"execute":"query-status"}'
@@ -173,6 +183,7 @@ splats
 panic
 time_out
 no_boot
+stalled_boot
 interrupted
 reader_gone
 interactive
