@@ -210,6 +210,34 @@ static void test_hide_and_expose_fail(void)
 	is_clean("afterwards");
 }
 
+/* Neighbours in memory are hidden in one step, and noted block by block. */
+static void test_batch_without_memory(void)
+{
+	int fd = new_file(8 * BLOCK);
+
+	inject("alloc_meta", 2);
+	is(fallocate(fd, 0, 0, 8 * BLOCK), 0,
+	   "the second of a batch of blocks can't be noted: one by one");
+	is(get_info(fd).hidden, 8 * BLOCK, "all hidden");
+	close(fd);
+	is_clean("a batch");
+}
+
+static void test_pool_without_memory(void)
+{
+	const char *low = "/sys/fs/gmemfs/pool/low_bytes";
+
+	inject("alloc_huge", -1);
+	must(write_text(low, "1"));
+	usleep(1000000);
+	is(sysfs("pool/free_bytes"), 0, "the pool gets no memory");
+	inject("alloc_huge", 0);
+	ok(becomes("pool/free_bytes", BLOCK), "it tries again by itself");
+	must(write_text(low, "0"));
+	ok(becomes("hidden_bytes", 0), "and gives it back");
+	is_clean("the pool");
+}
+
 int main(void)
 {
 	long free_before, free_after;
@@ -230,6 +258,8 @@ int main(void)
 	test_expose_fails(PAGE);
 	test_expose_fails(BLOCK);
 	test_hide_and_expose_fail();
+	test_batch_without_memory();
+	test_pool_without_memory();
 	free_after = free_kb();
 	ok(labs(free_before - free_after) < BLOCK / 1024,
 	   "as much memory is free as before: %ld and %ld kB", free_before,
