@@ -258,6 +258,32 @@ static void test_permissions(void)
 	is(status, 0, "by default only root makes files");
 }
 
+static void test_no_descriptors(void)
+{
+	int dir = must(open(MNT, O_RDONLY)), fd = new_file(PAGE);
+	long inodes = inodes_in(MNT);
+	struct gmem_create create = { .size = PAGE };
+	struct rlimit old, none;
+	int view, file, view_error, file_error;
+
+	must(getrlimit(RLIMIT_NOFILE, &old));
+	none = old;
+	none.rlim_cur = 0;
+	must(setrlimit(RLIMIT_NOFILE, &none));
+	view = ioctl(fd, GMEM_SHARED_VIEW, 0);
+	view_error = errno;
+	file = ioctl(dir, GMEM_CREATE, &create);
+	file_error = errno;
+	must(setrlimit(RLIMIT_NOFILE, &old));
+	errno = view_error;
+	is_errno(view, EMFILE, "no descriptor left for a shared view");
+	errno = file_error;
+	is_errno(file, EMFILE, "nor for a new file");
+	is(inodes_in(MNT), inodes, "which isn't there then");
+	close(fd);
+	close(dir);
+}
+
 int main(void)
 {
 	test_ioctls();
@@ -267,5 +293,6 @@ int main(void)
 	test_statfs();
 	test_remount();
 	test_permissions();
+	test_no_descriptors();
 	return done_testing();
 }
