@@ -319,6 +319,9 @@ conclude() {
 	coverage_keep
 	command_status=$(status_word exit)
 	overdue=$(cat "$run/overdue" 2>/dev/null || :)
+	if [ -n "$overdue" ] && stalls; then
+		conclude_bad 125 'the host stalled while it booted'
+	fi
 	[ "$allow_splat" = yes ] || conclude_splat
 	if [ "$overdue" = command ]; then
 		conclude_bad 124 "timed out after $(($(half_seconds "$timeout") / 2)) s"
@@ -333,8 +336,6 @@ conclude() {
 		conclude_bad 125 "the host did not end well after the command, whose status was $command_status"
 	elif [ "$(run_phase)" = command ]; then
 		conclude_bad 125 'the host died while the command was running'
-	elif [ -n "$overdue" ] && stalls; then
-		conclude_bad 125 'the host stalled while it booted'
 	elif [ -n "$overdue" ]; then
 		conclude_bad 125 "the host did not boot within $(($(half_seconds "$boot_limit") / 2)) s"
 	else
