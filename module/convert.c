@@ -21,8 +21,16 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
-#include "internal.h"
+#include <uapi/linux/gmemfs.h>
+
+#include "block.h"
+#include "convert.h"
+#include "inode.h"
 #include "lend.h"
+#include "pieces.h"
+#include "state.h"
+#include "tempmap.h"
+#include "units.h"
 
 static_assert(sizeof(struct gmem_attributes) == 64);
 

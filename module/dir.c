@@ -14,9 +14,14 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include <uapi/linux/gmemfs.h>
+
+#include "charge.h"
 #include "compat.h"
+#include "dir.h"
 #include "fault_inject.h"
-#include "internal.h"
+#include "inode.h"
+#include "xattr.h"
 
 static_assert(sizeof(struct gmem_create) == 64);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's direct map: the only file that edits the kernel's page tables,
- * and the only one that looks up symbols that the kernel doesn't export.
+ * The kernel's direct map: the only file that edits the kernel's page tables.
  *
  * x86's set_memory_np() and set_memory_p() clear and set the present bit of a
  * range of kernel addresses and flush every CPU's TLB.
@@ -33,15 +32,16 @@
  */
 #include <linux/atomic.h>
 #include <linux/gfp.h>
-#include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/set_memory.h>
 #include <linux/static_call.h>
 #include <linux/uaccess.h>
 
+#include "directmap.h"
 #include "fault_inject.h"
-#include "internal.h"
+#include "symbol.h"
 #include "trace.h"
+#include "units.h"
 
 /*
  * A static call is a direct call. Through a function pointer the CPU would
@@ -180,30 +180,9 @@ void gmem_directmap_uncount(unsigned int hidden)
 	atomic_long_sub(hidden, &hidden_pages);
 }
 
-/*
- * A kprobe may sit on any function, exported or not, and registering one tells
- * its address. On a kernel built for IBT that is 4 bytes into the function,
- * behind the ENDBR, which a direct call doesn't need.
- *
- * Never armed: that would go by ftrace, which, if it's off by sysctl, forgets
- * to clear its flags of the function, and warns and gives up once it is on.
- */
-void *gmem_directmap_find_function(const char *name)
-{
-	struct kprobe kp = {
-		.symbol_name = name,
-		.flags = KPROBE_FLAG_DISABLED,
-	};
-
-	if (gmem_fault_inject(GMEM_FAIL_SYMBOL) || register_kprobe(&kp))
-		return NULL;
-	unregister_kprobe(&kp);
-	return kp.addr;
-}
-
 static void *gmem_need_function(const char *name)
 {
-	void *addr = gmem_directmap_find_function(name);
+	void *addr = gmem_find_function(name);
 
 	if (!addr)
 		pr_err("this kernel has no function %s to be found; it needs CONFIG_KPROBES and x86-64\n",
@@ -266,7 +245,7 @@ lost:
 static void __init gmem_directmap_find_noflush(void)
 {
 	void *found =
-		gmem_directmap_find_function("set_direct_map_default_noflush");
+		gmem_find_function("set_direct_map_default_noflush");
 
 	if (found)
 		static_call_update(gmem_set_present_noflush, found);

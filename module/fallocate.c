@@ -7,7 +7,19 @@
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 
-#include "internal.h"
+#include <uapi/linux/gmemfs.h>
+
+#include "block.h"
+#include "charge.h"
+#include "fallocate.h"
+#include "inode.h"
+#include "pieces.h"
+#include "place.h"
+#include "populate.h"
+#include "punch.h"
+#include "sharedview.h"
+#include "tempmap.h"
+#include "units.h"
 
 /* ---- zeros ---- */
 

@@ -8,6 +8,8 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 
+#include <uapi/linux/gmemfs.h>
+
 #include "fault_inject.h"
 
 static int fail_at[GMEM_FAIL_KINDS];

@@ -12,7 +12,16 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "internal.h"
+#include <uapi/linux/gmemfs.h>
+
+#include "convert.h"
+#include "fallocate.h"
+#include "file.h"
+#include "inode.h"
+#include "rw.h"
+#include "sharedview.h"
+#include "state.h"
+#include "view.h"
 
 static_assert(sizeof(struct gmem_info) == 128);
 

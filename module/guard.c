@@ -33,8 +33,9 @@
 #include <linux/static_call.h>
 
 #include "compat.h"
+#include "directmap.h"
+#include "guard.h"
 #include "hook.h"
-#include "internal.h"
 #include "lend.h"
 
 enum gmem_guard_mode { GUARD_LEND, GUARD_DENY, GUARD_OFF };

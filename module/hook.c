@@ -11,7 +11,7 @@
 #include <linux/wait.h>
 
 #include "hook.h"
-#include "internal.h"
+#include "symbol.h"
 
 /* ---- who is inside of ours, so that unloading can wait for them ---- */
 
@@ -55,8 +55,8 @@ void *gmem_hook_find(const char *module, const char *name)
 	void *addr;
 
 	snprintf(qualified, sizeof(qualified), "%s:%s", module, name);
-	addr = gmem_directmap_find_function(qualified);
-	return addr ?: gmem_directmap_find_function(name);
+	addr = gmem_find_function(qualified);
+	return addr ?: gmem_find_function(name);
 }
 
 static int gmem_hook_place(struct gmem_hook *hook, const char *module)

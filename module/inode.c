@@ -7,8 +7,17 @@
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 
+#include "charge.h"
+#include "dir.h"
+#include "fallocate.h"
 #include "fault_inject.h"
-#include "internal.h"
+#include "file.h"
+#include "inode.h"
+#include "punch.h"
+#include "sharedview.h"
+#include "super.h"
+#include "units.h"
+#include "xattr.h"
 
 static struct kmem_cache *gmem_inode_cache;
 
@@ -143,6 +152,20 @@ struct inode *gmem_inode_new_symlink(struct super_block *sb,
 	}
 	i_size_write(inode, strlen(target));
 	return inode;
+}
+
+/* gmem_inode_account - @nr pages more, or less where it is negative */
+void gmem_inode_account(struct inode *inode, long nr, bool huge)
+{
+	struct gmem_inode *gi = gmem_i(inode);
+
+	atomic_long_add(nr, &gi->populated);
+	if (huge)
+		atomic_long_add(nr, &gi->huge);
+	if (nr > 0)
+		inode_add_bytes(inode, (loff_t)nr << PAGE_SHIFT);
+	else
+		inode_sub_bytes(inode, (loff_t)-nr << PAGE_SHIFT);
 }
 
 /* The last user is gone: no mapping is left, and nobody can make one. */

@@ -23,10 +23,13 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include "directmap.h"
 #include "fault_inject.h"
-#include "internal.h"
+#include "inode.h"
 #include "lend.h"
+#include "state.h"
 #include "trace.h"
+#include "units.h"
 
 #define GMEM_REHIDE_RETRY	HZ
 

@@ -6,8 +6,17 @@
  */
 #include <linux/module.h>
 
+#include "directmap.h"
 #include "fault_inject.h"
-#include "internal.h"
+#include "guard.h"
+#include "inode.h"
+#include "memcg.h"
+#include "pool.h"
+#include "power.h"
+#include "reinsert.h"
+#include "release.h"
+#include "super.h"
+#include "sysfs.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"

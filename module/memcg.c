@@ -12,7 +12,8 @@
 #include <linux/mm.h>
 #include <linux/static_call.h>
 
-#include "internal.h"
+#include "memcg.h"
+#include "symbol.h"
 
 #ifdef CONFIG_MEMCG
 
@@ -68,8 +69,8 @@ void __init gmem_memcg_init(void)
 {
 	void *charge, *uncharge;
 
-	charge = gmem_directmap_find_function("__memcg_kmem_charge_page");
-	uncharge = gmem_directmap_find_function("__memcg_kmem_uncharge_page");
+	charge = gmem_find_function("__memcg_kmem_charge_page");
+	uncharge = gmem_find_function("__memcg_kmem_uncharge_page");
 	if (!charge || !uncharge) {
 		pr_warn("this kernel has no functions to charge memory to cgroups to be found; no pool\n");
 		return;

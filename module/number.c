@@ -7,7 +7,7 @@
 #include <linux/overflow.h>
 #include <linux/string.h>
 
-#include "internal.h"
+#include "number.h"
 
 /**
  * gmem_parse_number - read a number with a unit

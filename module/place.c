@@ -13,7 +13,7 @@
 #include <linux/topology.h>
 
 #include "compat.h"
-#include "internal.h"
+#include "place.h"
 
 #ifdef CONFIG_NUMA
 

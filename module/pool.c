@@ -26,8 +26,16 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
-#include "internal.h"
 #include "lend.h"
+#include "memcg.h"
+#include "number.h"
+#include "pieces.h"
+#include "place.h"
+#include "pool.h"
+#include "prepare.h"
+#include "release.h"
+#include "tempmap.h"
+#include "units.h"
 
 /* After the shrinker took memory, or there was none to be had. */
 #define GMEM_POOL_BACKOFF	(10 * HZ)

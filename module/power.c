@@ -9,7 +9,8 @@
 #include <linux/notifier.h>
 #include <linux/suspend.h>
 
-#include "internal.h"
+#include "directmap.h"
+#include "power.h"
 
 static bool hibernating;
 

@@ -6,9 +6,17 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 
+#include "directmap.h"
 #include "fault_inject.h"
-#include "internal.h"
+#include "guard.h"
 #include "lend.h"
+#include "pieces.h"
+#include "place.h"
+#include "power.h"
+#include "prepare.h"
+#include "quarantine.h"
+#include "release.h"
+#include "units.h"
 
 #define GMEM_GFP	(GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT)
 

@@ -12,8 +12,14 @@
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
-#include "internal.h"
+#include <uapi/linux/gmemfs.h>
+
+#include "block.h"
+#include "inode.h"
 #include "lend.h"
+#include "reinsert.h"
+#include "state.h"
+#include "units.h"
 
 static bool reinsert;
 module_param(reinsert, bool, 0444);

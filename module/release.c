@@ -8,115 +8,16 @@
  *     there is kept in quarantine and tried again.
  */
 #include <linux/highmem.h>
-#include <linux/list.h>
 #include <linux/mm.h>
-#include <linux/module.h>
-#include <linux/sort.h>
-#include <linux/workqueue.h>
 
-#include "internal.h"
+#include "directmap.h"
 #include "lend.h"
-
-#define GMEM_QUARANTINE_RETRY	HZ
-/* Of page_private(): how many of up to 512 pages are hidden. */
-#define GMEM_QUARANTINE_HIDDEN	0x3ff
-
-#define GMEM_PINNED_RETRY	(HZ / 4)
-
-/* ---- quarantine: pages that could not be put back into the direct map ---- */
-
-static LIST_HEAD(quarantine);
-static DEFINE_SPINLOCK(quarantine_lock);
-static atomic_long_t quarantined_pages;
-
-static void gmem_quarantine_work(struct work_struct *work);
-static DECLARE_DELAYED_WORK(quarantine_retry, gmem_quarantine_work);
-
-unsigned long gmem_release_quarantined(void)
-{
-	return atomic_long_read(&quarantined_pages);
-}
-
-/**
- * gmem_quarantine - keep pages that can't be put back into the direct map
- * @page: first page
- * @nr: 1, or a block's 512
- * @hidden: how many of them count as hidden
- *
- * Needs no memory: the list runs through the pages' own struct page. Holds the
- * module, because nobody else will come for these pages.
- */
-void gmem_quarantine(struct page *page, unsigned int nr, unsigned int hidden)
-{
-	__module_get(THIS_MODULE);
-	set_page_private(page, nr << 16 | hidden |
-			 (page_private(page) & GMEM_PAGE_SEEN));
-	spin_lock(&quarantine_lock);
-	list_add_tail(&page->lru, &quarantine);
-	spin_unlock(&quarantine_lock);
-	atomic_long_add(nr, &quarantined_pages);
-
-	pr_warn_ratelimited("%u pages can't be put back into the direct map yet; kept back, trying again\n",
-			    nr);
-	schedule_delayed_work(&quarantine_retry, GMEM_QUARANTINE_RETRY);
-}
-
-/* ---- pages that somebody has pinned, while their file gave them up ---- */
-
-static LIST_HEAD(pinned);
-static DEFINE_SPINLOCK(pinned_lock);
-static atomic_long_t pinned_pages;
-
-static void gmem_pinned_work(struct work_struct *work);
-static DECLARE_DELAYED_WORK(pinned_retry, gmem_pinned_work);
-
-unsigned long gmem_release_pinned(void)
-{
-	return atomic_long_read(&pinned_pages);
-}
-
-/* Exposed and zeroed, but a device may write to it yet. Holds the module. */
-static void gmem_keep_pinned(struct page *page)
-{
-	__module_get(THIS_MODULE);
-	spin_lock(&pinned_lock);
-	list_add_tail(&page->lru, &pinned);
-	spin_unlock(&pinned_lock);
-	atomic_long_inc(&pinned_pages);
-	schedule_delayed_work(&pinned_retry, GMEM_PINNED_RETRY);
-}
-
-static void gmem_free_pinned(struct page *page)
-{
-	list_del(&page->lru);
-	if (!PageHWPoison(page))
-		clear_highpage(page);
-	__free_page(page);
-	atomic_long_dec(&pinned_pages);
-	module_put(THIS_MODULE);
-}
-
-/* Nobody can pin them any more: who isn't the last now will be. */
-static void gmem_pinned_work(struct work_struct *work)
-{
-	struct page *page, *next;
-	LIST_HEAD(list);
-
-	spin_lock(&pinned_lock);
-	list_splice_init(&pinned, &list);
-	spin_unlock(&pinned_lock);
-
-	list_for_each_entry_safe(page, next, &list, lru)
-		if (page_count(page) == 1)
-			gmem_free_pinned(page);
-	if (list_empty(&list))
-		return;
-
-	spin_lock(&pinned_lock);
-	list_splice(&list, &pinned);
-	spin_unlock(&pinned_lock);
-	schedule_delayed_work(&pinned_retry, GMEM_PINNED_RETRY);
-}
+#include "pieces.h"
+#include "quarantine.h"
+#include "release.h"
+#include "state.h"
+#include "tempmap.h"
+#include "units.h"
 
 /* ---- scrub and give back ---- */
 
@@ -208,7 +109,7 @@ static void gmem_release_around_poison(struct page *page, unsigned int nr,
 		lost);
 }
 
-static bool gmem_try_release(struct page *page, unsigned int nr,
+bool gmem_release_try(struct page *page, unsigned int nr,
 			     unsigned int hidden)
 {
 	if (!gmem_has_poison(page, nr))
@@ -225,52 +126,11 @@ static bool gmem_try_release(struct page *page, unsigned int nr,
  */
 void gmem_release(struct page *page, unsigned int nr, unsigned int hidden)
 {
-	if (!gmem_try_release(page, nr, hidden))
+	if (!gmem_release_try(page, nr, hidden))
 		gmem_quarantine(page, nr, hidden);
 }
 
 /* ---- many blocks at a time ---- */
-
-static int gmem_compare_pages(const void *a, const void *b)
-{
-	const struct page *const *x = a, *const *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-/**
- * gmem_sort_pieces - bring blocks, or single pages, into the order of addresses
- * @pieces: first page of each
- * @nr: how many
- *
- * Neighbours can then be hidden or exposed in one step, with one flush.
- */
-void gmem_sort_pieces(struct page **pieces, unsigned int nr)
-{
-	sort(pieces, nr, sizeof(*pieces), gmem_compare_pages, NULL);
-}
-
-/**
- * gmem_run_length - how many of the first pieces are neighbours in memory
- * @pieces: first page of each, sorted
- * @nr: how many, at least 1
- * @each: pages of each, a block's 512 or 1
- *
- * They don't go beyond 1 GiB for blocks, 2 MiB for pages, which the direct map
- * may have as one entry: where that has to be split to hide them and can't be,
- * none of them has changed yet.
- */
-unsigned int gmem_run_length(struct page **pieces, unsigned int nr,
-			     unsigned int each)
-{
-	unsigned long pfn = page_to_pfn(pieces[0]);
-	unsigned int n = 1;
-
-	while (n < nr && page_to_pfn(pieces[n]) == pfn + n * each &&
-	       !IS_ALIGNED(pfn + n * each, GMEM_BLOCK_PAGES * each))
-		n++;
-	return n;
-}
 
 /* Zeroed, hidden, nobody's: @run neighbours. */
 static void gmem_release_run(struct page **blocks, unsigned int run)
@@ -344,54 +204,4 @@ unsigned int gmem_scrub_blocks(struct page **blocks, unsigned int nr)
 void gmem_release_blocks(struct page **blocks, unsigned int nr)
 {
 	gmem_release_clean(blocks, gmem_scrub_blocks(blocks, nr));
-}
-
-/* ---- what is in quarantine is tried again ---- */
-
-/* Takes the pages off their list. False: they must stay in quarantine. */
-static bool gmem_quarantine_release(struct page *page)
-{
-	unsigned long private = page_private(page);
-	unsigned int nr = private >> 16;
-
-	list_del(&page->lru);
-	set_page_private(page, private & GMEM_PAGE_SEEN);
-	if (!gmem_try_release(page, nr, private & GMEM_QUARANTINE_HIDDEN)) {
-		set_page_private(page, private);
-		return false;
-	}
-	atomic_long_sub(nr, &quarantined_pages);
-	module_put(THIS_MODULE);
-	return true;
-}
-
-static void gmem_quarantine_work(struct work_struct *work)
-{
-	struct page *page, *next;
-	LIST_HEAD(failed);
-	LIST_HEAD(waiting);
-
-	spin_lock(&quarantine_lock);
-	list_splice_init(&quarantine, &waiting);
-	spin_unlock(&quarantine_lock);
-
-	list_for_each_entry_safe(page, next, &waiting, lru) {
-		if (!gmem_quarantine_release(page))
-			list_add_tail(&page->lru, &failed);
-		cond_resched();
-	}
-	if (list_empty(&failed))
-		return;
-
-	spin_lock(&quarantine_lock);
-	list_splice(&failed, &quarantine);
-	spin_unlock(&quarantine_lock);
-	schedule_delayed_work(&quarantine_retry, GMEM_QUARANTINE_RETRY);
-}
-
-/* Both kinds of pages hold the module, so none are left when this runs. */
-void gmem_release_exit(void)
-{
-	cancel_delayed_work_sync(&quarantine_retry);
-	cancel_delayed_work_sync(&pinned_retry);
 }

@@ -14,7 +14,16 @@
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
-#include "internal.h"
+#include <uapi/linux/gmemfs.h>
+
+#include "block.h"
+#include "inode.h"
+#include "place.h"
+#include "populate.h"
+#include "reinsert.h"
+#include "rw.h"
+#include "tempmap.h"
+#include "units.h"
 
 /* Bytes that one step can do: what can be mapped at once, within a block. */
 static size_t gmem_step(loff_t pos, size_t len)

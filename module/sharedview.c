@@ -22,8 +22,16 @@
 #include <linux/module.h>
 #include <linux/pagemap.h>
 
-#include "internal.h"
+#include <uapi/linux/gmemfs.h>
+
+#include "block.h"
+#include "file.h"
+#include "inode.h"
 #include "lend.h"
+#include "sharedview.h"
+#include "state.h"
+#include "units.h"
+#include "view.h"
 
 /* gmem_unmap - take a range out of all mappings; @len 0: to the end */
 void gmem_unmap(struct inode *inode, loff_t start, loff_t len)

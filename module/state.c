@@ -16,9 +16,14 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include <uapi/linux/gmemfs.h>
+
+#include "block.h"
 #include "fault_inject.h"
-#include "internal.h"
+#include "inode.h"
 #include "lend.h"
+#include "state.h"
+#include "units.h"
 
 static_assert(sizeof(struct gmem_state) == 64);
 

@@ -7,8 +7,14 @@
 #include <linux/nodemask.h>
 #include <linux/sysfs.h>
 
-#include "internal.h"
+#include <uapi/linux/gmemfs.h>
+
+#include "directmap.h"
 #include "lend.h"
+#include "pool.h"
+#include "quarantine.h"
+#include "sysfs.h"
+#include "units.h"
 
 static struct kobject *gmem_kobj;
 

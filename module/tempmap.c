@@ -14,7 +14,7 @@
 #include <linux/vmalloc.h>
 
 #include "fault_inject.h"
-#include "internal.h"
+#include "tempmap.h"
 
 /**
  * gmem_tempmap - map pages into the kernel for a moment

@@ -15,9 +15,17 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 
+#include <uapi/linux/gmemfs.h>
+
+#include "block.h"
 #include "compat.h"
-#include "internal.h"
+#include "guard.h"
+#include "inode.h"
+#include "place.h"
+#include "populate.h"
 #include "trace.h"
+#include "units.h"
+#include "view.h"
 
 /*
  * Without memory a fault is tried again, after the OOM killer has had its turn.

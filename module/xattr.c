@@ -13,7 +13,8 @@
 #include <linux/xattr.h>
 
 #include "fault_inject.h"
-#include "internal.h"
+#include "inode.h"
+#include "xattr.h"
 
 /* Names, values and what it takes to keep them, for one inode. */
 #define GMEM_XATTR_MAX	SZ_64K

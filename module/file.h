@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Open files: file.c. */
+#ifndef GMEMFS_FILE_H
+#define GMEMFS_FILE_H
+
+#include <linux/fs.h>
+
+extern const struct file_operations gmem_file_operations;
+extern const struct file_operations gmem_shared_operations;
+
+#endif /* GMEMFS_FILE_H */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Where memory should come from: place.c. */
+#ifndef GMEMFS_PLACE_H
+#define GMEMFS_PLACE_H
+
+#include <linux/nodemask.h>
+#include <linux/types.h>
+
+struct page;
+struct vm_area_struct;
+
+/**
+ * struct gmem_place - where memory should come from
+ * @node: the NUMA node to ask first
+ * @bound: no others than these, or NULL
+ * @by_vma: @node and @bound are a mapping's policy, and not the task's
+ * @only: this node or none
+ */
+struct gmem_place {
+	int node;
+	nodemask_t *bound;
+	bool by_vma;
+	bool only;
+};
+
+struct gmem_place gmem_place_of_vma(struct vm_area_struct *vma, pgoff_t index);
+struct page *gmem_place_alloc(const struct gmem_place *place, gfp_t gfp,
+			      unsigned int order);
+
+#endif /* GMEMFS_PLACE_H */

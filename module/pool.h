@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Blocks that are ready ahead of use: pool.c. */
+#ifndef GMEMFS_POOL_H
+#define GMEMFS_POOL_H
+
+#include <linux/types.h>
+
+struct gmem_place;
+struct page;
+
+enum gmem_pool_count {
+	GMEM_POOL_HITS,		/* blocks taken */
+	GMEM_POOL_MISSES,	/* wanted while there was none */
+	GMEM_POOL_REFILLS,	/* blocks added from the kernel's memory */
+	GMEM_POOL_SCRUBS,	/* blocks zeroed after use, and kept */
+	GMEM_POOL_SHRUNK,	/* blocks given up when memory was short */
+	GMEM_POOL_COUNTS,
+};
+
+int gmem_pool_init(void);
+void gmem_pool_exit(void);
+struct page *gmem_pool_take(const struct gmem_place *place);
+unsigned int gmem_pool_give(struct page **blocks, unsigned int nr, bool dirty);
+int gmem_pool_set_low(int node, unsigned long blocks);
+int gmem_pool_set_low_all(unsigned long blocks);
+unsigned long gmem_pool_low(int node);
+unsigned long gmem_pool_clean(int node);
+unsigned long gmem_pool_dirty(int node);
+unsigned long gmem_pool_counted(enum gmem_pool_count what);
+
+#endif /* GMEMFS_POOL_H */

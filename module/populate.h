@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Memory for holes: populate.c. */
+#ifndef GMEMFS_POPULATE_H
+#define GMEMFS_POPULATE_H
+
+#include <linux/types.h>
+
+#include "place.h"
+
+struct inode;
+struct page;
+
+/**
+ * struct gmem_want - how a file is to get memory
+ * @place: where from
+ * @end: the size that the file is about to have, where that is larger
+ * @batch: blocks prepared for this call, or NULL
+ */
+struct gmem_want {
+	struct gmem_place place;
+	loff_t end;
+	struct gmem_batch *batch;
+};
+
+struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
+				 const struct gmem_want *want);
+void gmem_batch_fill(struct inode *inode, struct gmem_want *want,
+		     unsigned int nr);
+void gmem_batch_drop(struct gmem_batch *batch);
+
+#endif /* GMEMFS_POPULATE_H */

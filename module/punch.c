@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Punch: a file gives memory back, in a range or all of it.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "block.h"
+#include "charge.h"
+#include "inode.h"
+#include "lend.h"
+#include "pieces.h"
+#include "pool.h"
+#include "punch.h"
+#include "release.h"
+#include "state.h"
+#include "tempmap.h"
+#include "units.h"
+
+/* ---- and where it goes ---- */
+
+/* Blocks on their way out are collected, so that they can share a flush. */
+static void gmem_batch_release(struct gmem_batch *batch)
+{
+	batch->nr = gmem_pool_give(batch->blocks, batch->nr, true);
+	gmem_release_blocks(batch->blocks, batch->nr);
+	batch->nr = 0;
+}
+
+static void gmem_put_back(struct inode *inode, struct page *page,
+			  unsigned int order, struct gmem_batch *out)
+{
+	unsigned int nr = 1U << order, exposed;
+
+	gmem_inode_account(inode, -(long)nr, order);
+	gmem_sb_uncharge(inode->i_sb, nr);
+	if (!gmem_lend_is_ours(page_to_pfn(page))) {
+		gmem_release_exposed(page, nr);
+		return;
+	}
+	exposed = gmem_lend_leave(page, nr);
+	atomic_long_sub(nr, &gmem_i(inode)->hidden);
+	if (!order || exposed) {
+		gmem_release(page, nr, nr - exposed);
+		return;
+	}
+	out->blocks[out->nr++] = page;
+	if (out->nr == GMEM_BATCH)
+		gmem_batch_release(out);
+}
+
+/* ---- a part of a block ---- */
+
+static bool gmem_pages_empty(struct page **pages)
+{
+	return !pages || !memchr_inv(pages, 0,
+				     GMEM_BLOCK_PAGES * sizeof(*pages));
+}
+
+static bool gmem_punch_singles(struct inode *inode, struct gmem_block *block,
+			       unsigned int from, unsigned int to)
+{
+	unsigned int slot;
+
+	for (slot = from; block->pages && slot < to; slot++) {
+		if (!block->pages[slot])
+			continue;
+		gmem_put_back(inode, block->pages[slot], 0, NULL);
+		block->pages[slot] = NULL;
+	}
+	return gmem_pages_empty(block->pages);
+}
+
+/*
+ * Nobody sees these pages, and the file can't change until they are clean, so
+ * for want of memory to map them with it waits.
+ */
+static void gmem_zero_hidden(struct page *page, unsigned int nr)
+{
+	while (gmem_tempmap_zero(page, nr))
+		schedule_timeout_uninterruptible(1);
+}
+
+static bool gmem_used_outside(const struct gmem_block *block,
+			      unsigned int from, unsigned int to)
+{
+	return find_next_zero_bit(block->holes, from, 0) < from ||
+	       find_next_zero_bit(block->holes, GMEM_BLOCK_PAGES, to) <
+	       GMEM_BLOCK_PAGES;
+}
+
+/*
+ * What somebody has pinned stays a zeroed page of the file's: he may write to
+ * it yet, and a hole is zero.
+ */
+static void gmem_make_holes(struct gmem_block *block, unsigned int from,
+			    unsigned int to)
+{
+	for (; from < to; from++) {
+		if (gmem_state_pinned(block->huge + from))
+			continue;
+		__set_bit(from, block->holes);
+		WRITE_ONCE(block->nr_holes, block->nr_holes + 1);
+	}
+}
+
+/* Return: whether nothing of the block is in use any more. */
+static bool gmem_punch_huge(struct gmem_block *block, unsigned int from,
+			    unsigned int to)
+{
+	unsigned int slot, end;
+
+	if (!gmem_used_outside(block, from, to))
+		return true;
+
+	for (slot = from; slot < to; slot = end) {
+		slot = find_next_zero_bit(block->holes, to, slot);
+		end = find_next_bit(block->holes, to, slot);
+		gmem_zero_hidden(block->huge + slot, end - slot);
+		gmem_make_holes(block, slot, end);
+	}
+	return false;
+}
+
+/* Give back the block's memory in some slots. True if that was all. */
+static bool gmem_block_drop(struct inode *inode, struct gmem_block *block,
+			    unsigned int from, unsigned int to,
+			    struct gmem_batch *out)
+{
+	if (!block->huge)
+		return gmem_punch_singles(inode, block, from, to);
+	if (!gmem_punch_huge(block, from, to))
+		return false;
+	gmem_put_back(inode, block->huge, GMEM_BLOCK_ORDER, out);
+	return true;
+}
+
+static void gmem_block_free(struct xarray *blocks, unsigned long index,
+			    struct gmem_block *block)
+{
+	xa_erase(blocks, index);
+	mutex_destroy(&block->lock);
+	kfree(block->wants);
+	kfree(block);
+}
+
+/* Its memory is gone. What userspace wants there stays as long as the file. */
+static void gmem_block_empty(struct xarray *blocks, unsigned long index,
+			     struct gmem_block *block)
+{
+	kfree(block->pages);
+	block->pages = NULL;
+	block->huge = NULL;
+	bitmap_zero(block->holes, GMEM_BLOCK_PAGES);
+	block->nr_holes = 0;
+	if (!block->wants)
+		gmem_block_free(blocks, index, block);
+}
+
+/**
+ * gmem_block_punch - give back a file's memory in a range
+ * @inode: the file; the caller holds its invalidate_lock exclusively and has
+ *	   unmapped the range, or is the last to know the file
+ * @first: first page
+ * @end: page after the last, or GMEM_TO_END
+ */
+void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end)
+{
+	struct xarray *blocks = &gmem_i(inode)->blocks;
+	struct gmem_batch out = {};
+	struct gmem_block *block;
+	unsigned long index;
+
+	if (first >= end)
+		return;
+	xa_for_each_range(blocks, index, block, first >> GMEM_BLOCK_ORDER,
+			  (end - 1) >> GMEM_BLOCK_ORDER) {
+		pgoff_t start = index << GMEM_BLOCK_ORDER;
+		unsigned int from = first > start ? first - start : 0;
+		unsigned int to = min(end - start, GMEM_BLOCK_PAGES);
+
+		if (gmem_block_drop(inode, block, from, to, &out))
+			gmem_block_empty(blocks, index, block);
+		cond_resched();
+	}
+	gmem_batch_release(&out);
+	/* What was zeroed but not exposed: see tempmap.c. */
+	if ((first | end) % GMEM_BLOCK_PAGES)
+		gmem_tempmap_flush();
+}
+
+/* gmem_block_evict - the file goes, with all that is known of it */
+void gmem_block_evict(struct inode *inode)
+{
+	struct xarray *blocks = &gmem_i(inode)->blocks;
+	struct gmem_block *block;
+	unsigned long index;
+
+	gmem_block_punch(inode, 0, GMEM_TO_END);
+	xa_for_each(blocks, index, block)
+		gmem_block_free(blocks, index, block);
+}

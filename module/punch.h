@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A file gives memory back: punch.c. */
+#ifndef GMEMFS_PUNCH_H
+#define GMEMFS_PUNCH_H
+
+#include <linux/types.h>
+
+struct inode;
+
+void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end);
+void gmem_block_evict(struct inode *inode);
+
+#endif /* GMEMFS_PUNCH_H */

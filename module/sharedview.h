@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The shared view: sharedview.c. */
+#ifndef GMEMFS_SHAREDVIEW_H
+#define GMEMFS_SHAREDVIEW_H
+
+#include <linux/types.h>
+
+struct file;
+struct gmem_inode;
+struct inode;
+struct vm_area_struct;
+
+int gmem_shared_open(struct inode *inode, struct file *file);
+long gmem_shared_view(struct file *file);
+int gmem_shared_mmap(struct file *file, struct vm_area_struct *vma);
+void gmem_shared_view_init(struct gmem_inode *gi);
+void gmem_unmap(struct inode *inode, loff_t start, loff_t len);
+
+#endif /* GMEMFS_SHAREDVIEW_H */

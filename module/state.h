@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What is wanted of each page, and what is: state.c. */
+#ifndef GMEMFS_STATE_H
+#define GMEMFS_STATE_H
+
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+#include <linux/types.h>
+
+struct gmem_block;
+struct inode;
+struct page;
+
+/**
+ * struct gmem_wants - what userspace wants of a block that was converted
+ * @shared: a bit a page
+ * @nr_shared: how many are set
+ */
+struct gmem_wants {
+	DECLARE_BITMAP(shared, HPAGE_PMD_NR);
+	unsigned int nr_shared;
+};
+
+/*
+ * In page_private() of a file's pages, above what release.c keeps there of
+ * those in quarantine. EXPOSED is changed under lend_lock.
+ */
+#define GMEM_PAGE_EXPOSED	BIT(14)	/* in the direct map, being shared */
+#define GMEM_PAGE_SEEN		BIT(15)	/* was in a shared view, maybe pinned */
+
+bool gmem_state_shared(struct inode *inode, const struct gmem_block *block,
+		       unsigned int slot);
+bool gmem_state_all(struct inode *inode, const struct gmem_block *block,
+		    bool shared);
+int gmem_state_need(struct inode *inode, struct gmem_block *block);
+void gmem_state_set(struct gmem_block *block, unsigned int from,
+		    unsigned int to, bool shared);
+void gmem_state_settle(struct inode *inode, struct gmem_block *block);
+unsigned long gmem_state_count_shared(struct inode *inode);
+bool gmem_state_pinned(struct page *page);
+bool gmem_range_valid(struct inode *inode, u64 offset, u64 size);
+long gmem_get_state(struct inode *inode, void __user *arg);
+
+#endif /* GMEMFS_STATE_H */

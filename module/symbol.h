@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Functions that the kernel does not export: symbol.c. */
+#ifndef GMEMFS_SYMBOL_H
+#define GMEMFS_SYMBOL_H
+
+void *gmem_find_function(const char *name);
+
+#endif /* GMEMFS_SYMBOL_H */
