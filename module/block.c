@@ -11,12 +11,13 @@
  * to free a part, the direct map's 2 MiB entry would have to be split for ever.
  */
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "block.h"
+#include "charge.h"
 #include "fault_inject.h"
 #include "inode.h"
-#include "lend.h"
 #include "units.h"
 
 struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)
@@ -24,7 +25,39 @@ struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)
 	return xa_load(&gmem_i(inode)->blocks, pgoff >> GMEM_BLOCK_ORDER);
 }
 
-/* The file's block around @pgoff, made empty if there is none yet. */
+/* ---- blocks come and go ---- */
+
+/*
+ * What a block without memory is charged for: itself, what is wanted of it, and
+ * its part of the tree. One that holds memory isn't: it's a small part of that.
+ */
+#define GMEM_BLOCK_COST	SZ_512
+
+static struct gmem_block *gmem_block_new(struct inode *inode, pgoff_t pgoff)
+{
+	struct gmem_block *block = NULL;
+
+	if (!gmem_fault_inject(GMEM_FAIL_ALLOC_META))
+		block = kzalloc(sizeof(*block), GFP_KERNEL_ACCOUNT);
+	if (!block)
+		return ERR_PTR(-ENOMEM);
+	if (gmem_charge_bookkeeping(inode, GMEM_BLOCK_COST)) {
+		kfree(block);
+		return ERR_PTR(-ENOSPC);
+	}
+	mutex_init(&block->lock);
+	block->index = pgoff >> GMEM_BLOCK_ORDER;
+	block->bare = true;
+	return block;
+}
+
+/**
+ * gmem_block_get - the file's block around an offset, made if there is none
+ * @inode: the file
+ * @pgoff: offset in pages
+ *
+ * Return: the block, or an ERR_PTR: -ENOMEM; -ENOSPC if the mount is full.
+ */
 struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff)
 {
 	struct gmem_block *block = gmem_block_find(inode, pgoff);
@@ -32,22 +65,60 @@ struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff)
 
 	if (block)
 		return block;
-	if (gmem_fault_inject(GMEM_FAIL_ALLOC_META))
-		return ERR_PTR(-ENOMEM);
-
-	block = kzalloc(sizeof(*block), GFP_KERNEL_ACCOUNT);
-	if (!block)
-		return ERR_PTR(-ENOMEM);
-	mutex_init(&block->lock);
-
-	other = xa_cmpxchg(&gmem_i(inode)->blocks, pgoff >> GMEM_BLOCK_ORDER,
-			   NULL, block, GFP_KERNEL_ACCOUNT);
+	block = gmem_block_new(inode, pgoff);
+	if (IS_ERR(block))
+		return block;
+	other = xa_cmpxchg(&gmem_i(inode)->blocks, block->index, NULL, block,
+			   GFP_KERNEL_ACCOUNT);
 	if (!other)
 		return block;
 
 	/* Another fault made it first, or the tree has no memory to grow. */
+	gmem_uncharge_bookkeeping(inode, GMEM_BLOCK_COST);
 	kfree(block);
 	return xa_is_err(other) ? ERR_PTR(xa_err(other)) : other;
+}
+
+/**
+ * gmem_block_set_bare - a block is about to hold memory, or holds none any more
+ * @inode: the file
+ * @block: its block, locked; or the caller holds the file's invalidate_lock
+ *	   exclusively
+ * @bare: holds none. That is charged even if the mount is full: the memory that
+ *	  has just been given back, or was not to be had, is more.
+ */
+void gmem_block_set_bare(struct inode *inode, struct gmem_block *block,
+			 bool bare)
+{
+	if (block->bare == bare)
+		return;
+	block->bare = bare;
+	if (bare)
+		gmem_charge_bookkeeping_anyway(inode, GMEM_BLOCK_COST);
+	else
+		gmem_uncharge_bookkeeping(inode, GMEM_BLOCK_COST);
+}
+
+/**
+ * gmem_block_free - forget a block that holds no memory
+ * @inode: the file; the caller holds its invalidate_lock exclusively, or is the
+ *	   last to know the file
+ * @block: its block
+ */
+void gmem_block_free(struct inode *inode, struct gmem_block *block)
+{
+	xa_erase(&gmem_i(inode)->blocks, block->index);
+	gmem_block_set_bare(inode, block, false);
+	mutex_destroy(&block->lock);
+	kfree(block->wants);
+	kfree(block);
+}
+
+/* gmem_block_tidy - the same, if it says nothing that isn't so without it */
+void gmem_block_tidy(struct inode *inode, struct gmem_block *block)
+{
+	if (block->bare && !block->wants)
+		gmem_block_free(inode, block);
 }
 
 /**

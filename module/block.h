@@ -22,6 +22,9 @@ struct page;
  * @nr_holes: bits set in @holes
  * @wants: what userspace wants, or NULL where that is as the file was made;
  *	   changes under the invalidate_lock, held exclusively
+ * @index: of the block in its file
+ * @bare: it holds no memory, so that the file is charged for it; under @lock,
+ *	  or the invalidate_lock, held exclusively
  *
  * Readers hold the mapping's invalidate_lock and need no more: memory only
  * ever leaves a block under that lock, held exclusively.
@@ -33,10 +36,16 @@ struct gmem_block {
 	DECLARE_BITMAP(holes, HPAGE_PMD_NR);
 	unsigned int nr_holes;
 	struct gmem_wants *wants;
+	unsigned long index;
+	bool bare;
 };
 
 struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff);
 struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff);
+void gmem_block_set_bare(struct inode *inode, struct gmem_block *block,
+			 bool bare);
+void gmem_block_free(struct inode *inode, struct gmem_block *block);
+void gmem_block_tidy(struct inode *inode, struct gmem_block *block);
 struct page *gmem_block_page(const struct gmem_block *block, pgoff_t pgoff);
 
 #endif /* GMEMFS_BLOCK_H */

@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Charging: what a mount's files hold, and its limits, size= and nr_inodes=.
+ *
+ * The kernel memory that a file takes for itself is bounded by the same limits.
+ * What it takes for memory that it holds is a small part of that. Its first
+ * 4 KiB are bounded by nr_inodes=. All else counts in size=: what is wanted of
+ * holes, and extended attributes.
  */
 #include <linux/atomic.h>
 #include <linux/fs.h>
 
 #include "charge.h"
+#include "inode.h"
 #include "super.h"
 
-static bool gmem_charge(atomic_long_t *counter, unsigned long limit,
-			unsigned long nr)
+static int gmem_charge(atomic_long_t *counter, unsigned long limit,
+		       unsigned long nr)
 {
 	long used = atomic_long_read(counter);
 
 	do {
 		if (limit && used + nr > limit)
-			return false;
+			return -ENOSPC;
 	} while (!atomic_long_try_cmpxchg(counter, &used, used + nr));
-	return true;
+	return 0;
 }
 
 /**
@@ -25,9 +31,9 @@ static bool gmem_charge(atomic_long_t *counter, unsigned long limit,
  * @sb: the mount
  * @nr: pages
  *
- * Return: whether it still had that much.
+ * Return: 0, or -ENOSPC if it has not that much left.
  */
-bool gmem_sb_charge(struct super_block *sb, unsigned long nr)
+int gmem_sb_charge(struct super_block *sb, unsigned long nr)
 {
 	struct gmem_sb *sbi = gmem_sb(sb);
 
@@ -50,7 +56,7 @@ void gmem_sb_uncharge(struct super_block *sb, unsigned long nr)
 }
 
 /* The same for nr_inodes: one inode, or one more name of an inode. */
-bool gmem_sb_charge_inode(struct super_block *sb)
+int gmem_sb_charge_inode(struct super_block *sb)
 {
 	struct gmem_sb *sbi = gmem_sb(sb);
 
@@ -60,4 +66,60 @@ bool gmem_sb_charge_inode(struct super_block *sb)
 void gmem_sb_uncharge_inode(struct super_block *sb)
 {
 	atomic_long_dec(&gmem_sb(sb)->inodes);
+}
+
+/* ---- what a file takes for itself ---- */
+
+static long gmem_bookkeeping_pages(size_t bytes)
+{
+	return bytes > PAGE_SIZE ? DIV_ROUND_UP(bytes - PAGE_SIZE, PAGE_SIZE)
+				 : 0;
+}
+
+/**
+ * gmem_charge_bookkeeping - a file takes kernel memory for itself
+ * @inode: the file
+ * @bytes: how much
+ *
+ * Return: 0, or -ENOSPC if the mount's size= hasn't that much left.
+ */
+int gmem_charge_bookkeeping(struct inode *inode, size_t bytes)
+{
+	struct gmem_inode *gi = gmem_i(inode);
+	long more;
+	int ret;
+
+	spin_lock(&gi->bookkeeping_lock);
+	more = gmem_bookkeeping_pages(gi->bookkeeping + bytes) -
+	       gmem_bookkeeping_pages(gi->bookkeeping);
+	ret = more ? gmem_sb_charge(inode->i_sb, more) : 0;
+	if (!ret)
+		gi->bookkeeping += bytes;
+	spin_unlock(&gi->bookkeeping_lock);
+	return ret;
+}
+
+/* The same, over the limit if need be: for who has just given up more. */
+void gmem_charge_bookkeeping_anyway(struct inode *inode, size_t bytes)
+{
+	struct gmem_inode *gi = gmem_i(inode);
+
+	spin_lock(&gi->bookkeeping_lock);
+	atomic_long_add(gmem_bookkeeping_pages(gi->bookkeeping + bytes) -
+			gmem_bookkeeping_pages(gi->bookkeeping),
+			&gmem_sb(inode->i_sb)->used);
+	gi->bookkeeping += bytes;
+	spin_unlock(&gi->bookkeeping_lock);
+}
+
+void gmem_uncharge_bookkeeping(struct inode *inode, size_t bytes)
+{
+	struct gmem_inode *gi = gmem_i(inode);
+
+	spin_lock(&gi->bookkeeping_lock);
+	gmem_sb_uncharge(inode->i_sb,
+			 gmem_bookkeeping_pages(gi->bookkeeping) -
+			 gmem_bookkeeping_pages(gi->bookkeeping - bytes));
+	gi->bookkeeping -= bytes;
+	spin_unlock(&gi->bookkeeping_lock);
 }

@@ -5,12 +5,17 @@
 
 #include <linux/types.h>
 
+struct inode;
 struct super_block;
 
-bool gmem_sb_charge(struct super_block *sb, unsigned long nr);
+int gmem_sb_charge(struct super_block *sb, unsigned long nr);
 bool gmem_sb_has(struct super_block *sb, unsigned long nr);
 void gmem_sb_uncharge(struct super_block *sb, unsigned long nr);
-bool gmem_sb_charge_inode(struct super_block *sb);
+int gmem_sb_charge_inode(struct super_block *sb);
 void gmem_sb_uncharge_inode(struct super_block *sb);
+
+int gmem_charge_bookkeeping(struct inode *inode, size_t bytes);
+void gmem_charge_bookkeeping_anyway(struct inode *inode, size_t bytes);
+void gmem_uncharge_bookkeeping(struct inode *inode, size_t bytes);
 
 #endif /* GMEMFS_CHARGE_H */

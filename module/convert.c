@@ -26,8 +26,10 @@
 #include "block.h"
 #include "convert.h"
 #include "inode.h"
+#include "frame.h"
 #include "lend.h"
 #include "pieces.h"
+#include "poison.h"
 #include "state.h"
 #include "tempmap.h"
 #include "units.h"
@@ -58,86 +60,122 @@ struct gmem_singles {
 
 /* ---- a part of a block ---- */
 
-/* Zero those of them that do change. */
-static int gmem_convert_zero(struct gmem_conversion *c,
-			     struct gmem_block *block, struct page *page,
-			     unsigned int slot, unsigned int nr)
+/*
+ * Zero those of them that do change. Return: how many, from the first on, are as
+ * they should be: fewer than @nr where there was no memory to map one.
+ */
+static unsigned int gmem_convert_zero(struct gmem_conversion *c,
+				      struct gmem_block *block,
+				      struct page *page, unsigned int slot,
+				      unsigned int nr)
 {
 	unsigned int i;
-	int ret = 0;
 
-	for (i = 0; c->zero && i < nr && !ret; i++) {
+	for (i = 0; c->zero && i < nr; i++) {
 		if (gmem_state_shared(c->inode, block, slot + i) == c->shared)
 			continue;
 		c->zeroed = true;
-		ret = gmem_tempmap_zero(page + i, 1);
+		if (gmem_tempmap_zero(page + i, 1))
+			return i;
 	}
-	return ret;
+	return nr;
 }
 
-/* How many of them, from the first on, nobody else uses. */
-static unsigned int gmem_unpinned(struct page *page, unsigned int nr)
+/*
+ * How many of them, from the first on, can be converted. Sets @why to why the
+ * next can't. Who has a page pinned could go on reading it where it's private.
+ */
+static unsigned int gmem_convertible(struct gmem_conversion *c,
+				     struct page *page, unsigned int nr,
+				     int *why)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr; i++)
-		if (gmem_state_pinned(page + i))
-			break;
-	return i;
+	*why = 0;
+	for (i = 0; i < nr && !*why; i++) {
+		if (gmem_page_poisoned(page + i))
+			*why = -EIO;
+		else if (!c->shared && (gmem_state_pinned(page + i) ||
+					gmem_lend_keeps(page + i)))
+			*why = -EAGAIN;
+	}
+	return *why ? i - 1 : i;
 }
 
-/* Memory that never was hidden isn't known to lend.c yet. */
-static int gmem_make_known(struct gmem_conversion *c, struct gmem_block *block,
-			   struct page *page)
+static bool gmem_keeps_all(struct gmem_conversion *c)
 {
-	if (gmem_lend_is_ours(page_to_pfn(page)))
-		return 0;
-	if (block->huge)
-		return gmem_lend_adopt(block->huge, GMEM_BLOCK_PAGES, c->inode);
-	return gmem_lend_adopt(page, 1, c->inode);
+	return gmem_i(c->inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP;
 }
 
-static int gmem_make_private(struct gmem_conversion *c,
-			     struct gmem_block *block, struct page *page,
+static int gmem_make_private(struct gmem_conversion *c, struct page *page,
 			     unsigned int nr)
 {
-	if (gmem_i(c->inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP)
+	if (gmem_keeps_all(c))
 		return 0;
-	return gmem_make_known(c, block, page) ?:
-	       gmem_lend_unshare(page, nr, c->inode);
+	return gmem_frame_hide(page, nr, GMEM_WANTED, c->inode);
 }
 
 static int gmem_make_shared(struct gmem_conversion *c, struct page *page,
 			    unsigned int nr)
 {
-	if (gmem_i(c->inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP)
+	if (gmem_keeps_all(c))
 		return 0;
-	return gmem_lend_share(page, nr, c->inode);
+	return gmem_frame_expose(page, nr, GMEM_WANTED, c->inode);
 }
 
 /*
- * Contents that go are zeroed while the page is hidden. Sets @nr to how many
- * are converted, which is fewer if there is an error.
+ * Contents that go are zeroed while the page is hidden. Once they are, the page
+ * is as it was asked for, but for the direct map: if that can't be edited now,
+ * the page is exposed when a shared view touches it.
  */
+static int gmem_share_span(struct gmem_conversion *c, struct gmem_block *block,
+			   struct page *page, unsigned int slot,
+			   unsigned int *nr)
+{
+	unsigned int zeroed = gmem_convert_zero(c, block, page, slot, *nr);
+	int ret = zeroed < *nr ? -ENOMEM : 0, error;
+
+	*nr = zeroed;
+	if (!zeroed)
+		return ret;
+	error = gmem_make_shared(c, page, zeroed);
+	if (error && !c->zero) {
+		*nr = 0;
+		return error;
+	}
+	return ret;
+}
+
+/* What is hidden and could not be zeroed isn't private yet. */
+static int gmem_unshare_span(struct gmem_conversion *c,
+			     struct gmem_block *block, struct page *page,
+			     unsigned int slot, unsigned int *nr)
+{
+	unsigned int zeroed;
+	int ret = gmem_make_private(c, page, *nr);
+
+	if (ret) {
+		*nr = 0;
+		return ret;
+	}
+	zeroed = gmem_convert_zero(c, block, page, slot, *nr);
+	ret = zeroed < *nr ? -ENOMEM : 0;
+	*nr = zeroed;
+	return ret;
+}
+
+/* Sets @nr to how many are converted, which is fewer if there is an error. */
 static int gmem_convert_span(struct gmem_conversion *c,
 			     struct gmem_block *block, struct page *page,
 			     unsigned int slot, unsigned int *nr)
 {
-	unsigned int free = c->shared ? *nr : gmem_unpinned(page, *nr);
-	int ret = 0, pinned = free < *nr ? -EAGAIN : 0;
+	int ret = 0, why;
 
-	*nr = free;
-	if (!free)
-		return pinned;
-	if (c->shared)
-		ret = gmem_convert_zero(c, block, page, slot, free) ?:
-		      gmem_make_shared(c, page, free);
-	else
-		ret = gmem_make_private(c, block, page, free) ?:
-		      gmem_convert_zero(c, block, page, slot, free);
-	if (ret)
-		*nr = 0;
-	return ret ?: pinned;
+	*nr = gmem_convertible(c, page, *nr, &why);
+	if (*nr)
+		ret = c->shared ? gmem_share_span(c, block, page, slot, nr)
+				: gmem_unshare_span(c, block, page, slot, nr);
+	return ret ?: why;
 }
 
 /* ---- what becomes private together ---- */
@@ -145,8 +183,7 @@ static int gmem_convert_span(struct gmem_conversion *c,
 /* Contents that go take longer than any flush: that is done piece by piece. */
 static bool gmem_hides_together(struct gmem_conversion *c)
 {
-	return !c->shared && !c->zero &&
-	       !(gmem_i(c->inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP);
+	return !c->shared && !c->zero && !gmem_keeps_all(c);
 }
 
 /*
@@ -162,7 +199,8 @@ static int gmem_hide_pieces(struct gmem_conversion *c, struct page **pieces,
 	gmem_sort_pieces(pieces, nr);
 	for (i = 0; i < nr && !ret; i += run) {
 		run = gmem_run_length(pieces + i, nr - i, each);
-		ret = gmem_lend_unshare(pieces[i], run * each, c->inode);
+		ret = gmem_frame_hide(pieces[i], run * each, GMEM_WANTED,
+				      c->inode);
 	}
 	return ret;
 }
@@ -176,12 +214,13 @@ static unsigned int gmem_gather_singles(struct gmem_conversion *c,
 					struct gmem_singles *singles)
 {
 	struct page *page;
+	int why;
 
 	for (; slot < to && singles->nr < GMEM_SINGLES; slot++) {
 		page = gmem_block_page(block, slot);
 		if (!page)
 			continue;
-		if (gmem_state_pinned(page) || gmem_make_known(c, block, page))
+		if (!gmem_convertible(c, page, 1, &why))
 			break;
 		singles->pages[singles->nr++] = page;
 	}
@@ -198,30 +237,27 @@ static void gmem_unhide_singles(struct gmem_conversion *c,
 	for (; slot < to; slot++) {
 		page = gmem_block_page(block, slot);
 		if (page && gmem_state_shared(c->inode, block, slot))
-			gmem_lend_share(page, 1, c->inode);
+			gmem_frame_expose(page, 1, GMEM_WANTED, c->inode);
 	}
 }
 
-/* Return: whether at least one was converted; if not, none was. */
-static bool gmem_singles_together(struct gmem_conversion *c,
-				  struct gmem_block *block, unsigned int *slot,
-				  unsigned int to)
+/* Return: how many were converted. */
+static unsigned int gmem_singles_together(struct gmem_conversion *c,
+					  struct gmem_block *block,
+					  unsigned int slot, unsigned int to)
 {
 	struct gmem_singles singles = { .nr = 0 };
 	unsigned int stop;
 
 	if (!block->pages || !gmem_hides_together(c))
-		return false;
-	stop = gmem_gather_singles(c, block, *slot, to, &singles);
-	if (stop == *slot)
-		return false;
+		return 0;
+	stop = gmem_gather_singles(c, block, slot, to, &singles);
 	if (gmem_hide_pieces(c, singles.pages, singles.nr, 1)) {
-		gmem_unhide_singles(c, block, *slot, stop);
-		return false;
+		gmem_unhide_singles(c, block, slot, stop);
+		return 0;
 	}
-	gmem_state_set(block, *slot, stop, false);
-	*slot = stop;
-	return true;
+	gmem_state_set(block, slot, stop, false);
+	return stop - slot;
 }
 
 /* ---- one block ---- */
@@ -236,7 +272,9 @@ static int gmem_convert_slots(struct gmem_conversion *c,
 	int ret = 0;
 
 	while (*slot < to && !ret) {
-		if (gmem_singles_together(c, block, slot, to))
+		nr = gmem_singles_together(c, block, *slot, to);
+		*slot += nr;
+		if (nr)
 			continue;
 		/* Holes in a contiguous block go with the rest. */
 		page = block->huge ? block->huge + *slot
@@ -258,48 +296,68 @@ static void gmem_unmap_shared(struct gmem_conversion *c, pgoff_t pgoff,
 			    (loff_t)nr << PAGE_SHIFT, 0);
 }
 
+/* A record is there only where something else is wanted than usual. */
+static void gmem_settle(struct gmem_conversion *c, struct gmem_block *block)
+{
+	gmem_state_settle(c->inode, block);
+	gmem_block_tidy(c->inode, block);
+}
+
+/* The block is as it is to be already: no record is made to say so. */
+static bool gmem_is_converted(struct gmem_conversion *c, pgoff_t pgoff)
+{
+	struct gmem_block *block = gmem_block_find(c->inode, pgoff);
+
+	return gmem_state_all(c->inode, block, c->shared);
+}
+
 static int gmem_convert_block(struct gmem_conversion *c, pgoff_t *pgoff,
 			      pgoff_t end)
 {
 	pgoff_t start = round_down(*pgoff, GMEM_BLOCK_PAGES);
 	unsigned int slot = *pgoff - start;
 	unsigned int to = min(end - start, GMEM_BLOCK_PAGES);
-	struct gmem_block *block = gmem_block_get(c->inode, *pgoff);
+	struct gmem_block *block;
 	int ret;
 
-	if (IS_ERR(block))
-		return PTR_ERR(block);
-	if (gmem_state_all(c->inode, block, c->shared)) {
+	if (gmem_is_converted(c, *pgoff)) {
 		*pgoff = start + to;
 		return 0;
 	}
+	block = gmem_block_get(c->inode, *pgoff);
+	if (IS_ERR(block))
+		return PTR_ERR(block);
 	ret = gmem_state_need(c->inode, block);
-	if (ret)
-		return ret;
-	if (!c->shared)
-		gmem_unmap_shared(c, *pgoff, to - slot);
-	ret = gmem_convert_slots(c, block, &slot, to);
-	gmem_state_settle(c->inode, block);
+	if (!ret) {
+		if (!c->shared)
+			gmem_unmap_shared(c, *pgoff, to - slot);
+		ret = gmem_convert_slots(c, block, &slot, to);
+	}
+	gmem_settle(c, block);
 	*pgoff = start + slot;
 	return ret;
 }
 
 /* ---- whole blocks ---- */
 
-/* Can all of it become private, but for what the direct map may answer? */
-static bool gmem_may_go_along(struct gmem_conversion *c,
-			      struct gmem_block *block, pgoff_t pgoff)
+/*
+ * Get a block ready to become private as a whole. Return: 0; or an errno if it
+ * can't go along with others.
+ */
+static int gmem_go_along(struct gmem_conversion *c, struct gmem_block *block,
+			 pgoff_t pgoff)
 {
+	int why;
+
 	if (block->pages)
-		return false;
+		return -EINVAL;
 	if (block->huge) {
 		gmem_unmap_shared(c, pgoff, GMEM_BLOCK_PAGES);
-		if (gmem_unpinned(block->huge, GMEM_BLOCK_PAGES) <
-		    GMEM_BLOCK_PAGES ||
-		    gmem_make_known(c, block, block->huge))
-			return false;
+		gmem_convertible(c, block->huge, GMEM_BLOCK_PAGES, &why);
+		if (why)
+			return why;
 	}
-	return !gmem_state_need(c->inode, block);
+	return gmem_state_need(c->inode, block);
 }
 
 /*
@@ -315,13 +373,15 @@ static pgoff_t gmem_gather(struct gmem_conversion *c, pgoff_t pgoff,
 		return pgoff;
 	end = min(end, pgoff + GMEM_BATCH * GMEM_BLOCK_PAGES);
 	for (; end - pgoff >= GMEM_BLOCK_PAGES; pgoff += GMEM_BLOCK_PAGES) {
+		if (gmem_is_converted(c, pgoff))
+			continue;
 		block = gmem_block_get(c->inode, pgoff);
 		if (IS_ERR(block))
 			break;
-		if (gmem_state_all(c->inode, block, false))
-			continue;
-		if (!gmem_may_go_along(c, block, pgoff))
+		if (gmem_go_along(c, block, pgoff)) {
+			gmem_settle(c, block);
 			break;
+		}
 		if (block->huge)
 			batch->blocks[batch->nr++] = block->huge;
 		cond_resched();
@@ -343,13 +403,14 @@ static void gmem_unhide_blocks(struct gmem_conversion *c, pgoff_t pgoff,
 
 	for (; pgoff < stop; pgoff += GMEM_BLOCK_PAGES) {
 		block = gmem_block_find(c->inode, pgoff);
-		if (!block->huge || !block->wants)
+		if (!block || !block->wants)
 			continue;
 		for_each_set_bitrange(from, to, block->wants->shared,
 				      GMEM_BLOCK_PAGES)
-			gmem_lend_share(block->huge + from, to - from,
-					c->inode);
-		gmem_state_settle(c->inode, block);
+			if (block->huge)
+				gmem_frame_expose(block->huge + from, to - from,
+						  GMEM_WANTED, c->inode);
+		gmem_settle(c, block);
 	}
 }
 
@@ -363,29 +424,26 @@ static void gmem_note_private(struct gmem_conversion *c, pgoff_t pgoff,
 		if (gmem_state_all(c->inode, block, false))
 			continue;
 		gmem_state_set(block, 0, GMEM_BLOCK_PAGES, false);
-		gmem_state_settle(c->inode, block);
+		gmem_settle(c, block);
 	}
 }
 
-/* Return: whether at least a block was converted; if not, nothing was. */
-static bool gmem_blocks_together(struct gmem_conversion *c, pgoff_t *pgoff,
-				 pgoff_t end)
+/* Return: how many pages were converted, in whole blocks. */
+static pgoff_t gmem_blocks_together(struct gmem_conversion *c, pgoff_t pgoff,
+				    pgoff_t end)
 {
 	struct gmem_batch batch = {};
 	pgoff_t stop;
 
 	if (!gmem_hides_together(c))
-		return false;
-	stop = gmem_gather(c, *pgoff, end, &batch);
-	if (stop == *pgoff)
-		return false;
+		return 0;
+	stop = gmem_gather(c, pgoff, end, &batch);
 	if (gmem_hide_pieces(c, batch.blocks, batch.nr, GMEM_BLOCK_PAGES)) {
-		gmem_unhide_blocks(c, *pgoff, stop);
-		return false;
+		gmem_unhide_blocks(c, pgoff, stop);
+		return 0;
 	}
-	gmem_note_private(c, *pgoff, stop);
-	*pgoff = stop;
-	return true;
+	gmem_note_private(c, pgoff, stop);
+	return stop - pgoff;
 }
 
 /* ---- a range ---- */
@@ -395,10 +453,13 @@ static int gmem_convert_some(struct gmem_conversion *c, pgoff_t *pgoff,
 			     pgoff_t end)
 {
 	struct address_space *mapping = c->inode->i_mapping;
+	pgoff_t done;
 	int ret = 0;
 
 	filemap_invalidate_lock(mapping);
-	if (!gmem_blocks_together(c, pgoff, end))
+	done = gmem_blocks_together(c, *pgoff, end);
+	*pgoff += done;
+	if (!done)
 		ret = gmem_convert_block(c, pgoff, end);
 	filemap_invalidate_unlock(mapping);
 	return ret;
@@ -448,6 +509,8 @@ long gmem_set_attributes(struct file *file, void __user *arg)
 		 gmem_i(inode)->flags & GMEM_FLAG_ZERO_ON_CONVERT;
 	pgoff = set.offset >> PAGE_SHIFT;
 	ret = gmem_convert(&c, &pgoff, (set.offset + set.size) >> PAGE_SHIFT);
+	if (ret == -EHWPOISON)
+		ret = -EIO;
 	if (ret && put_user((u64)pgoff << PAGE_SHIFT, &user->error_offset))
 		return -EFAULT;
 	return ret;

@@ -109,7 +109,7 @@ static int gmem_tmpfile(struct mnt_idmap *idmap, struct inode *dir,
 static int gmem_link(struct dentry *old, struct inode *dir,
 		     struct dentry *dentry)
 {
-	if (d_inode(old)->i_nlink && !gmem_sb_charge_inode(dir->i_sb))
+	if (d_inode(old)->i_nlink && gmem_sb_charge_inode(dir->i_sb))
 		return -ENOSPC;
 	return simple_link(old, dir, dentry);
 }

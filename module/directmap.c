@@ -101,6 +101,16 @@ static bool gmem_set_present_without_flush(struct page *page, unsigned int nr)
 	return pte_present(*pte);
 }
 
+/* gmem_directmap_expose_flushes - would exposing this page flush all CPUs? */
+bool gmem_directmap_expose_flushes(struct page *page)
+{
+	unsigned int level;
+
+	return !can_skip_flush ||
+	       !lookup_address((unsigned long)page_address(page), &level) ||
+	       level != PG_LEVEL_4K;
+}
+
 static int gmem_set_present_pages(struct page *page, unsigned int nr)
 {
 	unsigned long addr = (unsigned long)page_address(page);

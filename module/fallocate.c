@@ -15,6 +15,7 @@
 #include "inode.h"
 #include "pieces.h"
 #include "place.h"
+#include "poison.h"
 #include "populate.h"
 #include "punch.h"
 #include "sharedview.h"
@@ -23,7 +24,10 @@
 
 /* ---- zeros ---- */
 
-/* A part of one page, if the file has that page. */
+/*
+ * A part of one page, if the file has that page. Nothing is done to one with a
+ * memory error, and so nobody reads anything there.
+ */
 static void gmem_zero_in_page(struct inode *inode, loff_t start, loff_t end)
 {
 	pgoff_t pgoff = start >> PAGE_SHIFT;
@@ -36,22 +40,85 @@ static void gmem_zero_in_page(struct inode *inode, loff_t start, loff_t end)
 }
 
 /**
- * gmem_zero_range - zero what a file has in a range, and keep it
+ * gmem_zero_part - zero what a file has of a part of one page, and keep it
  * @inode: the file; the caller holds its invalidate_lock exclusively
  * @start: first byte
- * @end: byte after the last
+ * @end: byte after the last, in the same page
  */
-void gmem_zero_range(struct inode *inode, loff_t start, loff_t end)
+void gmem_zero_part(struct inode *inode, loff_t start, loff_t end)
 {
-	loff_t next;
+	gmem_zero_in_page(inode, start, end);
+	gmem_tempmap_flush();
+}
 
-	for (; start < end; start = next) {
-		next = min_t(loff_t, end, round_down(start, PAGE_SIZE) +
-			     PAGE_SIZE);
-		gmem_zero_in_page(inode, start, next);
+/* Neighbours in memory, from @first on and below @end. */
+static unsigned int gmem_zeroable_run(struct gmem_block *block, pgoff_t first,
+				      pgoff_t end)
+{
+	struct page *page = gmem_block_page(block, first);
+	unsigned int nr;
+
+	for (nr = 1; first + nr < end; nr++)
+		if (!page ? !!gmem_block_page(block, first + nr)
+			  : gmem_block_page(block, first + nr) != page + nr)
+			break;
+	return nr;
+}
+
+/* Whole pages, in one block. Return: 0, -EIO or -ENOMEM. */
+static int gmem_zero_pages(struct inode *inode, pgoff_t first, pgoff_t end)
+{
+	struct gmem_block *block = gmem_block_find(inode, first);
+	struct page *page;
+	unsigned int nr;
+	int ret = 0;
+
+	for (; first < end && !ret; first += nr) {
+		nr = gmem_zeroable_run(block, first, end);
+		page = gmem_block_page(block, first);
+		if (page && gmem_any_poisoned(page, nr))
+			return -EIO;
+		if (page)
+			ret = gmem_tempmap_zero(page, nr);
+	}
+	return ret;
+}
+
+/* Up to the next end of a block. Sets *@start to where it goes on. */
+static int gmem_zero_step(struct inode *inode, loff_t *start, loff_t end)
+{
+	loff_t first = round_up(*start, PAGE_SIZE), last;
+	int ret = 0;
+
+	end = min(end, (loff_t)(round_down(*start, GMEM_BLOCK_SIZE) +
+				GMEM_BLOCK_SIZE));
+	last = round_down(end, PAGE_SIZE);
+	filemap_invalidate_lock(inode->i_mapping);
+	if (*start < first)
+		gmem_zero_in_page(inode, *start, min(first, end));
+	if (first < last)
+		ret = gmem_zero_pages(inode, first >> PAGE_SHIFT,
+				      last >> PAGE_SHIFT);
+	if (!ret && last < end && last >= first)
+		gmem_zero_in_page(inode, last, end);
+	filemap_invalidate_unlock(inode->i_mapping);
+	*start = end;
+	return ret;
+}
+
+/* What a file has in a range. What was zeroed before an error stays so. */
+static int gmem_zero_range(struct inode *inode, loff_t start, loff_t end)
+{
+	int ret = 0;
+
+	while (start < end && !ret) {
+		ret = gmem_zero_step(inode, &start, end);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
 		cond_resched();
 	}
 	gmem_tempmap_flush();
+	return ret;
 }
 
 /* ---- holes ---- */
@@ -69,9 +136,9 @@ static void gmem_punch(struct inode *inode, loff_t start, loff_t end)
 				 last >> PAGE_SHIFT);
 	}
 	if (start < first)
-		gmem_zero_range(inode, start, min(first, end));
+		gmem_zero_part(inode, start, min(first, end));
 	if (last < end && last >= first)
-		gmem_zero_range(inode, last, end);
+		gmem_zero_part(inode, last, end);
 	filemap_invalidate_unlock(inode->i_mapping);
 }
 
@@ -168,13 +235,14 @@ static int gmem_allocate(struct inode *inode, int mode, loff_t start,
 
 	ret = gmem_populate_range(inode, start >> PAGE_SHIFT,
 				  DIV_ROUND_UP(end, PAGE_SIZE));
+	if (ret == -EHWPOISON)
+		ret = -EIO;
 	if (ret)
 		return ret;
-	if (mode & FALLOC_FL_ZERO_RANGE) {
-		filemap_invalidate_lock(inode->i_mapping);
-		gmem_zero_range(inode, start, end);
-		filemap_invalidate_unlock(inode->i_mapping);
-	}
+	if (mode & FALLOC_FL_ZERO_RANGE)
+		ret = gmem_zero_range(inode, start, end);
+	if (ret)
+		return ret;
 	if (!(mode & FALLOC_FL_KEEP_SIZE) && end > i_size_read(inode))
 		i_size_write(inode, end);
 	return 0;
@@ -189,8 +257,9 @@ static int gmem_allocate(struct inode *inode, int mode, loff_t start,
  * @len: in bytes
  *
  * Return: 0; -EOPNOTSUPP for other modes; -ENOSPC over the mount's size, with
- * nothing done; -EFBIG over RLIMIT_FSIZE; -ENOMEM or -EINTR with some memory
- * there already, which the same call will find when it's made again.
+ * nothing done; -EFBIG over RLIMIT_FSIZE; -EIO for a page with a memory error;
+ * -ENOMEM or -EINTR: with some of it done, which the same call will find when
+ * it's made again.
  */
 long gmem_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 {

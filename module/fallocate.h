@@ -9,6 +9,6 @@ struct file;
 struct inode;
 
 long gmem_fallocate(struct file *file, int mode, loff_t offset, loff_t len);
-void gmem_zero_range(struct inode *inode, loff_t start, loff_t end);
+void gmem_zero_part(struct inode *inode, loff_t start, loff_t end);
 
 #endif /* GMEMFS_FALLOCATE_H */

@@ -68,7 +68,7 @@ DEFINE_STATIC_CALL_NULL(kvm_unmap, kvm_vcpu_unmap);
 struct gmem_borrow {
 	struct hlist_node node;
 	struct task_struct *task;
-	struct gmem_loan *loan;
+	struct page *loan;
 	kvm_pfn_t pfn;
 };
 
@@ -113,14 +113,12 @@ static struct gmem_borrow *gmem_borrow_current(void)
 /* KVM may come by several times, when an MMU notifier makes it try again. */
 static int gmem_borrow_frame(struct gmem_borrow *b, kvm_pfn_t pfn)
 {
-	struct gmem_loan *loan;
+	struct page *loan;
 
-	if (guard_mode == GUARD_DENY)
-		return gmem_lend_is_ours(pfn) ? -EPERM : 0;
+	int ret = gmem_lend(pfn, &loan);
 
-	loan = gmem_lend(pfn);
-	if (IS_ERR(loan))
-		return PTR_ERR(loan);
+	if (ret)
+		return ret;
 	gmem_lend_return(b->loan);
 	b->loan = loan;
 	b->pfn = pfn;
@@ -193,7 +191,7 @@ struct gmem_cache {
 	struct gfn_to_pfn_cache *gpc;
 	struct mutex lock;	/* outside of the gpc's own refresh_lock */
 	unsigned int users;
-	struct gmem_loan *loan;
+	struct page *loan;
 };
 
 static DEFINE_HASHTABLE(caches, 8);
@@ -255,8 +253,8 @@ static void gmem_cache_put(struct gmem_cache *c)
 }
 
 /* Returns the loan that it had. */
-static struct gmem_loan *gmem_cache_set_loan(struct gmem_cache *c,
-					     struct gmem_loan *loan)
+static struct page *gmem_cache_set_loan(struct gmem_cache *c,
+					     struct page *loan)
 {
 	spin_lock(&caches_lock);
 	swap(c->loan, loan);
@@ -269,7 +267,7 @@ static struct gmem_loan *gmem_cache_set_loan(struct gmem_cache *c,
  * be, unless a compiler put that function into its caller: it is checked
  * because the next access would be the host's last.
  */
-static bool gmem_slipped_through(kvm_pfn_t pfn, struct gmem_loan *loan)
+static bool gmem_slipped_through(kvm_pfn_t pfn, struct page *loan)
 {
 	if (loan || is_error_noslot_pfn(pfn) || !gmem_lend_is_ours(pfn))
 		return false;
@@ -396,7 +394,7 @@ static void gmem_gpc_deactivate(struct gfn_to_pfn_cache *gpc)
  * Under caches_lock a record with a loan is that of a cache that lives:
  * gmem_gpc_deactivate() takes the loan before the cache can be freed.
  */
-void gmem_guard_loan_gone(struct gmem_loan *loan)
+static void gmem_guard_loan_gone(struct page *loan)
 {
 	struct gmem_cache *c;
 	unsigned int bucket;
@@ -427,7 +425,7 @@ struct gmem_map {
 	struct kvm_vcpu *vcpu;
 	struct kvm_host_map *map;
 	kvm_pfn_t pfn;
-	struct gmem_loan *loan;
+	struct page *loan;
 };
 
 static DEFINE_HASHTABLE(maps, 6);
@@ -687,6 +685,7 @@ static int gmem_guard_set(const char *value, const struct kernel_param *kp)
 		return -EBUSY;
 	}
 	guard_mode = mode;
+	gmem_lend_allow_hidden(mode == GUARD_LEND);
 	return 0;
 }
 
@@ -709,6 +708,8 @@ int __init gmem_guard_init(void)
 	int ret;
 
 	guard_loaded = true;
+	gmem_lend_on_gone(gmem_guard_loan_gone);
+	gmem_lend_allow_hidden(guard_mode == GUARD_LEND);
 	if (guard_mode == GUARD_OFF)
 		pr_warn("guard=off: any guest on hidden memory can crash this host\n");
 
@@ -724,5 +725,4 @@ void gmem_guard_exit(void)
 {
 	unregister_module_notifier(&gmem_module_nb);
 	gmem_kvm_going();
-	gmem_lend_exit();
 }

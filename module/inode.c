@@ -39,7 +39,7 @@ static int gmem_set_size(struct inode *inode, loff_t size)
 	if (size <= old) {
 		gmem_unmap(inode, end, 0);
 		gmem_block_punch(inode, end >> PAGE_SHIFT, GMEM_TO_END);
-		gmem_zero_range(inode, size, end);
+		gmem_zero_part(inode, size, end);
 	}
 	filemap_invalidate_unlock(inode->i_mapping);
 	return 0;
@@ -120,7 +120,7 @@ struct inode *gmem_inode_new(struct super_block *sb, const struct inode *dir,
 {
 	struct inode *inode;
 
-	if (!gmem_sb_charge_inode(sb))
+	if (gmem_sb_charge_inode(sb))
 		return ERR_PTR(-ENOSPC);
 
 	inode = new_inode(sb);
@@ -175,6 +175,7 @@ void gmem_inode_evict(struct inode *inode)
 	gmem_block_evict(inode);
 	clear_inode(inode);
 	gmem_xattr_free(inode);
+	gmem_uncharge_bookkeeping(inode, gmem_i(inode)->bookkeeping);
 	gmem_sb_uncharge_inode(inode->i_sb);
 }
 
@@ -199,6 +200,10 @@ struct inode *gmem_inode_alloc(struct super_block *sb)
 	atomic_long_set(&gi->huge, 0);
 	atomic_long_set(&gi->faults_2m, 0);
 	atomic_long_set(&gi->faults_4k, 0);
+	gmem_budget_init(&gi->flushes);
+	atomic_set(&gi->waiting_loans, 0);
+	spin_lock_init(&gi->bookkeeping_lock);
+	gi->bookkeeping = 0;
 	return &gi->vfs;
 }
 

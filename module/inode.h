@@ -7,6 +7,8 @@
 #include <linux/fs.h>
 #include <linux/xarray.h>
 
+#include "budget.h"
+
 /**
  * struct gmem_inode - one file, directory or other inode
  * @flags: GMEM_FLAG_*, fixed when the file is made
@@ -15,10 +17,15 @@
  *		 guest view are in the inode's own
  * @populated: pages the file holds
  * @hidden: those of them that are absent from the direct map
- * @lent: those of them that are in the direct map for KVM's use
+ * @lent: those of them that are in the direct map for KVM's use only
  * @huge: those of them that lie in 2 MiB blocks
  * @faults_2m: 2 MiB entries put into user page tables
  * @faults_4k: 4 KiB entries put into user page tables
+ * @flushes: that lending its pages may still cause: budget.c
+ * @waiting_loans: its pages that KVM has returned and that aren't hidden yet
+ * @bookkeeping_lock: @bookkeeping
+ * @bookkeeping: bytes of kernel memory that the file takes for itself, and
+ *		 that aren't for memory that it holds: charge.c
  * @xattr_lock: the two below; writers hold the inode's i_rwsem as well
  * @xattrs: struct gmem_xattr, see xattr.c
  * @xattr_bytes: memory that they take
@@ -34,6 +41,10 @@ struct gmem_inode {
 	atomic_long_t huge;
 	atomic_long_t faults_2m;
 	atomic_long_t faults_4k;
+	struct gmem_budget flushes;
+	atomic_t waiting_loans;
+	spinlock_t bookkeeping_lock;
+	size_t bookkeeping;
 	rwlock_t xattr_lock;
 	struct list_head xattrs;
 	size_t xattr_bytes;

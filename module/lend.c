@@ -1,574 +1,488 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Lending: which hidden pages are back in the direct map for a while, because
- * KVM itself must reach them there, and how often each has been lent.
+ * Lending: pages that KVM itself must reach in the direct map.
  *
- * guard.c knows when KVM wants a page and when it lets go. This file knows
- * which frames are ours, and keeps three promises:
+ * The guard knows when KVM wants a page and when it lets go. This file keeps
+ * three promises:
  *   - a page is exposed before its borrower gets it;
- *   - it is hidden again when the last borrower returns it;
+ *   - it is hidden again when the last borrower has returned it, if nothing
+ *     else keeps it exposed;
  *   - a page that leaves its file is not lent any more, but it is nobody
  *     else's before the last borrower has returned it: the loan has a
  *     reference to it. KVM's caches have none, and rely on an MMU notifier
  *     that is gone when the VMM's address space is, and is not always heard.
  *
- * One mutex covers all of it. Lending is rare: once for each vCPU's clock page,
- * not once for each access.
+ * All pages of all files can be lent, whether they were ever hidden or not: a
+ * page that is exposed today, because it is wanted shared, can be made private
+ * while KVM has it.
+ *
+ * To hide a page costs a flush of all CPUs. Where its file has had its share of
+ * those (budget.c), the page waits, exposed, and may be lent again meanwhile.
+ * Where many pages wait already, the next borrower does.
+ *
+ * A loan is in a list of its page's record, under that record's lock.
  */
-#include <linux/hashtable.h>
-#include <linux/highmem.h>
+#include <linux/list.h>
 #include <linux/mm.h>
-#include <linux/mutex.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
-#include <linux/xarray.h>
 
+#include "budget.h"
 #include "directmap.h"
 #include "fault_inject.h"
+#include "frame.h"
+#include "frametable.h"
+#include "held.h"
 #include "inode.h"
 #include "lend.h"
-#include "state.h"
+#include "poison.h"
 #include "trace.h"
-#include "units.h"
 
-#define GMEM_REHIDE_RETRY	HZ
+/* Of a file, pages that have been returned and wait to be hidden. */
+#define GMEM_MAX_WAITING	64
+
+#define GMEM_REHIDE_RETRY	(HZ / 20)
 
 /**
  * struct gmem_loan - a page that is lent; it has a reference to it
- * @node: in @loans, while the page belongs to its file
- * @pfn: the page
+ * @node: in the loans of the page's record
+ * @waiting: in waiting_loans, if @borrowers is 0
+ * @page: the page
+ * @inode: its file; NULL once the page has left it
  * @borrowers: how many have it; 0 while it waits to be hidden again
- * @gone: the page has left its file
  */
 struct gmem_loan {
-	struct hlist_node node;
-	unsigned long pfn;
+	struct list_head node;
+	struct list_head waiting;
+	struct page *page;
+	struct inode *inode;
 	unsigned int borrowers;
-	bool gone;
 };
 
-static DEFINE_MUTEX(lend_lock);
-static DEFINE_HASHTABLE(loans, 8);
-static unsigned int nr_loans;
-static atomic_long_t lent_pages;
 static atomic_long_t loans_ever;
+static bool may_lend_hidden __read_mostly = true;
+static void (*lend_gone)(struct page *page);
 
-/*
- * The frames that are hidden, or lent: 2 MiB blocks by their number, single
- * pages by theirs. An entry is the file's inode, or NOBODY: before a file has
- * the memory, once it has let go of it, and in the pool.
- */
-static DEFINE_XARRAY(owned_blocks);
-static DEFINE_XARRAY(owned_pages);
-
-#define NOBODY		xa_mk_value(1)
+/* Taken under a record's lock. */
+static LIST_HEAD(waiting_loans);
+static unsigned int nr_waiting;
+static DEFINE_SPINLOCK(waiting_lock);
 
 static void gmem_rehide_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(rehide_retry, gmem_rehide_work);
 
-unsigned long gmem_lend_pages(void)
-{
-	return atomic_long_read(&lent_pages);
-}
-
+/* gmem_lend_total - how often a page was lent, of all files */
 unsigned long gmem_lend_total(void)
 {
 	return atomic_long_read(&loans_ever);
 }
 
-/* ---- what is ours ---- */
-
-static struct xarray *gmem_owned(unsigned int nr)
+/**
+ * gmem_lend_on_gone - be told of lent pages that leave their file
+ * @gone: called under the record's lock; it may take spinlocks only
+ */
+void gmem_lend_on_gone(void (*gone)(struct page *page))
 {
-	return nr > 1 ? &owned_blocks : &owned_pages;
-}
-
-static unsigned long gmem_owned_index(struct page *page, unsigned int nr)
-{
-	return nr > 1 ? page_to_pfn(page) >> GMEM_BLOCK_ORDER
-		      : page_to_pfn(page);
-}
-
-static void *gmem_owner(unsigned long pfn)
-{
-	void *owner = xa_load(&owned_blocks, pfn >> GMEM_BLOCK_ORDER);
-
-	return owner ?: xa_load(&owned_pages, pfn);
-}
-
-static int gmem_own_one(struct page *page, unsigned int nr)
-{
-	if (gmem_fault_inject(GMEM_FAIL_ALLOC_META))
-		return -ENOMEM;
-	return xa_err(xa_store(gmem_owned(nr), gmem_owned_index(page, nr),
-			       NOBODY, GFP_KERNEL));
+	lend_gone = gone;
 }
 
 /**
- * gmem_lend_own_range - from now on these pages are known as hidden
- * @page: first page, hidden, not yet mapped anywhere
- * @nr: 1, or a multiple of a block's 512
+ * gmem_lend_allow_hidden - may pages be lent that nothing else exposes?
+ * @allow: if not, KVM gets pages that are exposed anyway, and those can't be
+ *	   made private while it has them
  *
- * They are nobody's and can't be lent yet.
- *
- * Return: 0; or -ENOMEM, then none of them is known.
+ * What is lent stays so.
  */
-int gmem_lend_own_range(struct page *page, unsigned int nr)
+void gmem_lend_allow_hidden(bool allow)
 {
-	unsigned int step = min_t(unsigned int, nr, GMEM_BLOCK_PAGES), i;
-	int ret;
-
-	for (i = 0; i < nr; i += step) {
-		ret = gmem_own_one(page + i, step);
-		if (ret)
-			goto undo;
-	}
-	return 0;
-undo:
-	while (i) {
-		i -= step;
-		gmem_lend_disown(page + i, step);
-	}
-	return ret;
+	WRITE_ONCE(may_lend_hidden, allow);
 }
 
-/**
- * gmem_lend_assign - these pages are a file's, and can be lent
- * @page: first page, known and nobody's
- * @nr: 1, or a block's 512
- * @inode: the file
- *
- * Replaces an entry, so needs no memory and can't fail.
- */
-void gmem_lend_assign(struct page *page, unsigned int nr, struct inode *inode)
+/* gmem_lend_is_ours - is this frame gmemfs' memory? Takes no lock. */
+bool gmem_lend_is_ours(unsigned long pfn)
 {
-	xa_store(gmem_owned(nr), gmem_owned_index(page, nr), inode,
-		 GFP_KERNEL);
+	return gmem_frames_has(pfn);
 }
 
-static void gmem_add_loan(struct gmem_loan *loan)
+/* gmem_lend_is_gone - has a page, which is lent, left its file? */
+bool gmem_lend_is_gone(const struct page *page)
 {
-	hash_add(loans, &loan->node, loan->pfn);
-	WRITE_ONCE(nr_loans, nr_loans + 1);
+	return page && gmem_page_state(page) == GMEM_PAGE_LEAVING;
 }
 
-static void gmem_remove_loan(struct gmem_loan *loan)
-{
-	hash_del(&loan->node);
-	WRITE_ONCE(nr_loans, nr_loans - 1);
-}
+/* ---- loans ---- */
 
-static struct gmem_loan *gmem_find_loan(unsigned long pfn)
+static struct gmem_loan *gmem_find_loan(const struct gmem_frames *frames,
+					const struct page *page)
 {
 	struct gmem_loan *loan;
 
-	hash_for_each_possible(loans, loan, node, pfn)
-		if (loan->pfn == pfn)
+	lockdep_assert_held(&frames->lock);
+	list_for_each_entry(loan, &frames->loans, node)
+		if (loan->page == page)
 			return loan;
 	return NULL;
 }
 
-static void gmem_count_lent(struct inode *inode, int n)
+static struct gmem_loan *gmem_new_loan(struct gmem_frames *frames,
+				       struct page *page, struct inode *inode)
 {
-	atomic_long_add(n, &lent_pages);
-	atomic_long_add(n, &gmem_i(inode)->lent);
-	atomic_long_sub(n, &gmem_i(inode)->hidden);
+	struct gmem_loan *loan = NULL;
+
+	if (!gmem_fault_inject(GMEM_FAIL_ALLOC_META))
+		loan = kzalloc(sizeof(*loan), GFP_KERNEL_ACCOUNT);
+	if (!loan)
+		return NULL;
+	INIT_LIST_HEAD(&loan->waiting);
+	loan->page = page;
+	loan->inode = inode;
+	get_page(page);
+	list_add(&loan->node, &frames->loans);
+	return loan;
 }
 
-static void gmem_end_loan(struct gmem_loan *loan)
+static void gmem_end_loan(struct gmem_frames *frames, struct gmem_loan *loan)
 {
-	put_page(pfn_to_page(loan->pfn));
+	lockdep_assert_held(&frames->lock);
+	list_del(&loan->node);
+	put_page(loan->page);
 	kfree(loan);
 }
 
-/* Is this page in the direct map because it's shared, lent or not? */
-static bool gmem_is_exposed(unsigned long pfn)
+/* ---- pages that wait to be hidden ---- */
+
+static void gmem_wait_to_hide(struct gmem_loan *loan)
 {
-	return page_private(pfn_to_page(pfn)) & GMEM_PAGE_EXPOSED;
+	spin_lock(&waiting_lock);
+	list_add_tail(&loan->waiting, &waiting_loans);
+	WRITE_ONCE(nr_waiting, nr_waiting + 1);
+	spin_unlock(&waiting_lock);
+	atomic_inc(&gmem_i(loan->inode)->waiting_loans);
+	schedule_delayed_work(&rehide_retry, GMEM_REHIDE_RETRY);
 }
 
-/* The page is its borrowers' own business now; the last one ends the loan. */
-static void gmem_forget_loan(struct gmem_loan *loan, struct inode *inode)
+static void gmem_wait_no_more(struct gmem_loan *loan)
 {
-	gmem_remove_loan(loan);
-	if (!gmem_is_exposed(loan->pfn))
-		gmem_count_lent(inode, -1);
-	loan->gone = true;
-	if (loan->borrowers)
-		gmem_guard_loan_gone(loan);
-	else
-		gmem_end_loan(loan);
+	bool was;
+
+	spin_lock(&waiting_lock);
+	was = !list_empty(&loan->waiting);
+	list_del_init(&loan->waiting);
+	WRITE_ONCE(nr_waiting, nr_waiting - was);
+	spin_unlock(&waiting_lock);
+	if (was)
+		atomic_dec(&gmem_i(loan->inode)->waiting_loans);
 }
 
-/* It counts as hidden again, as all that leaves a file does. */
-static void gmem_forget_exposed(struct page *page, struct inode *inode)
+/* A span of one page, whose record is locked already. */
+static struct gmem_span gmem_span_of(struct gmem_frames *frames,
+				     struct page *page)
 {
-	if (!gmem_is_exposed(page_to_pfn(page)))
+	return (struct gmem_span){
+		.page = page,
+		.nr = 1,
+		.nr_records = 1,
+		.records = { frames },
+	};
+}
+
+/* Is the loan all that keeps its page in the direct map? */
+static bool gmem_is_lent_only(const struct page *page)
+{
+	return gmem_page_reasons(page) == GMEM_LENT;
+}
+
+/*
+ * Nobody has the page any more. Return: 0; -EAGAIN if its file has had its
+ * flushes; or what the direct map answered. After an error it is tried again.
+ */
+static int gmem_rehide(struct gmem_frames *frames, struct gmem_loan *loan)
+{
+	struct gmem_span span = gmem_span_of(frames, loan->page);
+	struct inode *inode = loan->inode;
+	int ret = 0;
+
+	if (gmem_is_lent_only(loan->page))
+		ret = gmem_budget_take(&gmem_i(inode)->flushes);
+	if (!ret)
+		ret = gmem_frame_hide_locked(&span, GMEM_LENT, inode);
+	if (ret)
+		return ret;
+	gmem_wait_no_more(loan);
+	trace_gmem_return(inode, page_to_pfn(loan->page), 0);
+	gmem_end_loan(frames, loan);
+	return 0;
+}
+
+/* The next that waits, which is the last then. It may be gone any time. */
+static struct page *gmem_next_waiting(void)
+{
+	struct gmem_loan *loan;
+	struct page *page = NULL;
+
+	spin_lock(&waiting_lock);
+	loan = list_first_entry_or_null(&waiting_loans, struct gmem_loan,
+					waiting);
+	if (loan) {
+		page = loan->page;
+		list_move_tail(&loan->waiting, &waiting_loans);
+	}
+	spin_unlock(&waiting_lock);
+	return page;
+}
+
+/* Return: 0 if the page waits no more. */
+static int gmem_rehide_page(const struct page *page)
+{
+	struct gmem_frames *frames = gmem_frames_get(page_to_pfn(page));
+	struct gmem_loan *loan;
+	int ret = 0;
+
+	if (!frames)
+		return 0;
+	mutex_lock(&frames->lock);
+	loan = gmem_find_loan(frames, page);
+	if (loan && loan->inode && !loan->borrowers)
+		ret = gmem_rehide(frames, loan);
+	mutex_unlock(&frames->lock);
+	gmem_frames_put(frames);
+	return ret;
+}
+
+/* Each page that waits once; those of one file may have to, others not. */
+static void gmem_rehide_work(struct work_struct *work)
+{
+	unsigned int nr = READ_ONCE(nr_waiting);
+	struct page *page;
+	bool waits = false;
+
+	while (nr-- && (page = gmem_next_waiting())) {
+		waits |= gmem_rehide_page(page) != 0;
+		cond_resched();
+	}
+	if (waits)
+		schedule_delayed_work(&rehide_retry, GMEM_REHIDE_RETRY);
+}
+
+/* ---- lending ---- */
+
+/* May a page become exposed just now? -EAGAIN: later. */
+static int gmem_may_expose(struct page *page, struct inode *inode)
+{
+	if (!READ_ONCE(may_lend_hidden))
+		return -EPERM;
+	if (atomic_read(&gmem_i(inode)->waiting_loans) >= GMEM_MAX_WAITING)
+		return -EAGAIN;
+	if (!gmem_directmap_expose_flushes(page))
+		return 0;
+	return gmem_budget_take(&gmem_i(inode)->flushes);
+}
+
+static int gmem_lend_first(struct gmem_frames *frames, struct page *page,
+			   struct inode *inode)
+{
+	struct gmem_span span = gmem_span_of(frames, page);
+	struct gmem_loan *loan;
+	int ret = 0;
+
+	if (gmem_page_state(page) == GMEM_PAGE_HIDDEN)
+		ret = gmem_may_expose(page, inode);
+	if (ret)
+		return ret;
+	loan = gmem_new_loan(frames, page, inode);
+	if (!loan)
+		return -ENOMEM;
+	ret = gmem_frame_expose_locked(&span, GMEM_LENT, inode);
+	if (ret) {
+		gmem_end_loan(frames, loan);
+		return ret;
+	}
+	loan->borrowers = 1;
+	return 0;
+}
+
+static int gmem_lend_again(struct gmem_loan *loan)
+{
+	if (!READ_ONCE(may_lend_hidden) && gmem_is_lent_only(loan->page))
+		return -EPERM;
+	if (!loan->borrowers)
+		gmem_wait_no_more(loan);
+	loan->borrowers++;
+	return 0;
+}
+
+static int gmem_lend_locked(struct gmem_frames *frames, struct page *page)
+{
+	struct inode *inode = gmem_frame_owner(frames, page);
+	struct gmem_loan *loan = gmem_find_loan(frames, page);
+	int ret;
+
+	if (!inode)
+		return -EFAULT;
+	if (gmem_page_poisoned(page))
+		return -EHWPOISON;
+	ret = loan ? gmem_lend_again(loan)
+		   : gmem_lend_first(frames, page, inode);
+	if (ret)
+		return ret;
+	atomic_long_inc(&loans_ever);
+	trace_gmem_lend(inode, page_to_pfn(page),
+			loan ? loan->borrowers : 1);
+	return 0;
+}
+
+/* -EAGAIN: the page's file has had its flushes. */
+static int gmem_lend_try(unsigned long pfn, struct page **lent)
+{
+	struct gmem_frames *frames = gmem_frames_get(pfn);
+	int ret = 0;
+
+	*lent = NULL;
+	if (!frames)
+		return 0;
+	mutex_lock(&frames->lock);
+	if (test_bit(pfn % GMEM_BLOCK_PAGES, frames->ours)) {
+		ret = gmem_lend_locked(frames, pfn_to_page(pfn));
+		if (!ret)
+			*lent = pfn_to_page(pfn);
+	}
+	mutex_unlock(&frames->lock);
+	gmem_frames_put(frames);
+	return ret;
+}
+
+/**
+ * gmem_lend - make a page reachable through the direct map
+ * @pfn: any frame
+ * @page: set to the page, for gmem_lend_return(); NULL if the frame is none of
+ *	  ours and needs nothing
+ *
+ * Sleeps. A guest that makes too many flushes waits here.
+ *
+ * Return: 0; or an errno, and the frame must not be touched. -EFAULT: it is
+ * about to leave its file, or has; -EPERM: it's hidden, and hidden pages are
+ * not lent; -EHWPOISON: it has a memory error; -EINTR; -ENOMEM, or what the
+ * direct map answered.
+ */
+int gmem_lend(unsigned long pfn, struct page **page)
+{
+	int ret;
+
+	while ((ret = gmem_lend_try(pfn, page)) == -EAGAIN) {
+		schedule_timeout_killable(1);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return ret;
+}
+
+/* Of a page that is a file's. What can't be hidden now is tried again. */
+static void gmem_lend_over(struct gmem_frames *frames, struct gmem_loan *loan)
+{
+	if (gmem_rehide(frames, loan))
+		gmem_wait_to_hide(loan);
+}
+
+/**
+ * gmem_lend_return - a borrower is done with a page and touches it no more
+ * @page: what gmem_lend() set, or NULL
+ */
+void gmem_lend_return(struct page *page)
+{
+	struct gmem_frames *frames;
+	struct gmem_loan *loan;
+	bool held = false;
+
+	if (!page)
 		return;
-	set_page_private(page, page_private(page) & ~GMEM_PAGE_EXPOSED);
-	atomic_long_inc(&gmem_i(inode)->hidden);
+	frames = gmem_frames_lock(page, GMEM_FRAMES_OF_FILES);
+	loan = gmem_find_loan(frames, page);
+	if (--loan->borrowers)
+		goto unlock;
+	held = !loan->inode;
+	if (held) {
+		gmem_frame_return_left_locked(frames, page);
+		gmem_end_loan(frames, loan);
+	} else {
+		gmem_lend_over(frames, loan);
+	}
+unlock:
+	gmem_frames_unlock(frames);
+	if (held)
+		gmem_held_kick();
+}
+
+/* ---- lent pages and their files ---- */
+
+/* The page is its borrowers' own business now. */
+static void gmem_forget_loan(struct gmem_frames *frames, struct gmem_loan *loan)
+{
+	if (!loan->borrowers) {
+		gmem_wait_no_more(loan);
+		gmem_frame_return_left_locked(frames, loan->page);
+		gmem_end_loan(frames, loan);
+		return;
+	}
+	loan->inode = NULL;
+	if (lend_gone)
+		lend_gone(loan->page);
 }
 
 /**
  * gmem_lend_leave - these pages leave their file: lend them no more
  * @page: first page; the caller has unmapped them, which took KVM's own
  *	  mappings away
- * @nr: as they were owned
- *
- * Return: how many of them are in the direct map, lent or shared. They must
- * stay there.
- */
-unsigned int gmem_lend_leave(struct page *page, unsigned int nr)
-{
-	unsigned long pfn = page_to_pfn(page);
-	struct gmem_loan *loan;
-	unsigned int i, exposed = 0;
-	struct inode *inode;
-
-	mutex_lock(&lend_lock);
-	/* Replaces an entry, so needs no memory and can't fail. */
-	inode = xa_store(gmem_owned(nr), gmem_owned_index(page, nr), NOBODY,
-			 GFP_KERNEL);
-	for (i = 0; i < nr; i++) {
-		loan = gmem_find_loan(pfn + i);
-		exposed += loan || gmem_is_exposed(pfn + i);
-		if (loan)
-			gmem_forget_loan(loan, inode);
-		gmem_forget_exposed(page + i, inode);
-	}
-	mutex_unlock(&lend_lock);
-	return exposed;
-}
-
-/**
- * gmem_lend_disown - these pages are in the direct map and may go
- * @page: first page, known and nobody's
- * @nr: 1, or a block's 512
- *
- * Not under lend_lock: nobody's pages can't be lent meanwhile, and the pool's
- * shrinker comes here when memory is short, maybe with that lock held.
- */
-void gmem_lend_disown(struct page *page, unsigned int nr)
-{
-	xa_erase(gmem_owned(nr), gmem_owned_index(page, nr));
-}
-
-/* ---- lending ---- */
-
-static struct gmem_loan *gmem_make_loan(unsigned long pfn, struct inode *inode)
-{
-	struct gmem_loan *loan = NULL;
-	int ret;
-
-	if (!gmem_fault_inject(GMEM_FAIL_ALLOC_META))
-		loan = kzalloc(sizeof(*loan), GFP_KERNEL);
-	if (!loan)
-		return ERR_PTR(-ENOMEM);
-
-	if (!gmem_is_exposed(pfn)) {
-		ret = gmem_directmap_expose(pfn_to_page(pfn), 1, 1);
-		if (ret) {
-			kfree(loan);
-			return ERR_PTR(ret);
-		}
-		gmem_count_lent(inode, 1);
-	}
-	get_page(pfn_to_page(pfn));
-	loan->pfn = pfn;
-	gmem_add_loan(loan);
-	return loan;
-}
-
-static struct gmem_loan *gmem_lend_locked(unsigned long pfn)
-{
-	struct inode *inode = gmem_owner(pfn);
-	struct gmem_loan *loan;
-
-	if (!inode)
-		return NULL;
-	if (xa_is_value(inode))
-		return ERR_PTR(-EFAULT);
-
-	loan = gmem_find_loan(pfn);
-	if (!loan)
-		loan = gmem_make_loan(pfn, inode);
-	if (IS_ERR(loan))
-		return loan;
-	loan->borrowers++;
-	atomic_long_inc(&loans_ever);
-	trace_gmem_lend(inode, pfn, loan->borrowers);
-	return loan;
-}
-
-/**
- * gmem_lend - make a page reachable through the direct map
- * @pfn: any frame
- *
- * Return: a loan for gmem_lend_return(); NULL if the frame is none of ours and
- * needs nothing; or an ERR_PTR: then it must not be touched. -EFAULT: it is
- * about to leave its file; -ENOMEM, or what the direct map answered.
- */
-struct gmem_loan *gmem_lend(unsigned long pfn)
-{
-	struct gmem_loan *loan;
-
-	mutex_lock(&lend_lock);
-	loan = gmem_lend_locked(pfn);
-	mutex_unlock(&lend_lock);
-	return loan;
-}
-
-/* gmem_lend_is_ours - is this frame hidden memory of a file, lent or not? */
-bool gmem_lend_is_ours(unsigned long pfn)
-{
-	bool ours;
-
-	mutex_lock(&lend_lock);
-	ours = gmem_owner(pfn);
-	mutex_unlock(&lend_lock);
-	return ours;
-}
-
-/* Where the direct map can't be edited just now, it is tried again later. */
-static void gmem_rehide(struct gmem_loan *loan)
-{
-	struct inode *inode = gmem_owner(loan->pfn);
-	int ret;
-
-	/* It was made shared meanwhile, or always was. */
-	if (gmem_is_exposed(loan->pfn)) {
-		gmem_remove_loan(loan);
-		gmem_end_loan(loan);
-		return;
-	}
-	ret = gmem_directmap_hide(pfn_to_page(loan->pfn), 1);
-
-	/* -EIO leaves it hidden, or as good as: it's exposed before it goes. */
-	if (ret && ret != -EIO) {
-		schedule_delayed_work(&rehide_retry, GMEM_REHIDE_RETRY);
-		return;
-	}
-	trace_gmem_return(inode, loan->pfn, 0);
-	gmem_remove_loan(loan);
-	gmem_count_lent(inode, -1);
-	gmem_end_loan(loan);
-}
-
-static void gmem_rehide_work(struct work_struct *work)
-{
-	struct gmem_loan *loan;
-	struct hlist_node *next;
-	unsigned int bucket;
-
-	mutex_lock(&lend_lock);
-	hash_for_each_safe(loans, bucket, next, loan, node)
-		if (!loan->borrowers)
-			gmem_rehide(loan);
-	mutex_unlock(&lend_lock);
-}
-
-/*
- * It was zeroed when it left the file, but its borrowers may have written to it
- * since. The page allocator keeps what has a memory error out of use.
- */
-static void gmem_end_gone_loan(struct gmem_loan *loan)
-{
-	if (!PageHWPoison(pfn_to_page(loan->pfn)))
-		clear_highpage(pfn_to_page(loan->pfn));
-	gmem_end_loan(loan);
-}
-
-/**
- * gmem_lend_return - a borrower is done with a page and touches it no more
- * @loan: what gmem_lend() returned, or NULL
- */
-void gmem_lend_return(struct gmem_loan *loan)
-{
-	if (!loan)
-		return;
-
-	mutex_lock(&lend_lock);
-	loan->borrowers--;
-	if (!loan->borrowers) {
-		if (loan->gone)
-			gmem_end_gone_loan(loan);
-		else
-			gmem_rehide(loan);
-	}
-	mutex_unlock(&lend_lock);
-}
-
-/* gmem_lend_is_gone - has this page left its file? @loan: may be NULL */
-bool gmem_lend_is_gone(struct gmem_loan *loan)
-{
-	bool gone;
-
-	mutex_lock(&lend_lock);
-	gone = loan && loan->gone;
-	mutex_unlock(&lend_lock);
-	return gone;
-}
-
-/* gmem_lend_is_lent - has KVM borrowed this frame? */
-bool gmem_lend_is_lent(unsigned long pfn)
-{
-	bool lent;
-
-	/* Asked for each page of a file, and mostly there is none. */
-	if (!READ_ONCE(nr_loans))
-		return false;
-	mutex_lock(&lend_lock);
-	lent = gmem_find_loan(pfn);
-	mutex_unlock(&lend_lock);
-	return lent;
-}
-
-/* ---- sharing: what convert.c does to pages, which may be lent ---- */
-
-/**
- * gmem_lend_adopt - pages that never were hidden are from now on ours to hide
- * @page: first page, a file's, exposed
  * @nr: 1, or a block's 512
  * @inode: the file
  *
- * Return: 0 or -ENOMEM.
+ * Return: how many of them aren't HIDDEN: see gmem_frame_leave_locked().
  */
-int gmem_lend_adopt(struct page *page, unsigned int nr, struct inode *inode)
-{
-	unsigned int i;
-	int ret;
-
-	/* KVM may look for them as soon as they are known: so, bits first. */
-	for (i = 0; i < nr; i++)
-		set_page_private(page + i,
-				 page_private(page + i) | GMEM_PAGE_EXPOSED);
-	ret = gmem_lend_own_range(page, nr);
-	if (!ret) {
-		gmem_lend_assign(page, nr, inode);
-		return 0;
-	}
-	for (i = 0; i < nr; i++)
-		set_page_private(page + i,
-				 page_private(page + i) & ~GMEM_PAGE_EXPOSED);
-	return ret;
-}
-
-static unsigned int gmem_count_hidden(struct page *page, unsigned int nr)
-{
-	unsigned long pfn = page_to_pfn(page);
-	unsigned int i, hidden = 0;
-
-	for (i = 0; i < nr; i++)
-		hidden += !gmem_is_exposed(pfn + i) && !gmem_find_loan(pfn + i);
-	return hidden;
-}
-
-static void gmem_note_shared(struct page *page, struct inode *inode)
-{
-	if (gmem_is_exposed(page_to_pfn(page)))
-		return;
-	set_page_private(page, page_private(page) | GMEM_PAGE_EXPOSED);
-	/* What was lent is not counted as hidden, but as lent. */
-	if (gmem_find_loan(page_to_pfn(page)))
-		gmem_count_lent(inode, -1);
-	atomic_long_dec(&gmem_i(inode)->hidden);
-}
-
-static int gmem_share_locked(struct page *page, unsigned int nr,
+unsigned int gmem_lend_leave(struct page *page, unsigned int nr,
 			     struct inode *inode)
 {
-	unsigned int hidden = gmem_count_hidden(page, nr), i;
-	int ret;
+	struct gmem_frames *frames =
+		gmem_frames_lock(page, GMEM_FRAMES_OF_FILES);
+	unsigned int others = gmem_frame_leave_locked(frames, page, nr, inode);
+	struct gmem_loan *loan, *next;
 
-	ret = hidden ? gmem_directmap_expose(page, nr, hidden) : 0;
-	for (i = 0; i < nr && !ret; i++)
-		gmem_note_shared(page + i, inode);
-	return ret;
+	list_for_each_entry_safe(loan, next, &frames->loans, node)
+		if (loan->page >= page && loan->page < page + nr)
+			gmem_forget_loan(frames, loan);
+	gmem_frames_unlock(frames);
+	return others;
+}
+
+/* gmem_lend_count - how many references to a page of a file are loans': 0, 1 */
+unsigned int gmem_lend_count(struct page *page)
+{
+	return !!(gmem_page_word(page) & GMEM_LENT);
 }
 
 /**
- * gmem_lend_share - expose pages to stay, until gmem_lend_unshare()
- * @page: first of neighbours in memory; some may be exposed or lent already
- * @nr: how many
- * @inode: their file
+ * gmem_lend_keeps - is this page lent, and so can't be made private?
+ * @page: of a file
  *
- * Return: 0; or what the direct map answered, then nothing has changed.
+ * Where hidden pages aren't lent, a page that KVM has must stay shared.
  */
-int gmem_lend_share(struct page *page, unsigned int nr, struct inode *inode)
+bool gmem_lend_keeps(struct page *page)
 {
-	int ret = 0;
+	struct gmem_frames *frames;
+	struct gmem_loan *loan;
+	bool lent;
 
-	mutex_lock(&lend_lock);
-	/* What isn't known never was hidden. */
-	if (gmem_owner(page_to_pfn(page)))
-		ret = gmem_share_locked(page, nr, inode);
-	mutex_unlock(&lend_lock);
-	return ret;
+	if (READ_ONCE(may_lend_hidden) || !gmem_lend_count(page) ||
+	    gmem_is_lent_only(page))
+		return false;
+	frames = gmem_frames_lock(page, GMEM_FRAMES_OF_FILES);
+	loan = gmem_find_loan(frames, page);
+	lent = loan && loan->borrowers;
+	gmem_frames_unlock(frames);
+	return lent;
 }
 
-/* Neighbours, none of them lent, some of them maybe hidden already. */
-static int gmem_unshare_run(struct page *page, unsigned int nr,
-			    struct inode *inode)
-{
-	unsigned int exposed = nr - gmem_count_hidden(page, nr), i;
-	int ret;
-
-	if (!exposed)
-		return 0;
-	ret = gmem_directmap_hide_some(page, nr, exposed);
-	if (ret)
-		return ret;
-	atomic_long_add(exposed, &gmem_i(inode)->hidden);
-	for (i = 0; i < nr; i++)
-		set_page_private(page + i, 0);
-	return 0;
-}
-
-/* It stays where KVM has it, and is hidden when it comes back. */
-static void gmem_unshare_lent(struct page *page, struct inode *inode)
-{
-	if (!gmem_is_exposed(page_to_pfn(page)))
-		return;
-	set_page_private(page, 0);
-	atomic_long_inc(&gmem_i(inode)->hidden);
-	gmem_count_lent(inode, 1);
-}
-
-/**
- * gmem_lend_unshare - hide pages that were shared
- * @page: first of neighbours in memory that nobody else uses; some may be
- *	  hidden or lent already
- * @nr: how many
- * @inode: their file
- *
- * Return: 0, or what the direct map answered, with some of them hidden.
- */
-int gmem_lend_unshare(struct page *page, unsigned int nr, struct inode *inode)
-{
-	unsigned int i = 0, run;
-	int ret = 0;
-
-	mutex_lock(&lend_lock);
-	while (i < nr && !ret) {
-		for (run = 0; i + run < nr; run++)
-			if (gmem_find_loan(page_to_pfn(page) + i + run))
-				break;
-		if (run) {
-			ret = gmem_unshare_run(page + i, run, inode);
-			i += run;
-		} else {
-			gmem_unshare_lent(page + i, inode);
-			i++;
-		}
-	}
-	mutex_unlock(&lend_lock);
-	return ret;
-}
-
-/* No file is left, so neither is anything owned; stray loans are all gone. */
+/* No file is left, and the guard has returned what was lent. */
 void gmem_lend_exit(void)
 {
 	cancel_delayed_work_sync(&rehide_retry);
-	xa_destroy(&owned_blocks);
-	xa_destroy(&owned_pages);
 }

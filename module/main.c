@@ -8,18 +8,32 @@
 
 #include "directmap.h"
 #include "fault_inject.h"
+#include "frametable.h"
 #include "guard.h"
+#include "held.h"
 #include "inode.h"
+#include "lend.h"
 #include "memcg.h"
+#include "poison.h"
 #include "pool.h"
 #include "power.h"
+#include "quarantine.h"
 #include "reinsert.h"
-#include "release.h"
 #include "super.h"
 #include "sysfs.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
+
+/* All memory has been given back, or is lost. */
+static void gmem_memory_exit(void)
+{
+	gmem_lend_exit();
+	gmem_held_exit();
+	gmem_quarantine_exit();
+	gmem_poison_exit();
+	gmem_frametable_exit();
+}
 
 static int __init gmem_init(void)
 {
@@ -29,9 +43,10 @@ static int __init gmem_init(void)
 	ret = gmem_directmap_init();
 	if (ret)
 		return ret;
+	gmem_poison_init();
 	ret = gmem_power_init();
 	if (ret)
-		goto directmap_exit;
+		goto memory_exit;
 	ret = gmem_inode_init();
 	if (ret)
 		goto power_exit;
@@ -61,7 +76,8 @@ inode_exit:
 	gmem_inode_exit();
 power_exit:
 	gmem_power_exit();
-directmap_exit:
+memory_exit:
+	gmem_memory_exit();
 	gmem_directmap_exit();
 	return ret;
 }
@@ -73,8 +89,8 @@ static void __exit gmem_exit(void)
 	gmem_pool_exit();
 	gmem_guard_exit();
 	gmem_inode_exit();
-	gmem_release_exit();
 	gmem_power_exit();
+	gmem_memory_exit();
 	gmem_directmap_exit();
 }
 

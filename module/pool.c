@@ -4,14 +4,16 @@
  * file waits for neither.
  *
  * Each NUMA node has its own. In it are clean blocks, ready to be taken, and
- * dirty ones, which a file gave back and which still hold its data; both are
- * hidden, charged to no cgroup and known to lend.c as nobody's. One worker for
- * each node zeroes the dirty ones, fills up from the kernel's free memory what
- * is missing to the low watermark, and gives back what is above it.
+ * dirty ones, which a file gave back and which still hold its data. Both are
+ * HIDDEN and nobody's. A clean block is charged to no cgroup. A dirty one is
+ * still charged to the cgroup of who filled it, and there are never more of
+ * them than the low watermark: a file whose blocks find no place zeroes them
+ * itself. One worker for each node zeroes the dirty ones, then fills up from the
+ * kernel's free memory what is missing to the low watermark, and gives back
+ * what is above it.
  *
- * The pool is never why memory runs out elsewhere: it only grows while the
- * host has memory to spare, and gives way to the shrinker and to the OOM
- * killer's notice.
+ * The pool grows only while the host has memory to spare, and gives way to the
+ * shrinker and to the OOM killer's notice.
  *
  * With a low watermark of 0, as it is unless somebody asks, there is no pool:
  * files get their memory from the kernel and give it back themselves.
@@ -31,6 +33,7 @@
 #include "number.h"
 #include "pieces.h"
 #include "place.h"
+#include "poison.h"
 #include "pool.h"
 #include "prepare.h"
 #include "release.h"
@@ -143,11 +146,13 @@ static void gmem_pool_push(struct gmem_pool *pool, bool dirty,
 /* Zero dirty blocks. Return: how many are clean now, and in @blocks. */
 static unsigned int gmem_pool_scrub(struct page **blocks, unsigned int nr)
 {
-	unsigned int clean = gmem_scrub_blocks(blocks, nr);
+	unsigned int clean = gmem_scrub_blocks(blocks, nr), i;
 
 	/* They stay hidden: no CPU may keep a translation of our mappings. */
 	if (clean)
 		gmem_tempmap_flush();
+	for (i = 0; i < clean; i++)
+		gmem_memcg_uncharge(blocks[i], GMEM_BLOCK_PAGES);
 	gmem_pool_count(GMEM_POOL_SCRUBS, clean);
 	return clean;
 }
@@ -229,6 +234,8 @@ static bool gmem_pool_work_fill(struct gmem_pool *pool)
 	unsigned int want, nr, i;
 
 	while ((want = min(gmem_pool_missing(pool), GMEM_BATCH))) {
+		/* What files have given back meanwhile is used first. */
+		gmem_pool_work_dirty(pool);
 		if (READ_ONCE(pool_gone) ||
 		    time_before(jiffies, READ_ONCE(pool->quiet_until)))
 			return true;
@@ -260,12 +267,25 @@ static void gmem_pool_worker(struct work_struct *work)
 
 /* ---- for files ---- */
 
+/* A block without a memory error that may have come up since it was zeroed. */
+static struct page *gmem_pool_take_clean(struct gmem_pool *pool)
+{
+	struct page *page;
+
+	while (gmem_pool_pop_many(pool, false, &page, 1)) {
+		if (!gmem_any_poisoned(page, GMEM_BLOCK_PAGES))
+			return page;
+		gmem_release(page, GMEM_BLOCK_PAGES);
+	}
+	return NULL;
+}
+
 /* A dirty block does too: to zero it is still no edit of the direct map. */
 static struct page *gmem_pool_take_any(struct gmem_pool *pool)
 {
 	struct page *page;
 
-	while (!gmem_pool_pop_many(pool, false, &page, 1)) {
+	while (!(page = gmem_pool_take_clean(pool))) {
 		if (!gmem_pool_pop_many(pool, true, &page, 1))
 			return NULL;
 		if (gmem_pool_scrub(&page, 1))
@@ -300,6 +320,14 @@ struct page *gmem_pool_take(const struct gmem_place *place)
 	return NULL;
 }
 
+/* Several files may give at once: a block or two too many is no harm. */
+static bool gmem_pool_has_room(const struct gmem_pool *pool, bool dirty)
+{
+	if (!pool || !READ_ONCE(pool->low) || READ_ONCE(pool_gone))
+		return false;
+	return !dirty || READ_ONCE(pool->nr_dirty) < READ_ONCE(pool->low);
+}
+
 /**
  * gmem_pool_give - take blocks that a file is done with, if there is a pool
  * @blocks: first page of each, hidden as a whole, nobody's; reordered here
@@ -315,11 +343,12 @@ unsigned int gmem_pool_give(struct page **blocks, unsigned int nr, bool dirty)
 	for (i = 0; i < nr; i++) {
 		struct gmem_pool *pool = gmem_pool_of(page_to_nid(blocks[i]));
 
-		if (!pool || !READ_ONCE(pool->low) || READ_ONCE(pool_gone)) {
+		if (!gmem_pool_has_room(pool, dirty)) {
 			blocks[left++] = blocks[i];
 			continue;
 		}
-		gmem_memcg_uncharge(blocks[i], GMEM_BLOCK_PAGES);
+		if (!dirty)
+			gmem_memcg_uncharge(blocks[i], GMEM_BLOCK_PAGES);
 		gmem_pool_push(pool, dirty, blocks[i]);
 		gmem_pool_kick(pool);
 	}

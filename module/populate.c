@@ -11,8 +11,9 @@
 #include "charge.h"
 #include "fault_inject.h"
 #include "inode.h"
-#include "lend.h"
+#include "frame.h"
 #include "pieces.h"
+#include "poison.h"
 #include "pool.h"
 #include "populate.h"
 #include "prepare.h"
@@ -32,44 +33,35 @@ static struct page *gmem_take_ready(const struct gmem_want *want)
 	return gmem_pool_take(&want->place);
 }
 
-static struct page *gmem_take_hidden(struct inode *inode, unsigned int order,
-				     const struct gmem_want *want)
+/* Why memory that is @shared isn't hidden; 0: it is. */
+static unsigned long gmem_reasons(struct inode *inode, bool shared)
 {
-	struct page *page = order ? gmem_take_ready(want) : NULL;
-
-	if (!page)
-		page = gmem_prepare(order, &want->place);
-	if (!IS_ERR(page))
-		gmem_lend_assign(page, 1U << order, inode);
-	return page;
+	if (gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP)
+		return GMEM_KEPT;
+	return shared ? GMEM_WANTED : 0;
 }
 
-/* Is memory that is @shared left in the direct map from the start? */
-static bool gmem_never_hidden(struct inode *inode, bool shared)
-{
-	return shared || gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP;
-}
-
-/* Zeroed, hidden or not, and charged to mount and file. */
+/* Zeroed, hidden if there are no @reasons, and charged to mount and file. */
 static struct page *gmem_take(struct inode *inode, unsigned int order,
-			      bool exposed, const struct gmem_want *want)
+			      unsigned long reasons,
+			      const struct gmem_want *want)
 {
 	unsigned int nr = 1U << order;
-	struct page *page;
+	struct page *page = NULL;
+	int ret;
 
-	if (!gmem_sb_charge(inode->i_sb, nr))
-		return ERR_PTR(-ENOSPC);
-
-	if (exposed)
-		page = gmem_alloc(order, &want->place) ?: ERR_PTR(-ENOMEM);
-	else
-		page = gmem_take_hidden(inode, order, want);
+	ret = gmem_sb_charge(inode->i_sb, nr);
+	if (ret)
+		return ERR_PTR(ret);
+	if (order && !reasons)
+		page = gmem_take_ready(want);
+	if (!page)
+		page = gmem_prepare(order, &want->place, reasons);
 	if (IS_ERR(page)) {
 		gmem_sb_uncharge(inode->i_sb, nr);
 		return page;
 	}
-	if (!exposed)
-		atomic_long_add(nr, &gmem_i(inode)->hidden);
+	gmem_frame_assign(page, nr, inode);
 	gmem_inode_account(inode, nr, order);
 	return page;
 }
@@ -92,28 +84,38 @@ static bool gmem_may_be_huge(struct inode *inode, pgoff_t pgoff,
 	return end <= max(i_size_read(inode), want->end);
 }
 
+/* The entries of single pages. Readers may look at them at any time. */
+static struct page **gmem_slots_get(struct gmem_block *block)
+{
+	if (block->pages)
+		return block->pages;
+	if (gmem_fault_inject(GMEM_FAIL_ALLOC_META))
+		return NULL;
+	return kcalloc(GMEM_BLOCK_PAGES, sizeof(*block->pages),
+		       GFP_KERNEL_ACCOUNT);
+}
+
 static struct page *gmem_populate_single(struct inode *inode,
 					 struct gmem_block *block,
 					 unsigned int slot,
 					 const struct gmem_want *want)
 {
+	bool shared = gmem_state_shared(inode, block, slot);
+	struct page **slots = gmem_slots_get(block);
 	struct page *page;
 
-	if (!block->pages && !gmem_fault_inject(GMEM_FAIL_ALLOC_META))
-		block->pages = kcalloc(GMEM_BLOCK_PAGES, sizeof(*block->pages),
-				       GFP_KERNEL_ACCOUNT);
-	if (!block->pages)
+	if (!slots)
 		return ERR_PTR(-ENOMEM);
-	if (block->pages[slot])
-		return block->pages[slot];
+	if (slots[slot])
+		return slots[slot];
 
-	page = gmem_take(inode, 0,
-			 gmem_never_hidden(inode, gmem_state_shared(inode,
-								    block,
-								    slot)),
-			 want);
-	if (!IS_ERR(page))
-		block->pages[slot] = page;
+	page = gmem_take(inode, 0, gmem_reasons(inode, shared), want);
+	if (!IS_ERR(page)) {
+		WRITE_ONCE(slots[slot], page);
+		smp_store_release(&block->pages, slots);
+	} else if (slots != block->pages) {
+		kfree(slots);
+	}
 	return page;
 }
 
@@ -140,8 +142,8 @@ static struct page *gmem_populate_locked(struct inode *inode,
 		return gmem_populate_single(inode, block, slot, want);
 
 	shared = gmem_state_all(inode, block, true);
-	huge = gmem_take(inode, GMEM_BLOCK_ORDER,
-			 gmem_never_hidden(inode, shared), want);
+	huge = gmem_take(inode, GMEM_BLOCK_ORDER, gmem_reasons(inode, shared),
+			 want);
 	if (!IS_ERR(huge)) {
 		WRITE_ONCE(block->huge, huge);
 		return huge + slot;
@@ -158,7 +160,8 @@ static struct page *gmem_populate_locked(struct inode *inode,
  * @want: how memory is to be had
  *
  * Return: the page, or an ERR_PTR: -ENOMEM; -ENOSPC over the mount's size;
- * -EBUSY while the host hibernates; -EIO where the direct map can't be edited.
+ * -EBUSY while the host hibernates; -EPERM where KVM isn't guarded; -EIO where
+ * the direct map can't be edited; -EHWPOISON if the page has a memory error.
  */
 struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
 				 const struct gmem_want *want)
@@ -170,8 +173,13 @@ struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
 		return ERR_CAST(block);
 
 	mutex_lock(&block->lock);
+	/* What it is charged for could be what the memory is short of. */
+	gmem_block_set_bare(inode, block, false);
 	page = gmem_populate_locked(inode, block, pgoff, want);
+	gmem_block_set_bare(inode, block, !block->huge && !block->pages);
 	mutex_unlock(&block->lock);
+	if (!IS_ERR(page) && gmem_page_poisoned(page))
+		return ERR_PTR(-EHWPOISON);
 	return page;
 }
 

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Prepare: memory from the kernel, zeroed, taken out of the direct map, and
- * known to lend.c as hidden memory of nobody's yet.
+ * Prepare: memory from the kernel, zeroed, gmemfs' but nobody's yet, and taken
+ * out of the direct map unless it is to stay there.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
 
-#include "directmap.h"
 #include "fault_inject.h"
+#include "frame.h"
+#include "giveback.h"
 #include "guard.h"
-#include "lend.h"
 #include "pieces.h"
 #include "place.h"
 #include "power.h"
 #include "prepare.h"
 #include "quarantine.h"
-#include "release.h"
 #include "units.h"
 
 #define GMEM_GFP	(GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT)
@@ -26,31 +25,22 @@
  */
 #define GMEM_GFP_HUGE	(GMEM_GFP | __GFP_NORETRY | __GFP_NOWARN)
 
-/**
- * gmem_alloc - zeroed memory, still in the direct map
- * @order: 0, or GMEM_BLOCK_ORDER for a block
- * @place: where from
- *
- * Charged to the memory cgroup of the current task. Each page has a refcount
- * of its own.
- *
- * Return: the first page, or NULL.
+/*
+ * Zeroed, still in the direct map, and charged to the memory cgroup of the
+ * current task. Each page has a refcount of its own. NULL if there is none.
  */
-struct page *gmem_alloc(unsigned int order, const struct gmem_place *place)
+static struct page *gmem_alloc(unsigned int order,
+			       const struct gmem_place *place)
 {
 	enum gmem_fail kind = order ? GMEM_FAIL_ALLOC_HUGE
 				    : GMEM_FAIL_ALLOC_PAGE;
 	struct page *page;
-	unsigned int i;
 
 	if (gmem_fault_inject(kind))
 		return NULL;
 	page = gmem_place_alloc(place, order ? GMEM_GFP_HUGE : GMEM_GFP, order);
 	if (page && order)
 		split_page(page, order);
-	/* The allocator clears only the first one's; see GMEM_PAGE_EXPOSED. */
-	for (i = 0; page && i < 1U << order; i++)
-		set_page_private(page + i, 0);
 	return page;
 }
 
@@ -60,52 +50,64 @@ static int gmem_hiding_allowed(void)
 	return gmem_power_may_hide() ? gmem_guard_allows_hiding() : -EBUSY;
 }
 
-/* Hide neighbours in memory: one step, one flush. Frees them if it can't. */
-static int gmem_hide_run(struct page *page, unsigned int nr)
+static void gmem_free_run(struct page *page, unsigned int nr)
+{
+	while (nr--)
+		__free_page(page++);
+}
+
+static void gmem_quarantine_run(struct page *page, unsigned int nr)
 {
 	unsigned int step = min_t(unsigned int, nr, GMEM_BLOCK_PAGES), i;
-	int ret = gmem_directmap_hide(page, nr);
+
+	for (i = 0; i < nr; i += step)
+		gmem_quarantine(page + i, step);
+}
+
+/*
+ * Make neighbours in memory gmemfs', hidden in one step and with one flush if
+ * there are no @reasons not to. Frees them if it can't.
+ */
+static int gmem_add_run(struct page *page, unsigned int nr,
+			unsigned long reasons)
+{
+	int ret = gmem_frame_add(page, nr, reasons);
 
 	if (ret == -EIO)
-		goto quarantine;
-	if (ret)
-		goto free;
-	ret = gmem_hiding_allowed();
-	if (!ret)
-		ret = gmem_lend_own_range(page, nr);
-	if (!ret)
-		return 0;
+		gmem_quarantine_run(page, nr);
+	else if (ret)
+		gmem_free_run(page, nr);
+	if (ret || reasons)
+		return ret;
 
+	ret = gmem_hiding_allowed();
 	/* Zeroed and never seen: nothing to scrub. */
-	if (!gmem_directmap_expose(page, nr, nr))
-		goto free;
-	ret = -EIO;
-quarantine:
-	for (i = 0; i < nr; i += step)
-		gmem_quarantine(page + i, step, step);
-	return ret;
-free:
-	gmem_free_pages(page, nr);
+	if (ret && gmem_give_back_clean(page, nr)) {
+		gmem_quarantine_run(page, nr);
+		ret = -EIO;
+	}
 	return ret;
 }
 
 /**
- * gmem_prepare - memory that is zeroed and hidden
+ * gmem_prepare - memory that is zeroed, and hidden
  * @order: 0, or GMEM_BLOCK_ORDER
  * @place: where from
+ * @reasons: why it isn't hidden, or 0: see frame.h
  *
- * Return: the first page, or an ERR_PTR: -ENOMEM; -EBUSY while the host
- * hibernates; -EPERM where KVM isn't guarded; -EIO where the direct map can't
- * be edited.
+ * Return: the first page, nobody's, or an ERR_PTR: -ENOMEM; -EBUSY while the
+ * host hibernates; -EPERM where KVM isn't guarded; -EIO where the direct map
+ * can't be edited.
  */
-struct page *gmem_prepare(unsigned int order, const struct gmem_place *place)
+struct page *gmem_prepare(unsigned int order, const struct gmem_place *place,
+			  unsigned long reasons)
 {
 	struct page *page = gmem_alloc(order, place);
 	int ret;
 
 	if (!page)
 		return ERR_PTR(-ENOMEM);
-	ret = gmem_hide_run(page, 1U << order);
+	ret = gmem_add_run(page, 1U << order, reasons);
 	return ret ? ERR_PTR(ret) : page;
 }
 
@@ -131,7 +133,7 @@ unsigned int gmem_prepare_blocks(struct page **blocks, unsigned int nr,
 	gmem_sort_pieces(blocks, got);
 	for (; i < got; i += run) {
 		run = gmem_run_length(blocks + i, got - i, GMEM_BLOCK_PAGES);
-		if (gmem_hide_run(blocks[i], run * GMEM_BLOCK_PAGES))
+		if (gmem_add_run(blocks[i], run * GMEM_BLOCK_PAGES, 0))
 			continue;
 		memmove(blocks + done, blocks + i, run * sizeof(*blocks));
 		done += run;

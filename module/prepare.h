@@ -6,8 +6,8 @@
 struct gmem_place;
 struct page;
 
-struct page *gmem_alloc(unsigned int order, const struct gmem_place *place);
-struct page *gmem_prepare(unsigned int order, const struct gmem_place *place);
+struct page *gmem_prepare(unsigned int order, const struct gmem_place *place,
+			  unsigned long reasons);
 unsigned int gmem_prepare_blocks(struct page **blocks, unsigned int nr,
 				 const struct gmem_place *place);
 

@@ -17,8 +17,6 @@
 #include "tempmap.h"
 #include "units.h"
 
-/* ---- and where it goes ---- */
-
 /* Blocks on their way out are collected, so that they can share a flush. */
 static void gmem_batch_release(struct gmem_batch *batch)
 {
@@ -30,18 +28,12 @@ static void gmem_batch_release(struct gmem_batch *batch)
 static void gmem_put_back(struct inode *inode, struct page *page,
 			  unsigned int order, struct gmem_batch *out)
 {
-	unsigned int nr = 1U << order, exposed;
+	unsigned int nr = 1U << order;
 
 	gmem_inode_account(inode, -(long)nr, order);
 	gmem_sb_uncharge(inode->i_sb, nr);
-	if (!gmem_lend_is_ours(page_to_pfn(page))) {
-		gmem_release_exposed(page, nr);
-		return;
-	}
-	exposed = gmem_lend_leave(page, nr);
-	atomic_long_sub(nr, &gmem_i(inode)->hidden);
-	if (!order || exposed) {
-		gmem_release(page, nr, nr - exposed);
+	if (gmem_lend_leave(page, nr, inode) || !order) {
+		gmem_release(page, nr);
 		return;
 	}
 	out->blocks[out->nr++] = page;
@@ -90,14 +82,15 @@ static bool gmem_used_outside(const struct gmem_block *block,
 }
 
 /*
- * What somebody has pinned stays a zeroed page of the file's: he may write to
- * it yet, and a hole is zero.
+ * A page that somebody has pinned, or that KVM has borrowed, stays a zeroed page
+ * of the file: it may be written to yet, and a hole is zero.
  */
 static void gmem_make_holes(struct gmem_block *block, unsigned int from,
 			    unsigned int to)
 {
 	for (; from < to; from++) {
-		if (gmem_state_pinned(block->huge + from))
+		if (gmem_state_pinned(block->huge + from) ||
+		    gmem_lend_count(block->huge + from))
 			continue;
 		__set_bit(from, block->holes);
 		WRITE_ONCE(block->nr_holes, block->nr_holes + 1);
@@ -135,26 +128,16 @@ static bool gmem_block_drop(struct inode *inode, struct gmem_block *block,
 	return true;
 }
 
-static void gmem_block_free(struct xarray *blocks, unsigned long index,
-			    struct gmem_block *block)
-{
-	xa_erase(blocks, index);
-	mutex_destroy(&block->lock);
-	kfree(block->wants);
-	kfree(block);
-}
-
 /* Its memory is gone. What userspace wants there stays as long as the file. */
-static void gmem_block_empty(struct xarray *blocks, unsigned long index,
-			     struct gmem_block *block)
+static void gmem_block_empty(struct inode *inode, struct gmem_block *block)
 {
 	kfree(block->pages);
 	block->pages = NULL;
 	block->huge = NULL;
 	bitmap_zero(block->holes, GMEM_BLOCK_PAGES);
 	block->nr_holes = 0;
-	if (!block->wants)
-		gmem_block_free(blocks, index, block);
+	gmem_block_set_bare(inode, block, true);
+	gmem_block_tidy(inode, block);
 }
 
 /**
@@ -180,7 +163,7 @@ void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end)
 		unsigned int to = min(end - start, GMEM_BLOCK_PAGES);
 
 		if (gmem_block_drop(inode, block, from, to, &out))
-			gmem_block_empty(blocks, index, block);
+			gmem_block_empty(inode, block);
 		cond_resched();
 	}
 	gmem_batch_release(&out);
@@ -198,5 +181,5 @@ void gmem_block_evict(struct inode *inode)
 
 	gmem_block_punch(inode, 0, GMEM_TO_END);
 	xa_for_each(blocks, index, block)
-		gmem_block_free(blocks, index, block);
+		gmem_block_free(inode, block);
 }

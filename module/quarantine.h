@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Memory that can not go back to the kernel yet: quarantine.c. */
+/* Memory that can't be put back into the direct map yet: quarantine.c. */
 #ifndef GMEMFS_QUARANTINE_H
 #define GMEMFS_QUARANTINE_H
 
-#include <linux/types.h>
-
 struct page;
 
-void gmem_keep_pinned(struct page *page);
-void gmem_quarantine(struct page *page, unsigned int nr, unsigned int hidden);
-unsigned long gmem_release_quarantined(void);
-unsigned long gmem_release_pinned(void);
+void gmem_quarantine(struct page *page, unsigned int nr);
+unsigned long gmem_quarantined_pages(void);
+void gmem_quarantine_exit(void);
 
 #endif /* GMEMFS_QUARANTINE_H */

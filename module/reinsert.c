@@ -4,7 +4,8 @@
  * had its pages put back into the direct map for each copy, and taken out after
  * it with a flush of all TLBs. For comparison in benchmarks only: off unless
  * the module is loaded with reinsert=1, which changes nothing but read(2),
- * write(2) and their like.
+ * write(2) and their like. Only the debug build has it: no module for use has a
+ * switch that exposes memory.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -12,14 +13,8 @@
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
-#include <uapi/linux/gmemfs.h>
-
-#include "block.h"
-#include "inode.h"
-#include "lend.h"
+#include "frame.h"
 #include "reinsert.h"
-#include "state.h"
-#include "units.h"
 
 static bool reinsert;
 module_param(reinsert, bool, 0444);
@@ -27,8 +22,8 @@ MODULE_PARM_DESC(reinsert, "for benchmarks only: read() and write() put pages ba
 
 /*
  * From before pages are exposed until they are hidden, or one copy would find
- * its pages hidden by another. Inside of the invalidate_lock, and outside of
- * lend.c's.
+ * its pages hidden by another. Inside of the invalidate_lock, and outside of the
+ * records' locks.
  */
 static DEFINE_MUTEX(reinsert_lock);
 
@@ -43,29 +38,18 @@ bool gmem_reinserts(void)
 	return reinsert;
 }
 
-static bool gmem_is_private(struct inode *inode, pgoff_t pgoff)
+/* How many are neighbours in memory. */
+static unsigned int gmem_neighbours(struct page **pages, unsigned int nr)
 {
-	struct gmem_block *block = gmem_block_find(inode, pgoff);
-
-	return !(gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP) &&
-	       !gmem_state_shared(inode, block, pgoff % GMEM_BLOCK_PAGES);
-}
-
-/* How many are neighbours in memory, and all private or all not. */
-static unsigned int gmem_alike(struct inode *inode, struct page **pages,
-			       pgoff_t pgoff, unsigned int nr)
-{
-	bool private = gmem_is_private(inode, pgoff);
 	unsigned int i;
 
 	for (i = 1; i < nr; i++)
-		if (page_to_pfn(pages[i]) != page_to_pfn(pages[0]) + i ||
-		    gmem_is_private(inode, pgoff + i) != private)
+		if (page_to_pfn(pages[i]) != page_to_pfn(pages[0]) + i)
 			break;
 	return i;
 }
 
-/* What is not private stays exposed. Return: bytes copied, or an errno. */
+/* Return: bytes copied, or an errno. */
 static ssize_t gmem_reinsert_run(struct inode *inode, struct page *page,
 				 unsigned int nr, loff_t pos, size_t len,
 				 struct iov_iter *iter)
@@ -74,15 +58,14 @@ static ssize_t gmem_reinsert_run(struct inode *inode, struct page *page,
 	size_t done;
 	int ret;
 
-	ret = gmem_lend_share(page, nr, inode);
+	ret = gmem_frame_expose(page, nr, GMEM_REINSERTED, inode);
 	if (ret)
 		return ret;
 	pagefault_disable();
 	done = iov_iter_rw(iter) == READ ? copy_to_iter(at, len, iter)
 					 : copy_from_iter(at, len, iter);
 	pagefault_enable();
-	if (gmem_is_private(inode, pos >> PAGE_SHIFT) &&
-	    gmem_lend_unshare(page, nr, inode))
+	if (gmem_frame_hide(page, nr, GMEM_REINSERTED, inode))
 		pr_warn_once("reinsert: private pages could not be hidden again\n");
 	return done;
 }
@@ -101,7 +84,6 @@ static ssize_t gmem_reinsert_run(struct inode *inode, struct page *page,
 ssize_t gmem_reinsert_copy(struct inode *inode, struct page **pages,
 			   loff_t pos, size_t len, struct iov_iter *iter)
 {
-	pgoff_t first = pos >> PAGE_SHIFT;
 	unsigned int nr = DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE);
 	unsigned int i, run;
 	ssize_t total = 0, done = 0;
@@ -109,7 +91,7 @@ ssize_t gmem_reinsert_copy(struct inode *inode, struct page **pages,
 
 	mutex_lock(&reinsert_lock);
 	for (i = 0; i < nr; i += run) {
-		run = gmem_alike(inode, pages + i, first + i, nr - i);
+		run = gmem_neighbours(pages + i, nr - i);
 		step = min(len - total,
 			   run * PAGE_SIZE - offset_in_page(pos + total));
 		done = gmem_reinsert_run(inode, pages[i], run, pos + total,

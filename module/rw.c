@@ -19,6 +19,7 @@
 #include "block.h"
 #include "inode.h"
 #include "place.h"
+#include "poison.h"
 #include "populate.h"
 #include "reinsert.h"
 #include "rw.h"
@@ -61,8 +62,8 @@ static ssize_t gmem_copy(struct inode *inode, struct page **pages, loff_t pos,
 /* ---- read ---- */
 
 /*
- * The bytes at @pos, up to @len, that are all in pages or all in holes.
- * Sets @pages, or leaves the first NULL.
+ * The bytes at @pos, up to @len, that are all in pages or all in holes; 0 if the
+ * first page has a memory error. Sets @pages, or leaves the first NULL.
  */
 static size_t gmem_gather(struct inode *inode, loff_t pos, size_t len,
 			  struct page **pages)
@@ -75,6 +76,8 @@ static size_t gmem_gather(struct inode *inode, loff_t pos, size_t len,
 		struct page *page = gmem_block_page(block, at >> PAGE_SHIFT);
 
 		if (at > pos && !page != !pages[0])
+			break;
+		if (page && gmem_page_poisoned(page))
 			break;
 		pages[nr++] = page;
 		at = round_down(at, PAGE_SIZE) + PAGE_SIZE;
@@ -99,11 +102,13 @@ static ssize_t gmem_read_some(struct inode *inode, loff_t pos,
 		return 0;
 	}
 	len = gmem_gather(inode, pos, min_t(loff_t, len, size - pos), pages);
-	hole = !pages[0];
-	if (!hole)
+	hole = len && !pages[0];
+	if (len && !hole)
 		done = gmem_copy(inode, pages, pos, len, to);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 
+	if (!len)
+		return -EIO;
 	if (hole)
 		done = iov_iter_zero(len, to);
 	if (done)
@@ -157,22 +162,27 @@ static loff_t gmem_expected_size(struct inode *inode, loff_t end)
 	return round_up(size, (loff_t)GMEM_BLOCK_SIZE);
 }
 
-static int gmem_populate_pages(struct inode *inode, loff_t pos, size_t len,
-			       const struct gmem_want *want,
-			       struct page **pages)
+/*
+ * Pages for the bytes at @pos. Return: how many of @len bytes have them; or an
+ * errno if not even the first page is to be had.
+ */
+static ssize_t gmem_populate_pages(struct inode *inode, loff_t pos, size_t len,
+				   const struct gmem_want *want,
+				   struct page **pages)
 {
 	pgoff_t pgoff = pos >> PAGE_SHIFT;
-	pgoff_t end = DIV_ROUND_UP(pos + len, PAGE_SIZE);
+	loff_t end = pos + len, at = pos;
 	unsigned int nr = 0;
 
-	for (; pgoff < end; pgoff++) {
-		struct page *page = gmem_block_populate(inode, pgoff, want);
+	while (at < end) {
+		struct page *page = gmem_block_populate(inode, pgoff++, want);
 
 		if (IS_ERR(page))
-			return PTR_ERR(page);
+			return nr ? at - pos : PTR_ERR(page);
 		pages[nr++] = page;
+		at = round_down(at, PAGE_SIZE) + PAGE_SIZE;
 	}
-	return 0;
+	return len;
 }
 
 static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
@@ -188,9 +198,13 @@ static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
 
 	filemap_invalidate_lock_shared(inode->i_mapping);
 	done = gmem_populate_pages(inode, pos, len, &want, pages);
-	if (!done)
+	if (done > 0) {
+		len = done;
 		done = gmem_copy(inode, pages, pos, len, from);
+	}
 	filemap_invalidate_unlock_shared(inode->i_mapping);
+	if (done == -EHWPOISON)
+		return -EIO;
 	if (done)
 		return done;
 	return fault_in_iov_iter_readable(from, len) == len ? -EFAULT : -EAGAIN;

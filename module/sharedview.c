@@ -26,8 +26,8 @@
 
 #include "block.h"
 #include "file.h"
+#include "frame.h"
 #include "inode.h"
-#include "lend.h"
 #include "sharedview.h"
 #include "state.h"
 #include "units.h"
@@ -42,19 +42,16 @@ void gmem_unmap(struct inode *inode, loff_t start, loff_t len)
 
 /*
  * A page that is wanted shared may still be hidden, because its block got its
- * memory as a whole.
+ * memory as a whole. The invalidate_lock keeps it as it is found.
  */
-static int gmem_expose_wanted(struct inode *inode, struct gmem_block *block,
-			      struct page *page)
+static int gmem_expose_wanted(struct inode *inode, struct page *page)
 {
 	int ret = 0;
 
-	mutex_lock(&block->lock);
-	if (!(gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP))
-		ret = gmem_lend_share(page, 1, inode);
+	if (!(gmem_page_reasons(page) & (GMEM_WANTED | GMEM_KEPT)))
+		ret = gmem_frame_expose(page, 1, GMEM_WANTED, inode);
 	if (!ret)
-		set_page_private(page, page_private(page) | GMEM_PAGE_SEEN);
-	mutex_unlock(&block->lock);
+		gmem_frame_note_seen(page);
 	return ret;
 }
 
@@ -71,10 +68,9 @@ static vm_fault_t gmem_shared_insert(struct vm_fault *vmf, struct inode *inode)
 	page = gmem_view_page(vmf, inode);
 	if (IS_ERR(page))
 		return gmem_view_error(inode, page);
-	block = gmem_block_find(inode, vmf->pgoff);
-	ret = gmem_expose_wanted(inode, block, page);
+	ret = gmem_expose_wanted(inode, page);
 	if (ret)
-		return vmf_error(ret);
+		return gmem_view_error(inode, ERR_PTR(ret));
 	ret = vm_insert_page(vmf->vma, vmf->address, page);
 	/* Another thread's fault was first. */
 	return ret && ret != -EBUSY ? vmf_error(ret) : VM_FAULT_NOPAGE;

@@ -7,9 +7,7 @@
  * made. The record of others is a bit a page, and goes when all of the block
  * is again as the file was made.
  *
- * What is: a page is in the direct map because it's shared (GMEM_PAGE_EXPOSED,
- * of pages that lend.c knows), because KVM borrowed it (lend.c), because the
- * file keeps all of its pages there, or because it never was hidden.
+ * What is, frame.c knows.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -20,8 +18,10 @@
 
 #include "block.h"
 #include "fault_inject.h"
+#include "frame.h"
 #include "inode.h"
 #include "lend.h"
+#include "poison.h"
 #include "state.h"
 #include "units.h"
 
@@ -48,7 +48,7 @@ bool gmem_state_shared(struct inode *inode, const struct gmem_block *block,
 bool gmem_state_all(struct inode *inode, const struct gmem_block *block,
 		    bool shared)
 {
-	if (block->wants)
+	if (block && block->wants)
 		return block->wants->nr_shared ==
 		       (shared ? GMEM_BLOCK_PAGES : 0);
 	return gmem_shared_by_default(inode) == shared;
@@ -136,26 +136,26 @@ bool gmem_state_pinned(struct page *page)
 {
 	int others;
 
-	if (!(page_private(page) & GMEM_PAGE_SEEN))
+	if (!(gmem_page_word(page) & GMEM_PAGE_SEEN))
 		return false;
 	others = page_count(page) - 1 - folio_mapcount(page_folio(page));
-	return others > 0 && others > gmem_lend_is_lent(page_to_pfn(page));
+	return others > 0 && others > gmem_lend_count(page);
 }
 
 static u8 gmem_state_of_page(const struct gmem_block *block, struct page *page)
 {
 	u8 state = GMEM_STATE_POPULATED;
-	bool lent = gmem_lend_is_lent(page_to_pfn(page));
 
 	if (block->huge)
 		state |= GMEM_STATE_HUGE;
-	if (lent)
+	if (gmem_lend_count(page))
 		state |= GMEM_STATE_LENT;
-	if (lent || !gmem_lend_is_ours(page_to_pfn(page)) ||
-	    page_private(page) & GMEM_PAGE_EXPOSED)
+	if (gmem_page_state(page) == GMEM_PAGE_EXPOSED)
 		state |= GMEM_STATE_EXPOSED;
 	if (gmem_state_pinned(page))
 		state |= GMEM_STATE_PINNED;
+	if (gmem_page_poisoned(page))
+		state |= GMEM_STATE_POISONED;
 	return state;
 }
 

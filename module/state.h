@@ -21,13 +21,6 @@ struct gmem_wants {
 	unsigned int nr_shared;
 };
 
-/*
- * In page_private() of a file's pages, above what release.c keeps there of
- * those in quarantine. EXPOSED is changed under lend_lock.
- */
-#define GMEM_PAGE_EXPOSED	BIT(14)	/* in the direct map, being shared */
-#define GMEM_PAGE_SEEN		BIT(15)	/* was in a shared view, maybe pinned */
-
 bool gmem_state_shared(struct inode *inode, const struct gmem_block *block,
 		       unsigned int slot);
 bool gmem_state_all(struct inode *inode, const struct gmem_block *block,

@@ -10,6 +10,8 @@
 #include <uapi/linux/gmemfs.h>
 
 #include "directmap.h"
+#include "frame.h"
+#include "held.h"
 #include "lend.h"
 #include "pool.h"
 #include "quarantine.h"
@@ -27,7 +29,7 @@ static ssize_t hidden_bytes_show(struct kobject *kobj,
 static ssize_t lent_bytes_show(struct kobject *kobj,
 			       struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%lu\n", gmem_lend_pages() << PAGE_SHIFT);
+	return sysfs_emit(buf, "%lu\n", gmem_frame_lent_pages() << PAGE_SHIFT);
 }
 
 static ssize_t loans_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -40,13 +42,13 @@ static ssize_t quarantined_bytes_show(struct kobject *kobj,
 				      struct kobj_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%lu\n",
-			  gmem_release_quarantined() << PAGE_SHIFT);
+			  gmem_quarantined_pages() << PAGE_SHIFT);
 }
 
 static ssize_t pinned_bytes_show(struct kobject *kobj,
 				 struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%lu\n", gmem_release_pinned() << PAGE_SHIFT);
+	return sysfs_emit(buf, "%lu\n", gmem_held_pages() << PAGE_SHIFT);
 }
 
 static ssize_t direct_map_method_show(struct kobject *kobj,

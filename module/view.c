@@ -21,6 +21,7 @@
 #include "compat.h"
 #include "guard.h"
 #include "inode.h"
+#include "poison.h"
 #include "place.h"
 #include "populate.h"
 #include "trace.h"
@@ -30,13 +31,16 @@
 /*
  * Without memory a fault is tried again, after the OOM killer has had its turn.
  * But that frees no contiguous 2 MiB: where only those will do, it's an error,
- * as it is with hugetlbfs.
+ * as it is with hugetlbfs. A memory error is told as one, so that a VMM can tell
+ * its guest.
  */
 vm_fault_t gmem_view_error(struct inode *inode, struct page *page)
 {
 	if (PTR_ERR(page) == -ENOMEM &&
 	    gmem_i(inode)->flags & GMEM_FLAG_HUGE_ONLY)
 		return VM_FAULT_SIGBUS;
+	if (PTR_ERR(page) == -EHWPOISON)
+		return VM_FAULT_HWPOISON;
 	return vmf_error(PTR_ERR(page));
 }
 
@@ -134,11 +138,14 @@ static vm_fault_t gmem_fault_block(struct vm_fault *vmf, struct inode *inode,
 		return VM_FAULT_FALLBACK;
 
 	page = gmem_view_page(vmf, inode);
+	if (page == ERR_PTR(-EHWPOISON))
+		return VM_FAULT_FALLBACK;
 	if (IS_ERR(page))
 		return gmem_view_error(inode, page);
 
 	block = gmem_block_find(inode, first);
-	if (!block->huge)
+	/* What has a memory error is left out, and that can be seen by 4 KiB. */
+	if (!block->huge || gmem_any_poisoned(block->huge, GMEM_BLOCK_PAGES))
 		return VM_FAULT_FALLBACK;
 
 	*pfn = page_to_pfn(block->huge);
@@ -174,7 +181,17 @@ static vm_fault_t gmem_view_fault(struct vm_fault *vmf)
 	return gmem_view_huge_fault(vmf, 0);
 }
 
+/*
+ * Called for a child's mapping before fork() copies the page table, and for each
+ * new piece of a mapping. MADV_KEEPONFORK may have taken the flag away.
+ */
+static void gmem_view_open(struct vm_area_struct *vma)
+{
+	vm_flags_set(vma, VM_WIPEONFORK);
+}
+
 static const struct vm_operations_struct gmem_view_ops = {
+	.open		= gmem_view_open,
 	.fault		= gmem_view_fault,
 	.huge_fault	= gmem_view_huge_fault,
 };
@@ -186,7 +203,8 @@ static const struct vm_operations_struct gmem_view_ops = {
  * VM_WIPEONFORK: a child has the mapping, but faults everything in by itself.
  * Linux copies a special 2 MiB entry without looking at it again under its
  * lock (copy_huge_pmd()), so one that truncate takes away meanwhile would be
- * mapped by the child, and its memory is somebody else's.
+ * mapped by the child, and its memory is somebody else's. So a child's mapping
+ * always has it: see gmem_view_open().
  *
  * VM_HUGEPAGE, so that a host whose THP policy is "madvise" gets 2 MiB entries
  * too; madvise(MADV_NOHUGEPAGE) takes it away again.

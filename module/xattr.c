@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/xattr.h>
 
+#include "charge.h"
 #include "fault_inject.h"
 #include "inode.h"
 #include "xattr.h"
@@ -91,8 +92,9 @@ static int gmem_xattr_get(const struct xattr_handler *handler,
 static int gmem_xattr_exchange(struct gmem_inode *gi, struct gmem_xattr *old,
 			       struct gmem_xattr *new, int flags)
 {
-	size_t bytes = gi->xattr_bytes - gmem_xattr_cost(old) +
-		       gmem_xattr_cost(new);
+	size_t cost = gmem_xattr_cost(new), freed = gmem_xattr_cost(old);
+	size_t bytes = gi->xattr_bytes - freed + cost;
+	int ret = 0;
 
 	if (old && flags & XATTR_CREATE)
 		return -EEXIST;
@@ -100,6 +102,12 @@ static int gmem_xattr_exchange(struct gmem_inode *gi, struct gmem_xattr *old,
 		return -ENODATA;
 	if (new && bytes > GMEM_XATTR_MAX)
 		return -ENOSPC;
+	if (cost > freed)
+		ret = gmem_charge_bookkeeping(&gi->vfs, cost - freed);
+	else
+		gmem_uncharge_bookkeeping(&gi->vfs, freed - cost);
+	if (ret)
+		return ret;
 
 	if (old)
 		list_del(&old->list);

@@ -275,8 +275,8 @@ static void test_zeroing(void)
 	close(view);
 }
 
-/* Memory that was never hidden must become known first. */
-static void test_adopting(void)
+/* Memory that is shared first is known all the same: to hide it needs none. */
+static void test_shared_first(void)
 {
 	struct gmem_create create = {
 		.size = SIZE, .flags = GMEM_FLAG_INIT_SHARED,
@@ -287,17 +287,18 @@ static void test_adopting(void)
 	fd = must(ioctl(dir, GMEM_CREATE, &create));
 	p = map(fd, SIZE);
 	memset(p, 4, SIZE);
-	/* For a part of a block its record, and that it's known. */
-	inject("alloc_meta", 2);
+	ok(states_are(0, SIZE, BOTH), "all is shared, and exposed");
+	/* What is wanted of a block takes memory, once. */
+	inject("alloc_meta", 1);
 	is_errno(convert(PAGE, false, 0, &stopped), ENOMEM,
-		 "not adopted: ENOMEM");
+		 "no memory for what is wanted: ENOMEM");
 	is(stopped, PAGE, "at the first page");
 	ok(states_are(0, SIZE, BOTH), "all is shared yet");
-	/* For each whole block the same, in the other order. */
-	inject("alloc_meta", -3);
-	is_errno(convert(0, false, 0, &stopped), ENOMEM, "not adopted: ENOMEM");
+	inject("alloc_meta", -2);
+	is_errno(convert(0, false, 0, &stopped), ENOMEM,
+		 "nor for that of the second block: ENOMEM");
 	inject("alloc_meta", 0);
-	is(stopped, BLOCK, "at the second block");
+	is(stopped, BLOCK, "before it");
 	ok(states_are(0, BLOCK, 0), "before that, all is private");
 	ok(states_are(BLOCK, SIZE, BOTH), "from there on nothing");
 	is(convert(stopped, false, 0, &stopped), 0, "again: it goes on");
@@ -318,7 +319,7 @@ int main(void)
 	test_zeroing();
 	munmap(p, SIZE);
 	close(fd);
-	test_adopting();
+	test_shared_first();
 	if (kcore_open(&kcore))
 		bail_out("kcore: %s", kcore.error);
 	test_together();

@@ -176,6 +176,7 @@ struct gmem_attributes {
 #define GMEM_STATE_PINNED	(1U << 3)	/* somebody has a reference */
 #define GMEM_STATE_LENT		(1U << 4)	/* KVM has borrowed it */
 #define GMEM_STATE_HUGE		(1U << 5)	/* in a 2 MiB block */
+#define GMEM_STATE_POISONED	(1U << 6)	/* it has a memory error */
 
 /**
  * struct gmem_state - where to put the states of a range's pages

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Budget: how often a guest may make the host flush its TLBs.
+ *
+ * A guest chooses which of its pages KVM borrows, and how often. To hide a page
+ * that was returned flushes the TLBs of all CPUs, and so may lending one. So
+ * each file has a number of flushes a second. They add up while it needs none,
+ * to what one second brings: that is more than any guest needs that doesn't run
+ * guests itself.
+ */
+#include <linux/errno.h>
+#include <linux/jiffies.h>
+#include <linux/minmax.h>
+
+#include "budget.h"
+
+void gmem_budget_init(struct gmem_budget *budget)
+{
+	spin_lock_init(&budget->lock);
+	budget->left = GMEM_FLUSHES_PER_SECOND;
+	budget->since = jiffies;
+}
+
+static void gmem_budget_top_up(struct gmem_budget *budget)
+{
+	unsigned long passed = jiffies - budget->since;
+	unsigned long more;
+
+	if (passed >= HZ) {
+		budget->left = GMEM_FLUSHES_PER_SECOND;
+		budget->since = jiffies;
+		return;
+	}
+	more = passed * GMEM_FLUSHES_PER_SECOND / HZ;
+	budget->left = min(budget->left + more,
+			   (unsigned long)GMEM_FLUSHES_PER_SECOND);
+	/* What of the time brought nothing yet counts the next time. */
+	budget->since += more * HZ / GMEM_FLUSHES_PER_SECOND;
+}
+
+/**
+ * gmem_budget_take - one flush, if there is one left
+ * @budget: a file's
+ *
+ * Return: 0, or -EAGAIN: there will be a flush later.
+ */
+int gmem_budget_take(struct gmem_budget *budget)
+{
+	int ret = -EAGAIN;
+
+	spin_lock(&budget->lock);
+	gmem_budget_top_up(budget);
+	if (budget->left) {
+		budget->left--;
+		ret = 0;
+	}
+	spin_unlock(&budget->lock);
+	return ret;
+}

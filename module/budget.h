@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* How often a guest may make the host flush its TLBs: budget.c. */
+#ifndef GMEMFS_BUDGET_H
+#define GMEMFS_BUDGET_H
+
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+/* Flushes a second that a file's pages may cause by being lent and returned. */
+#define GMEM_FLUSHES_PER_SECOND	100U
+
+/**
+ * struct gmem_budget - flushes that a file may cause
+ * @lock: the two below
+ * @left: how many just now, at most GMEM_FLUSHES_PER_SECOND
+ * @since: jiffies up to which @left has been topped up
+ */
+struct gmem_budget {
+	spinlock_t lock;	/* see above */
+	unsigned int left;
+	unsigned long since;
+};
+
+void gmem_budget_init(struct gmem_budget *budget);
+int gmem_budget_take(struct gmem_budget *budget);
+
+#endif /* GMEMFS_BUDGET_H */

@@ -1,0 +1,600 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frames: what each page of gmemfs is, and whose. The only file that changes
+ * either. A page is known here from before a file has it until the kernel has
+ * it back, whether it was ever hidden or not.
+ *
+ * Whose a page is: nobody's at first, then a file's, then nobody's again, in
+ * the pool or on its way to the kernel.
+ *
+ * What it is:
+ *
+ *   from      to        when
+ *   NONE      HIDDEN    it was got from the kernel (gmem_frame_add)
+ *   NONE      EXPOSED   the same, for a file that wants it shared or keeps all
+ *			 in the direct map
+ *   HIDDEN    EXPOSED   it gets its first reason (gmem_frame_expose)
+ *   EXPOSED   HIDDEN    it loses its last reason (gmem_frame_hide)
+ *   HIDDEN    POISONED  a memory error was found in it
+ *   EXPOSED   LEAVING   its file gives it up (gmem_frame_leave_locked); a
+ *			 HIDDEN page stays HIDDEN then, and is nobody's
+ *   EXPOSED   POISONED  the same, with a memory error in it
+ *   HIDDEN    LEAVING   it goes to the kernel, zeroed
+ *			 (gmem_frame_expose_leaving)
+ *   LEAVING   HIDDEN    the direct map could not be edited
+ *   LEAVING   NONE      it is the kernel's (gmem_frame_free)
+ *   POISONED  NONE      it is out of use for good (gmem_frame_lose_poisoned);
+ *			 also HIDDEN, nobody's, with a memory error in it
+ *
+ * A page is EXPOSED exactly while it has a reason to be: wanted shared, lent to
+ * KVM, kept, reinserted. It is not freed while somebody has a reference to it:
+ * a loan has one, and so has who pinned it by the shared view. (A frame that
+ * several files share will be one whose owners are counted, and one that a
+ * device has is one more reason not to be freed.)
+ *
+ * All of that changes under the lock of the record (frametable.c) of the page's
+ * 2 MiB. Who keeps a page where it is, by the invalidate_lock of its file, may
+ * read its word without.
+ *
+ * While a page is a file's by itself, nobody has it on a list: its ->lru.prev
+ * says which file's it is. Else ->lru is for the lists of who has it.
+ */
+#include <linux/fs.h>
+#include <linux/mm.h>
+
+#include "directmap.h"
+#include "frame.h"
+#include "frametable.h"
+#include "inode.h"
+#include "poison.h"
+#include "units.h"
+
+static atomic_long_t lent_pages;
+
+/* gmem_frame_lent_pages - pages that are exposed for KVM only, of all files */
+unsigned long gmem_frame_lent_pages(void)
+{
+	return atomic_long_read(&lent_pages);
+}
+
+/* ---- words ---- */
+
+/* Which of a file's counters a page is in. */
+struct gmem_delta {
+	long hidden;
+	long lent;
+};
+
+static void gmem_delta_add(struct gmem_delta *delta, unsigned long word, int n)
+{
+	switch (word & GMEM_PAGE_STATE) {
+	case GMEM_PAGE_HIDDEN:
+	case GMEM_PAGE_POISONED:
+		delta->hidden += n;
+		break;
+	case GMEM_PAGE_EXPOSED:
+		if ((word & GMEM_REASONS) == GMEM_LENT)
+			delta->lent += n;
+		break;
+	}
+}
+
+static void gmem_delta_apply(struct gmem_delta *delta, struct inode *inode)
+{
+	if (delta->hidden)
+		atomic_long_add(delta->hidden, &gmem_i(inode)->hidden);
+	if (delta->lent) {
+		atomic_long_add(delta->lent, &gmem_i(inode)->lent);
+		atomic_long_add(delta->lent, &lent_pages);
+	}
+}
+
+static void gmem_set_word(struct gmem_frames *frames, struct page *page,
+			  unsigned long word)
+{
+	lockdep_assert_held(&frames->lock);
+	frames->nr_plain -= gmem_page_word(page) == GMEM_PAGE_HIDDEN;
+	frames->nr_plain += word == GMEM_PAGE_HIDDEN;
+	WRITE_ONCE(page->private, word);
+}
+
+/* The page becomes @state, for @reasons; its other bits stay. */
+static void gmem_set_state(struct gmem_frames *frames, struct page *page,
+			   enum gmem_page_state state, unsigned long reasons,
+			   struct gmem_delta *delta)
+{
+	unsigned long old = gmem_page_word(page);
+	unsigned long new = (old & ~(GMEM_PAGE_STATE | GMEM_REASONS)) |
+			    state | reasons;
+
+	gmem_delta_add(delta, old, -1);
+	gmem_delta_add(delta, new, 1);
+	gmem_set_word(frames, page, new);
+}
+
+static void gmem_set_bit(struct gmem_frames *frames, struct page *page,
+			 unsigned long bit)
+{
+	gmem_set_word(frames, page, gmem_page_word(page) | bit);
+}
+
+static void gmem_clear_bit(struct gmem_frames *frames, struct page *page,
+			   unsigned long bit)
+{
+	gmem_set_word(frames, page, gmem_page_word(page) & ~bit);
+}
+
+/* ---- whose a page is ---- */
+
+static void gmem_frame_forget(struct page *page, unsigned int nr)
+{
+	struct gmem_frames *frames =
+		gmem_frames_lock(page, GMEM_FRAMES_LEAVING);
+
+	while (nr--) {
+		gmem_set_word(frames, page + nr, GMEM_PAGE_NONE);
+		gmem_frametable_remove(frames, page + nr, 1);
+	}
+	gmem_frames_unlock(frames);
+}
+
+/* Pages of one record. Their words are set before the record shows them. */
+static int gmem_frame_know(struct page *page, unsigned int nr,
+			   unsigned long word)
+{
+	struct gmem_frames *frames;
+	unsigned int i;
+	int ret;
+
+	ret = gmem_frametable_need(page, &frames);
+	if (ret)
+		return ret;
+	for (i = 0; i < nr; i++) {
+		set_page_private(page + i, GMEM_PAGE_NONE);
+		gmem_set_word(frames, page + i, word);
+	}
+	gmem_frametable_add(frames, page, nr);
+	gmem_frames_unlock(frames);
+	return 0;
+}
+
+/**
+ * gmem_frame_add - these pages are gmemfs' from now on, and nobody's in it
+ * @page: first page, fresh from the kernel and zeroed
+ * @nr: 1, or a multiple of a block's 512: neighbours in memory
+ * @reasons: why they stay exposed; 0 to hide them: one step, one flush
+ *
+ * Return: 0; -ENOMEM or what the direct map answered, and they aren't
+ * gmemfs'; -EIO: they are, and HIDDEN, though some may be exposed: they must be
+ * put into quarantine.
+ */
+int gmem_frame_add(struct page *page, unsigned int nr, unsigned long reasons)
+{
+	unsigned int step = min_t(unsigned int, nr, GMEM_BLOCK_PAGES), i;
+	unsigned long word = reasons ? GMEM_PAGE_EXPOSED | reasons
+				     : GMEM_PAGE_HIDDEN;
+	int ret = 0;
+
+	for (i = 0; i < nr && !ret; i += step)
+		ret = gmem_frame_know(page + i, step, word);
+	if (ret)
+		i -= step;
+	else if (!reasons)
+		ret = gmem_directmap_hide(page, nr);
+	if (!ret || ret == -EIO)
+		return ret;
+	while (i) {
+		i -= step;
+		gmem_frame_forget(page + i, step);
+	}
+	return ret;
+}
+
+/**
+ * gmem_frame_owner - the file that has a page, or NULL
+ * @frames: its record, locked
+ * @page: the page, of gmemfs
+ */
+struct inode *gmem_frame_owner(const struct gmem_frames *frames,
+			       const struct page *page)
+{
+	lockdep_assert_held(&frames->lock);
+	if (frames->owner)
+		return frames->owner;
+	if (gmem_page_word(page) & GMEM_PAGE_OWNED)
+		return (struct inode *)page->lru.prev;
+	return NULL;
+}
+
+/**
+ * gmem_frame_assign - these pages are a file's, and can be lent
+ * @page: first page, nobody's; all in the same state and on no list
+ * @nr: 1, or a block's 512
+ * @inode: the file
+ */
+void gmem_frame_assign(struct page *page, unsigned int nr, struct inode *inode)
+{
+	struct gmem_frames *frames =
+		gmem_frames_lock(page, GMEM_FRAMES_OF_FILES);
+	struct gmem_delta delta = {};
+
+	if (nr == GMEM_BLOCK_PAGES) {
+		frames->owner = inode;
+	} else {
+		page->lru.prev = (struct list_head *)inode;
+		gmem_set_bit(frames, page, GMEM_PAGE_OWNED);
+	}
+	gmem_delta_add(&delta, gmem_page_word(page), nr);
+	gmem_frames_unlock(frames);
+	gmem_delta_apply(&delta, inode);
+}
+
+/* Of a page that its file gives up. What has an error is hidden, if it can. */
+static void gmem_frame_leave_one(struct gmem_frames *frames, struct page *page,
+				 struct gmem_delta *delta)
+{
+	unsigned long lent = gmem_page_word(page) & GMEM_LENT;
+
+	if (gmem_page_state(page) == GMEM_PAGE_EXPOSED) {
+		bool bad = gmem_page_poisoned(page) && !lent &&
+			   !gmem_directmap_hide(page, 1);
+
+		gmem_set_state(frames, page, bad ? GMEM_PAGE_POISONED
+						 : GMEM_PAGE_LEAVING,
+			       lent, delta);
+	} else if (gmem_page_poisoned(page)) {
+		gmem_set_state(frames, page, GMEM_PAGE_POISONED, 0, delta);
+	}
+	gmem_delta_add(delta, gmem_page_word(page), -1);
+	gmem_clear_bit(frames, page, GMEM_PAGE_OWNED);
+}
+
+/**
+ * gmem_frame_leave_locked - these pages are nobody's from now on
+ * @frames: their record, locked
+ * @page: first page, of which no user has a mapping
+ * @nr: 1, or a block's 512
+ * @inode: the file that has them
+ *
+ * Return: how many of them aren't HIDDEN. They are LEAVING or POISONED.
+ */
+unsigned int gmem_frame_leave_locked(struct gmem_frames *frames,
+				     struct page *page, unsigned int nr,
+				     struct inode *inode)
+{
+	struct gmem_delta delta = {};
+	unsigned int i, others = 0;
+
+	if (nr == GMEM_BLOCK_PAGES)
+		frames->owner = NULL;
+	if (nr == GMEM_BLOCK_PAGES && frames->nr_plain == nr &&
+	    !READ_ONCE(gmem_poison_seen)) {
+		delta.hidden = -(long)nr;
+		gmem_delta_apply(&delta, inode);
+		return 0;
+	}
+	for (i = 0; i < nr; i++) {
+		gmem_frame_leave_one(frames, page + i, &delta);
+		others += gmem_page_state(page + i) != GMEM_PAGE_HIDDEN;
+	}
+	gmem_delta_apply(&delta, inode);
+	return others;
+}
+
+/* ---- whether it is exposed: pages of files ---- */
+
+/*
+ * Sets @nr_hidden to how many are. Return: 0, or -EHWPOISON if one of them has a
+ * memory error, and is not to be touched.
+ */
+static int gmem_span_look(struct gmem_span *span, unsigned int *nr_hidden,
+			  struct inode *inode)
+{
+	struct gmem_delta delta = {};
+	unsigned int i;
+	int ret = 0;
+
+	*nr_hidden = 0;
+	for (i = 0; i < span->nr; i++) {
+		struct page *page = span->page + i;
+
+		if (gmem_page_state(page) != GMEM_PAGE_HIDDEN) {
+			ret = gmem_page_poisoned(page) ? -EHWPOISON : ret;
+			continue;
+		}
+		if (gmem_page_poisoned(page)) {
+			gmem_set_state(gmem_span_record(span, i), page,
+				       GMEM_PAGE_POISONED, 0, &delta);
+			ret = -EHWPOISON;
+		}
+		(*nr_hidden)++;
+	}
+	gmem_delta_apply(&delta, inode);
+	return ret;
+}
+
+/**
+ * gmem_frame_expose_locked - a reason for pages to be in the direct map
+ * @span: neighbours in memory, of a file; some may be exposed already
+ * @reason: of GMEM_REASONS
+ * @inode: the file
+ *
+ * Return: 0; -EHWPOISON if one of them has a memory error; or what the direct
+ * map answered. After an error all is as it was.
+ */
+int gmem_frame_expose_locked(struct gmem_span *span, unsigned long reason,
+			     struct inode *inode)
+{
+	struct gmem_delta delta = {};
+	unsigned int hidden, i;
+	int ret = gmem_span_look(span, &hidden, inode);
+
+	if (!ret && hidden)
+		ret = gmem_directmap_expose(span->page, span->nr, hidden);
+	if (ret)
+		return ret;
+	for (i = 0; i < span->nr; i++)
+		gmem_set_state(gmem_span_record(span, i), span->page + i,
+			       GMEM_PAGE_EXPOSED,
+			       gmem_page_reasons(span->page + i) | reason,
+			       &delta);
+	gmem_delta_apply(&delta, inode);
+	return 0;
+}
+
+/* gmem_frame_expose - the same, of @nr pages from @page on, not locked yet */
+int gmem_frame_expose(struct page *page, unsigned int nr, unsigned long reason,
+		      struct inode *inode)
+{
+	struct gmem_span span;
+	int ret;
+
+	gmem_span_lock(&span, page, nr);
+	ret = gmem_frame_expose_locked(&span, reason, inode);
+	gmem_span_unlock(&span);
+	return ret;
+}
+
+/* Is @reason all that keeps it exposed, or is it hidden already? */
+static bool gmem_would_hide(const struct page *page, unsigned long reason)
+{
+	return !(gmem_page_reasons(page) & ~reason);
+}
+
+/* Pages @from to @to, all of which would hide. */
+static int gmem_hide_run(struct gmem_span *span, unsigned int from,
+			 unsigned int to, struct inode *inode)
+{
+	struct gmem_delta delta = {};
+	unsigned int exposed = 0, i;
+	int ret;
+
+	for (i = from; i < to; i++)
+		exposed += gmem_page_state(span->page + i) == GMEM_PAGE_EXPOSED;
+	if (!exposed)
+		return 0;
+	ret = gmem_directmap_hide_some(span->page + from, to - from, exposed);
+	if (ret)
+		return ret;
+	for (i = from; i < to; i++)
+		if (gmem_page_state(span->page + i) == GMEM_PAGE_EXPOSED)
+			gmem_set_state(gmem_span_record(span, i),
+				       span->page + i, GMEM_PAGE_HIDDEN, 0,
+				       &delta);
+	gmem_delta_apply(&delta, inode);
+	return 0;
+}
+
+/* The page stays exposed, for its other reasons. */
+static void gmem_drop_reason(struct gmem_span *span, unsigned int i,
+			     unsigned long reason, struct inode *inode)
+{
+	struct page *page = span->page + i;
+	struct gmem_delta delta = {};
+
+	gmem_set_state(gmem_span_record(span, i), page, GMEM_PAGE_EXPOSED,
+		       gmem_page_reasons(page) & ~reason, &delta);
+	gmem_delta_apply(&delta, inode);
+}
+
+/**
+ * gmem_frame_hide_locked - pages lose a reason to be in the direct map
+ * @span: neighbours in memory, of a file; some may be hidden already
+ * @reason: of GMEM_REASONS
+ * @inode: the file
+ *
+ * One step and one flush for those that become hidden and are neighbours.
+ *
+ * Return: 0, or what the direct map answered, with some of them hidden.
+ */
+int gmem_frame_hide_locked(struct gmem_span *span, unsigned long reason,
+			   struct inode *inode)
+{
+	unsigned int i = 0, end;
+	int ret = 0;
+
+	while (i < span->nr && !ret) {
+		for (end = i; end < span->nr; end++)
+			if (!gmem_would_hide(span->page + end, reason))
+				break;
+		if (end > i) {
+			ret = gmem_hide_run(span, i, end, inode);
+			i = end;
+		} else {
+			gmem_drop_reason(span, i, reason, inode);
+			i++;
+		}
+	}
+	return ret;
+}
+
+/* gmem_frame_hide - the same, of @nr pages from @page on, not locked yet */
+int gmem_frame_hide(struct page *page, unsigned int nr, unsigned long reason,
+		    struct inode *inode)
+{
+	struct gmem_span span;
+	int ret;
+
+	gmem_span_lock(&span, page, nr);
+	ret = gmem_frame_hide_locked(&span, reason, inode);
+	gmem_span_unlock(&span);
+	return ret;
+}
+
+/* gmem_frame_note_seen - a shared view is about to map this page of a file */
+void gmem_frame_note_seen(struct page *page)
+{
+	struct gmem_frames *frames;
+
+	if (gmem_page_word(page) & GMEM_PAGE_SEEN)
+		return;
+	frames = gmem_frames_lock(page, GMEM_FRAMES_OF_FILES);
+	gmem_set_bit(frames, page, GMEM_PAGE_SEEN);
+	gmem_frames_unlock(frames);
+}
+
+/* ---- nobody's pages, on their way to the kernel ---- */
+
+/*
+ * Pages of one record change from one state to another, as far as they are in
+ * it. Return: how many did.
+ */
+static unsigned int gmem_frame_move(struct page *page, unsigned int nr,
+				    unsigned long from, unsigned long to)
+{
+	const unsigned long mask = GMEM_PAGE_STATE | GMEM_PAGE_MOVING;
+	struct gmem_frames *frames =
+		gmem_frames_lock(page, GMEM_FRAMES_LEAVING);
+	unsigned int i, moved = 0;
+
+	for (i = 0; i < nr; i++) {
+		unsigned long word = gmem_page_word(page + i);
+
+		if ((word & mask) != from)
+			continue;
+		gmem_set_word(frames, page + i, (word & ~mask) | to);
+		moved++;
+	}
+	gmem_frames_unlock(frames);
+	return moved;
+}
+
+static unsigned int gmem_frame_move_all(struct page *page, unsigned int nr,
+					unsigned long from, unsigned long to)
+{
+	unsigned int step = min_t(unsigned int, nr, GMEM_BLOCK_PAGES);
+	unsigned int i, moved = 0;
+
+	for (i = 0; i < nr; i += step)
+		moved += gmem_frame_move(page + i, step, from, to);
+	return moved;
+}
+
+/**
+ * gmem_frame_expose_leaving - put nobody's pages back into the direct map
+ * @page: first of neighbours in memory: HIDDEN, or LEAVING
+ * @nr: 1 to 512 of a record, or a multiple of 512
+ *
+ * Where memory is reclaimed, too: so their records are locked one after the
+ * other, and not during the edit. Nobody else does anything to nobody's pages,
+ * but for the last borrower that returns one.
+ *
+ * Return: 0; or what the direct map answered, and those that were HIDDEN are.
+ */
+int gmem_frame_expose_leaving(struct page *page, unsigned int nr)
+{
+	const unsigned long moving = GMEM_PAGE_LEAVING | GMEM_PAGE_MOVING;
+	unsigned int hidden;
+	int ret;
+
+	hidden = gmem_frame_move_all(page, nr, GMEM_PAGE_HIDDEN, moving);
+	if (!hidden)
+		return 0;
+	ret = gmem_directmap_expose(page, nr, hidden);
+	gmem_frame_move_all(page, nr, moving,
+			    ret ? GMEM_PAGE_HIDDEN : GMEM_PAGE_LEAVING);
+	return ret;
+}
+
+/**
+ * gmem_frame_lose_poisoned - nobody's pages with a memory error stay out of use
+ * @page: first page of a record
+ * @nr: how many
+ *
+ * They are neither put back into the direct map, where a speculative access
+ * could hit the error again, nor freed.
+ *
+ * Return: how many there were.
+ */
+unsigned int gmem_frame_lose_poisoned(struct page *page, unsigned int nr)
+{
+	struct gmem_frames *frames =
+		gmem_frames_lock(page, GMEM_FRAMES_LEAVING);
+	unsigned int lost = 0;
+
+	for (; nr--; page++) {
+		enum gmem_page_state state = gmem_page_state(page);
+
+		if (state != GMEM_PAGE_POISONED &&
+		    (state != GMEM_PAGE_HIDDEN || !gmem_page_poisoned(page)))
+			continue;
+		gmem_set_word(frames, page, GMEM_PAGE_NONE);
+		gmem_frametable_remove(frames, page, 1);
+		lost++;
+	}
+	gmem_frames_unlock(frames);
+	gmem_directmap_uncount(lost);
+	return lost;
+}
+
+/* Somebody else has a reference, who may write to the page yet. */
+static bool gmem_is_held(struct page *page)
+{
+	unsigned long word = gmem_page_word(page);
+
+	return word & GMEM_LENT ||
+	       (word & GMEM_PAGE_SEEN && page_count(page) > 1);
+}
+
+/**
+ * gmem_frame_free - LEAVING pages go to the kernel
+ * @page: first page of a record, zeroed
+ * @nr: how many
+ *
+ * Return: how many did not, because somebody has them: they stay LEAVING, and
+ * the caller keeps them until that is over.
+ */
+unsigned int gmem_frame_free(struct page *page, unsigned int nr)
+{
+	struct gmem_frames *frames =
+		gmem_frames_lock(page, GMEM_FRAMES_LEAVING);
+	DECLARE_BITMAP(going, HPAGE_PMD_NR) = {};
+	unsigned int held = 0, i;
+
+	for (i = 0; i < nr; i++) {
+		if (gmem_page_state(page + i) != GMEM_PAGE_LEAVING)
+			continue;
+		if (gmem_is_held(page + i)) {
+			held++;
+			continue;
+		}
+		gmem_set_word(frames, page + i, GMEM_PAGE_NONE);
+		gmem_frametable_remove(frames, page + i, 1);
+		__set_bit(i, going);
+	}
+	gmem_frames_unlock(frames);
+	for_each_set_bit(i, going, nr)
+		__free_page(page + i);
+	return held;
+}
+
+/**
+ * gmem_frame_return_left_locked - the last borrower returns a LEAVING page
+ * @frames: its record, locked
+ * @page: the page
+ */
+void gmem_frame_return_left_locked(struct gmem_frames *frames,
+				   struct page *page)
+{
+	gmem_clear_bit(frames, page, GMEM_LENT);
+}

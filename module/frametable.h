@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Records of memory, found by frame number: frametable.c. */
+#ifndef GMEMFS_FRAMETABLE_H
+#define GMEMFS_FRAMETABLE_H
+
+#include <linux/bitmap.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/types.h>
+
+#include "pieces.h"
+#include "units.h"
+
+struct inode;
+
+/**
+ * struct gmem_frames - what is known of 2 MiB of physical memory, aligned, of
+ *			which gmemfs has all pages or some
+ * @lock: all of the below, and the words of the pages (see frame.h). Several
+ *	  are taken in the order of their frames.
+ * @refs: one of the table, while @nr_ours isn't 0; one of each
+ *	  gmem_frames_get()
+ * @pfn: the first frame
+ * @nr_ours: bits set in @ours
+ * @nr_plain: how many pages are HIDDEN and nothing else: frame.c's
+ * @owner: the file that has all 512 pages. NULL: each page may have a file of
+ *	   its own, which gmem_frame_owner() tells, or all are nobody's.
+ * @loans: struct gmem_loan, of pages that KVM has borrowed: lend.c's
+ * @rcu: to free it after those who look it up
+ * @ours: the pages that gmemfs has
+ */
+struct gmem_frames {
+	struct mutex lock;	/* see above */
+	refcount_t refs;
+	unsigned long pfn;
+	unsigned int nr_ours;
+	unsigned int nr_plain;
+	struct inode *owner;
+	struct list_head loans;
+	struct rcu_head rcu;
+	DECLARE_BITMAP(ours, HPAGE_PMD_NR);
+};
+
+/* How a record is locked, for lockdep. */
+enum gmem_frames_class {
+	GMEM_FRAMES_OF_FILES,	/* memory may be allocated while it is held */
+	GMEM_FRAMES_LEAVING,	/* taken while memory is reclaimed */
+};
+
+/**
+ * struct gmem_span - neighbours in memory whose records are locked
+ * @page: the first
+ * @nr: how many pages, in at most GMEM_BATCH records
+ * @nr_records: how many records
+ * @records: in the order of their frames
+ */
+struct gmem_span {
+	struct page *page;
+	unsigned int nr;
+	unsigned int nr_records;
+	struct gmem_frames *records[GMEM_BATCH];
+};
+
+int gmem_frametable_need(struct page *page, struct gmem_frames **locked);
+void gmem_frametable_add(struct gmem_frames *frames, struct page *page,
+			 unsigned int nr);
+void gmem_frametable_remove(struct gmem_frames *frames, struct page *page,
+			    unsigned int nr);
+
+struct gmem_frames *gmem_frames_get(unsigned long pfn);
+void gmem_frames_put(struct gmem_frames *frames);
+bool gmem_frames_has(unsigned long pfn);
+struct gmem_frames *gmem_frames_lock(struct page *page,
+				     enum gmem_frames_class class);
+void gmem_frames_unlock(struct gmem_frames *frames);
+
+void gmem_span_lock(struct gmem_span *span, struct page *page,
+		    unsigned int nr);
+void gmem_span_unlock(struct gmem_span *span);
+
+void gmem_frametable_for_each(int (*visit)(struct gmem_frames *frames,
+					   void *data), void *data);
+
+void gmem_frametable_exit(void);
+
+/* gmem_span_record - the record of the @i-th page of a span */
+static inline struct gmem_frames *gmem_span_record(const struct gmem_span *span,
+						   unsigned int i)
+{
+	unsigned long first = page_to_pfn(span->page);
+
+	return span->records[((first + i) >> GMEM_BLOCK_ORDER) -
+			     (first >> GMEM_BLOCK_ORDER)];
+}
+
+/* gmem_frames_are_whole - has gmemfs all of these 2 MiB? */
+static inline bool gmem_frames_are_whole(const struct gmem_frames *frames)
+{
+	return frames->nr_ours == GMEM_BLOCK_PAGES;
+}
+
+#endif /* GMEMFS_FRAMETABLE_H */

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Give back: how memory becomes the kernel's again.
+ *
+ * Two rules make the rest of the kernel safe from us:
+ *   - memory is zeroed before it goes back, and while it is still hidden;
+ *   - it goes back only when it is in the direct map again.
+ */
+#include <linux/highmem.h>
+#include <linux/mm.h>
+
+#include "frame.h"
+#include "giveback.h"
+#include "held.h"
+#include "tempmap.h"
+#include "units.h"
+
+/* Zeroed pages that are in the direct map; who has one keeps it for a while. */
+static void gmem_free_pages(struct page *page, unsigned int nr)
+{
+	unsigned int i;
+
+	if (!gmem_frame_free(page, nr))
+		return;
+	for (i = 0; i < nr; i++)
+		if (gmem_page_state(page + i) == GMEM_PAGE_LEAVING)
+			gmem_hold(page + i);
+}
+
+/**
+ * gmem_give_back_clean - give zeroed pages back to the kernel
+ * @page: first of neighbours in memory, all HIDDEN and nobody's
+ * @nr: 1, or a multiple of a block's 512
+ *
+ * Return: 0; or what the direct map answered, and none of them went.
+ */
+int gmem_give_back_clean(struct page *page, unsigned int nr)
+{
+	unsigned int step = min_t(unsigned int, nr, GMEM_BLOCK_PAGES), i;
+	int ret = gmem_frame_expose_leaving(page, nr);
+
+	for (i = 0; i < nr && !ret; i += step)
+		gmem_free_pages(page + i, step);
+	return ret;
+}
+
+/**
+ * gmem_give_back - give pages with data in them back to the kernel
+ * @page: first page, HIDDEN or LEAVING, and none with a memory error
+ * @nr: 1, or a block's 512
+ *
+ * Where there is no memory to map them with, they are zeroed once exposed, and
+ * before anybody can get them.
+ *
+ * Return: 0; or what the direct map answered, and none of them went.
+ */
+int gmem_give_back(struct page *page, unsigned int nr)
+{
+	bool scrubbed = !gmem_tempmap_zero(page, nr);
+	unsigned int i;
+	int ret = gmem_frame_expose_leaving(page, nr);
+
+	if (ret)
+		return ret;
+	for (i = 0; i < nr && !scrubbed; i++)
+		if (!PageHWPoison(page + i))
+			clear_highpage(page + i);
+	gmem_free_pages(page, nr);
+	return 0;
+}
