@@ -14,28 +14,22 @@
 
 #include "budget.h"
 
+#define GMEM_MAX_CREDIT	((unsigned long)GMEM_FLUSHES_PER_SECOND * HZ)
+
 void gmem_budget_init(struct gmem_budget *budget)
 {
 	spin_lock_init(&budget->lock);
-	budget->left = GMEM_FLUSHES_PER_SECOND;
+	budget->credit = GMEM_MAX_CREDIT;
 	budget->since = jiffies;
 }
 
 static void gmem_budget_top_up(struct gmem_budget *budget)
 {
-	unsigned long passed = jiffies - budget->since;
-	unsigned long more;
+	unsigned long now = jiffies, passed = min(now - budget->since, HZ + 0UL);
 
-	if (passed >= HZ) {
-		budget->left = GMEM_FLUSHES_PER_SECOND;
-		budget->since = jiffies;
-		return;
-	}
-	more = passed * GMEM_FLUSHES_PER_SECOND / HZ;
-	budget->left = min(budget->left + more,
-			   (unsigned long)GMEM_FLUSHES_PER_SECOND);
-	/* What of the time brought nothing yet counts the next time. */
-	budget->since += more * HZ / GMEM_FLUSHES_PER_SECOND;
+	budget->credit = min(budget->credit + passed * GMEM_FLUSHES_PER_SECOND,
+			     GMEM_MAX_CREDIT);
+	budget->since = now;
 }
 
 /**
@@ -50,8 +44,8 @@ int gmem_budget_take(struct gmem_budget *budget)
 
 	spin_lock(&budget->lock);
 	gmem_budget_top_up(budget);
-	if (budget->left) {
-		budget->left--;
+	if (budget->credit >= HZ) {
+		budget->credit -= HZ;
 		ret = 0;
 	}
 	spin_unlock(&budget->lock);

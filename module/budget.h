@@ -12,12 +12,12 @@
 /**
  * struct gmem_budget - flushes that a file may cause
  * @lock: the two below
- * @left: how many just now, at most GMEM_FLUSHES_PER_SECOND
- * @since: jiffies up to which @left has been topped up
+ * @credit: HZ for each flush; at most those of one second
+ * @since: jiffies up to which @credit has been topped up
  */
 struct gmem_budget {
 	spinlock_t lock;	/* see above */
-	unsigned int left;
+	unsigned long credit;
 	unsigned long since;
 };
 

@@ -60,6 +60,21 @@ struct gmem_singles {
 
 /* ---- a part of a block ---- */
 
+/* How many, as many as can be mapped at once, are wanted as the first is. */
+static unsigned int gmem_alike(struct gmem_conversion *c,
+			       struct gmem_block *block, unsigned int slot,
+			       unsigned int nr)
+{
+	bool shared = gmem_state_shared(c->inode, block, slot);
+	unsigned int i;
+
+	nr = min_t(unsigned int, nr, GMEM_TEMPMAP_PAGES);
+	for (i = 1; i < nr; i++)
+		if (gmem_state_shared(c->inode, block, slot + i) != shared)
+			break;
+	return i;
+}
+
 /*
  * Zero those of them that do change. Return: how many, from the first on, are as
  * they should be: fewer than @nr where there was no memory to map one.
@@ -69,13 +84,14 @@ static unsigned int gmem_convert_zero(struct gmem_conversion *c,
 				      struct page *page, unsigned int slot,
 				      unsigned int nr)
 {
-	unsigned int i;
+	unsigned int i, run;
 
-	for (i = 0; c->zero && i < nr; i++) {
+	for (i = 0; c->zero && i < nr; i += run) {
+		run = gmem_alike(c, block, slot + i, nr - i);
 		if (gmem_state_shared(c->inode, block, slot + i) == c->shared)
 			continue;
 		c->zeroed = true;
-		if (gmem_tempmap_zero(page + i, 1))
+		if (gmem_tempmap_zero(page + i, run))
 			return i;
 	}
 	return nr;

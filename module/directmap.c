@@ -101,6 +101,15 @@ static bool gmem_set_present_without_flush(struct page *page, unsigned int nr)
 	return pte_present(*pte);
 }
 
+/* gmem_directmap_has - is this page in the direct map, by its page table? */
+bool gmem_directmap_has(struct page *page)
+{
+	unsigned int level;
+	pte_t *pte = lookup_address((unsigned long)page_address(page), &level);
+
+	return pte && pte_flags(*pte) & _PAGE_PRESENT;
+}
+
 /* gmem_directmap_expose_flushes - would exposing this page flush all CPUs? */
 bool gmem_directmap_expose_flushes(struct page *page)
 {

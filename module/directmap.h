@@ -14,6 +14,7 @@ int gmem_directmap_hide_some(struct page *page, unsigned int nr,
 			     unsigned int exposed);
 int gmem_directmap_expose(struct page *page, unsigned int nr,
 			  unsigned int hidden);
+bool gmem_directmap_has(struct page *page);
 bool gmem_directmap_expose_flushes(struct page *page);
 void gmem_directmap_uncount(unsigned int hidden);
 unsigned long gmem_directmap_hidden(void);

@@ -92,4 +92,9 @@ void gmem_frame_return_left_locked(struct gmem_frames *frames,
 
 unsigned long gmem_frame_lent_pages(void);
 
+/* framecheck.c, in the debug build and on kernels that check themselves */
+#ifdef GMEM_CHECK
+int gmem_frame_check(void);
+#endif
+
 #endif /* GMEMFS_FRAME_H */

@@ -472,7 +472,7 @@ bool gmem_lend_keeps(struct page *page)
 	bool lent;
 
 	if (READ_ONCE(may_lend_hidden) || !gmem_lend_count(page) ||
-	    gmem_is_lent_only(page))
+	    !(gmem_page_reasons(page) & GMEM_WANTED))
 		return false;
 	frames = gmem_frames_lock(page, GMEM_FRAMES_OF_FILES);
 	loan = gmem_find_loan(frames, page);
@@ -480,6 +480,40 @@ bool gmem_lend_keeps(struct page *page)
 	gmem_frames_unlock(frames);
 	return lent;
 }
+
+#ifdef GMEM_CHECK
+static unsigned int gmem_count_lent(const struct gmem_frames *frames)
+{
+	struct page *first = pfn_to_page(frames->pfn);
+	unsigned int slot, lent = 0;
+
+	for_each_set_bit(slot, frames->ours, GMEM_BLOCK_PAGES)
+		lent += gmem_lend_count(first + slot);
+	return lent;
+}
+
+/*
+ * gmem_lend_check - what is wrong with the loans of a record, or NULL
+ * @frames: the record, locked
+ */
+const char *gmem_lend_check(const struct gmem_frames *frames)
+{
+	unsigned int loans = 0;
+	struct gmem_loan *loan;
+
+	list_for_each_entry(loan, &frames->loans, node) {
+		if (!gmem_lend_count(loan->page))
+			return "a loan's page isn't lent";
+		if (!loan->inode != gmem_lend_is_gone(loan->page))
+			return "a loan doesn't know whether its page is gone";
+		if (!loan->borrowers && list_empty(&loan->waiting))
+			return "a page is lent to nobody and doesn't wait";
+		loans++;
+	}
+	return loans == gmem_count_lent(frames) ? NULL
+						: "a page is lent without a loan";
+}
+#endif
 
 /* No file is left, and the guard has returned what was lent. */
 void gmem_lend_exit(void)

@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+struct gmem_frames;
 struct inode;
 struct page;
 
@@ -19,6 +20,10 @@ unsigned int gmem_lend_leave(struct page *page, unsigned int nr,
 			     struct inode *inode);
 bool gmem_lend_keeps(struct page *page);
 unsigned int gmem_lend_count(struct page *page);
+
+#ifdef GMEM_CHECK
+const char *gmem_lend_check(const struct gmem_frames *frames);
+#endif
 
 unsigned long gmem_lend_total(void);
 void gmem_lend_exit(void);

@@ -12,8 +12,15 @@ said=/run/programs.said
 exit_status=/run/programs.status
 tracing=/sys/kernel/tracing
 
+# See hostvm/guest/init.
+check_frames() {
+	[ ! -e /sys/module/gmemfs/parameters/frame_check ] ||
+		echo 1 >/sys/module/gmemfs/parameters/frame_check
+}
+
 # What has just been killed may take a moment to let go.
 unload() {
+	check_frames || return 1
 	umount -a -t gmemfs
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		grep -q '^gmemfs ' /proc/modules || return 0

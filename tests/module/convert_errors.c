@@ -275,6 +275,42 @@ static void test_zeroing(void)
 	close(view);
 }
 
+/*
+ * Once they are zeroed, pages are as they were asked for, but for the direct
+ * map: that is tried again when they are used.
+ */
+static void test_zeroed_not_exposed(void)
+{
+	int view = must(ioctl(fd, GMEM_SHARED_VIEW, 0));
+	char *s = map(view, SIZE);
+	long stopped;
+
+	memset(p, 4, SIZE);
+	inject("expose", -1);
+	is(convert(0, true, GMEM_CONVERT_ZERO, &stopped), 0,
+	   "shared and zeroed, though nothing can be exposed");
+	inject("expose", 0);
+	ok(states_are(0, SIZE, GMEM_STATE_SHARED), "all is shared, and hidden");
+	ok(all_bytes(p, SIZE, 0), "and zeros");
+	is(s[PAGE], 0, "a shared view has it");
+	ok(states_are(PAGE, 2 * PAGE, BOTH), "and exposes it");
+	is(convert(0, false, 0, &stopped), 0, "all is private again");
+	ok(states_are(0, SIZE, 0), "and hidden");
+	memset(p, 4, SIZE);
+	inject("scrub_map", 4);
+	is_errno(convert(0, true, GMEM_CONVERT_ZERO, &stopped), ENOMEM,
+		 "some can't be zeroed: ENOMEM");
+	ok(stopped > 0 && stopped < (long)BLOCK, "there it stops: page %ld",
+	   stopped / PAGE);
+	ok(states_are(0, stopped, BOTH), "before that, all is shared");
+	ok(all_bytes(p, stopped, 0), "and zeros");
+	ok(states_are(stopped, SIZE, 0), "from there on nothing");
+	ok(all_bytes(p + stopped, SIZE - stopped, 4), "contents stay");
+	must(convert(0, false, 0, &stopped));
+	munmap(s, SIZE);
+	close(view);
+}
+
 /* Memory that is shared first is known all the same: to hide it needs none. */
 static void test_shared_first(void)
 {
@@ -317,6 +353,7 @@ int main(void)
 	test_sharing("alloc_meta");
 	test_sharing("expose");
 	test_zeroing();
+	test_zeroed_not_exposed();
 	munmap(p, SIZE);
 	close(fd);
 	test_shared_first();

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# A memory error in hidden memory: the kernel can't handle it, which is all
-# right; but when the file goes, that page stays out of the direct map and out
-# of use, and the others come back.
+# A memory error in a page of gmemfs. The kernel can't handle it, which is all
+# right. Whoever asks for the page gets an error (poisoned.c). When the file
+# goes, the page stays out of the direct map and out of use, and the others come
+# back.
 set -eu
 # shellcheck source=tests/lib/tap.sh
 . /share/lib/tap.sh
@@ -13,6 +14,11 @@ POISON=/sys/kernel/debug/hwpoison
 
 modprobe -q hwpoison-inject 2>/dev/null || true
 [ -e $POISON/corrupt-pfn ] || skip_all 'this kernel has no hwpoison-inject'
+
+for kind in private shared kept single pool; do
+	ok "a page of a file that is $kind" \
+		/opt/gmemfs/tests/module/poisoned $kind
+done
 
 echo 1 >$T/events/gmemfs/gmem_hide/enable
 /opt/gmemfs/tests/module/holder /dev/gmem &

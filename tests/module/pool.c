@@ -219,6 +219,31 @@ static void test_charge(void)
 	ok(pool_is(0), "it empties");
 }
 
+/* Whatever files give back, the pool keeps no more than it is to have. */
+static void test_dirty_is_bounded(void)
+{
+	long low = 2 * BLOCK, most = 0, dirty;
+	int fd = new_file(32 * BLOCK), i;
+	char *p = map(fd, 32 * BLOCK);
+
+	set_low(low);
+	ok(pool_is(low), "full");
+	memset(p, 1, 32 * BLOCK);
+	munmap(p, 32 * BLOCK);
+	/* Piece by piece, so that it can be seen. */
+	for (i = 31; i >= 0; i--) {
+		must(ftruncate(fd, i * BLOCK));
+		dirty = pool("dirty_bytes");
+		most = dirty > most ? dirty : most;
+	}
+	ok(most <= low, "of 64 MiB, it had %ld KiB at most to zero",
+	   most / 1024);
+	close(fd);
+	ok(pool_is(low), "and is full again");
+	set_low(0);
+	ok(pool_is(0), "it empties");
+}
+
 /* At its limit, a task gets no memory from the pool either. */
 static void test_cgroup_limit(void)
 {
@@ -316,7 +341,8 @@ int main(void)
 	test_no_edits_in_the_filling_task();
 	if (have_cgroup()) {
 		test_charge();
-		test_cgroup_limit();
+		test_dirty_is_bounded();
+	test_cgroup_limit();
 		must(rmdir(CGROUP));
 	} else {
 		skip(1, "no memory cgroups here: %s", strerror(errno));

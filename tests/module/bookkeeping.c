@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Bookkeeping: the kernel memory that files take for themselves is bounded by
+ * the mount's size=, whatever is asked of them. All that was charged comes back.
+ */
+#include "gmem_test.h"
+
+#include <sys/xattr.h>
+
+#define SMALL	"/run/small"
+#define LIMIT	(8UL << 20)
+#define TRIES	30000L
+#define FILES	2000
+/* Slabs are got by the page and not given back at once. */
+#define SLACK_KB	(4 * 1024)
+
+static long slab_kb(void)
+{
+	return meminfo("Slab");
+}
+
+/* Pages that the mount has given out. */
+static long used(void)
+{
+	struct statfs fs;
+
+	must(statfs(SMALL, &fs));
+	return fs.f_blocks - fs.f_bfree;
+}
+
+static int huge_hole(long size)
+{
+	return new_file_in(SMALL, size);
+}
+
+static void took_little(long before, const char *what)
+{
+	long more = slab_kb() - before;
+
+	ok(more < (long)(LIMIT / 1024) + SLACK_KB,
+	   "%s: %ld kB of slab more", what, more);
+}
+
+/* Each write would need a block of its own. */
+static void test_writes(void)
+{
+	int fd = huge_hole(TRIES * BLOCK);
+	long before = slab_kb(), i, refused = 0;
+
+	for (i = 0; i < TRIES; i++)
+		if (pwrite(fd, "x", 1, i * BLOCK) < 0 && errno == ENOSPC)
+			refused++;
+	ok(refused > TRIES - 64, "writes are refused: %ld of %ld", refused,
+	   TRIES);
+	took_little(before, "writes");
+	close(fd);
+	is(used(), 0, "all comes back");
+}
+
+static void test_faults(void)
+{
+	int fd = huge_hole(TRIES * BLOCK);
+	char *mem = map(fd, TRIES * BLOCK);
+	long before = slab_kb(), i, refused = 0;
+
+	/* Some of that is the page tables of this process. */
+	for (i = 0; i < TRIES / 10; i++)
+		refused += touch_write(mem + i * BLOCK) == SIGBUS;
+	ok(refused > TRIES / 10 - 64, "faults are refused: %ld", refused);
+	took_little(before, "faults");
+	munmap(mem, TRIES * BLOCK);
+	close(fd);
+	is(used(), 0, "all comes back");
+}
+
+static void test_allocate(void)
+{
+	int fd = huge_hole(TRIES * BLOCK);
+	long before = slab_kb(), i, refused = 0;
+
+	for (i = 0; i < TRIES; i++)
+		refused += fallocate(fd, FALLOC_FL_KEEP_SIZE, i * BLOCK,
+				     PAGE) < 0;
+	ok(refused > TRIES - 64, "allocations are refused: %ld", refused);
+	took_little(before, "allocations");
+	close(fd);
+	is(used(), 0, "all comes back");
+}
+
+/* What is wanted of holes is remembered, as long as the mount has room. */
+static void test_conversion(void)
+{
+	long size = 1L << 40, before = slab_kb();
+	int fd = huge_hole(size);
+	uint64_t stopped;
+
+	is_errno(set_flags(fd, 0, size, 0, 0, &stopped), ENOSPC,
+		 "1 TiB of holes can't all be shared");
+	ok(stopped > 0 && !(stopped % BLOCK), "some of them are: %ld MiB",
+	   (long)(stopped >> 20));
+	took_little(before, "conversion");
+	is(set_private(fd, 0, stopped), 0, "they are private again");
+	is(used(), 0, "and what that took comes back");
+	is(set_private(fd, 0, size), 0, "what is so already needs nothing");
+	is(used(), 0, "and takes nothing");
+	close(fd);
+}
+
+/* Memory is charged as before: what is wanted of it is no more than that. */
+static void test_full(void)
+{
+	int fd = huge_hole(LIMIT);
+
+	is(set_shared(fd, 0, LIMIT), 0, "a file of the mount's size is shared");
+	is(fallocate(fd, 0, 0, LIMIT), 0, "and filled");
+	is(used(), LIMIT / PAGE, "to the limit");
+	is(set_private(fd, 0, LIMIT), 0, "converted");
+	is(set_shared(fd, BLOCK, PAGE), 0, "and a page of it");
+	is(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, LIMIT),
+	   0, "punched");
+	ok(used() <= 1, "what is wanted of a hole is less than a page");
+	close(fd);
+	is(used(), 0, "all comes back");
+}
+
+static void test_attributes(void)
+{
+	/* With what it takes to keep it, not more than its slab's object. */
+	static char value[32000];
+	long before, set = 0, refused = 0, i;
+	char name[64];
+	int fd;
+
+	for (i = 0; i < FILES; i++) {
+		snprintf(name, sizeof(name), SMALL "/f%ld", i);
+		close(must(open(name, O_RDWR | O_CREAT, 0600)));
+	}
+	before = slab_kb();
+	for (i = 0; i < FILES; i++) {
+		snprintf(name, sizeof(name), SMALL "/f%ld", i);
+		fd = must(open(name, O_RDWR));
+		if (fsetxattr(fd, "user.big", value, sizeof(value), 0))
+			refused += errno == ENOSPC;
+		else
+			set++;
+		close(fd);
+	}
+	ok(set * (long)sizeof(value) <= (long)LIMIT * 9 / 8,
+	   "attributes are within size=: %ld of %zu bytes", set,
+	   sizeof(value));
+	is(set + refused, FILES, "the others are ENOSPC");
+	took_little(before, "attributes");
+	fd = must(open(SMALL "/f0", O_RDWR));
+	is(fsetxattr(fd, "user.big", "x", 1, 0), 0, "less is taken");
+	is(fsetxattr(fd, "user.big", value, sizeof(value), 0), 0,
+	   "and more again, as there is room");
+	close(fd);
+	for (i = 0; i < FILES; i++) {
+		snprintf(name, sizeof(name), SMALL "/f%ld", i);
+		must(unlink(name));
+	}
+	is(used(), 0, "all comes back");
+}
+
+int main(void)
+{
+	char options[64];
+
+	snprintf(options, sizeof(options), "size=%lu,nr_inodes=4k", LIMIT);
+	if (mkdir(SMALL, 0700) && errno != EEXIST)
+		bail_out("%s: %s", SMALL, strerror(errno));
+	must(mount("none", SMALL, "gmemfs", 0, options));
+	test_writes();
+	test_faults();
+	test_allocate();
+	test_conversion();
+	test_full();
+	test_attributes();
+	must(umount(SMALL));
+	nothing_is_left();
+	return done_testing();
+}
