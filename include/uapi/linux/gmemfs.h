@@ -152,10 +152,13 @@ struct gmem_attributes {
  * long as the file, also where a hole is punched or the file is cut off.
  *
  * A page that somebody has pinned (O_DIRECT, io_uring, vhost...) can't be made
- * private: all before @error_offset is converted, and nothing from there on.
+ * private: all before @error_offset is converted, and nothing from there on. So
+ * it is with a page that KVM has borrowed, where guard=deny.
  * The same call goes on from where it stopped.
  *
- * Errors: EAGAIN a page is pinned, ENOMEM, EINTR: all with error_offset;
+ * Errors: EAGAIN a page is pinned, EIO it has a memory error, ENOSPC what is
+ * wanted of holes counts in the mount's size, which is reached, ENOMEM, EINTR:
+ * all with error_offset;
  * EINVAL for a range that isn't whole pages inside of the file, for unknown
  * bits and reserved fields set; EBADF if the file isn't open for writing;
  * EFAULT for a bad pointer.
