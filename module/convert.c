@@ -128,7 +128,7 @@ static int gmem_make_private(struct gmem_conversion *c, struct page *page,
 {
 	if (gmem_keeps_all(c))
 		return 0;
-	return gmem_frame_hide(page, nr, GMEM_WANTED, c->inode);
+	return gmem_lend_make_private(page, nr, c->inode);
 }
 
 static int gmem_make_shared(struct gmem_conversion *c, struct page *page,
@@ -215,8 +215,7 @@ static int gmem_hide_pieces(struct gmem_conversion *c, struct page **pieces,
 	gmem_sort_pieces(pieces, nr);
 	for (i = 0; i < nr && !ret; i += run) {
 		run = gmem_run_length(pieces + i, nr - i, each);
-		ret = gmem_frame_hide(pieces[i], run * each, GMEM_WANTED,
-				      c->inode);
+		ret = gmem_lend_make_private(pieces[i], run * each, c->inode);
 	}
 	return ret;
 }

@@ -9,6 +9,7 @@
  * page that is pinned it holds the module, because nobody else will come for
  * it. A loan ends at the latest when the guard does, which is before this does.
  */
+#include <linux/delay.h>
 #include <linux/highmem.h>
 #include <linux/list.h>
 #include <linux/mm.h>
@@ -59,17 +60,20 @@ void gmem_held_kick(void)
 		mod_delayed_work(system_wq, &held_retry, 0);
 }
 
-/* Nobody can get at it any more: who isn't the last now will be. */
+/*
+ * Nobody can get at the page any more, so its references only go. But those who
+ * walk over all frames take one for a moment: then it is tried again.
+ */
 static int gmem_try_free(struct page *page)
 {
 	bool pinnable = gmem_may_be_pinned(page);
 
 	if (page_count(page) > 1 || gmem_page_word(page) & GMEM_LENT)
 		return -EBUSY;
-	list_del(&page->lru);
 	if (!PageHWPoison(page))
 		clear_highpage(page);
-	gmem_frame_free(page, 1);
+	if (gmem_frame_free(page, 1))
+		return -EBUSY;
 	atomic_long_dec(&held_pages);
 	if (pinnable)
 		module_put(THIS_MODULE);
@@ -80,28 +84,42 @@ static void gmem_held_work(struct work_struct *work)
 {
 	struct page *page, *next;
 	LIST_HEAD(list);
+	LIST_HEAD(left);
 
 	spin_lock(&held_lock);
 	list_splice_init(&held, &list);
 	spin_unlock(&held_lock);
 
 	list_for_each_entry_safe(page, next, &list, lru) {
-		gmem_try_free(page);
+		list_del(&page->lru);
+		if (gmem_try_free(page))
+			list_add(&page->lru, &left);
 		cond_resched();
 	}
-	if (list_empty(&list))
+	if (list_empty(&left))
 		return;
 
 	spin_lock(&held_lock);
-	list_splice(&list, &held);
+	list_splice(&left, &held);
 	spin_unlock(&held_lock);
 	schedule_delayed_work(&held_retry, GMEM_HELD_RETRY);
 }
 
-/* All that was lent has been returned. What is pinned would hold the module. */
+/*
+ * All that was lent has been returned, and what is pinned would hold the module.
+ * So each page can be freed, but for those of whom somebody walks over frames.
+ */
 void gmem_held_exit(void)
 {
-	mod_delayed_work(system_wq, &held_retry, 0);
-	flush_delayed_work(&held_retry);
+	unsigned int tries;
+
+	for (tries = 0; tries < 100 && gmem_held_pages(); tries++) {
+		mod_delayed_work(system_wq, &held_retry, 0);
+		flush_delayed_work(&held_retry);
+		msleep(10);
+	}
 	cancel_delayed_work_sync(&held_retry);
+	if (gmem_held_pages())
+		pr_err("%lu pages have references that don't go; they are lost until the next boot\n",
+		       gmem_held_pages());
 }

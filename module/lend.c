@@ -454,31 +454,64 @@ unsigned int gmem_lend_leave(struct page *page, unsigned int nr,
 }
 
 /* gmem_lend_count - how many references to a page of a file are loans': 0, 1 */
-unsigned int gmem_lend_count(struct page *page)
+unsigned int gmem_lend_count(const struct page *page)
 {
 	return !!(gmem_page_word(page) & GMEM_LENT);
 }
 
-/**
- * gmem_lend_keeps - is this page lent, and so can't be made private?
- * @page: of a file
- *
- * Where hidden pages aren't lent, a page that KVM has must stay shared.
- */
-bool gmem_lend_keeps(struct page *page)
+/* Where hidden pages aren't lent, a page that KVM has must stay shared. */
+static bool gmem_keeps_shared(const struct gmem_frames *frames,
+			      const struct page *page)
 {
-	struct gmem_frames *frames;
 	struct gmem_loan *loan;
-	bool lent;
 
 	if (READ_ONCE(may_lend_hidden) || !gmem_lend_count(page) ||
 	    !(gmem_page_reasons(page) & GMEM_WANTED))
 		return false;
-	frames = gmem_frames_lock(page, GMEM_FRAMES_OF_FILES);
 	loan = gmem_find_loan(frames, page);
-	lent = loan && loan->borrowers;
+	return loan && loan->borrowers;
+}
+
+/* gmem_lend_keeps - is this page of a file lent, and can't be made private? */
+bool gmem_lend_keeps(struct page *page)
+{
+	struct gmem_frames *frames;
+	bool keeps;
+
+	if (!gmem_lend_count(page))
+		return false;
+	frames = gmem_frames_lock(page, GMEM_FRAMES_OF_FILES);
+	keeps = gmem_keeps_shared(frames, page);
 	gmem_frames_unlock(frames);
-	return lent;
+	return keeps;
+}
+
+/**
+ * gmem_lend_make_private - pages aren't wanted shared any more
+ * @page: first of neighbours in memory, of a file
+ * @nr: how many
+ * @inode: the file
+ *
+ * What is lent is hidden when it is returned.
+ *
+ * Return: 0; -EAGAIN, with none of them changed, if KVM has one that must stay
+ * shared; or what the direct map answered, with some of them hidden.
+ */
+int gmem_lend_make_private(struct page *page, unsigned int nr,
+			   struct inode *inode)
+{
+	struct gmem_span span;
+	unsigned int i;
+	int ret = 0;
+
+	gmem_span_lock(&span, page, nr);
+	for (i = 0; i < nr && !ret; i++)
+		if (gmem_keeps_shared(gmem_span_record(&span, i), page + i))
+			ret = -EAGAIN;
+	if (!ret)
+		ret = gmem_frame_hide_locked(&span, GMEM_WANTED, inode);
+	gmem_span_unlock(&span);
+	return ret;
 }
 
 #ifdef GMEM_CHECK

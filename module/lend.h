@@ -19,7 +19,9 @@ void gmem_lend_allow_hidden(bool allow);
 unsigned int gmem_lend_leave(struct page *page, unsigned int nr,
 			     struct inode *inode);
 bool gmem_lend_keeps(struct page *page);
-unsigned int gmem_lend_count(struct page *page);
+unsigned int gmem_lend_count(const struct page *page);
+int gmem_lend_make_private(struct page *page, unsigned int nr,
+			   struct inode *inode);
 
 #ifdef GMEM_CHECK
 const char *gmem_lend_check(const struct gmem_frames *frames);
