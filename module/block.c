@@ -17,7 +17,7 @@
 #include "block.h"
 #include "charge.h"
 #include "fault_inject.h"
-#include "inode.h"
+#include "gmem_inode.h"
 #include "units.h"
 
 struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)

@@ -11,8 +11,8 @@
 #include <linux/fs.h>
 
 #include "charge.h"
-#include "inode.h"
-#include "super.h"
+#include "gmem_inode.h"
+#include "gmem_sb.h"
 
 static int gmem_charge(atomic_long_t *counter, unsigned long limit,
 		       unsigned long nr)
@@ -122,4 +122,20 @@ void gmem_uncharge_bookkeeping(struct inode *inode, size_t bytes)
 			 gmem_bookkeeping_pages(gi->bookkeeping - bytes));
 	gi->bookkeeping -= bytes;
 	spin_unlock(&gi->bookkeeping_lock);
+}
+
+/* ---- what a file holds ---- */
+
+/* gmem_inode_account - @nr pages more, or less where it is negative */
+void gmem_inode_account(struct inode *inode, long nr, bool huge)
+{
+	struct gmem_inode *gi = gmem_i(inode);
+
+	atomic_long_add(nr, &gi->populated);
+	if (huge)
+		atomic_long_add(nr, &gi->huge);
+	if (nr > 0)
+		inode_add_bytes(inode, (loff_t)nr << PAGE_SHIFT);
+	else
+		inode_sub_bytes(inode, (loff_t)-nr << PAGE_SHIFT);
 }

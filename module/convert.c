@@ -25,8 +25,8 @@
 
 #include "block.h"
 #include "convert.h"
-#include "inode.h"
 #include "frame.h"
+#include "gmem_inode.h"
 #include "lend.h"
 #include "pieces.h"
 #include "poison.h"

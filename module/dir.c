@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "dir.h"
 #include "fault_inject.h"
+#include "gmem_inode.h"
 #include "inode.h"
 #include "xattr.h"
 

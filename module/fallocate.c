@@ -12,7 +12,7 @@
 #include "block.h"
 #include "charge.h"
 #include "fallocate.h"
-#include "inode.h"
+#include "gmem_inode.h"
 #include "pieces.h"
 #include "place.h"
 #include "poison.h"

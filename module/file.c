@@ -8,6 +8,7 @@
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -17,7 +18,7 @@
 #include "convert.h"
 #include "fallocate.h"
 #include "file.h"
-#include "inode.h"
+#include "gmem_inode.h"
 #include "rw.h"
 #include "sharedview.h"
 #include "state.h"
@@ -83,9 +84,21 @@ static void gmem_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "gmem-flags:\t0x%llx\n", info.flags);
 }
 
+static const struct file_operations gmem_shared_operations;
+
+/* Any open() of a file, its shared view's included. */
+static int gmem_file_open(struct inode *inode, struct file *file)
+{
+	if (!gmem_is_shared_view(file))
+		return 0;
+	replace_fops(file, fops_get(&gmem_shared_operations));
+	file->f_mapping = &gmem_i(inode)->shared_view;
+	return 0;
+}
+
 const struct file_operations gmem_file_operations = {
 	.owner			= THIS_MODULE,
-	.open			= gmem_shared_open,
+	.open			= gmem_file_open,
 	.mmap			= gmem_view_mmap,
 	.read_iter		= gmem_read_iter,
 	.write_iter		= gmem_write_iter,
@@ -101,7 +114,7 @@ const struct file_operations gmem_file_operations = {
 };
 
 /* The same file, but for what mapping it means: see sharedview.c. */
-const struct file_operations gmem_shared_operations = {
+static const struct file_operations gmem_shared_operations = {
 	.owner			= THIS_MODULE,
 	.mmap			= gmem_shared_mmap,
 	.read_iter		= gmem_read_iter,

@@ -6,6 +6,5 @@
 #include <linux/fs.h>
 
 extern const struct file_operations gmem_file_operations;
-extern const struct file_operations gmem_shared_operations;
 
 #endif /* GMEMFS_FILE_H */

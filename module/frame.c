@@ -45,7 +45,7 @@
 #include "directmap.h"
 #include "frame.h"
 #include "frametable.h"
-#include "inode.h"
+#include "gmem_inode.h"
 #include "poison.h"
 #include "units.h"
 

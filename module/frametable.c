@@ -19,6 +19,7 @@
 
 #include "fault_inject.h"
 #include "frametable.h"
+#include "units.h"
 
 #define GMEM_LEAF_RECORDS	512UL
 #define GMEM_LEAF_SHIFT		(GMEM_BLOCK_ORDER + 9)

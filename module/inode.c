@@ -7,103 +7,17 @@
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 
+#include "budget.h"
 #include "charge.h"
-#include "dir.h"
-#include "fallocate.h"
 #include "fault_inject.h"
-#include "file.h"
+#include "gmem_inode.h"
+#include "gmem_sb.h"
 #include "inode.h"
 #include "punch.h"
 #include "sharedview.h"
-#include "super.h"
-#include "units.h"
 #include "xattr.h"
 
 static struct kmem_cache *gmem_inode_cache;
-
-/*
- * What lies beyond the new end goes, also what fallocate() put beyond the old.
- * The rest of the last page stays, and is zeroed.
- */
-static int gmem_set_size(struct inode *inode, loff_t size)
-{
-	loff_t old = i_size_read(inode), end = round_up(size, PAGE_SIZE);
-	int ret;
-
-	ret = inode_newsize_ok(inode, size);
-	if (ret)
-		return ret;
-
-	filemap_invalidate_lock(inode->i_mapping);
-	i_size_write(inode, size);
-	if (size <= old) {
-		gmem_unmap(inode, end, 0);
-		gmem_block_punch(inode, end >> PAGE_SHIFT, GMEM_TO_END);
-		gmem_zero_part(inode, size, end);
-	}
-	filemap_invalidate_unlock(inode->i_mapping);
-	return 0;
-}
-
-static int gmem_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
-			struct iattr *attr)
-{
-	struct inode *inode = d_inode(dentry);
-	int ret;
-
-	ret = setattr_prepare(idmap, dentry, attr);
-	if (ret)
-		return ret;
-
-	if (attr->ia_valid & ATTR_SIZE) {
-		ret = gmem_set_size(inode, attr->ia_size);
-		if (ret)
-			return ret;
-	}
-	setattr_copy(idmap, inode, attr);
-	return 0;
-}
-
-static const struct inode_operations gmem_file_inode_operations = {
-	.setattr	= gmem_setattr,
-	.listxattr	= gmem_xattr_list,
-};
-
-static const struct inode_operations gmem_symlink_inode_operations = {
-	.get_link	= simple_get_link,
-	.listxattr	= gmem_xattr_list,
-};
-
-static const struct inode_operations gmem_special_inode_operations = {
-	.listxattr	= gmem_xattr_list,
-};
-
-static void gmem_inode_init_regular(struct inode *inode)
-{
-	inode->i_op = &gmem_file_inode_operations;
-	inode->i_fop = &gmem_file_operations;
-	gmem_i(inode)->flags = gmem_sb(inode->i_sb)->file_flags;
-}
-
-static void gmem_inode_init_type(struct inode *inode, umode_t mode, dev_t dev)
-{
-	switch (mode & S_IFMT) {
-	case S_IFDIR:
-		inode->i_op = &gmem_dir_inode_operations;
-		inode->i_fop = &gmem_dir_operations;
-		inc_nlink(inode);	/* "." */
-		break;
-	case S_IFREG:
-		gmem_inode_init_regular(inode);
-		break;
-	case S_IFLNK:
-		inode->i_op = &gmem_symlink_inode_operations;
-		break;
-	default:
-		inode->i_op = &gmem_special_inode_operations;
-		init_special_inode(inode, mode, dev);
-	}
-}
 
 /**
  * gmem_inode_new - an inode that nobody knows yet
@@ -131,7 +45,7 @@ struct inode *gmem_inode_new(struct super_block *sb, const struct inode *dir,
 	inode->i_ino = get_next_ino();
 	inode_init_owner(&nop_mnt_idmap, inode, dir, mode);
 	simple_inode_init_ts(inode);
-	gmem_inode_init_type(inode, inode->i_mode, dev);
+	gmem_sb(sb)->set_operations(inode, dev);
 	return inode;
 }
 
@@ -152,20 +66,6 @@ struct inode *gmem_inode_new_symlink(struct super_block *sb,
 	}
 	i_size_write(inode, strlen(target));
 	return inode;
-}
-
-/* gmem_inode_account - @nr pages more, or less where it is negative */
-void gmem_inode_account(struct inode *inode, long nr, bool huge)
-{
-	struct gmem_inode *gi = gmem_i(inode);
-
-	atomic_long_add(nr, &gi->populated);
-	if (huge)
-		atomic_long_add(nr, &gi->huge);
-	if (nr > 0)
-		inode_add_bytes(inode, (loff_t)nr << PAGE_SHIFT);
-	else
-		inode_sub_bytes(inode, (loff_t)-nr << PAGE_SHIFT);
 }
 
 /* The last user is gone: no mapping is left, and nobody can make one. */

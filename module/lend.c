@@ -33,11 +33,12 @@
 #include "fault_inject.h"
 #include "frame.h"
 #include "frametable.h"
+#include "gmem_inode.h"
 #include "held.h"
-#include "inode.h"
 #include "lend.h"
 #include "poison.h"
 #include "trace.h"
+#include "units.h"
 
 /* Of a file, pages that have been returned and wait to be hidden. */
 #define GMEM_MAX_WAITING	64

@@ -28,7 +28,6 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
-#include "lend.h"
 #include "memcg.h"
 #include "number.h"
 #include "pieces.h"

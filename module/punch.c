@@ -7,7 +7,7 @@
 
 #include "block.h"
 #include "charge.h"
-#include "inode.h"
+#include "gmem_inode.h"
 #include "lend.h"
 #include "pieces.h"
 #include "pool.h"

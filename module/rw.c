@@ -17,7 +17,7 @@
 #include <uapi/linux/gmemfs.h>
 
 #include "block.h"
-#include "inode.h"
+#include "gmem_inode.h"
 #include "place.h"
 #include "poison.h"
 #include "populate.h"

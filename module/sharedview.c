@@ -8,7 +8,7 @@
  * address_space of their own: what is made private can be unmapped here while
  * the guest view, which is in the inode's, keeps it.
  *
- * It has a dentry of its own, and by that open() knows it: so who opens
+ * It has a dentry of its own, and by that open() (file.c) knows it: so who opens
  * /proc/PID/fd/N of a shared view gets a shared view. Programs that take memory
  * by a path only can use it that way.
  *
@@ -22,12 +22,9 @@
 #include <linux/module.h>
 #include <linux/pagemap.h>
 
-#include <uapi/linux/gmemfs.h>
-
 #include "block.h"
-#include "file.h"
 #include "frame.h"
-#include "inode.h"
+#include "gmem_inode.h"
 #include "sharedview.h"
 #include "state.h"
 #include "units.h"
@@ -127,14 +124,10 @@ static struct dentry *gmem_shared_dentry(struct inode *inode)
 	return dentry;
 }
 
-/* gmem_shared_open - any open() of a file: is it one of its shared view? */
-int gmem_shared_open(struct inode *inode, struct file *file)
+/* gmem_is_shared_view - is this open file one of a shared view? */
+bool gmem_is_shared_view(const struct file *file)
 {
-	if (file->f_path.dentry->d_fsdata != &shared_mark)
-		return 0;
-	replace_fops(file, fops_get(&gmem_shared_operations));
-	file->f_mapping = &gmem_i(inode)->shared_view;
-	return 0;
+	return file->f_path.dentry->d_fsdata == &shared_mark;
 }
 
 static struct file *gmem_shared_file(struct file *file)

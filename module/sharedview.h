@@ -10,7 +10,7 @@ struct gmem_inode;
 struct inode;
 struct vm_area_struct;
 
-int gmem_shared_open(struct inode *inode, struct file *file);
+bool gmem_is_shared_view(const struct file *file);
 long gmem_shared_view(struct file *file);
 int gmem_shared_mmap(struct file *file, struct vm_area_struct *vma);
 void gmem_shared_view_init(struct gmem_inode *gi);

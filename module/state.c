@@ -19,7 +19,7 @@
 #include "block.h"
 #include "fault_inject.h"
 #include "frame.h"
-#include "inode.h"
+#include "gmem_inode.h"
 #include "lend.h"
 #include "poison.h"
 #include "state.h"

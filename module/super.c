@@ -15,8 +15,10 @@
 #include <uapi/linux/gmemfs.h>
 
 #include "compat.h"
+#include "gmem_sb.h"
 #include "inode.h"
 #include "number.h"
+#include "ops.h"
 #include "super.h"
 #include "units.h"
 #include "xattr.h"
@@ -330,6 +332,7 @@ static int gmem_init_fs_context(struct fs_context *fc)
 	}
 	sbi->limit = totalram_pages() / 2;
 	sbi->inode_limit = sbi->limit;
+	sbi->set_operations = gmem_set_operations;
 	sbi->mode = 0755;
 	sbi->uid = GLOBAL_ROOT_UID;
 	sbi->gid = GLOBAL_ROOT_GID;

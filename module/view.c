@@ -19,10 +19,10 @@
 
 #include "block.h"
 #include "compat.h"
+#include "gmem_inode.h"
 #include "guard.h"
-#include "inode.h"
-#include "poison.h"
 #include "place.h"
+#include "poison.h"
 #include "populate.h"
 #include "trace.h"
 #include "units.h"

@@ -14,7 +14,7 @@
 
 #include "charge.h"
 #include "fault_inject.h"
-#include "inode.h"
+#include "gmem_inode.h"
 #include "xattr.h"
 
 /* Names, values and what it takes to keep them, for one inode. */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What gmemfs knows of a mount. */
+#ifndef GMEMFS_GMEM_SB_H
+#define GMEMFS_GMEM_SB_H
+
+#include <linux/atomic.h>
+#include <linux/fs.h>
+
+/**
+ * struct gmem_sb - one mount
+ * @limit: most pages that its files may hold together, 0 for no limit
+ * @used: pages that they hold
+ * @inode_limit: most inodes and further names, 0 for no limit
+ * @inodes: how many there are
+ * @file_flags: GMEM_FLAG_* that new files get
+ * @mode: permissions of the root directory
+ * @uid: owner of the root directory
+ * @gid: group of the root directory
+ * @like_hugetlbfs: what statfs() says
+ * @set_operations: gives a new inode what can be done with it: ops.c
+ */
+struct gmem_sb {
+	unsigned long limit;
+	atomic_long_t used;
+	unsigned long inode_limit;
+	atomic_long_t inodes;
+	u64 file_flags;
+	umode_t mode;
+	kuid_t uid;
+	kgid_t gid;
+	bool like_hugetlbfs;
+	void (*set_operations)(struct inode *inode, dev_t dev);
+};
+
+static inline struct gmem_sb *gmem_sb(const struct super_block *sb)
+{
+	return sb->s_fs_info;
+}
+
+#endif /* GMEMFS_GMEM_SB_H */

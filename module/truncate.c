@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Truncate: a file gets another size, or other attributes.
+ */
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+
+#include "fallocate.h"
+#include "punch.h"
+#include "sharedview.h"
+#include "truncate.h"
+#include "units.h"
+
+/*
+ * What lies beyond the new end goes, also what fallocate() put beyond the old.
+ * The rest of the last page stays, and is zeroed.
+ */
+static int gmem_set_size(struct inode *inode, loff_t size)
+{
+	loff_t old = i_size_read(inode), end = round_up(size, PAGE_SIZE);
+	int ret;
+
+	ret = inode_newsize_ok(inode, size);
+	if (ret)
+		return ret;
+
+	filemap_invalidate_lock(inode->i_mapping);
+	i_size_write(inode, size);
+	if (size <= old) {
+		gmem_unmap(inode, end, 0);
+		gmem_block_punch(inode, end >> PAGE_SHIFT, GMEM_TO_END);
+		gmem_zero_part(inode, size, end);
+	}
+	filemap_invalidate_unlock(inode->i_mapping);
+	return 0;
+}
+
+/* gmem_setattr - the inode operation, of a file */
+int gmem_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
+		 struct iattr *attr)
+{
+	struct inode *inode = d_inode(dentry);
+	int ret;
+
+	ret = setattr_prepare(idmap, dentry, attr);
+	if (ret)
+		return ret;
+
+	if (attr->ia_valid & ATTR_SIZE) {
+		ret = gmem_set_size(inode, attr->ia_size);
+		if (ret)
+			return ret;
+	}
+	setattr_copy(idmap, inode, attr);
+	return 0;
+}
