@@ -25,8 +25,9 @@ void gmem_budget_init(struct gmem_budget *budget)
 
 static void gmem_budget_top_up(struct gmem_budget *budget)
 {
-	unsigned long now = jiffies, passed = min(now - budget->since, HZ + 0UL);
+	unsigned long now = jiffies, passed = now - budget->since;
 
+	passed = min(passed, (unsigned long)HZ);
 	budget->credit = min(budget->credit + passed * GMEM_FLUSHES_PER_SECOND,
 			     GMEM_MAX_CREDIT);
 	budget->since = now;

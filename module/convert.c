@@ -76,8 +76,8 @@ static unsigned int gmem_alike(struct gmem_conversion *c,
 }
 
 /*
- * Zero those of them that do change. Return: how many, from the first on, are as
- * they should be: fewer than @nr where there was no memory to map one.
+ * Zero those of them that do change. Return: how many, from the first on, are
+ * as they should be: fewer than @nr where there was no memory to map one.
  */
 static unsigned int gmem_convert_zero(struct gmem_conversion *c,
 				      struct gmem_block *block,

@@ -284,8 +284,8 @@ unsigned int gmem_frame_leave_locked(struct gmem_frames *frames,
 /* ---- whether it is exposed: pages of files ---- */
 
 /*
- * Sets @nr_hidden to how many are. Return: 0, or -EHWPOISON if one of them has a
- * memory error, and is not to be touched.
+ * Sets @nr_hidden to how many are. Return: 0, or -EHWPOISON if one of them has
+ * a memory error, and is not to be touched.
  */
 static int gmem_span_look(struct gmem_span *span, unsigned int *nr_hidden,
 			  struct inode *inode)

@@ -38,7 +38,7 @@ enum gmem_page_state {
 
 #define GMEM_WANTED		BIT(3)	/* userspace wants it shared */
 #define GMEM_LENT		BIT(4)	/* KVM has it, or had it just now */
-#define GMEM_KEPT		BIT(5)	/* its file keeps all in the direct map */
+#define GMEM_KEPT		BIT(5)	/* its file keeps all of them */
 #define GMEM_REINSERTED		BIT(6)	/* while reinsert.c copies */
 #define GMEM_REASONS		(GMEM_WANTED | GMEM_LENT | GMEM_KEPT | \
 				 GMEM_REINSERTED)

@@ -43,7 +43,7 @@ struct gmem_inode {
 	atomic_long_t faults_4k;
 	struct gmem_budget flushes;
 	atomic_t waiting_loans;
-	spinlock_t bookkeeping_lock;
+	spinlock_t bookkeeping_lock;	/* see above */
 	size_t bookkeeping;
 	rwlock_t xattr_lock;
 	struct list_head xattrs;

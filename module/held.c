@@ -106,8 +106,8 @@ static void gmem_held_work(struct work_struct *work)
 }
 
 /*
- * All that was lent has been returned, and what is pinned would hold the module.
- * So each page can be freed, but for those of whom somebody walks over frames.
+ * All that was lent has been returned, and what is pinned would hold the
+ * module. So each page can be freed, unless somebody just walks over it.
  */
 void gmem_held_exit(void)
 {
@@ -116,7 +116,7 @@ void gmem_held_exit(void)
 	for (tries = 0; tries < 100 && gmem_held_pages(); tries++) {
 		mod_delayed_work(system_wq, &held_retry, 0);
 		flush_delayed_work(&held_retry);
-		msleep(10);
+		msleep(20);
 	}
 	cancel_delayed_work_sync(&held_retry);
 	if (gmem_held_pages())

@@ -544,8 +544,9 @@ const char *gmem_lend_check(const struct gmem_frames *frames)
 			return "a page is lent to nobody and doesn't wait";
 		loans++;
 	}
-	return loans == gmem_count_lent(frames) ? NULL
-						: "a page is lent without a loan";
+	if (loans != gmem_count_lent(frames))
+		return "a page is lent without a loan";
+	return NULL;
 }
 #endif
 

@@ -9,6 +9,7 @@
 #include "directmap.h"
 #include "fault_inject.h"
 #include "frametable.h"
+#include "giveway.h"
 #include "guard.h"
 #include "held.h"
 #include "inode.h"
@@ -57,9 +58,12 @@ static int __init gmem_init(void)
 	ret = gmem_pool_init();
 	if (ret)
 		goto guard_exit;
-	ret = gmem_sysfs_init();
+	ret = gmem_giveway_init();
 	if (ret)
 		goto pool_exit;
+	ret = gmem_sysfs_init();
+	if (ret)
+		goto giveway_exit;
 	ret = gmem_super_init();
 	if (ret)
 		goto sysfs_exit;
@@ -68,6 +72,8 @@ static int __init gmem_init(void)
 
 sysfs_exit:
 	gmem_sysfs_exit();
+giveway_exit:
+	gmem_giveway_exit();
 pool_exit:
 	gmem_pool_exit();
 guard_exit:
@@ -86,6 +92,7 @@ static void __exit gmem_exit(void)
 {
 	gmem_super_exit();
 	gmem_sysfs_exit();
+	gmem_giveway_exit();
 	gmem_pool_exit();
 	gmem_guard_exit();
 	gmem_inode_exit();

@@ -8,12 +8,12 @@
  * HIDDEN and nobody's. A clean block is charged to no cgroup. A dirty one is
  * still charged to the cgroup of who filled it, and there are never more of
  * them than the low watermark: a file whose blocks find no place zeroes them
- * itself. One worker for each node zeroes the dirty ones, then fills up from the
- * kernel's free memory what is missing to the low watermark, and gives back
+ * itself. One worker for each node zeroes the dirty ones, then fills up from
+ * the kernel's free memory what is missing to the low watermark, and gives back
  * what is above it.
  *
- * The pool grows only while the host has memory to spare, and gives way to the
- * shrinker and to the OOM killer's notice.
+ * The pool grows only while the host has memory to spare, and gives way when
+ * others need it (giveway.c).
  *
  * With a low watermark of 0, as it is unless somebody asks, there is no pool:
  * files get their memory from the kernel and give it back themselves.
@@ -22,8 +22,6 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/oom.h>
-#include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -71,7 +69,6 @@ struct gmem_pool {
 
 static struct gmem_pool *pools[MAX_NUMNODES];
 static struct workqueue_struct *pool_queue;
-static struct shrinker *pool_shrinker;
 static atomic_long_t pool_counts[GMEM_POOL_COUNTS];
 static bool pool_gone;
 
@@ -356,13 +353,25 @@ unsigned int gmem_pool_give(struct page **blocks, unsigned int nr, bool dirty)
 
 /* ---- giving way ---- */
 
-/* Up to @nr blocks back to the kernel. Return: how many went. */
-static unsigned long gmem_pool_shrink(struct gmem_pool *pool, unsigned long nr)
+/**
+ * gmem_pool_shrink - give blocks back to the kernel
+ * @node: whose
+ * @nr: how many at most
+ *
+ * Where memory is reclaimed, too: what this takes are spinlocks, and the locks
+ * of nobody's records, under which no memory is allocated.
+ *
+ * Return: how many went.
+ */
+unsigned long gmem_pool_shrink(int node, unsigned long nr)
 {
+	struct gmem_pool *pool = gmem_pool_of(node);
 	struct page *blocks[GMEM_BATCH];
 	unsigned long done = 0;
 	unsigned int n;
 
+	if (!pool)
+		return 0;
 	WRITE_ONCE(pool->quiet_until, jiffies + GMEM_POOL_BACKOFF);
 	while (done < nr) {
 		unsigned int want = min(nr - done, GMEM_BATCH);
@@ -381,52 +390,6 @@ static unsigned long gmem_pool_shrink(struct gmem_pool *pool, unsigned long nr)
 	gmem_pool_count(GMEM_POOL_SHRUNK, done);
 	return done;
 }
-
-static unsigned long gmem_pool_held(struct gmem_pool *pool)
-{
-	return READ_ONCE(pool->nr_clean) + READ_ONCE(pool->nr_dirty);
-}
-
-static unsigned long gmem_shrinker_count(struct shrinker *shrinker,
-					 struct shrink_control *sc)
-{
-	struct gmem_pool *pool = gmem_pool_of(sc->nid);
-	unsigned long blocks = pool ? gmem_pool_held(pool) : 0;
-
-	return blocks ? blocks * GMEM_BLOCK_PAGES : SHRINK_EMPTY;
-}
-
-static unsigned long gmem_shrinker_scan(struct shrinker *shrinker,
-					struct shrink_control *sc)
-{
-	struct gmem_pool *pool = gmem_pool_of(sc->nid);
-	unsigned long blocks = DIV_ROUND_UP(sc->nr_to_scan, GMEM_BLOCK_PAGES);
-
-	/*
-	 * In any context that may reclaim: what follows takes no lock of ours
-	 * under which memory is allocated. lend_lock is not among them.
-	 */
-	blocks = pool ? gmem_pool_shrink(pool, blocks) : 0;
-	sc->nr_scanned = max(sc->nr_to_scan, blocks * GMEM_BLOCK_PAGES);
-	return blocks ? blocks * GMEM_BLOCK_PAGES : SHRINK_STOP;
-}
-
-/* Before the OOM killer picks somebody: all of it. */
-static int gmem_pool_oom(struct notifier_block *nb, unsigned long unused,
-			 void *freed)
-{
-	int node;
-
-	for_each_node(node)
-		if (pools[node])
-			*(unsigned long *)freed += GMEM_BLOCK_PAGES *
-				gmem_pool_shrink(pools[node], ULONG_MAX);
-	return NOTIFY_OK;
-}
-
-static struct notifier_block gmem_pool_oom_nb = {
-	.notifier_call = gmem_pool_oom,
-};
 
 /* ---- what sysfs asks and sets ---- */
 
@@ -549,19 +512,6 @@ static void gmem_pool_free_all(void)
 	}
 }
 
-static struct shrinker *gmem_pool_new_shrinker(void)
-{
-	struct shrinker *shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE,
-						   "gmemfs-pool");
-
-	if (!shrinker)
-		return NULL;
-	shrinker->count_objects = gmem_shrinker_count;
-	shrinker->scan_objects = gmem_shrinker_scan;
-	shrinker->batch = GMEM_BLOCK_PAGES;
-	return shrinker;
-}
-
 int __init gmem_pool_init(void)
 {
 	int node, ret = -ENOMEM;
@@ -575,20 +525,11 @@ int __init gmem_pool_init(void)
 		if (!pools[node])
 			goto free_pools;
 	}
-	pool_shrinker = gmem_pool_new_shrinker();
-	if (!pool_shrinker)
-		goto free_pools;
-	ret = register_oom_notifier(&gmem_pool_oom_nb);
-	if (ret)
-		goto free_shrinker;
-	shrinker_register(pool_shrinker);
 	ret = gmem_pool_set_parameter();
 	if (ret)
 		gmem_pool_exit();
 	return ret;
 
-free_shrinker:
-	shrinker_free(pool_shrinker);
 free_pools:
 	gmem_pool_free_all();
 	destroy_workqueue(pool_queue);
@@ -601,13 +542,11 @@ void gmem_pool_exit(void)
 	int node;
 
 	WRITE_ONCE(pool_gone, true);
-	unregister_oom_notifier(&gmem_pool_oom_nb);
-	shrinker_free(pool_shrinker);
 	for_each_node(node) {
 		if (!pools[node])
 			continue;
 		cancel_delayed_work_sync(&pools[node]->work);
-		gmem_pool_shrink(pools[node], ULONG_MAX);
+		gmem_pool_shrink(node, ULONG_MAX);
 	}
 	destroy_workqueue(pool_queue);
 	gmem_pool_free_all();

@@ -26,6 +26,7 @@ int gmem_pool_set_low_all(unsigned long blocks);
 unsigned long gmem_pool_low(int node);
 unsigned long gmem_pool_clean(int node);
 unsigned long gmem_pool_dirty(int node);
+unsigned long gmem_pool_shrink(int node, unsigned long nr);
 unsigned long gmem_pool_counted(enum gmem_pool_count what);
 
 #endif /* GMEMFS_POOL_H */

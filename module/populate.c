@@ -112,6 +112,7 @@ static struct page *gmem_populate_single(struct inode *inode,
 	page = gmem_take(inode, 0, gmem_reasons(inode, shared), want);
 	if (!IS_ERR(page)) {
 		WRITE_ONCE(slots[slot], page);
+		/* Who sees @slots, sees the page: gmem_block_page(). */
 		smp_store_release(&block->pages, slots);
 	} else if (slots != block->pages) {
 		kfree(slots);

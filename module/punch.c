@@ -82,8 +82,8 @@ static bool gmem_used_outside(const struct gmem_block *block,
 }
 
 /*
- * A page that somebody has pinned, or that KVM has borrowed, stays a zeroed page
- * of the file: it may be written to yet, and a hole is zero.
+ * A page that somebody has pinned, or that KVM has borrowed, stays a zeroed
+ * page of the file: it may be written to yet, and a hole is zero.
  */
 static void gmem_make_holes(struct gmem_block *block, unsigned int from,
 			    unsigned int to)

@@ -22,8 +22,8 @@ MODULE_PARM_DESC(reinsert, "for benchmarks only: read() and write() put pages ba
 
 /*
  * From before pages are exposed until they are hidden, or one copy would find
- * its pages hidden by another. Inside of the invalidate_lock, and outside of the
- * records' locks.
+ * its pages hidden by another. Inside of the invalidate_lock, and outside of
+ * the records' locks.
  */
 static DEFINE_MUTEX(reinsert_lock);
 

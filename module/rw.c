@@ -62,8 +62,8 @@ static ssize_t gmem_copy(struct inode *inode, struct page **pages, loff_t pos,
 /* ---- read ---- */
 
 /*
- * The bytes at @pos, up to @len, that are all in pages or all in holes; 0 if the
- * first page has a memory error. Sets @pages, or leaves the first NULL.
+ * The bytes at @pos, up to @len, that are all in pages or all in holes; 0 if
+ * the first page has a memory error. Sets @pages, or leaves the first NULL.
  */
 static size_t gmem_gather(struct inode *inode, loff_t pos, size_t len,
 			  struct page **pages)

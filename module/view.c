@@ -31,8 +31,8 @@
 /*
  * Without memory a fault is tried again, after the OOM killer has had its turn.
  * But that frees no contiguous 2 MiB: where only those will do, it's an error,
- * as it is with hugetlbfs. A memory error is told as one, so that a VMM can tell
- * its guest.
+ * as it is with hugetlbfs. A memory error is told as one, so that a VMM can
+ * tell its guest.
  */
 vm_fault_t gmem_view_error(struct inode *inode, struct page *page)
 {
@@ -144,7 +144,7 @@ static vm_fault_t gmem_fault_block(struct vm_fault *vmf, struct inode *inode,
 		return gmem_view_error(inode, page);
 
 	block = gmem_block_find(inode, first);
-	/* What has a memory error is left out, and that can be seen by 4 KiB. */
+	/* What has a memory error is left out: the rest is mapped by 4 KiB. */
 	if (!block->huge || gmem_any_poisoned(block->huge, GMEM_BLOCK_PAGES))
 		return VM_FAULT_FALLBACK;
 
@@ -182,8 +182,8 @@ static vm_fault_t gmem_view_fault(struct vm_fault *vmf)
 }
 
 /*
- * Called for a child's mapping before fork() copies the page table, and for each
- * new piece of a mapping. MADV_KEEPONFORK may have taken the flag away.
+ * Called for a child's mapping before fork() copies the page table, and for
+ * each new piece of a mapping. MADV_KEEPONFORK may have taken the flag away.
  */
 static void gmem_view_open(struct vm_area_struct *vma)
 {

@@ -4,11 +4,11 @@
 #define GMEMFS_XATTR_H
 
 #include <linux/types.h>
+#include <linux/xattr.h>
 
 struct dentry;
 struct inode;
 struct qstr;
-struct xattr_handler;
 
 extern const struct xattr_handler * const gmem_xattr_handlers[];
 ssize_t gmem_xattr_list(struct dentry *dentry, char *buffer, size_t size);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Bookkeeping: the kernel memory that files take for themselves is bounded by
- * the mount's size=, whatever is asked of them. All that was charged comes back.
+ * the mount's size=, whatever is asked of them. What was charged comes back.
  */
 #include "gmem_test.h"
 
