@@ -49,6 +49,9 @@ struct gmem_loan {
 
 static DEFINE_MUTEX(lend_lock);
 static DEFINE_HASHTABLE(loans, 8);
+static DEFINE_HASHTABLE(gone_loans, 6);
+static void (*when_gone)(struct page *page);
+static bool hidden_allowed;
 static unsigned int nr_loans;
 static atomic_long_t lent_pages;
 static atomic_long_t loans_ever;
@@ -194,10 +197,13 @@ static void gmem_forget_loan(struct gmem_loan *loan, struct inode *inode)
 	if (!gmem_is_exposed(loan->pfn))
 		gmem_count_lent(inode, -1);
 	loan->gone = true;
-	if (loan->borrowers)
-		gmem_guard_loan_gone(loan);
-	else
+	if (!loan->borrowers) {
 		gmem_end_loan(loan);
+		return;
+	}
+	hash_add(gone_loans, &loan->node, loan->pfn);
+	if (when_gone)
+		when_gone(pfn_to_page(loan->pfn));
 }
 
 /* It counts as hidden again, as all that leaves a file does. */
@@ -289,6 +295,8 @@ static struct gmem_loan *gmem_lend_locked(unsigned long pfn)
 	if (xa_is_value(inode))
 		return ERR_PTR(-EFAULT);
 
+	if (!READ_ONCE(hidden_allowed) && !gmem_is_exposed(pfn))
+		return ERR_PTR(-EPERM);
 	loan = gmem_find_loan(pfn);
 	if (!loan)
 		loan = gmem_make_loan(pfn, inode);
@@ -303,30 +311,52 @@ static struct gmem_loan *gmem_lend_locked(unsigned long pfn)
 /**
  * gmem_lend - make a page reachable through the direct map
  * @pfn: any frame
+ * @page: for gmem_lend_return(); NULL if the frame is none of ours and needs
+ *	  nothing
  *
- * Return: a loan for gmem_lend_return(); NULL if the frame is none of ours and
- * needs nothing; or an ERR_PTR: then it must not be touched. -EFAULT: it is
- * about to leave its file; -ENOMEM, or what the direct map answered.
+ * Return: 0; or -errno, then it must not be touched. -EFAULT: it is about to
+ * leave its file; -EPERM: it is hidden, and stays so; -ENOMEM, or what the
+ * direct map answered.
  */
-struct gmem_loan *gmem_lend(unsigned long pfn)
+int gmem_lend(unsigned long pfn, struct page **page)
 {
 	struct gmem_loan *loan;
 
+	*page = NULL;
 	mutex_lock(&lend_lock);
 	loan = gmem_lend_locked(pfn);
 	mutex_unlock(&lend_lock);
-	return loan;
+	if (IS_ERR(loan))
+		return PTR_ERR(loan);
+	if (loan)
+		*page = pfn_to_page(pfn);
+	return 0;
+}
+
+void gmem_lend_on_gone(void (*gone)(struct page *page))
+{
+	when_gone = gone;
+}
+
+void gmem_lend_allow_hidden(bool allow)
+{
+	WRITE_ONCE(hidden_allowed, allow);
 }
 
 /* gmem_lend_is_ours - is this frame hidden memory of a file, lent or not? */
 bool gmem_lend_is_ours(unsigned long pfn)
 {
-	bool ours;
+	return gmem_owner(pfn);
+}
 
-	mutex_lock(&lend_lock);
-	ours = gmem_owner(pfn);
-	mutex_unlock(&lend_lock);
-	return ours;
+static struct gmem_loan *gmem_find_gone(const struct page *page)
+{
+	struct gmem_loan *loan;
+
+	hash_for_each_possible(gone_loans, loan, node, page_to_pfn(page))
+		if (loan->pfn == page_to_pfn(page))
+			return loan;
+	return NULL;
 }
 
 /* Where the direct map can't be edited just now, it is tried again later. */
@@ -380,31 +410,34 @@ static void gmem_end_gone_loan(struct gmem_loan *loan)
 
 /**
  * gmem_lend_return - a borrower is done with a page and touches it no more
- * @loan: what gmem_lend() returned, or NULL
+ * @page: as lent, or NULL
  */
-void gmem_lend_return(struct gmem_loan *loan)
+void gmem_lend_return(struct page *page)
 {
-	if (!loan)
+	struct gmem_loan *loan;
+
+	if (!page)
 		return;
 
 	mutex_lock(&lend_lock);
+	loan = gmem_find_gone(page) ?: gmem_find_loan(page_to_pfn(page));
 	loan->borrowers--;
-	if (!loan->borrowers) {
-		if (loan->gone)
-			gmem_end_gone_loan(loan);
-		else
-			gmem_rehide(loan);
+	if (!loan->borrowers && loan->gone) {
+		hash_del(&loan->node);
+		gmem_end_gone_loan(loan);
+	} else if (!loan->borrowers) {
+		gmem_rehide(loan);
 	}
 	mutex_unlock(&lend_lock);
 }
 
-/* gmem_lend_is_gone - has this page left its file? @loan: may be NULL */
-bool gmem_lend_is_gone(struct gmem_loan *loan)
+/* gmem_lend_is_gone - has this lent page left its file? */
+bool gmem_lend_is_gone(const struct page *page)
 {
 	bool gone;
 
 	mutex_lock(&lend_lock);
-	gone = loan && loan->gone;
+	gone = gmem_find_gone(page);
 	mutex_unlock(&lend_lock);
 	return gone;
 }

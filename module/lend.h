@@ -5,7 +5,6 @@
 
 #include <linux/types.h>
 
-struct gmem_loan;
 struct inode;
 struct page;
 
@@ -14,18 +13,17 @@ void gmem_lend_assign(struct page *page, unsigned int nr, struct inode *inode);
 unsigned int gmem_lend_leave(struct page *page, unsigned int nr);
 void gmem_lend_disown(struct page *page, unsigned int nr);
 
-struct gmem_loan *gmem_lend(unsigned long pfn);
-void gmem_lend_return(struct gmem_loan *loan);
-bool gmem_lend_is_gone(struct gmem_loan *loan);
+int gmem_lend(unsigned long pfn, struct page **page);
+void gmem_lend_return(struct page *page);
+bool gmem_lend_is_gone(const struct page *page);
 bool gmem_lend_is_ours(unsigned long pfn);
 bool gmem_lend_is_lent(unsigned long pfn);
+void gmem_lend_on_gone(void (*gone)(struct page *page));
+void gmem_lend_allow_hidden(bool allow);
 
 int gmem_lend_adopt(struct page *page, unsigned int nr, struct inode *inode);
 int gmem_lend_share(struct page *page, unsigned int nr, struct inode *inode);
 int gmem_lend_unshare(struct page *page, unsigned int nr, struct inode *inode);
-
-/* guard.c: this page is leaving its file. */
-void gmem_guard_loan_gone(struct gmem_loan *loan);
 
 unsigned long gmem_lend_pages(void);
 unsigned long gmem_lend_total(void);

@@ -10,6 +10,7 @@
 #include "fault_inject.h"
 #include "guard.h"
 #include "inode.h"
+#include "lend.h"
 #include "memcg.h"
 #include "pool.h"
 #include "power.h"
@@ -57,6 +58,7 @@ pool_exit:
 	gmem_pool_exit();
 guard_exit:
 	gmem_guard_exit();
+	gmem_lend_exit();
 inode_exit:
 	gmem_inode_exit();
 power_exit:
@@ -72,6 +74,7 @@ static void __exit gmem_exit(void)
 	gmem_sysfs_exit();
 	gmem_pool_exit();
 	gmem_guard_exit();
+	gmem_lend_exit();
 	gmem_inode_exit();
 	gmem_release_exit();
 	gmem_power_exit();
