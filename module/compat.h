@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Differences between kernel versions: the only file that has conditionals for
- * them. The rest of the module is written for the newest kernel; what is here
- * gives older ones the same interface.
+ * Differences between kernel versions. The rest of the module is written for
+ * the newest kernel; what is here gives older ones the same interface. Only the
+ * files for versions of KVM, kvm_6_*.c, have conditionals of their own: one
+ * each.
  */
 #ifndef GMEMFS_COMPAT_H
 #define GMEMFS_COMPAT_H
@@ -10,7 +11,6 @@
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/gfp.h>
-#include <linux/kvm_types.h>
 #include <linux/mm.h>
 #include <linux/version.h>
 
@@ -123,101 +123,5 @@ static inline struct page *gmem_alloc_of_nodes(gfp_t gfp, unsigned int order,
 #endif
 
 #endif /* CONFIG_NUMA */
-
-/* ---- KVM: see guard.c ---- */
-
-/*
- * hva_to_pfn() is how KVM gets from a user address to a frame. 6.13 puts its
- * arguments into a struct, which KVM keeps in a header of its own; and has
- * kvm_vcpu_map() inline.
- *
- * For each, the parameters of a function that replaces it, and a call of such a
- * function from within that one, or FOR a borrower. RELEASE is for the
- * reference that came with a frame, if it is COUNTED. UNPIN has that be no pin, or
- * is false where KVM doesn't want one; REPIN undoes it. UNUSED is for what was
- * mapped and never used.
- */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
-
-#define GMEM_TO_PFN_PARAMS	unsigned long addr, bool atomic, \
-				bool interruptible, bool *async, \
-				bool write_fault, bool *writable
-#define GMEM_TO_PFN_CALL(fn)	fn(addr, atomic, interruptible, async, \
-				   write_fault, writable)
-#define GMEM_TO_PFN_FOR(fn, b)	fn(b, addr, atomic, interruptible, async, \
-				   write_fault, writable)
-#define GMEM_TO_PFN_RELEASE	gmem_to_pfn_release(pfn)
-#define GMEM_TO_PFN_COUNTED	true
-#define GMEM_TO_PFN_UNPIN	false
-#define GMEM_TO_PFN_REPIN	do { } while (0)
-
-static inline void gmem_to_pfn_release(kvm_pfn_t pfn)
-{
-	if (pfn_valid(pfn))
-		put_page(pfn_to_page(pfn));
-}
-
-#define GMEM_VCPU_MAP		kvm_vcpu_map
-#define GMEM_VCPU_MAP_PARAMS	struct kvm_vcpu *vcpu, gfn_t gfn, \
-				struct kvm_host_map *map
-#define GMEM_VCPU_MAP_CALL(fn)	fn(vcpu, gfn, map)
-
-#define GMEM_VCPU_UNMAP_PARAMS	struct kvm_vcpu *vcpu, \
-				struct kvm_host_map *map, bool dirty
-#define GMEM_VCPU_UNMAP_CALL(fn)	fn(vcpu, map, dirty)
-#define GMEM_VCPU_UNMAP_UNUSED(fn)	fn(vcpu, map, false)
-
-#else
-
-struct kvm_follow_pfn {
-	const struct kvm_memory_slot *slot;
-	const gfn_t gfn;
-	unsigned long hva;
-	unsigned int flags;
-	bool pin;
-	bool *map_writable;
-	struct page **refcounted_page;
-};
-
-#define GMEM_TO_PFN_PARAMS	struct kvm_follow_pfn *kfp
-#define GMEM_TO_PFN_CALL(fn)	fn(kfp)
-#define GMEM_TO_PFN_FOR(fn, b)	fn(b, kfp)
-#define GMEM_TO_PFN_RELEASE	gmem_to_pfn_release(kfp)
-#define GMEM_TO_PFN_COUNTED	(*kfp->refcounted_page)
-#define GMEM_TO_PFN_UNPIN	gmem_to_pfn_unpin(kfp)
-#define GMEM_TO_PFN_REPIN	(kfp->pin = true)
-
-static inline void gmem_to_pfn_release(struct kvm_follow_pfn *kfp)
-{
-	struct page *page = *kfp->refcounted_page;
-
-	if (page && kfp->pin)
-		unpin_user_page(page);
-	else if (page)
-		put_page(page);
-	*kfp->refcounted_page = NULL;
-}
-
-static inline bool gmem_to_pfn_unpin(struct kvm_follow_pfn *kfp)
-{
-	bool pinned = kfp->pin;
-
-	kfp->pin = false;
-	return pinned;
-}
-
-#define GMEM_VCPU_MAP		__kvm_vcpu_map
-#define GMEM_VCPU_MAP_PARAMS	struct kvm_vcpu *vcpu, gfn_t gfn, \
-				struct kvm_host_map *map, bool writable
-#define GMEM_VCPU_MAP_CALL(fn)	fn(vcpu, gfn, map, writable)
-
-#define GMEM_VCPU_UNMAP_PARAMS	struct kvm_vcpu *vcpu, \
-				struct kvm_host_map *map
-#define GMEM_VCPU_UNMAP_CALL(fn)	fn(vcpu, map)
-#define GMEM_VCPU_UNMAP_UNUSED(fn)	fn(vcpu, map)
-
-#endif
-
-kvm_pfn_t hva_to_pfn(GMEM_TO_PFN_PARAMS);
 
 #endif /* GMEMFS_COMPAT_H */

@@ -3,6 +3,7 @@
  * Debug build only: module parameters that make a step fail on purpose.
  */
 #include <linux/atomic.h>
+#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/init.h>
 #include <linux/module.h>
@@ -38,6 +39,25 @@ module_param_named(fail_label, fail_at[GMEM_FAIL_LABEL], int, 0600);
 MODULE_PARM_DESC(fail_label, "the nth next labelling of a new inode fails; -n: that and all after it");
 module_param_named(fail_create, fail_at[GMEM_FAIL_CREATE], int, 0600);
 MODULE_PARM_DESC(fail_create, "the nth next GMEM_CREATE fails with its file open; -n: that and all after it");
+module_param_named(fail_layout, fail_at[GMEM_FAIL_LAYOUT], int, 0600);
+MODULE_PARM_DESC(fail_layout, "the nth next comparison of a member of KVM's structs with BTF fails; -n: that and all after it");
+module_param_named(fail_second_look, fail_at[GMEM_FAIL_SECOND_LOOK], int, 0600);
+MODULE_PARM_DESC(fail_second_look, "the nth next time that KVM looks a lent page up again, it is another one; -n: then and all after it");
+module_param_named(fail_borrow, fail_at[GMEM_FAIL_BORROW], int, 0600);
+MODULE_PARM_DESC(fail_borrow, "the nth next allocation of a record of what KVM has borrowed fails; -n: that and all after it");
+
+/* How long KVM knows a frame that isn't lent yet. */
+static int delay_lending;
+module_param(delay_lending, int, 0600);
+MODULE_PARM_DESC(delay_lending, "milliseconds from a page's first look-up to its being lent");
+
+void gmem_fault_delay_lending(void)
+{
+	int ms = READ_ONCE(delay_lending);
+
+	if (ms > 0)
+		msleep(ms);
+}
 
 #ifdef CONFIG_FAULT_INJECTION
 static int fail_init;

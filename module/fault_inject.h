@@ -20,16 +20,22 @@ enum gmem_fail {
 	GMEM_FAIL_ALLOC_XATTR,
 	GMEM_FAIL_LABEL,
 	GMEM_FAIL_CREATE,
+	GMEM_FAIL_LAYOUT,
+	GMEM_FAIL_SECOND_LOOK,
+	GMEM_FAIL_BORROW,
 	GMEM_FAIL_KINDS,
 };
 
 #ifdef GMEM_DEBUG
 int gmem_fault_inject(enum gmem_fail kind);
+void gmem_fault_delay_lending(void);
 #else
 static inline int gmem_fault_inject(enum gmem_fail kind)
 {
 	return 0;
 }
+
+static inline void gmem_fault_delay_lending(void) {}
 #endif
 
 #if defined(GMEM_DEBUG) && defined(CONFIG_FAULT_INJECTION)

@@ -11,6 +11,8 @@
  * struct gmem_hook - one such function
  * @name: of the function
  * @ours: what runs instead
+ * @wanted: asked at each call: does ours want this one? NULL: it wants all.
+ *	    Must not sleep, and must not be traced.
  * @key: the static call by which ours calls the original
  * @tramp: of the same
  * @original: the function; NULL while it isn't hooked
@@ -19,25 +21,31 @@
 struct gmem_hook {
 	const char *name;
 	void *ours;
+	bool (*wanted)(void);
 	struct static_call_key *key;
 	void *tramp;
 	void *original;
 	struct ftrace_ops ops;
 };
 
-#define GMEM_HOOK(function, replacement, call)		\
+#define GMEM_HOOK_IF(when, function, replacement, call)	\
 	{						\
 		.name = __stringify(function),		\
 		.ours = (replacement),			\
+		.wanted = (when),			\
 		.key = &STATIC_CALL_KEY(call),		\
 		.tramp = STATIC_CALL_TRAMP_ADDR(call),	\
 	}
 
-void *gmem_hook_find(const char *module, const char *name);
-int gmem_hook_place_all(struct gmem_hook *hooks, int nr, const char *module);
-void gmem_hook_remove_all(struct gmem_hook *hooks, int nr);
+#define GMEM_HOOK(function, replacement, call)		\
+	GMEM_HOOK_IF(NULL, function, replacement, call)
 
-void gmem_hook_enter(void);
-void gmem_hook_leave(void);
+void *gmem_hook_find(const char *module, const char *name);
+int gmem_hook_place_all(struct gmem_hook *const *hooks, int nr,
+			const char *module);
+void gmem_hook_remove_all(struct gmem_hook *const *hooks, int nr);
+
+int gmem_hook_enter(void);
+void gmem_hook_leave(int token);
 
 #endif /* GMEMFS_HOOK_H */

@@ -78,6 +78,7 @@ pool_exit:
 	gmem_pool_exit();
 guard_exit:
 	gmem_guard_exit();
+	gmem_lend_exit();
 inode_exit:
 	gmem_inode_exit();
 power_exit:
@@ -95,6 +96,7 @@ static void __exit gmem_exit(void)
 	gmem_giveway_exit();
 	gmem_pool_exit();
 	gmem_guard_exit();
+	gmem_lend_exit();
 	gmem_inode_exit();
 	gmem_power_exit();
 	gmem_memory_exit();

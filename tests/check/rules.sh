@@ -129,14 +129,15 @@ owned() {
 
 check_design() {
 	{
-		owned 'a version conditional outside compat.h' '/compat\.h$' \
-			'LINUX_VERSION_CODE|KERNEL_VERSION\('
+		owned 'a version conditional outside compat.h and kvm_*.c' \
+			'/(compat\.h|kvm_[0-9_]+\.c)$' 'LINUX_VERSION_CODE|KERNEL_VERSION\('
 		owned 'an edit of page tables outside directmap.c' '/directmap\.c$' \
 			'\bset_(memory|direct_map)_[a-z_]+\(|\bflush_tlb_'
 		owned 'a symbol looked up outside symbol.c' '/symbol\.c$' \
 			'\b(register_kprobe|kallsyms_lookup_name)\('
-		owned 'KVM internals outside guard.c' '/guard\.[ch]$' \
-			'#include <linux/kvm_host\.h>'
+		owned "KVM internals outside of the guard's files" \
+			'/(kvm|kvm_[0-9_]+|gpc|vcpumap|borrow|guard)\.[ch]$' \
+			'#include (<linux/kvm_host\.h>|"kvm\.h")'
 		list_c | grep -v -E '^(include/uapi|tests)/' |
 			xargs grep -n -E '\b_IO[RW]*\(' /dev/null |
 			sed 's/^/an ioctl defined outside include\/uapi: /'

@@ -13,7 +13,7 @@
 
 #include "guest.h"
 
-#define VM_MAX_VCPUS	2
+#define VM_MAX_VCPUS	8
 #define MSR_CLOCK	0x4b564d01
 #define XEN_MSR		0x40000200
 

@@ -131,8 +131,8 @@ test_off() {
 check_unhooked() {
 	not_ok "$1: a hidden file can't be mapped" can_map $MNT
 	like "$tap_output" 'Operation not permitted' 'EPERM'
-	like "$(news)" 'could not be hooked.*load gmemfs with guard=off' \
-		'it says why, and which parameter overrides that'
+	like "$(news)" 'could not be hooked.*direct_map=kept work all the same' \
+		'it says why, and what can be done all the same'
 	mount -t gmemfs -o direct_map=kept none $KEPT
 	ok 'a file that stays in the direct map can' can_map $KEPT
 	umount $KEPT
@@ -187,6 +187,45 @@ test_missing_function() {
 	unload
 }
 
+# Some comparison with the kernel's BTF fails: kvm isn't hooked, and the log
+# names what differs. One after the other, until there is none left to fail.
+test_layout() {
+	if [ ! -e /sys/kernel/btf/vmlinux ]; then
+		skip 1 'this kernel has no BTF to compare with'
+		return
+	fi
+	modprobe -r $kvm
+	load_debug
+	nth=0
+	: >/run/differ
+	until [ $nth = 60 ] || grep -q 'kvm is hooked' /run/differ; do
+		nth=$((nth + 1))
+		echo $nth >/sys/module/gmemfs/parameters/fail_layout
+		modprobe $kvm
+		news >>/run/differ
+		modprobe -r $kvm
+	done
+	like "$(cat /run/differ)" 'kvm is hooked' \
+		"hooked, after each of $((nth - 1)) comparisons has failed"
+	for member in 'refresh_lock in struct gfn_to_pfn_cache' \
+		'valid in struct gfn_to_pfn_cache' \
+		'pfn in struct kvm_host_map'; do
+		like "$(cat /run/differ)" "$member of this kernel isn't" \
+			"refused, and said: $member"
+	done
+	case $(uname -r) in
+	6.12.*) ;;
+	*)
+		like "$(cat /run/differ)" 'pin in struct kvm_follow_pfn' \
+			'what only KVM has a header for, too'
+		;;
+	esac
+	echo 1 >/sys/module/gmemfs/parameters/fail_layout
+	modprobe $kvm
+	check_unhooked 'a layout differs'
+	unload
+}
+
 # Hidden memory is about and kvm can't be hooked: then kvm does not load.
 test_kvm_refused() {
 	modprobe -r $kvm
@@ -198,7 +237,7 @@ test_kvm_refused() {
 	missing -1
 	not_ok 'memory is hidden, a function is missing: kvm does not load' \
 		modprobe $kvm
-	like "$(news)" "kvm can't be loaded while memory is hidden" 'it says why'
+	like "$(news)" "kvm can't be loaded: .* memory is hidden" 'it says why'
 	ok 'without kvm, hidden files can be mapped' can_map $MNT
 	missing 0
 	ok 'nothing is missing: it loads' modprobe $kvm
@@ -217,5 +256,6 @@ test_modes
 test_off
 test_no_hooks
 test_missing_function
+test_layout
 test_kvm_refused
 done_testing

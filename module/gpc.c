@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * gfn_to_pfn_caches: what KVM keeps mapped of a guest for its clocks, and what
+ * of that is lent.
+ *
+ * A record says that a cache has borrowed a page. It is made as the page is
+ * lent, in the midst of KVM's call, so a cache without a page of ours never has
+ * one. KVM looks an address up under the cache's refresh_lock, perhaps several
+ * times in a call, and in the end keeps a frame or has none. Which it is
+ * gmem_gpc_settle() sees after each call, under refresh_lock too: it leaves one
+ * record of the frame that the cache has, and gives back all others.
+ *
+ * So nothing depends on whose call a record is from, or on the order in which
+ * two that refresh a cache come to settle it:
+ *   - Under refresh_lock the cache's frame is final, until the next call.
+ *   - A frame that KVM has, has a record: made in the call that found it, and no
+ *     settling has taken it away since, as refresh_lock was held from then until
+ *     the cache had the frame.
+ *   - Whoever made a record settles after it. So does kvm_gpc_deactivate(),
+ *     after which KVM finds no frame for the cache: then it has no record when
+ *     it is freed. gmem_gpc_gone() relies on that.
+ *
+ * A page that leaves its file stays allocated and in the direct map until it is
+ * returned: what KVM still writes to it harms nobody.
+ */
+#include <linux/cache.h>
+#include <linux/errno.h>
+#include <linux/gfp.h>
+#include <linux/hash.h>
+#include <linux/kvm_host.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/static_call.h>
+
+#include "borrow.h"
+#include "fault_inject.h"
+#include "gpc.h"
+#include "hook.h"
+#include "lend.h"
+
+DEFINE_STATIC_CALL_NULL(kvm_activate, kvm_gpc_activate);
+DEFINE_STATIC_CALL_NULL(kvm_activate_hva, kvm_gpc_activate_hva);
+DEFINE_STATIC_CALL_NULL(kvm_refresh, kvm_gpc_refresh);
+DEFINE_STATIC_CALL_NULL(kvm_deactivate, kvm_gpc_deactivate);
+
+/**
+ * struct gmem_gpc_loan - a cache has borrowed a page
+ * @node: in the bucket of that cache
+ * @gpc: the cache
+ * @page: the page, lent for it
+ */
+struct gmem_gpc_loan {
+	struct hlist_node node;
+	struct gfn_to_pfn_cache *gpc;
+	struct page *page;
+};
+
+#define BUCKET_BITS	6
+
+static struct gmem_gpc_bucket {
+	spinlock_t lock;
+	struct hlist_head loans;
+} ____cacheline_aligned_in_smp buckets[1 << BUCKET_BITS] = {
+	[0 ... (1 << BUCKET_BITS) - 1] = {
+		.lock = __SPIN_LOCK_UNLOCKED(buckets.lock),
+	},
+};
+
+static struct gmem_gpc_bucket *gmem_gpc_bucket(struct gfn_to_pfn_cache *gpc)
+{
+	return &buckets[hash_ptr(gpc, BUCKET_BITS)];
+}
+
+static void gmem_gpc_return(struct gmem_gpc_loan *loan)
+{
+	gmem_lend_return(loan->page);
+	kfree(loan);
+}
+
+static void gmem_gpc_return_all(struct hlist_head *loans)
+{
+	struct gmem_gpc_loan *loan;
+	struct hlist_node *next;
+
+	hlist_for_each_entry_safe(loan, next, loans, node)
+		gmem_gpc_return(loan);
+}
+
+/* ---- a call ---- */
+
+/**
+ * struct gmem_gpc_call - a call into KVM that may give a cache another frame
+ * @borrow: the note of it
+ * @gpc: the cache
+ */
+struct gmem_gpc_call {
+	struct gmem_borrow borrow;
+	struct gfn_to_pfn_cache *gpc;
+};
+
+/* Under refresh_lock, which KVM holds. */
+static int gmem_gpc_keep(struct gmem_borrow *b, struct page *page)
+{
+	struct gmem_gpc_call *call =
+		container_of(b, struct gmem_gpc_call, borrow);
+	struct gmem_gpc_bucket *bucket = gmem_gpc_bucket(call->gpc);
+	struct gmem_gpc_loan *loan;
+
+	lockdep_assert_held(&call->gpc->refresh_lock);
+	loan = gmem_fault_inject(GMEM_FAIL_BORROW) ?
+		NULL : kmalloc(sizeof(*loan), GFP_KERNEL_ACCOUNT);
+	if (!loan)
+		return -ENOMEM;
+	loan->gpc = call->gpc;
+	loan->page = page;
+	spin_lock(&bucket->lock);
+	hlist_add_head(&loan->node, &bucket->loans);
+	spin_unlock(&bucket->lock);
+	return 0;
+}
+
+/*
+ * All loans of this cache but one of @pfn go to @done. The one that stays, or
+ * NULL.
+ */
+static struct gmem_gpc_loan *gmem_gpc_sort(struct gfn_to_pfn_cache *gpc,
+					   kvm_pfn_t pfn,
+					   struct hlist_head *done)
+{
+	struct gmem_gpc_bucket *bucket = gmem_gpc_bucket(gpc);
+	struct gmem_gpc_loan *loan, *kept = NULL;
+	struct hlist_node *next;
+
+	lockdep_assert_held(&gpc->refresh_lock);
+	spin_lock(&bucket->lock);
+	hlist_for_each_entry_safe(loan, next, &bucket->loans, node) {
+		if (loan->gpc != gpc)
+			continue;
+		if (!kept && page_to_pfn(loan->page) == pfn) {
+			kept = loan;
+			continue;
+		}
+		hlist_del(&loan->node);
+		hlist_add_head(&loan->node, done);
+	}
+	spin_unlock(&bucket->lock);
+	return kept;
+}
+
+/* What KVM's MMU notifier does; the cache is looked up anew before its use. */
+static void gmem_gpc_invalidate(struct gfn_to_pfn_cache *gpc, kvm_pfn_t pfn)
+{
+	write_lock_irq(&gpc->lock);
+	if (gpc->pfn == pfn)
+		gpc->valid = false;
+	write_unlock_irq(&gpc->lock);
+}
+
+/*
+ * KVM has a new frame, has kept its old one, or has none any more.
+ *
+ * The page may have left its file before there was a record by which
+ * gmem_gpc_gone() could find the cache, or before KVM made the cache valid.
+ *
+ * The bucket is looked at without its lock: what this task has added it sees,
+ * and what another has added under refresh_lock before KVM let us have that.
+ */
+static void gmem_gpc_settle(struct gfn_to_pfn_cache *gpc)
+{
+	struct gmem_gpc_loan *kept;
+	HLIST_HEAD(done);
+
+	if (hlist_empty(&gmem_gpc_bucket(gpc)->loans))
+		return;
+	mutex_lock(&gpc->refresh_lock);
+	kept = gmem_gpc_sort(gpc, gpc->pfn, &done);
+	if (kept && gmem_lend_is_gone(kept->page))
+		gmem_gpc_invalidate(gpc, gpc->pfn);
+	mutex_unlock(&gpc->refresh_lock);
+	gmem_gpc_return_all(&done);
+}
+
+/* Is there a loan of what the cache has? */
+static bool gmem_gpc_has_loan(struct gfn_to_pfn_cache *gpc)
+{
+	struct gmem_gpc_bucket *bucket = gmem_gpc_bucket(gpc);
+	struct gmem_gpc_loan *loan;
+	bool found = false;
+
+	lockdep_assert_held(&gpc->refresh_lock);
+	spin_lock(&bucket->lock);
+	hlist_for_each_entry(loan, &bucket->loans, node)
+		if (loan->gpc == gpc && page_to_pfn(loan->page) == gpc->pfn)
+			found = true;
+	spin_unlock(&bucket->lock);
+	return found;
+}
+
+/*
+ * Somebody else's frame that became ours is still in a cache that was
+ * invalidated since, and KVM won't touch it. So only a valid one matters; and
+ * first it is asked without a lock, as the answer is no for all other VMs.
+ */
+static bool gmem_gpc_slipped_through(struct gfn_to_pfn_cache *gpc)
+{
+	bool slipped;
+
+	if (!READ_ONCE(gpc->valid) || !gmem_lend_is_ours(READ_ONCE(gpc->pfn)))
+		return false;
+	mutex_lock(&gpc->refresh_lock);
+	slipped = !gmem_gpc_has_loan(gpc);
+	read_lock_irq(&gpc->lock);
+	slipped &= gpc->valid;
+	read_unlock_irq(&gpc->lock);
+	slipped = slipped && gmem_borrow_slipped_through(gpc->pfn);
+	mutex_unlock(&gpc->refresh_lock);
+	return slipped;
+}
+
+static int gmem_gpc_begin(struct gmem_gpc_call *call,
+			  struct gfn_to_pfn_cache *gpc)
+{
+	int token = gmem_hook_enter();
+
+	call->gpc = gpc;
+	call->borrow.keep = gmem_gpc_keep;
+	gmem_borrow_begin(&call->borrow);
+	return token;
+}
+
+static int gmem_gpc_end(struct gmem_gpc_call *call, int token, int ret)
+{
+	gmem_borrow_end(&call->borrow);
+	gmem_gpc_settle(call->gpc);
+	if (gmem_gpc_slipped_through(call->gpc)) {
+		static_call(kvm_deactivate)(call->gpc);
+		ret = -EFAULT;
+	}
+	gmem_hook_leave(token);
+	return ret;
+}
+
+/* ---- instead of KVM's functions ---- */
+
+static int gmem_gpc_activate(struct gfn_to_pfn_cache *gpc, gpa_t gpa,
+			     unsigned long len)
+{
+	struct gmem_gpc_call call;
+	int token = gmem_gpc_begin(&call, gpc);
+
+	return gmem_gpc_end(&call, token,
+			    static_call(kvm_activate)(gpc, gpa, len));
+}
+
+static int gmem_gpc_activate_hva(struct gfn_to_pfn_cache *gpc,
+				 unsigned long uhva, unsigned long len)
+{
+	struct gmem_gpc_call call;
+	int token = gmem_gpc_begin(&call, gpc);
+
+	return gmem_gpc_end(&call, token,
+			    static_call(kvm_activate_hva)(gpc, uhva, len));
+}
+
+static int gmem_gpc_refresh(struct gfn_to_pfn_cache *gpc, unsigned long len)
+{
+	struct gmem_gpc_call call;
+	int token = gmem_gpc_begin(&call, gpc);
+
+	return gmem_gpc_end(&call, token, static_call(kvm_refresh)(gpc, len));
+}
+
+static void gmem_gpc_deactivate(struct gfn_to_pfn_cache *gpc)
+{
+	int token = gmem_hook_enter();
+
+	static_call(kvm_deactivate)(gpc);
+	gmem_gpc_settle(gpc);
+	gmem_hook_leave(token);
+}
+
+struct gmem_hook gmem_gpc_activate_hook =
+	GMEM_HOOK(kvm_gpc_activate, gmem_gpc_activate, kvm_activate);
+struct gmem_hook gmem_gpc_activate_hva_hook =
+	GMEM_HOOK(kvm_gpc_activate_hva, gmem_gpc_activate_hva,
+		  kvm_activate_hva);
+struct gmem_hook gmem_gpc_refresh_hook =
+	GMEM_HOOK(kvm_gpc_refresh, gmem_gpc_refresh, kvm_refresh);
+struct gmem_hook gmem_gpc_deactivate_hook =
+	GMEM_HOOK(kvm_gpc_deactivate, gmem_gpc_deactivate, kvm_deactivate);
+
+/* ---- what happens to the pages meanwhile ---- */
+
+/**
+ * gmem_gpc_gone - a lent page leaves its file
+ * @page: the page; no caller's lock but mutexes is held
+ *
+ * KVM invalidates a cache when its MMU notifier is told that the page goes. But
+ * once a VMM's address space is gone, nobody tells it any more, the cache stays
+ * valid, and events for the VM are still written to it. So we do what the
+ * notifier would have done; else a cache might be valid when we are unloaded
+ * and the page with it is given back.
+ *
+ * With its bucket locked a record is that of a cache that lives.
+ */
+void gmem_gpc_gone(struct page *page)
+{
+	struct gmem_gpc_bucket *bucket;
+	struct gmem_gpc_loan *loan;
+
+	for (bucket = buckets; bucket < buckets + ARRAY_SIZE(buckets);
+	     bucket++) {
+		spin_lock(&bucket->lock);
+		hlist_for_each_entry(loan, &bucket->loans, node)
+			if (loan->page == page)
+				gmem_gpc_invalidate(loan->gpc,
+						    page_to_pfn(page));
+		spin_unlock(&bucket->lock);
+	}
+}
+
+/**
+ * gmem_gpc_forget_all - nobody is going to come by here any more
+ *
+ * A VM may outlive us, and still have a record of a page that has left its file
+ * long ago. The cache is invalid since, and KVM doesn't touch the page.
+ */
+void gmem_gpc_forget_all(void)
+{
+	struct gmem_gpc_bucket *bucket;
+	HLIST_HEAD(done);
+
+	for (bucket = buckets; bucket < buckets + ARRAY_SIZE(buckets);
+	     bucket++) {
+		hlist_move_list(&bucket->loans, &done);
+		gmem_gpc_return_all(&done);
+		INIT_HLIST_HEAD(&done);
+	}
+}

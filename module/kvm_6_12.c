@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The KVM of Linux 6.12: hva_to_pfn() has plain arguments and a reference to
+ * every page that can have one; kvm_vcpu_map() pins nothing and is told at the
+ * end whether it wrote.
+ */
+#include <linux/version.h>
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+
+#include <linux/mm.h>
+
+#include "borrow.h"
+#include "hook.h"
+#include "kvm.h"
+#include "vcpumap.h"
+
+static const struct gmem_member gpc_members[] = {
+	GMEM_MEMBER(struct gfn_to_pfn_cache, lock),
+	GMEM_MEMBER(struct gfn_to_pfn_cache, refresh_lock),
+	GMEM_MEMBER(struct gfn_to_pfn_cache, pfn),
+	GMEM_MEMBER(struct gfn_to_pfn_cache, valid),
+};
+
+static const struct gmem_member map_members[] = {
+	GMEM_MEMBER(struct kvm_host_map, hva),
+	GMEM_MEMBER(struct kvm_host_map, pfn),
+};
+
+const struct gmem_layout gmem_kvm_layouts[] = {
+	GMEM_LAYOUT(gfn_to_pfn_cache, gpc_members),
+	GMEM_LAYOUT(kvm_host_map, map_members),
+	GMEM_PROTOTYPE(hva_to_pfn, 6),
+};
+
+const int gmem_kvm_nr_layouts = ARRAY_SIZE(gmem_kvm_layouts);
+
+/* ---- hva_to_pfn() ---- */
+
+struct gmem_lookup {
+	unsigned long addr;
+	bool atomic;
+	bool interruptible;
+	bool *async;
+	bool write_fault;
+	bool *writable;
+};
+
+/* KVM has it in a header of its own. */
+kvm_pfn_t hva_to_pfn(unsigned long addr, bool atomic, bool interruptible,
+		     bool *async, bool write_fault, bool *writable);
+
+DEFINE_STATIC_CALL_NULL(kvm_to_pfn, hva_to_pfn);
+DEFINE_STATIC_CALL_NULL(kvm_map, kvm_vcpu_map);
+DEFINE_STATIC_CALL_NULL(kvm_unmap, kvm_vcpu_unmap);
+
+kvm_pfn_t gmem_kvm_lookup(struct gmem_lookup *l)
+{
+	return static_call(kvm_to_pfn)(l->addr, l->atomic, l->interruptible,
+				       l->async, l->write_fault, l->writable);
+}
+
+/* As KVM's kvm_release_pfn(), which would make us depend on kvm.ko. */
+void gmem_kvm_lookup_release(struct gmem_lookup *l, kvm_pfn_t pfn)
+{
+	struct page *page;
+
+	if (!pfn_valid(pfn))
+		return;
+	page = pfn_to_page(pfn);
+	if (!PageReserved(page) || is_zone_device_page(page))
+		put_page(page);
+}
+
+bool gmem_kvm_lookup_is_counted(struct gmem_lookup *l)
+{
+	return true;
+}
+
+bool gmem_kvm_lookup_needs_loan(struct gmem_lookup *l)
+{
+	return false;
+}
+
+static kvm_pfn_t gmem_hva_to_pfn(unsigned long addr, bool atomic,
+				 bool interruptible, bool *async,
+				 bool write_fault, bool *writable)
+{
+	struct gmem_lookup l = {
+		.addr = addr,
+		.atomic = atomic,
+		.interruptible = interruptible,
+		.async = async,
+		.write_fault = write_fault,
+		.writable = writable,
+	};
+
+	return gmem_borrow_lookup(&l);
+}
+
+struct gmem_hook gmem_kvm_to_pfn_hook =
+	GMEM_HOOK_IF(gmem_borrow_under_way, hva_to_pfn, gmem_hva_to_pfn,
+		     kvm_to_pfn);
+
+/* ---- kvm_vcpu_map() and kvm_vcpu_unmap() ---- */
+
+int gmem_kvm_vcpu_map(const struct gmem_map_call *call)
+{
+	return static_call(kvm_map)(call->vcpu, call->gfn, call->map);
+}
+
+void gmem_kvm_vcpu_unmap(struct kvm_vcpu *vcpu, struct kvm_host_map *map,
+			 bool dirty)
+{
+	static_call(kvm_unmap)(vcpu, map, dirty);
+}
+
+static int gmem_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn,
+			 struct kvm_host_map *map)
+{
+	const struct gmem_map_call call = {
+		.vcpu = vcpu,
+		.gfn = gfn,
+		.map = map,
+		.writable = true,
+	};
+
+	return gmem_vcpumap_map(&call);
+}
+
+static void gmem_vcpu_unmap(struct kvm_vcpu *vcpu, struct kvm_host_map *map,
+			    bool dirty)
+{
+	gmem_vcpumap_unmap(vcpu, map, dirty);
+}
+
+struct gmem_hook gmem_kvm_vcpu_map_hook =
+	GMEM_HOOK(kvm_vcpu_map, gmem_vcpu_map, kvm_map);
+struct gmem_hook gmem_kvm_vcpu_unmap_hook =
+	GMEM_HOOK(kvm_vcpu_unmap, gmem_vcpu_unmap, kvm_unmap);
+
+#endif

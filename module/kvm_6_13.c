@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM from Linux 6.13 on: hva_to_pfn() has its arguments in a struct, and a
+ * reference only to pages that GUP found; kvm_vcpu_map() is inline around
+ * __kvm_vcpu_map(), which pins what it maps and refuses what can't be pinned,
+ * so that its owner can't give it away. The loan keeps our pages, and so they
+ * are looked up without a pin; for others KVM's refusal stands.
+ */
+#include <linux/version.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+
+#include <linux/mm.h>
+
+#include "borrow.h"
+#include "hook.h"
+#include "kvm.h"
+#include "vcpumap.h"
+
+/* KVM has these two in a header of its own: the layout is checked by BTF. */
+struct kvm_follow_pfn {
+	const struct kvm_memory_slot *slot;
+	const gfn_t gfn;
+	unsigned long hva;
+	unsigned int flags;
+	bool pin;
+	bool *map_writable;
+	struct page **refcounted_page;
+};
+
+kvm_pfn_t hva_to_pfn(struct kvm_follow_pfn *kfp);
+
+static const struct gmem_member gpc_members[] = {
+	GMEM_MEMBER(struct gfn_to_pfn_cache, lock),
+	GMEM_MEMBER(struct gfn_to_pfn_cache, refresh_lock),
+	GMEM_MEMBER(struct gfn_to_pfn_cache, pfn),
+	GMEM_MEMBER(struct gfn_to_pfn_cache, valid),
+};
+
+static const struct gmem_member map_members[] = {
+	GMEM_MEMBER(struct kvm_host_map, hva),
+	GMEM_MEMBER(struct kvm_host_map, pfn),
+};
+
+static const struct gmem_member follow_members[] = {
+	GMEM_MEMBER(struct kvm_follow_pfn, slot),
+	GMEM_MEMBER(struct kvm_follow_pfn, gfn),
+	GMEM_MEMBER(struct kvm_follow_pfn, hva),
+	GMEM_MEMBER(struct kvm_follow_pfn, flags),
+	GMEM_MEMBER(struct kvm_follow_pfn, pin),
+	GMEM_MEMBER(struct kvm_follow_pfn, map_writable),
+	GMEM_MEMBER(struct kvm_follow_pfn, refcounted_page),
+};
+
+const struct gmem_layout gmem_kvm_layouts[] = {
+	GMEM_LAYOUT(gfn_to_pfn_cache, gpc_members),
+	GMEM_LAYOUT(kvm_host_map, map_members),
+	GMEM_LAYOUT_PRIVATE(kvm_follow_pfn, follow_members),
+	GMEM_PROTOTYPE(hva_to_pfn, 1),
+};
+
+const int gmem_kvm_nr_layouts = ARRAY_SIZE(gmem_kvm_layouts);
+
+/* ---- hva_to_pfn() ---- */
+
+struct gmem_lookup {
+	struct kvm_follow_pfn *kfp;
+	bool needs_loan;
+};
+
+DEFINE_STATIC_CALL_NULL(kvm_to_pfn, hva_to_pfn);
+DEFINE_STATIC_CALL_NULL(kvm_map, __kvm_vcpu_map);
+DEFINE_STATIC_CALL_NULL(kvm_unmap, kvm_vcpu_unmap);
+
+/* Without a pin. What comes with a reference could have been pinned. */
+static kvm_pfn_t gmem_lookup_unpinned(struct gmem_lookup *l)
+{
+	struct kvm_follow_pfn *kfp = l->kfp;
+	kvm_pfn_t pfn;
+
+	kfp->pin = false;
+	pfn = static_call(kvm_to_pfn)(kfp);
+	if (!is_error_noslot_pfn(pfn) && *kfp->refcounted_page) {
+		gmem_kvm_lookup_release(l, pfn);
+		pfn = KVM_PFN_ERR_FAULT;
+	}
+	kfp->pin = true;
+	return pfn;
+}
+
+kvm_pfn_t gmem_kvm_lookup(struct gmem_lookup *l)
+{
+	kvm_pfn_t pfn;
+
+	/* KVM sets it where it finds something. */
+	*l->kfp->refcounted_page = NULL;
+	l->needs_loan = false;
+	pfn = static_call(kvm_to_pfn)(l->kfp);
+	if (pfn != KVM_PFN_ERR_FAULT || !l->kfp->pin)
+		return pfn;
+	l->needs_loan = true;
+	return gmem_lookup_unpinned(l);
+}
+
+void gmem_kvm_lookup_release(struct gmem_lookup *l, kvm_pfn_t pfn)
+{
+	struct page *page = *l->kfp->refcounted_page;
+
+	if (page && l->kfp->pin)
+		unpin_user_page(page);
+	else if (page)
+		put_page(page);
+	*l->kfp->refcounted_page = NULL;
+}
+
+bool gmem_kvm_lookup_is_counted(struct gmem_lookup *l)
+{
+	return *l->kfp->refcounted_page;
+}
+
+bool gmem_kvm_lookup_needs_loan(struct gmem_lookup *l)
+{
+	return l->needs_loan;
+}
+
+static kvm_pfn_t gmem_hva_to_pfn(struct kvm_follow_pfn *kfp)
+{
+	struct gmem_lookup l = { .kfp = kfp };
+
+	return gmem_borrow_lookup(&l);
+}
+
+struct gmem_hook gmem_kvm_to_pfn_hook =
+	GMEM_HOOK_IF(gmem_borrow_under_way, hva_to_pfn, gmem_hva_to_pfn,
+		     kvm_to_pfn);
+
+/* ---- kvm_vcpu_map() and kvm_vcpu_unmap() ---- */
+
+int gmem_kvm_vcpu_map(const struct gmem_map_call *call)
+{
+	return static_call(kvm_map)(call->vcpu, call->gfn, call->map,
+				    call->writable);
+}
+
+void gmem_kvm_vcpu_unmap(struct kvm_vcpu *vcpu, struct kvm_host_map *map,
+			 bool dirty)
+{
+	static_call(kvm_unmap)(vcpu, map);
+}
+
+static int gmem_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn,
+			 struct kvm_host_map *map, bool writable)
+{
+	const struct gmem_map_call call = {
+		.vcpu = vcpu,
+		.gfn = gfn,
+		.map = map,
+		.writable = writable,
+	};
+
+	return gmem_vcpumap_map(&call);
+}
+
+static void gmem_vcpu_unmap(struct kvm_vcpu *vcpu, struct kvm_host_map *map)
+{
+	gmem_vcpumap_unmap(vcpu, map, false);
+}
+
+struct gmem_hook gmem_kvm_vcpu_map_hook =
+	GMEM_HOOK(__kvm_vcpu_map, gmem_vcpu_map, kvm_map);
+struct gmem_hook gmem_kvm_vcpu_unmap_hook =
+	GMEM_HOOK(kvm_vcpu_unmap, gmem_vcpu_unmap, kvm_unmap);
+
+#endif

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Layouts: are the running kernel's structs as those that we were compiled
+ * for? Its BTF says how they are.
+ *
+ * The kernel checks that for what modules use of it, by versions of symbols;
+ * but not for what we find by name, as all of KVM, and not for structs that no
+ * header has, of which we have copies.
+ *
+ * BTF of a module goes on where that of the kernel ends, and has once more what
+ * the two could not agree on. So all types of both are gone through, and each
+ * struct of a name we know must be right.
+ */
+#include <linux/bits.h>
+#include <linux/btf.h>
+#include <linux/errno.h>
+#include <linux/sched.h>
+#include <linux/static_call.h>
+#include <linux/string.h>
+
+#include "fault_inject.h"
+#include "layout.h"
+#include "symbol.h"
+
+DEFINE_STATIC_CALL_NULL(gmem_find_btf, bpf_find_btf_id);
+DEFINE_STATIC_CALL_NULL(gmem_put_btf, btf_put);
+DEFINE_STATIC_CALL_NULL(gmem_btf_type, btf_type_by_id);
+DEFINE_STATIC_CALL_NULL(gmem_btf_name, btf_name_by_offset);
+
+static bool gmem_find_functions(void)
+{
+	void *find = gmem_find_function("bpf_find_btf_id");
+	void *put = gmem_find_function("btf_put");
+	void *type = gmem_find_function("btf_type_by_id");
+	void *name = gmem_find_function("btf_name_by_offset");
+
+	if (!find || !put || !type || !name)
+		return false;
+	static_call_update(gmem_find_btf, find);
+	static_call_update(gmem_put_btf, put);
+	static_call_update(gmem_btf_type, type);
+	static_call_update(gmem_btf_name, name);
+	return true;
+}
+
+/*
+ * The BTF that has this function: KVM's, or the kernel's where KVM is built in.
+ * By a function and not by a struct, because we have BTF of our own.
+ */
+static struct btf *gmem_btf_get(const char *landmark)
+{
+	struct btf *btf;
+
+	if (!gmem_find_functions())
+		return NULL;
+	if (static_call(gmem_find_btf)(landmark, BTF_KIND_FUNC, &btf) < 0)
+		return NULL;
+	return btf;
+}
+
+static const struct btf_type *gmem_type(struct btf *btf, u32 id)
+{
+	return static_call(gmem_btf_type)(btf, id);
+}
+
+static const char *gmem_name(struct btf *btf, u32 offset)
+{
+	return static_call(gmem_btf_name)(btf, offset) ?: "";
+}
+
+/* Of what can be a member that we use; 0 for anything else. */
+static u32 gmem_type_size(struct btf *btf, u32 id)
+{
+	const struct btf_type *t = gmem_type(btf, id);
+
+	if (!t)
+		return 0;
+	switch (btf_kind(t)) {
+	case BTF_KIND_TYPEDEF:
+	case BTF_KIND_CONST:
+	case BTF_KIND_VOLATILE:
+	case BTF_KIND_RESTRICT:
+	case BTF_KIND_TYPE_TAG:
+		return gmem_type_size(btf, t->type);
+	case BTF_KIND_PTR:
+		return sizeof(void *);
+	case BTF_KIND_INT:
+	case BTF_KIND_ENUM:
+	case BTF_KIND_ENUM64:
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION:
+		return t->size;
+	default:
+		return 0;
+	}
+}
+
+static const struct btf_member *gmem_find_member(struct btf *btf,
+						 const struct btf_type *t,
+						 const char *name)
+{
+	const struct btf_member *m = btf_type_member(t);
+	u32 i;
+
+	for (i = 0; i < btf_vlen(t); i++)
+		if (!strcmp(gmem_name(btf, m[i].name_off), name))
+			return &m[i];
+	return NULL;
+}
+
+static bool gmem_member_fits(struct btf *btf, const struct btf_type *t,
+			     const struct gmem_member *want)
+{
+	const struct btf_member *m = gmem_find_member(btf, t, want->name);
+
+	return m && !gmem_fault_inject(GMEM_FAIL_LAYOUT) &&
+	       __btf_member_bit_offset(t, m) == want->offset * BITS_PER_BYTE &&
+	       gmem_type_size(btf, m->type) == want->size;
+}
+
+static int gmem_struct_fits(struct btf *btf, const struct btf_type *t,
+			    const struct gmem_layout *want)
+{
+	unsigned int i;
+
+	if (t->size != want->size) {
+		pr_err("guard: struct %s of this kernel has %u bytes, where gmemfs was built for %u: build it for this kernel\n",
+		       want->name, t->size, want->size);
+		return -ENOEXEC;
+	}
+	for (i = 0; i < want->nr; i++) {
+		if (gmem_member_fits(btf, t, &want->members[i]))
+			continue;
+		pr_err("guard: %s in struct %s of this kernel isn't what gmemfs was built for: build it for this kernel\n",
+		       want->members[i].name, want->name);
+		return -ENOEXEC;
+	}
+	return 0;
+}
+
+static int gmem_function_fits(struct btf *btf, const struct btf_type *t,
+			      const struct gmem_layout *want)
+{
+	const struct btf_type *proto = gmem_type(btf, t->type);
+
+	if (proto && btf_vlen(proto) == want->nr)
+		return 0;
+	pr_err("guard: %s() of this kernel hasn't the %u parameters that gmemfs was built for: build it for this kernel\n",
+	       want->name, want->nr);
+	return -ENOEXEC;
+}
+
+/* 0 for a type that is something else. @seen: a bit for each of @layouts. */
+static int gmem_check_type(struct btf *btf, const struct btf_type *t,
+			   const struct gmem_layout *layouts, int nr,
+			   unsigned long *seen)
+{
+	bool function = btf_kind(t) == BTF_KIND_FUNC;
+	const struct gmem_layout *l;
+	const char *name;
+
+	if (!function && btf_kind(t) != BTF_KIND_STRUCT)
+		return 0;
+	name = gmem_name(btf, t->name_off);
+	for (l = layouts; l < layouts + nr; l++) {
+		if (function != !l->members || strcmp(name, l->name))
+			continue;
+		*seen |= BIT(l - layouts);
+		return function ? gmem_function_fits(btf, t, l)
+				: gmem_struct_fits(btf, t, l);
+	}
+	return 0;
+}
+
+/* What isn't found can't be compared; with a copy of ours that's not enough. */
+static int gmem_check_unseen(const struct gmem_layout *layouts, int nr,
+			     unsigned long seen)
+{
+	int i;
+
+	if (seen != BIT(nr) - 1)
+		pr_info_once("guard: this kernel has no BTF of all that is used of kvm: not checked\n");
+	for (i = 0; i < nr; i++) {
+		if (!layouts[i].private || seen & BIT(i))
+			continue;
+		pr_err("guard: this kernel has no BTF that says what struct %s is like: run one with CONFIG_DEBUG_INFO_BTF_MODULES\n",
+		       layouts[i].name);
+		return -ENOEXEC;
+	}
+	return 0;
+}
+
+/**
+ * gmem_layout_check - is everything as we were compiled for?
+ * @layouts: what is used of KVM
+ * @nr: how many, fewer than a long has bits
+ * @landmark: a function of KVM's, by which its BTF is found
+ *
+ * Return: 0, also if there is no BTF and nothing of it is a private copy; or
+ * -ENOEXEC, and the kernel's log says what is wrong.
+ */
+int gmem_layout_check(const struct gmem_layout *layouts, int nr,
+		      const char *landmark)
+{
+	struct btf *btf = gmem_btf_get(landmark);
+	const struct btf_type *t;
+	unsigned long seen = 0;
+	int ret = 0;
+	u32 id;
+
+	for (id = 1; btf && !ret; id++) {
+		t = gmem_type(btf, id);
+		if (!t)
+			break;
+		ret = gmem_check_type(btf, t, layouts, nr, &seen);
+		cond_resched();
+	}
+	if (btf)
+		static_call(gmem_put_btf)(btf);
+	return ret ?: gmem_check_unseen(layouts, nr, seen);
+}

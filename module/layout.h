@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Are the running kernel's structs as we were compiled for? layout.c. */
+#ifndef GMEMFS_LAYOUT_H
+#define GMEMFS_LAYOUT_H
+
+#include <linux/stddef.h>
+#include <linux/stringify.h>
+#include <linux/types.h>
+
+/**
+ * struct gmem_member - one member of a struct
+ * @name: its name
+ * @offset: in bytes
+ * @size: in bytes
+ */
+struct gmem_member {
+	const char *name;
+	unsigned int offset;
+	unsigned int size;
+};
+
+/**
+ * struct gmem_layout - a struct, or a function's prototype
+ * @name: of the struct, or of the function
+ * @members: those of a struct that we use; NULL for a function
+ * @nr: how many; of a function, parameters
+ * @size: of the struct
+ * @private: no header of the kernel's has it, so we have a copy: nobody but us
+ *	     compares the two
+ */
+struct gmem_layout {
+	const char *name;
+	const struct gmem_member *members;
+	unsigned int nr;
+	unsigned int size;
+	bool private;
+};
+
+#define GMEM_MEMBER(type, member)			\
+	{						\
+		.name = __stringify(member),		\
+		.offset = offsetof(type, member),	\
+		.size = sizeof_field(type, member),	\
+	}
+
+#define GMEM_LAYOUT(type, array)			\
+	{						\
+		.name = __stringify(type),		\
+		.members = (array),			\
+		.nr = ARRAY_SIZE(array),		\
+		.size = sizeof(struct type),		\
+	}
+
+#define GMEM_LAYOUT_PRIVATE(type, array)		\
+	{						\
+		.name = __stringify(type),		\
+		.members = (array),			\
+		.nr = ARRAY_SIZE(array),		\
+		.size = sizeof(struct type),		\
+		.private = true,			\
+	}
+
+#define GMEM_PROTOTYPE(function, parameters)		\
+	{						\
+		.name = __stringify(function),		\
+		.nr = (parameters),			\
+	}
+
+int gmem_layout_check(const struct gmem_layout *layouts, int nr,
+		      const char *landmark);
+
+#endif /* GMEMFS_LAYOUT_H */

@@ -1,0 +1,148 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# kvm.ko and gmemfs.ko load and unload at the same moment, in every order that
+# chance makes. Each time KVM must be hooked, once, if both are there. Runs in a
+# host without the module.
+set -eu
+# shellcheck source=tests/lib/tap.sh
+. /share/lib/tap.sh
+
+GMEMFS=/opt/gmemfs/gmemfs.ko
+LEND=/opt/gmemfs/tests/guard/lend
+MNT=/dev/gmem
+HOOKS=7
+ROUNDS=40
+
+if grep -q '^kvm_amd' /proc/modules; then vendor=kvm_amd; else vendor=kvm_intel; fi
+kvm=$(modinfo -n kvm)
+mkdir -p $MNT
+
+# Functions that lead to somewhere else
+hooked() {
+	grep -c -F '[kvm]' /sys/kernel/tracing/enabled_functions || :
+}
+
+# But not what it depends on, which insmod wants
+unload_kvm() {
+	rmmod $vendor kvm
+}
+
+# So that the two meet at another moment each time: 0 to 76 ms
+pause_for() { # ROUND
+	sleep "0.$(printf %03d $(($1 % 20 * 4)))"
+}
+
+# A command that may fail, meanwhile
+meanwhile() { # ROUND COMMAND...
+	pause_for "$1"
+	shift
+	"$@" 2>/dev/null || :
+}
+
+kernel_reports() {
+	dmesg | grep -E "can't hook|WARNING|BUG|hung|no function" || :
+}
+
+# $1: what is done at once; both modules are there in the end
+check_hooked() {
+	modprobe $vendor
+	[ -d /sys/module/gmemfs ] || insmod $GMEMFS
+	is "$(hooked)" $HOOKS "$1: each function is hooked once"
+	mount -t gmemfs none $MNT
+	ok 'a clock page is lent' $LEND clock
+	umount $MNT
+	rmmod gmemfs
+	is "$(hooked)" 0 'and none when the module is gone'
+	is "$(kernel_reports)" '' 'the kernel has nothing to report'
+	unload_kvm
+}
+
+test_both_load() {
+	wrong=0
+	for round in $(seq $ROUNDS); do
+		meanwhile "$round" insmod "$kvm" &
+		insmod $GMEMFS || wrong=$((wrong + 1))
+		wait
+		[ "$(hooked)" = $HOOKS ] || wrong=$((wrong + 1))
+		rmmod kvm
+		[ "$(hooked)" = 0 ] || wrong=$((wrong + 1))
+		rmmod gmemfs
+	done
+	is $wrong 0 "both load at once, $ROUNDS times: hooked each time"
+	check_hooked 'after that'
+}
+
+# kvm can't go while we look at it; so it may stay.
+test_kvm_goes_we_load() {
+	wrong=0
+	for round in $(seq $ROUNDS); do
+		insmod "$kvm"
+		meanwhile "$round" rmmod kvm &
+		insmod $GMEMFS || wrong=$((wrong + 1))
+		wait
+		want=0
+		[ ! -d /sys/module/kvm ] || want=$HOOKS
+		[ "$(hooked)" = $want ] || wrong=$((wrong + 1))
+		rmmod gmemfs
+		[ "$(hooked)" = 0 ] || wrong=$((wrong + 1))
+		rmmod kvm 2>/dev/null || :
+	done
+	is $wrong 0 'kvm unloads as the module loads: hooked if it is there'
+	check_hooked 'after that'
+}
+
+test_kvm_comes_we_unload() {
+	wrong=0
+	for round in $(seq $ROUNDS); do
+		insmod $GMEMFS
+		meanwhile "$round" insmod "$kvm" &
+		rmmod gmemfs || wrong=$((wrong + 1))
+		wait
+		[ "$(hooked)" = 0 ] || wrong=$((wrong + 1))
+		rmmod kvm
+	done
+	is $wrong 0 'kvm loads as the module unloads: nothing stays hooked'
+	check_hooked 'after that'
+}
+
+test_both_unload() {
+	wrong=0
+	for round in $(seq $ROUNDS); do
+		insmod "$kvm"
+		insmod $GMEMFS
+		meanwhile "$round" rmmod kvm &
+		rmmod gmemfs || wrong=$((wrong + 1))
+		wait
+		[ "$(hooked)" = 0 ] || wrong=$((wrong + 1))
+		rmmod kvm 2>/dev/null || :
+	done
+	is $wrong 0 'both unload at once: nothing stays hooked'
+	check_hooked 'after that'
+}
+
+# A signal ends the wait for kvm, and whatever else loading does.
+test_killed() {
+	wrong=0
+	for round in $(seq $ROUNDS); do
+		meanwhile "$round" insmod "$kvm" &
+		timeout -s KILL "0.0$((round % 10))" insmod $GMEMFS || :
+		wait
+		want=0
+		[ ! -d /sys/module/gmemfs ] || want=$HOOKS
+		[ "$(hooked)" = $want ] || wrong=$((wrong + 1))
+		rmmod gmemfs 2>/dev/null || :
+		rmmod kvm
+	done
+	is $wrong 0 'killed as it loads: hooked if it is there'
+	check_hooked 'after that'
+}
+
+dmesg --clear
+unload_kvm
+test_both_load
+test_kvm_goes_we_load
+test_kvm_comes_we_unload
+test_both_unload
+test_killed
+done_testing
