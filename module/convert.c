@@ -28,6 +28,7 @@
 #include "frame.h"
 #include "gmem_inode.h"
 #include "lend.h"
+#include "pageword.h"
 #include "pieces.h"
 #include "poison.h"
 #include "state.h"
@@ -108,14 +109,17 @@ static unsigned int gmem_convertible(struct gmem_conversion *c,
 	unsigned int i;
 
 	*why = 0;
-	for (i = 0; i < nr && !*why; i++) {
+	for (i = 0; i < nr; i++) {
 		if (gmem_page_poisoned(page + i))
 			*why = -EIO;
-		else if (!c->shared && (gmem_state_pinned(page + i) ||
-					gmem_lend_keeps(page + i)))
+		else if (!c->shared && gmem_page_may_be_had(page + i) &&
+			 (gmem_state_pinned(page + i) ||
+			  gmem_lend_keeps(page + i)))
 			*why = -EAGAIN;
+		if (*why)
+			break;
 	}
-	return *why ? i - 1 : i;
+	return i;
 }
 
 static bool gmem_keeps_all(struct gmem_conversion *c)
@@ -318,12 +322,18 @@ static void gmem_settle(struct gmem_conversion *c, struct gmem_block *block)
 	gmem_block_tidy(c->inode, block);
 }
 
-/* The block is as it is to be already: no record is made to say so. */
-static bool gmem_is_converted(struct gmem_conversion *c, pgoff_t pgoff)
+/*
+ * The block at @pgoff, if any of it is to change; NULL: none is, and no block is
+ * made to say so. Or an ERR_PTR.
+ */
+static struct gmem_block *gmem_block_to_convert(struct gmem_conversion *c,
+						pgoff_t pgoff)
 {
 	struct gmem_block *block = gmem_block_find(c->inode, pgoff);
 
-	return gmem_state_all(c->inode, block, c->shared);
+	if (gmem_state_all(c->inode, block, c->shared))
+		return NULL;
+	return block ?: gmem_block_get(c->inode, pgoff);
 }
 
 static int gmem_convert_block(struct gmem_conversion *c, pgoff_t *pgoff,
@@ -332,14 +342,13 @@ static int gmem_convert_block(struct gmem_conversion *c, pgoff_t *pgoff,
 	pgoff_t start = round_down(*pgoff, GMEM_BLOCK_PAGES);
 	unsigned int slot = *pgoff - start;
 	unsigned int to = min(end - start, GMEM_BLOCK_PAGES);
-	struct gmem_block *block;
+	struct gmem_block *block = gmem_block_to_convert(c, *pgoff);
 	int ret;
 
-	if (gmem_is_converted(c, *pgoff)) {
+	if (!block) {
 		*pgoff = start + to;
 		return 0;
 	}
-	block = gmem_block_get(c->inode, *pgoff);
 	if (IS_ERR(block))
 		return PTR_ERR(block);
 	ret = gmem_state_need(c->inode, block);
@@ -388,9 +397,9 @@ static pgoff_t gmem_gather(struct gmem_conversion *c, pgoff_t pgoff,
 		return pgoff;
 	end = min(end, pgoff + GMEM_BATCH * GMEM_BLOCK_PAGES);
 	for (; end - pgoff >= GMEM_BLOCK_PAGES; pgoff += GMEM_BLOCK_PAGES) {
-		if (gmem_is_converted(c, pgoff))
+		block = gmem_block_to_convert(c, pgoff);
+		if (!block)
 			continue;
-		block = gmem_block_get(c->inode, pgoff);
 		if (IS_ERR(block))
 			break;
 		if (gmem_go_along(c, block, pgoff)) {

@@ -45,84 +45,9 @@
 #include "directmap.h"
 #include "frame.h"
 #include "frametable.h"
-#include "gmem_inode.h"
+#include "pageword.h"
 #include "poison.h"
 #include "units.h"
-
-static atomic_long_t lent_pages;
-
-/* gmem_frame_lent_pages - pages that are exposed for KVM only, of all files */
-unsigned long gmem_frame_lent_pages(void)
-{
-	return atomic_long_read(&lent_pages);
-}
-
-/* ---- words ---- */
-
-/* Which of a file's counters a page is in. */
-struct gmem_delta {
-	long hidden;
-	long lent;
-};
-
-static void gmem_delta_add(struct gmem_delta *delta, unsigned long word, int n)
-{
-	switch (word & GMEM_PAGE_STATE) {
-	case GMEM_PAGE_HIDDEN:
-	case GMEM_PAGE_POISONED:
-		delta->hidden += n;
-		break;
-	case GMEM_PAGE_EXPOSED:
-		if ((word & GMEM_REASONS) == GMEM_LENT)
-			delta->lent += n;
-		break;
-	}
-}
-
-static void gmem_delta_apply(struct gmem_delta *delta, struct inode *inode)
-{
-	if (delta->hidden)
-		atomic_long_add(delta->hidden, &gmem_i(inode)->hidden);
-	if (delta->lent) {
-		atomic_long_add(delta->lent, &gmem_i(inode)->lent);
-		atomic_long_add(delta->lent, &lent_pages);
-	}
-}
-
-static void gmem_set_word(struct gmem_frames *frames, struct page *page,
-			  unsigned long word)
-{
-	lockdep_assert_held(&frames->lock);
-	frames->nr_plain -= gmem_page_word(page) == GMEM_PAGE_HIDDEN;
-	frames->nr_plain += word == GMEM_PAGE_HIDDEN;
-	WRITE_ONCE(page->private, word);
-}
-
-/* The page becomes @state, for @reasons; its other bits stay. */
-static void gmem_set_state(struct gmem_frames *frames, struct page *page,
-			   enum gmem_page_state state, unsigned long reasons,
-			   struct gmem_delta *delta)
-{
-	unsigned long old = gmem_page_word(page);
-	unsigned long new = (old & ~(GMEM_PAGE_STATE | GMEM_REASONS)) |
-			    state | reasons;
-
-	gmem_delta_add(delta, old, -1);
-	gmem_delta_add(delta, new, 1);
-	gmem_set_word(frames, page, new);
-}
-
-static void gmem_set_bit(struct gmem_frames *frames, struct page *page,
-			 unsigned long bit)
-{
-	gmem_set_word(frames, page, gmem_page_word(page) | bit);
-}
-
-static void gmem_clear_bit(struct gmem_frames *frames, struct page *page,
-			   unsigned long bit)
-{
-	gmem_set_word(frames, page, gmem_page_word(page) & ~bit);
-}
 
 /* ---- whose a page is ---- */
 
@@ -143,16 +68,13 @@ static int gmem_frame_know(struct page *page, unsigned int nr,
 			   unsigned long word)
 {
 	struct gmem_frames *frames;
-	unsigned int i;
 	int ret;
 
 	ret = gmem_frametable_need(page, &frames);
 	if (ret)
 		return ret;
-	for (i = 0; i < nr; i++) {
-		set_page_private(page + i, GMEM_PAGE_NONE);
-		gmem_set_word(frames, page + i, word);
-	}
+	gmem_forget_word(page);
+	gmem_set_words(frames, page, nr, word);
 	gmem_frametable_add(frames, page, nr);
 	gmem_frames_unlock(frames);
 	return 0;
@@ -283,6 +205,17 @@ unsigned int gmem_frame_leave_locked(struct gmem_frames *frames,
 
 /* ---- whether it is exposed: pages of files ---- */
 
+/* Those that are hidden, and have a memory error. */
+static void gmem_note_poison(struct gmem_frames *frames, struct page *page,
+			     unsigned int nr, struct gmem_delta *delta)
+{
+	for (; nr--; page++)
+		if (gmem_page_state(page) == GMEM_PAGE_HIDDEN &&
+		    gmem_page_poisoned(page))
+			gmem_set_state(frames, page, GMEM_PAGE_POISONED, 0,
+				       delta);
+}
+
 /*
  * Sets @nr_hidden to how many are. Return: 0, or -EHWPOISON if one of them has
  * a memory error, and is not to be touched.
@@ -291,23 +224,20 @@ static int gmem_span_look(struct gmem_span *span, unsigned int *nr_hidden,
 			  struct inode *inode)
 {
 	struct gmem_delta delta = {};
-	unsigned int i;
+	unsigned int i, n;
 	int ret = 0;
 
 	*nr_hidden = 0;
-	for (i = 0; i < span->nr; i++) {
+	for (i = 0; i < span->nr; i += n) {
 		struct page *page = span->page + i;
 
-		if (gmem_page_state(page) != GMEM_PAGE_HIDDEN) {
-			ret = gmem_page_poisoned(page) ? -EHWPOISON : ret;
+		n = gmem_span_same(span, i);
+		if (gmem_page_state(page) == GMEM_PAGE_HIDDEN)
+			*nr_hidden += n;
+		if (!gmem_any_poisoned(page, n))
 			continue;
-		}
-		if (gmem_page_poisoned(page)) {
-			gmem_set_state(gmem_span_record(span, i), page,
-				       GMEM_PAGE_POISONED, 0, &delta);
-			ret = -EHWPOISON;
-		}
-		(*nr_hidden)++;
+		ret = -EHWPOISON;
+		gmem_note_poison(gmem_span_record(span, i), page, n, &delta);
 	}
 	gmem_delta_apply(&delta, inode);
 	return ret;
@@ -326,18 +256,20 @@ int gmem_frame_expose_locked(struct gmem_span *span, unsigned long reason,
 			     struct inode *inode)
 {
 	struct gmem_delta delta = {};
-	unsigned int hidden, i;
+	unsigned int hidden, i, n;
 	int ret = gmem_span_look(span, &hidden, inode);
 
 	if (!ret && hidden)
 		ret = gmem_directmap_expose(span->page, span->nr, hidden);
 	if (ret)
 		return ret;
-	for (i = 0; i < span->nr; i++)
-		gmem_set_state(gmem_span_record(span, i), span->page + i,
-			       GMEM_PAGE_EXPOSED,
-			       gmem_page_reasons(span->page + i) | reason,
-			       &delta);
+	for (i = 0; i < span->nr; i += n) {
+		n = gmem_span_same(span, i);
+		gmem_set_states(gmem_span_record(span, i), span->page + i, n,
+				GMEM_PAGE_EXPOSED,
+				gmem_page_reasons(span->page + i) | reason,
+				&delta);
+	}
 	gmem_delta_apply(&delta, inode);
 	return 0;
 }
@@ -361,26 +293,44 @@ static bool gmem_would_hide(const struct page *page, unsigned long reason)
 	return !(gmem_page_reasons(page) & ~reason);
 }
 
-/* Pages @from to @to, all of which would hide. */
-static int gmem_hide_run(struct gmem_span *span, unsigned int from,
-			 unsigned int to, struct inode *inode)
+/* How many of a span, from the @i-th on, would hide. Adds up those exposed. */
+static unsigned int gmem_count_to_hide(const struct gmem_span *span,
+				       unsigned int i, unsigned long reason,
+				       unsigned int *exposed)
+{
+	unsigned int first = i, n;
+
+	for (; i < span->nr; i += n) {
+		if (!gmem_would_hide(span->page + i, reason))
+			break;
+		n = gmem_span_same(span, i);
+		if (gmem_page_state(span->page + i) == GMEM_PAGE_EXPOSED)
+			*exposed += n;
+	}
+	return i - first;
+}
+
+/* Pages @i to @end, of which @exposed are, and all of which would hide. */
+static int gmem_hide_run(struct gmem_span *span, unsigned int i,
+			 unsigned int end, unsigned int exposed,
+			 struct inode *inode)
 {
 	struct gmem_delta delta = {};
-	unsigned int exposed = 0, i;
+	unsigned int n;
 	int ret;
 
-	for (i = from; i < to; i++)
-		exposed += gmem_page_state(span->page + i) == GMEM_PAGE_EXPOSED;
 	if (!exposed)
 		return 0;
-	ret = gmem_directmap_hide_some(span->page + from, to - from, exposed);
+	ret = gmem_directmap_hide_some(span->page + i, end - i, exposed);
 	if (ret)
 		return ret;
-	for (i = from; i < to; i++)
+	for (; i < end; i += n) {
+		n = min(gmem_span_same(span, i), end - i);
 		if (gmem_page_state(span->page + i) == GMEM_PAGE_EXPOSED)
-			gmem_set_state(gmem_span_record(span, i),
-				       span->page + i, GMEM_PAGE_HIDDEN, 0,
-				       &delta);
+			gmem_set_states(gmem_span_record(span, i),
+					span->page + i, n, GMEM_PAGE_HIDDEN, 0,
+					&delta);
+	}
 	gmem_delta_apply(&delta, inode);
 	return 0;
 }
@@ -410,20 +360,17 @@ static void gmem_drop_reason(struct gmem_span *span, unsigned int i,
 int gmem_frame_hide_locked(struct gmem_span *span, unsigned long reason,
 			   struct inode *inode)
 {
-	unsigned int i = 0, end;
+	unsigned int i = 0, n, exposed;
 	int ret = 0;
 
 	while (i < span->nr && !ret) {
-		for (end = i; end < span->nr; end++)
-			if (!gmem_would_hide(span->page + end, reason))
-				break;
-		if (end > i) {
-			ret = gmem_hide_run(span, i, end, inode);
-			i = end;
-		} else {
+		exposed = 0;
+		n = gmem_count_to_hide(span, i, reason, &exposed);
+		if (n)
+			ret = gmem_hide_run(span, i, i + n, exposed, inode);
+		else
 			gmem_drop_reason(span, i, reason, inode);
-			i++;
-		}
+		i += n ?: 1;
 	}
 	return ret;
 }
@@ -465,15 +412,16 @@ static unsigned int gmem_frame_move(struct page *page, unsigned int nr,
 	const unsigned long mask = GMEM_PAGE_STATE | GMEM_PAGE_MOVING;
 	struct gmem_frames *frames =
 		gmem_frames_lock(page, GMEM_FRAMES_LEAVING);
-	unsigned int i, moved = 0;
+	unsigned int n, moved = 0;
 
-	for (i = 0; i < nr; i++) {
-		unsigned long word = gmem_page_word(page + i);
+	for (; nr; nr -= n, page += n) {
+		unsigned long word = gmem_page_word(page);
 
+		n = gmem_same_words(page, nr);
 		if ((word & mask) != from)
 			continue;
-		gmem_set_word(frames, page + i, (word & ~mask) | to);
-		moved++;
+		gmem_set_words(frames, page, n, (word & ~mask) | to);
+		moved += n;
 	}
 	gmem_frames_unlock(frames);
 	return moved;

@@ -18,6 +18,7 @@
 #include "frame.h"
 #include "frametable.h"
 #include "lend.h"
+#include "pageword.h"
 #include "units.h"
 
 #define GMEM_CHECK_TRIES	10

@@ -12,6 +12,7 @@
 #include "frame.h"
 #include "giveback.h"
 #include "held.h"
+#include "pageword.h"
 #include "tempmap.h"
 #include "units.h"
 

@@ -18,6 +18,7 @@
 
 #include "frame.h"
 #include "held.h"
+#include "pageword.h"
 
 #define GMEM_HELD_RETRY		(HZ / 4)
 

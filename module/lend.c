@@ -36,6 +36,7 @@
 #include "gmem_inode.h"
 #include "held.h"
 #include "lend.h"
+#include "pageword.h"
 #include "poison.h"
 #include "trace.h"
 #include "units.h"
@@ -507,7 +508,8 @@ int gmem_lend_make_private(struct page *page, unsigned int nr,
 
 	gmem_span_lock(&span, page, nr);
 	for (i = 0; i < nr && !ret; i++)
-		if (gmem_keeps_shared(gmem_span_record(&span, i), page + i))
+		if (gmem_page_may_be_had(page + i) &&
+		    gmem_keeps_shared(gmem_span_record(&span, i), page + i))
 			ret = -EAGAIN;
 	if (!ret)
 		ret = gmem_frame_hide_locked(&span, GMEM_WANTED, inode);

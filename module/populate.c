@@ -12,6 +12,7 @@
 #include "fault_inject.h"
 #include "frame.h"
 #include "gmem_inode.h"
+#include "pageword.h"
 #include "pieces.h"
 #include "poison.h"
 #include "pool.h"
@@ -167,9 +168,14 @@ static struct page *gmem_populate_locked(struct inode *inode,
 struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
 				 const struct gmem_want *want)
 {
-	struct gmem_block *block = gmem_block_get(inode, pgoff);
-	struct page *page;
+	struct gmem_block *block = gmem_block_find(inode, pgoff);
+	struct page *page = gmem_block_page(block, pgoff);
 
+	/* What is there stays: the invalidate_lock is held. */
+	if (page)
+		return gmem_page_poisoned(page) ? ERR_PTR(-EHWPOISON) : page;
+	if (!block)
+		block = gmem_block_get(inode, pgoff);
 	if (IS_ERR(block))
 		return ERR_CAST(block);
 

@@ -14,6 +14,7 @@
 #include <linux/uio.h>
 
 #include "frame.h"
+#include "pageword.h"
 #include "reinsert.h"
 
 static bool reinsert;

@@ -8,6 +8,7 @@
 
 #include "frame.h"
 #include "giveback.h"
+#include "pageword.h"
 #include "pieces.h"
 #include "poison.h"
 #include "quarantine.h"

@@ -25,6 +25,7 @@
 #include "block.h"
 #include "frame.h"
 #include "gmem_inode.h"
+#include "pageword.h"
 #include "sharedview.h"
 #include "state.h"
 #include "units.h"

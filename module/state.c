@@ -18,9 +18,9 @@
 
 #include "block.h"
 #include "fault_inject.h"
-#include "frame.h"
 #include "gmem_inode.h"
 #include "lend.h"
+#include "pageword.h"
 #include "poison.h"
 #include "state.h"
 #include "units.h"

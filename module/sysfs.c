@@ -10,9 +10,9 @@
 #include <uapi/linux/gmemfs.h>
 
 #include "directmap.h"
-#include "frame.h"
 #include "held.h"
 #include "lend.h"
+#include "pageword.h"
 #include "pool.h"
 #include "quarantine.h"
 #include "sysfs.h"

@@ -144,8 +144,10 @@ check_design() {
 		{ list_c && list_sh; } | grep -v '^tests/check/' |
 			xargs grep -n -w -E 'TODO|FIXME|XXX' /dev/null |
 			sed 's/^/left open: /'
-		owned 'a page'"'"'s state outside frame.c' '/frame\.[ch]$' \
-			'\bset_page_private\(|WRITE_ONCE\([a-z]*->private'
+		owned 'a page'"'"'s word outside pageword.c' '/pageword\.c$' \
+			'\bset_page_private\(|WRITE_ONCE\([^)]*->private'
+		owned 'a change of what a page is outside frame.c' '/(frame|pageword)\.[ch]$' \
+			'\bgmem_(set_(words?|states?|bit)|clear_bit|forget_word)\('
 		list_c | xargs wc -l | awk '$2 != "total" &&
 			$1 > ($2 ~ /^tests\// ? 900 : 600) {
 			print $2 ": " $1 " lines: is it one idea?" }'

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What is noted with each page, and counted of it: pageword.c. */
+#ifndef GMEMFS_PAGEWORD_H
+#define GMEMFS_PAGEWORD_H
+
+#include <linux/bits.h>
+#include <linux/mm.h>
+#include <linux/types.h>
+
+struct gmem_frames;
+struct gmem_span;
+struct inode;
+
+/**
+ * enum gmem_page_state - what a page is; frame.c has the transitions
+ * @GMEM_PAGE_NONE: not gmemfs'
+ * @GMEM_PAGE_HIDDEN: absent from the direct map
+ * @GMEM_PAGE_EXPOSED: in the direct map, and a file's, for a reason at least
+ * @GMEM_PAGE_POISONED: it has a memory error; absent from the direct map
+ * @GMEM_PAGE_LEAVING: nobody's and on its way to the kernel: being put into the
+ *	direct map, or there already, and held up by who has a reference to it
+ */
+enum gmem_page_state {
+	GMEM_PAGE_NONE,
+	GMEM_PAGE_HIDDEN,
+	GMEM_PAGE_EXPOSED,
+	GMEM_PAGE_POISONED,
+	GMEM_PAGE_LEAVING,
+};
+
+/*
+ * A page's word, in page_private(): its state, its reasons to be exposed, and
+ * bits. SEEN: it was in a shared view, so somebody may have pinned it. OWNED:
+ * it is a file's by itself, not with all of its 2 MiB. MOVING: of LEAVING, its
+ * entry of the direct map is being set.
+ */
+#define GMEM_PAGE_STATE		0x7UL
+
+#define GMEM_WANTED		BIT(3)	/* userspace wants it shared */
+#define GMEM_LENT		BIT(4)	/* KVM has it, or had it just now */
+#define GMEM_KEPT		BIT(5)	/* its file keeps all of them */
+#define GMEM_REINSERTED		BIT(6)	/* while reinsert.c copies */
+#define GMEM_REASONS		(GMEM_WANTED | GMEM_LENT | GMEM_KEPT | \
+				 GMEM_REINSERTED)
+
+#define GMEM_PAGE_SEEN		BIT(7)
+#define GMEM_PAGE_OWNED		BIT(8)
+#define GMEM_PAGE_MOVING	BIT(9)
+
+/* For who holds what keeps the page; its record's lock is for changes. */
+static inline unsigned long gmem_page_word(const struct page *page)
+{
+	return READ_ONCE(page->private);
+}
+
+static inline enum gmem_page_state gmem_page_state(const struct page *page)
+{
+	return gmem_page_word(page) & GMEM_PAGE_STATE;
+}
+
+static inline unsigned long gmem_page_reasons(const struct page *page)
+{
+	return gmem_page_word(page) & GMEM_REASONS;
+}
+
+/* May anybody have it: was it in a shared view, or is it lent? */
+static inline bool gmem_page_may_be_had(const struct page *page)
+{
+	return gmem_page_word(page) & (GMEM_PAGE_SEEN | GMEM_LENT);
+}
+
+/* ---- changes: for frame.c only, which has the table of them ---- */
+
+/**
+ * struct gmem_delta - what changes in a file's counters
+ * @hidden: pages that are absent from the direct map
+ * @lent: pages that are exposed for KVM only
+ */
+struct gmem_delta {
+	long hidden;
+	long lent;
+};
+
+void gmem_delta_add(struct gmem_delta *delta, unsigned long word, long n);
+void gmem_delta_apply(struct gmem_delta *delta, struct inode *inode);
+
+void gmem_forget_word(struct page *page);
+void gmem_set_words(struct gmem_frames *frames, struct page *page,
+		    unsigned int nr, unsigned long word);
+void gmem_set_states(struct gmem_frames *frames, struct page *page,
+		     unsigned int nr, enum gmem_page_state state,
+		     unsigned long reasons, struct gmem_delta *delta);
+void gmem_set_bit(struct gmem_frames *frames, struct page *page,
+		  unsigned long bit);
+void gmem_clear_bit(struct gmem_frames *frames, struct page *page,
+		    unsigned long bit);
+unsigned int gmem_same_words(const struct page *page, unsigned int nr);
+unsigned int gmem_span_same(const struct gmem_span *span, unsigned int i);
+
+static inline void gmem_set_word(struct gmem_frames *frames, struct page *page,
+				 unsigned long word)
+{
+	gmem_set_words(frames, page, 1, word);
+}
+
+static inline void gmem_set_state(struct gmem_frames *frames, struct page *page,
+				  enum gmem_page_state state,
+				  unsigned long reasons,
+				  struct gmem_delta *delta)
+{
+	gmem_set_states(frames, page, 1, state, reasons, delta);
+}
+
+unsigned long gmem_frame_lent_pages(void);
+
+#endif /* GMEMFS_PAGEWORD_H */
