@@ -474,6 +474,19 @@ static bool gmem_keeps_shared(const struct gmem_frames *frames,
 	return loan && loan->borrowers;
 }
 
+static bool gmem_keeps_one_shared(const struct gmem_span *span)
+{
+	unsigned int i;
+
+	if (READ_ONCE(may_lend_hidden))
+		return false;
+	for (i = 0; i < span->nr; i++)
+		if (gmem_keeps_shared(gmem_span_record(span, i),
+				      span->page + i))
+			return true;
+	return false;
+}
+
 /* gmem_lend_keeps - is this page of a file lent, and can't be made private? */
 bool gmem_lend_keeps(struct page *page)
 {
@@ -503,15 +516,10 @@ int gmem_lend_make_private(struct page *page, unsigned int nr,
 			   struct inode *inode)
 {
 	struct gmem_span span;
-	unsigned int i;
-	int ret = 0;
+	int ret = -EAGAIN;
 
 	gmem_span_lock(&span, page, nr);
-	for (i = 0; i < nr && !ret; i++)
-		if (gmem_page_may_be_had(page + i) &&
-		    gmem_keeps_shared(gmem_span_record(&span, i), page + i))
-			ret = -EAGAIN;
-	if (!ret)
+	if (!gmem_keeps_one_shared(&span))
 		ret = gmem_frame_hide_locked(&span, GMEM_WANTED, inode);
 	gmem_span_unlock(&span);
 	return ret;

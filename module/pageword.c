@@ -20,21 +20,6 @@ unsigned long gmem_frame_lent_pages(void)
 	return atomic_long_read(&lent_pages);
 }
 
-/* gmem_delta_add - @n more pages of such a word, or less */
-void gmem_delta_add(struct gmem_delta *delta, unsigned long word, long n)
-{
-	switch (word & GMEM_PAGE_STATE) {
-	case GMEM_PAGE_HIDDEN:
-	case GMEM_PAGE_POISONED:
-		delta->hidden += n;
-		break;
-	case GMEM_PAGE_EXPOSED:
-		if ((word & GMEM_REASONS) == GMEM_LENT)
-			delta->lent += n;
-		break;
-	}
-}
-
 void gmem_delta_apply(struct gmem_delta *delta, struct inode *inode)
 {
 	if (delta->hidden)
@@ -49,31 +34,6 @@ void gmem_delta_apply(struct gmem_delta *delta, struct inode *inode)
 void gmem_forget_word(struct page *page)
 {
 	WRITE_ONCE(page->private, GMEM_PAGE_NONE);
-}
-
-/* @nr pages of one record, all with the same word. */
-void gmem_set_words(struct gmem_frames *frames, struct page *page,
-		    unsigned int nr, unsigned long word)
-{
-	lockdep_assert_held(&frames->lock);
-	if (gmem_page_word(page) == GMEM_PAGE_HIDDEN)
-		frames->nr_plain -= nr;
-	if (word == GMEM_PAGE_HIDDEN)
-		frames->nr_plain += nr;
-	while (nr--)
-		WRITE_ONCE(page++->private, word);
-}
-
-/* How many, from the first on, have the same word. */
-unsigned int gmem_same_words(const struct page *page, unsigned int nr)
-{
-	unsigned long word = gmem_page_word(page);
-	unsigned int i;
-
-	for (i = 1; i < nr; i++)
-		if (gmem_page_word(page + i) != word)
-			break;
-	return i;
 }
 
 /* Pages with one word become @state, for @reasons; their other bits stay. */

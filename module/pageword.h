@@ -7,8 +7,8 @@
 #include <linux/mm.h>
 #include <linux/types.h>
 
-struct gmem_frames;
-struct gmem_span;
+#include "frametable.h"
+
 struct inode;
 
 /**
@@ -81,12 +81,25 @@ struct gmem_delta {
 	long lent;
 };
 
-void gmem_delta_add(struct gmem_delta *delta, unsigned long word, long n);
+/* gmem_delta_add - @n more pages of such a word, or less */
+static inline void gmem_delta_add(struct gmem_delta *delta, unsigned long word,
+				  long n)
+{
+	switch (word & GMEM_PAGE_STATE) {
+	case GMEM_PAGE_HIDDEN:
+	case GMEM_PAGE_POISONED:
+		delta->hidden += n;
+		break;
+	case GMEM_PAGE_EXPOSED:
+		if ((word & GMEM_REASONS) == GMEM_LENT)
+			delta->lent += n;
+		break;
+	}
+}
+
 void gmem_delta_apply(struct gmem_delta *delta, struct inode *inode);
 
 void gmem_forget_word(struct page *page);
-void gmem_set_words(struct gmem_frames *frames, struct page *page,
-		    unsigned int nr, unsigned long word);
 void gmem_set_states(struct gmem_frames *frames, struct page *page,
 		     unsigned int nr, enum gmem_page_state state,
 		     unsigned long reasons, struct gmem_delta *delta);
@@ -94,8 +107,34 @@ void gmem_set_bit(struct gmem_frames *frames, struct page *page,
 		  unsigned long bit);
 void gmem_clear_bit(struct gmem_frames *frames, struct page *page,
 		    unsigned long bit);
-unsigned int gmem_same_words(const struct page *page, unsigned int nr);
 unsigned int gmem_span_same(const struct gmem_span *span, unsigned int i);
+
+/* @nr pages of one record, all with the same word. */
+static inline void gmem_set_words(struct gmem_frames *frames,
+				  struct page *page, unsigned int nr,
+				  unsigned long word)
+{
+	lockdep_assert_held(&frames->lock);
+	if (gmem_page_word(page) == GMEM_PAGE_HIDDEN)
+		frames->nr_plain -= nr;
+	if (word == GMEM_PAGE_HIDDEN)
+		frames->nr_plain += nr;
+	while (nr--)
+		WRITE_ONCE(page++->private, word);
+}
+
+/* How many, from the first on, have the same word. */
+static inline unsigned int gmem_same_words(const struct page *page,
+					   unsigned int nr)
+{
+	unsigned long word = gmem_page_word(page);
+	unsigned int i;
+
+	for (i = 1; i < nr; i++)
+		if (gmem_page_word(page + i) != word)
+			break;
+	return i;
+}
 
 static inline void gmem_set_word(struct gmem_frames *frames, struct page *page,
 				 unsigned long word)

@@ -144,7 +144,7 @@ check_design() {
 		{ list_c && list_sh; } | grep -v '^tests/check/' |
 			xargs grep -n -w -E 'TODO|FIXME|XXX' /dev/null |
 			sed 's/^/left open: /'
-		owned 'a page'"'"'s word outside pageword.c' '/pageword\.c$' \
+		owned 'a page'"'"'s word outside pageword.[ch]' '/pageword\.[ch]$' \
 			'\bset_page_private\(|WRITE_ONCE\([^)]*->private'
 		owned 'a change of what a page is outside frame.c' '/(frame|pageword)\.[ch]$' \
 			'\bgmem_(set_(words?|states?|bit)|clear_bit|forget_word)\('
