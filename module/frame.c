@@ -239,7 +239,8 @@ static int gmem_span_look(struct gmem_span *span, unsigned int *nr_hidden,
 		ret = -EHWPOISON;
 		gmem_note_poison(gmem_span_record(span, i), page, n, &delta);
 	}
-	gmem_delta_apply(&delta, inode);
+	if (ret)
+		gmem_delta_apply(&delta, inode);
 	return ret;
 }
 
@@ -274,14 +275,15 @@ int gmem_frame_expose_locked(struct gmem_span *span, unsigned long reason,
 	return 0;
 }
 
-/* gmem_frame_expose - the same, of @nr pages from @page on, not locked yet */
+/* gmem_frame_expose - the same, of a part of a block, not locked yet */
 int gmem_frame_expose(struct page *page, unsigned int nr, unsigned long reason,
 		      struct inode *inode)
 {
+	struct gmem_frames *frames;
 	struct gmem_span span;
 	int ret;
 
-	gmem_span_lock(&span, page, nr);
+	gmem_span_lock(&span, &frames, page, nr);
 	ret = gmem_frame_expose_locked(&span, reason, inode);
 	gmem_span_unlock(&span);
 	return ret;
@@ -375,14 +377,15 @@ int gmem_frame_hide_locked(struct gmem_span *span, unsigned long reason,
 	return ret;
 }
 
-/* gmem_frame_hide - the same, of @nr pages from @page on, not locked yet */
+/* gmem_frame_hide - the same, of a part of a block, not locked yet */
 int gmem_frame_hide(struct page *page, unsigned int nr, unsigned long reason,
 		    struct inode *inode)
 {
+	struct gmem_frames *frames;
 	struct gmem_span span;
 	int ret;
 
-	gmem_span_lock(&span, page, nr);
+	gmem_span_lock(&span, &frames, page, nr);
 	ret = gmem_frame_hide_locked(&span, reason, inode);
 	gmem_span_unlock(&span);
 	return ret;

@@ -181,10 +181,12 @@ void gmem_frames_unlock(struct gmem_frames *frames)
 /**
  * gmem_span_lock - lock the records of neighbours in memory
  * @span: filled in
+ * @records: room for the records
  * @page: the first page, of a file of the caller's
- * @nr: how many; they are in at most GMEM_BATCH records
+ * @nr: how many
  */
-void gmem_span_lock(struct gmem_span *span, struct page *page, unsigned int nr)
+void gmem_span_lock(struct gmem_span *span, struct gmem_frames **records,
+		    struct page *page, unsigned int nr)
 {
 	unsigned long pfn = page_to_pfn(page);
 	unsigned int i = 0, step;
@@ -192,9 +194,10 @@ void gmem_span_lock(struct gmem_span *span, struct page *page, unsigned int nr)
 	span->page = page;
 	span->nr = nr;
 	span->nr_records = 0;
+	span->records = records;
 	while (i < nr) {
 		step = GMEM_BLOCK_PAGES - (pfn + i) % GMEM_BLOCK_PAGES;
-		span->records[span->nr_records++] =
+		records[span->nr_records++] =
 			gmem_frames_lock(page + i, GMEM_FRAMES_OF_FILES);
 		i += step;
 	}

@@ -10,7 +10,6 @@
 #include <linux/refcount.h>
 #include <linux/types.h>
 
-#include "pieces.h"
 #include "units.h"
 
 struct inode;
@@ -52,15 +51,16 @@ enum gmem_frames_class {
 /**
  * struct gmem_span - neighbours in memory whose records are locked
  * @page: the first
- * @nr: how many pages, in at most GMEM_BATCH records
+ * @nr: how many pages
  * @nr_records: how many records
- * @records: in the order of their frames
+ * @records: in the order of their frames; the caller's, with room for as many
+ *	     as there are: one for a part of a block
  */
 struct gmem_span {
 	struct page *page;
 	unsigned int nr;
 	unsigned int nr_records;
-	struct gmem_frames *records[GMEM_BATCH];
+	struct gmem_frames **records;
 };
 
 int gmem_frametable_need(struct page *page, struct gmem_frames **locked);
@@ -76,8 +76,8 @@ struct gmem_frames *gmem_frames_lock(struct page *page,
 				     enum gmem_frames_class class);
 void gmem_frames_unlock(struct gmem_frames *frames);
 
-void gmem_span_lock(struct gmem_span *span, struct page *page,
-		    unsigned int nr);
+void gmem_span_lock(struct gmem_span *span, struct gmem_frames **records,
+		    struct page *page, unsigned int nr);
 void gmem_span_unlock(struct gmem_span *span);
 
 void gmem_frametable_for_each(int (*visit)(struct gmem_frames *frames,

@@ -37,6 +37,7 @@
 #include "held.h"
 #include "lend.h"
 #include "pageword.h"
+#include "pieces.h"
 #include "poison.h"
 #include "trace.h"
 #include "units.h"
@@ -178,14 +179,14 @@ static void gmem_wait_no_more(struct gmem_loan *loan)
 }
 
 /* A span of one page, whose record is locked already. */
-static struct gmem_span gmem_span_of(struct gmem_frames *frames,
+static struct gmem_span gmem_span_of(struct gmem_frames **frames,
 				     struct page *page)
 {
 	return (struct gmem_span){
 		.page = page,
 		.nr = 1,
 		.nr_records = 1,
-		.records = { frames },
+		.records = frames,
 	};
 }
 
@@ -201,7 +202,7 @@ static bool gmem_is_lent_only(const struct page *page)
  */
 static int gmem_rehide(struct gmem_frames *frames, struct gmem_loan *loan)
 {
-	struct gmem_span span = gmem_span_of(frames, loan->page);
+	struct gmem_span span = gmem_span_of(&frames, loan->page);
 	struct inode *inode = loan->inode;
 	int ret = 0;
 
@@ -284,7 +285,7 @@ static int gmem_may_expose(struct page *page, struct inode *inode)
 static int gmem_lend_first(struct gmem_frames *frames, struct page *page,
 			   struct inode *inode)
 {
-	struct gmem_span span = gmem_span_of(frames, page);
+	struct gmem_span span = gmem_span_of(&frames, page);
 	struct gmem_loan *loan;
 	int ret = 0;
 
@@ -501,9 +502,31 @@ bool gmem_lend_keeps(struct page *page)
 	return keeps;
 }
 
+static int gmem_make_private(struct gmem_frames **records, struct page *page,
+			     unsigned int nr, struct inode *inode)
+{
+	struct gmem_span span;
+	int ret = -EAGAIN;
+
+	gmem_span_lock(&span, records, page, nr);
+	if (!gmem_keeps_one_shared(&span))
+		ret = gmem_frame_hide_locked(&span, GMEM_WANTED, inode);
+	gmem_span_unlock(&span);
+	return ret;
+}
+
+static noinline int gmem_make_blocks_private(struct page *page, unsigned int nr,
+					     struct inode *inode)
+{
+	struct gmem_frames *records[GMEM_BATCH];
+
+	return gmem_make_private(records, page, nr, inode);
+}
+
 /**
  * gmem_lend_make_private - pages aren't wanted shared any more
- * @page: first of neighbours in memory, of a file
+ * @page: first of neighbours in memory, of a file: a part of a block, or up to
+ *	  GMEM_BATCH blocks
  * @nr: how many
  * @inode: the file
  *
@@ -515,14 +538,11 @@ bool gmem_lend_keeps(struct page *page)
 int gmem_lend_make_private(struct page *page, unsigned int nr,
 			   struct inode *inode)
 {
-	struct gmem_span span;
-	int ret = -EAGAIN;
+	struct gmem_frames *frames;
 
-	gmem_span_lock(&span, page, nr);
-	if (!gmem_keeps_one_shared(&span))
-		ret = gmem_frame_hide_locked(&span, GMEM_WANTED, inode);
-	gmem_span_unlock(&span);
-	return ret;
+	if (nr > GMEM_BLOCK_PAGES)
+		return gmem_make_blocks_private(page, nr, inode);
+	return gmem_make_private(&frames, page, nr, inode);
 }
 
 #ifdef GMEM_CHECK

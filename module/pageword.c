@@ -10,7 +10,6 @@
 #include "frametable.h"
 #include "gmem_inode.h"
 #include "pageword.h"
-#include "units.h"
 
 static atomic_long_t lent_pages;
 
@@ -48,15 +47,6 @@ void gmem_set_states(struct gmem_frames *frames, struct page *page,
 	gmem_delta_add(delta, old, -(long)nr);
 	gmem_delta_add(delta, new, nr);
 	gmem_set_words(frames, page, nr, new);
-}
-
-/* How many of a span, from the @i-th on, are of one record and one word. */
-unsigned int gmem_span_same(const struct gmem_span *span, unsigned int i)
-{
-	unsigned long slot = (page_to_pfn(span->page) + i) % GMEM_BLOCK_PAGES;
-
-	return gmem_same_words(span->page + i,
-			       min(span->nr - i, GMEM_BLOCK_PAGES - slot));
 }
 
 void gmem_set_bit(struct gmem_frames *frames, struct page *page,

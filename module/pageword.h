@@ -107,7 +107,6 @@ void gmem_set_bit(struct gmem_frames *frames, struct page *page,
 		  unsigned long bit);
 void gmem_clear_bit(struct gmem_frames *frames, struct page *page,
 		    unsigned long bit);
-unsigned int gmem_span_same(const struct gmem_span *span, unsigned int i);
 
 /* @nr pages of one record, all with the same word. */
 static inline void gmem_set_words(struct gmem_frames *frames,
@@ -134,6 +133,20 @@ static inline unsigned int gmem_same_words(const struct page *page,
 		if (gmem_page_word(page + i) != word)
 			break;
 	return i;
+}
+
+/* How many of a span, from the @i-th on, are of one record and one word. */
+static inline unsigned int gmem_span_same(const struct gmem_span *span,
+					  unsigned int i)
+{
+	unsigned int left = span->nr - i, slot;
+
+	if (left == 1)
+		return 1;
+	slot = (page_to_pfn(span->page) + i) % GMEM_BLOCK_PAGES;
+	return gmem_same_words(span->page + i,
+			       min_t(unsigned int, left,
+				     GMEM_BLOCK_PAGES - slot));
 }
 
 static inline void gmem_set_word(struct gmem_frames *frames, struct page *page,
