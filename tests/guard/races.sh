@@ -149,7 +149,7 @@ test_killed() {
 	wrong=0
 	for round in $(seq $ROUNDS); do
 		meanwhile "$round" insmod "$kvm" &
-		timeout -s KILL "0.$((round % 10))" insmod $GMEMFS || :
+		timeout --foreground -s KILL "0.$((round % 10))" insmod $GMEMFS || :
 		wait
 		want=0
 		[ ! -d /sys/module/gmemfs ] || want=$HOOKS
