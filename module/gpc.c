@@ -13,9 +13,9 @@
  * So nothing depends on whose call a record is from, or on the order in which
  * two that refresh a cache come to settle it:
  *   - Under refresh_lock the cache's frame is final, until the next call.
- *   - A frame that KVM has, has a record: made in the call that found it, and no
- *     settling has taken it away since, as refresh_lock was held from then until
- *     the cache had the frame.
+ *   - A frame that KVM has, has a record: made in the call that found it, and
+ *     no settling has taken it away since, as refresh_lock was held from then
+ *     until the cache had the frame.
  *   - Whoever made a record settles after it. So does kvm_gpc_deactivate(),
  *     after which KVM finds no frame for the cache: then it has no record when
  *     it is freed. gmem_gpc_gone() relies on that.
@@ -61,7 +61,7 @@ struct gmem_gpc_loan {
 #define BUCKET_BITS	6
 
 static struct gmem_gpc_bucket {
-	spinlock_t lock;
+	spinlock_t lock;	/* outside of gpc->lock */
 	struct hlist_head loans;
 } ____cacheline_aligned_in_smp buckets[1 << BUCKET_BITS] = {
 	[0 ... (1 << BUCKET_BITS) - 1] = {

@@ -69,15 +69,14 @@ static void gmem_set_kvm_state(enum gmem_kvm_state state)
 
 /* ---- hooks ---- */
 
-/* Placed from first to last: what is lent can then always be returned. */
 static struct gmem_hook *const hooks[] = {
-	&gmem_gpc_deactivate_hook,
-	&gmem_kvm_vcpu_unmap_hook,
 	&gmem_kvm_to_pfn_hook,
+	&gmem_kvm_vcpu_map_hook,
+	&gmem_kvm_vcpu_unmap_hook,
 	&gmem_gpc_refresh_hook,
+	&gmem_gpc_deactivate_hook,
 	&gmem_gpc_activate_hva_hook,
 	&gmem_gpc_activate_hook,
-	&gmem_kvm_vcpu_map_hook,
 };
 
 static int gmem_hooks_place(void)
@@ -87,7 +86,7 @@ static int gmem_hooks_place(void)
 	ret = gmem_layout_check(gmem_kvm_layouts, gmem_kvm_nr_layouts,
 				"kvm_gpc_activate");
 	if (!ret)
-		ret = gmem_hook_place_all(hooks, ARRAY_SIZE(hooks), "kvm");
+		ret = gmem_hook_place(hooks, ARRAY_SIZE(hooks), "kvm");
 	if (!ret)
 		pr_info("guard: kvm is hooked, %s\n",
 			guard_mode_names[guard_mode]);
@@ -96,7 +95,7 @@ static int gmem_hooks_place(void)
 
 static void gmem_hooks_remove(void)
 {
-	gmem_hook_remove_all(hooks, ARRAY_SIZE(hooks));
+	gmem_hook_remove();
 	gmem_gpc_forget_all();
 	gmem_vcpumap_forget_all();
 }

@@ -3,9 +3,9 @@
 #ifndef GMEMFS_HOOK_H
 #define GMEMFS_HOOK_H
 
-#include <linux/ftrace.h>
 #include <linux/static_call.h>
 #include <linux/stringify.h>
+#include <linux/types.h>
 
 /**
  * struct gmem_hook - one such function
@@ -15,8 +15,7 @@
  *	    Must not sleep, and must not be traced.
  * @key: the static call by which ours calls the original
  * @tramp: of the same
- * @original: the function; NULL while it isn't hooked
- * @ops: ftrace's
+ * @original: the function, while it is hooked
  */
 struct gmem_hook {
 	const char *name;
@@ -25,7 +24,6 @@ struct gmem_hook {
 	struct static_call_key *key;
 	void *tramp;
 	void *original;
-	struct ftrace_ops ops;
 };
 
 #define GMEM_HOOK_IF(when, function, replacement, call)	\
@@ -41,9 +39,8 @@ struct gmem_hook {
 	GMEM_HOOK_IF(NULL, function, replacement, call)
 
 void *gmem_hook_find(const char *module, const char *name);
-int gmem_hook_place_all(struct gmem_hook *const *hooks, int nr,
-			const char *module);
-void gmem_hook_remove_all(struct gmem_hook *const *hooks, int nr);
+int gmem_hook_place(struct gmem_hook *const *hooks, int nr, const char *module);
+void gmem_hook_remove(void);
 
 int gmem_hook_enter(void);
 void gmem_hook_leave(int token);

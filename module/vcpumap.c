@@ -5,9 +5,9 @@
  *
  * A record is made as the page is lent, so maps of other memory have none. It
  * is found again, when KVM unmaps the page, by the vCPU and the frame, because
- * Linux 7.3's KVM copies its local maps, gives back the copy, and makes the next
- * where the first was. Which of several alike is given back makes no difference.
- * A vCPU is run by one thread at a time, and its maps are that thread's.
+ * Linux 7.3's KVM copies its local maps, gives back the copy, and makes the
+ * next where the first was. Which of several alike is given back makes no
+ * difference. A vCPU is run by one thread at a time, whose its maps are.
  *
  * KVM unmaps with preemption off, too (sev_es_unmap_ghcb()). There the page is
  * only handed to a worker, for which the record has all that is needed.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * atomic [hold]: KVM unmaps a page with preemption off: SEV-ES and SNP guests' GHCB. Nothing
- * that may sleep, and no edit of the direct map, may be done in there; the page
- * must be hidden soon after. unmapper.ko does what only those guests make KVM
- * do. "hold": leaves a page mapped, whose VM has lost its memory.
+ * atomic [hold]: KVM unmaps a page with preemption off: SEV-ES and SNP guests'
+ * GHCB. Nothing that may sleep, and no edit of the direct map, may be done in
+ * there; the page must be hidden soon after. unmapper.ko does what only those
+ * guests make KVM do. "hold": leaves a page mapped, whose VM has lost its
+ * memory.
  */
 #include "kvm.h"
 #include "../module/gmem_test.h"

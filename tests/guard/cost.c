@@ -3,8 +3,9 @@
  * cost VCPUS: what a fault of a guest costs whose memory is not gmemfs's. Has
  * KVM map all pages of a memfd into a guest, one by one, as the faults of its
  * vCPUs would, and prints how many nanoseconds each took: instructions, where
- * the host's clock counts these (hostvm/run --icount). The least of some rounds,
- * since a timer may fall into any. cost.sh runs it with and without the module.
+ * the host's clock counts these (hostvm/run --icount). The least of some
+ * rounds, since a timer may fall into any. cost.sh runs it with and without the
+ * module.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -12,7 +12,7 @@ GMEMFS=/opt/gmemfs/gmemfs.ko
 LEND=/opt/gmemfs/tests/guard/lend
 MNT=/dev/gmem
 HOOKS=7
-ROUNDS=40
+ROUNDS=8
 
 if grep -q '^kvm_amd' /proc/modules; then vendor=kvm_amd; else vendor=kvm_intel; fi
 kvm=$(modinfo -n kvm)
@@ -28,16 +28,39 @@ unload_kvm() {
 	rmmod $vendor kvm
 }
 
-# So that the two meet at another moment each time: 0 to 76 ms
-pause_for() { # ROUND
-	sleep "0.$(printf %03d $(($1 % 20 * 4)))"
+now_ms() {
+	echo $(($(date +%s%N) / 1000000))
 }
 
-# A command that may fail, meanwhile
+# How long the two take to load, alone: so far apart may they begin.
+measure() {
+	begin=$(now_ms)
+	insmod $GMEMFS
+	insmod "$kvm"
+	spread=$((($(now_ms) - begin) / 2))
+	rmmod gmemfs kvm
+	diag "a module takes $spread ms to load"
+}
+
+# A moment that is another one in each round
+pause_for() { # ROUND
+	ms=$(($1 * spread / ROUNDS))
+	sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
+}
+
+# A command that may fail, at once or a moment later; in odd rounds it is the
+# first.
 meanwhile() { # ROUND COMMAND...
-	pause_for "$1"
+	[ $(($1 % 2)) = 1 ] || pause_for "$1"
 	shift
 	"$@" 2>/dev/null || :
+}
+
+# The other of the two
+and() { # ROUND COMMAND...
+	[ $(($1 % 2)) = 0 ] || pause_for "$1"
+	shift
+	"$@"
 }
 
 kernel_reports() {
@@ -62,7 +85,7 @@ test_both_load() {
 	wrong=0
 	for round in $(seq $ROUNDS); do
 		meanwhile "$round" insmod "$kvm" &
-		insmod $GMEMFS || wrong=$((wrong + 1))
+		and "$round" insmod $GMEMFS || wrong=$((wrong + 1))
 		wait
 		[ "$(hooked)" = $HOOKS ] || wrong=$((wrong + 1))
 		rmmod kvm
@@ -79,7 +102,7 @@ test_kvm_goes_we_load() {
 	for round in $(seq $ROUNDS); do
 		insmod "$kvm"
 		meanwhile "$round" rmmod kvm &
-		insmod $GMEMFS || wrong=$((wrong + 1))
+		and "$round" insmod $GMEMFS || wrong=$((wrong + 1))
 		wait
 		want=0
 		[ ! -d /sys/module/kvm ] || want=$HOOKS
@@ -97,7 +120,7 @@ test_kvm_comes_we_unload() {
 	for round in $(seq $ROUNDS); do
 		insmod $GMEMFS
 		meanwhile "$round" insmod "$kvm" &
-		rmmod gmemfs || wrong=$((wrong + 1))
+		and "$round" rmmod gmemfs || wrong=$((wrong + 1))
 		wait
 		[ "$(hooked)" = 0 ] || wrong=$((wrong + 1))
 		rmmod kvm
@@ -112,7 +135,7 @@ test_both_unload() {
 		insmod "$kvm"
 		insmod $GMEMFS
 		meanwhile "$round" rmmod kvm &
-		rmmod gmemfs || wrong=$((wrong + 1))
+		and "$round" rmmod gmemfs || wrong=$((wrong + 1))
 		wait
 		[ "$(hooked)" = 0 ] || wrong=$((wrong + 1))
 		rmmod kvm 2>/dev/null || :
@@ -126,7 +149,7 @@ test_killed() {
 	wrong=0
 	for round in $(seq $ROUNDS); do
 		meanwhile "$round" insmod "$kvm" &
-		timeout -s KILL "0.0$((round % 10))" insmod $GMEMFS || :
+		timeout --foreground -s KILL "0.$((round % 10))" insmod $GMEMFS || :
 		wait
 		want=0
 		[ ! -d /sys/module/gmemfs ] || want=$HOOKS
@@ -140,6 +163,7 @@ test_killed() {
 
 dmesg --clear
 unload_kvm
+measure
 test_both_load
 test_kvm_goes_we_load
 test_kvm_comes_we_unload
