@@ -20,12 +20,13 @@
 #include "../guard/kvm.h"
 
 #define PAGE		GMEM_PAGE_SIZE
+#define PAGE_BYTES	4096L		/* the same, with a sign */
 #define BLOCK		GMEM_BLOCK_SIZE
 
 #define WORKERS		3
 #define BLOCKS		4L
 #define PAGES		(BLOCKS * 512)
-#define SIZE		(PAGES * (long)PAGE)
+#define SIZE		(PAGES * PAGE_BYTES)
 #define PIPES		4
 #define VCPUS		VM_MAX_VCPUS
 #define SLOTS		2

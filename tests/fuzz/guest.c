@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The fuzzer's guest. Freestanding: it is started by guard/guest_entry.S, as
- * that of guard/guest.c.
+ * The fuzzer's guest. Freestanding: it begins in guard/guest_entry.S, as that
+ * of the guard's tests.
  */
 #include "guest.h"
 #include "../guard/vmcb.h"
@@ -18,12 +18,12 @@
 extern char fuzz_l2[];
 
 /* It runs on its host's page tables and needs no stack. */
-asm("	.text\n"
-    "fuzz_l2:\n"
-    "	mov	$0x11, %edx\n"
-    "	out	%al, %dx\n"
-    "	vmmcall\n"
-    "	jmp	fuzz_l2\n");
+asm("\t.text\n"
+	"fuzz_l2:\n"
+	"\tmov	$0x11, %edx\n"
+	"\tout	%al, %dx\n"
+	"\tvmmcall\n"
+	"\tjmp	fuzz_l2\n");
 
 static uint64_t rdmsr(uint32_t msr)
 {

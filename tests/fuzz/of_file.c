@@ -11,7 +11,7 @@ unsigned long children_faulted;
 
 long pages_of_file(void)
 {
-	return (model.size + (long)PAGE - 1) / (long)PAGE;
+	return (model.size + PAGE_BYTES - 1) / PAGE_BYTES;
 }
 
 bool is_kept(void)
@@ -48,12 +48,12 @@ static long accessed(const uint8_t *views)
 	int sig = 0;
 
 	while (at < end) {
-		long page = at / (long)PAGE;
+		long page = at / PAGE_BYTES;
 
 		sig = signal_at(views ? views[page] : VIEW_SHARED, page);
 		if (sig)
 			break;
-		at = (page + 1) * (long)PAGE;
+		at = (page + 1) * PAGE_BYTES;
 	}
 	if (at > end)
 		at = end;
@@ -142,7 +142,7 @@ bool check_madvise(void)
  */
 bool check_fork_store(void)
 {
-	long page = order->offset / (long)PAGE;
+	long page = order->offset / PAGE_BYTES;
 
 	if (!check_store())
 		return false;
@@ -229,7 +229,7 @@ static bool check_convert(bool shared)
 	}
 	if (!answers(want))
 		return false;
-	if (want && (long)order->error_offset != at * (long)PAGE)
+	if (want && (long)order->error_offset != at * PAGE_BYTES)
 		return wrong("the wrong error_offset");
 	convert_model(first, at, shared);
 	return true;
@@ -262,7 +262,7 @@ bool check_pin(void)
 	long page = order->offset / PAGE;
 	bool there = order->offset < model.size && model.shared[page];
 
-	if (!answers(there ? (long)PAGE : -EFAULT))
+	if (!answers(there ? PAGE_BYTES : -EFAULT))
 		return false;
 	if (there) {
 		model.pins[page]++;
@@ -277,7 +277,7 @@ bool check_unpin(void)
 	long page = model.pipe_page[order->pipe];
 
 	model.pipe_page[order->pipe] = -1;
-	if (order->result != (long)PAGE)
+	if (order->result != PAGE_BYTES)
 		return wrong("nothing in the pipe");
 	if (!same_as_model(page * PAGE, PAGE))
 		return wrong("wrong contents in the pipe");

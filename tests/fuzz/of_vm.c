@@ -42,7 +42,7 @@ static bool leads_there(struct machine *m, const struct place *p)
 /* Can KVM reach the page of a place, hidden or not? */
 static bool reaches(struct machine *m, const struct place *p)
 {
-	long page = p->offset / (long)PAGE;
+	long page = p->offset / PAGE_BYTES;
 	enum view view = model.views[order->worker][page];
 
 	return !model.deny && leads_there(m, p) && page < pages_of_file() &&
@@ -171,9 +171,9 @@ void forget_orphans(long offset, long size)
 	int i;
 
 	for (i = 0; i < VCPUS * PLACE_KINDS; i++, p++) {
-		long page = p->offset & -(long)PAGE;
+		long page = p->offset & -PAGE_BYTES;
 
-		if (page >= offset && page + (long)PAGE <= offset + size)
+		if (page >= offset && page + PAGE_BYTES <= offset + size)
 			p->on = false;
 	}
 }
@@ -407,11 +407,11 @@ static void note_dirty(long done)
 {
 	struct slot *s = slot_of(machine_of_order(), order->offset);
 	long first = order->offset % SLOT_SIZE;
-	long page = first / (long)PAGE;
+	long page = first / PAGE_BYTES;
 
 	if (!s->logs)
 		return;
-	for (; page * (long)PAGE < first + done; page++)
+	for (; page * PAGE_BYTES < first + done; page++)
 		s->dirty[page] = true;
 }
 

@@ -31,7 +31,7 @@ static long hot_page(void)
 			.places[n / PLACE_KINDS % VCPUS][n % PLACE_KINDS];
 
 		if (p->on)
-			return p->offset / (long)PAGE;
+			return p->offset / PAGE_BYTES;
 	}
 	return any;
 }
@@ -147,7 +147,7 @@ static void choose_where(void)
 
 	if (!below(4))
 		in_page = PAGE - below(size) - 1;
-	order->offset = (page * (long)PAGE + in_page) & -align;
+	order->offset = (page * PAGE_BYTES + in_page) & -align;
 	order->size = size;
 	if (order->offset % SLOT_SIZE > SLOT_SIZE - size)
 		order->offset -= PAGE;
@@ -177,7 +177,7 @@ static bool choose_run(void)
 
 /*
  * To look for the event there must be nothing that would be written over. And
- * where there never was a shared info, or a vCPU info, KVM up to now warns about
+ * where there never was a shared info, or a vCPU info, KVM up to now warns of
  * itself, on any memory (WARN_ON_ONCE in __kvm_gpc_refresh()).
  */
 static bool choose_event_of(struct machine *m)
@@ -185,7 +185,7 @@ static bool choose_event_of(struct machine *m)
 	struct place *p = &m->places[0][PLACE_XEN_SHARED];
 
 	order->offset = p->offset;
-	order->zero = p->on && p->offset + (long)PAGE <= model.size;
+	order->zero = p->on && p->offset + PAGE_BYTES <= model.size;
 	return m->alive && m->had_shared_info && m->had_vcpu_info;
 }
 
@@ -242,9 +242,13 @@ static bool choose_dirty_log(void)
 
 /* ---- who ---- */
 
+/* Mostly one that KVM has something to write for. */
 static bool choose_orphan(void)
 {
-	return has_vm() && !model.machines[ORPHAN].alive;
+	struct machine *m = machine_of_order();
+
+	return m->alive && !model.machines[ORPHAN].alive &&
+	       (m->places[0][PLACE_XEN_SHARED].held || !below(8));
 }
 
 static bool choose_orphan_event(void)
@@ -327,7 +331,7 @@ const struct kind kinds[OP_KINDS] = {
 		obey_share, check_share },
 	[OP_UNSHARE] = { "unshare", 9, 0, choose_pages,
 		obey_unshare, check_unshare },
-	[OP_PIN] = { "pin", 4, 0, choose_pin,
+	[OP_PIN] = { "pin", 6, 0, choose_pin,
 		obey_pin, check_pin },
 	[OP_UNPIN] = { "unpin", 4, 0, choose_unpin,
 		obey_unpin, check_unpin },
@@ -349,13 +353,13 @@ const struct kind kinds[OP_KINDS] = {
 		obey_fork_on, check_works },
 	[OP_KILL] = { "kill", 1, HERE | MOVES, choose_any,
 		obey_kill, check_kill },
-	[OP_ORPHAN] = { "kill but keep the VM", 2, HERE | MOVES, choose_orphan,
+	[OP_ORPHAN] = { "kill but keep the VM", 8, HERE | MOVES, choose_orphan,
 		obey_orphan, check_orphan },
 	[OP_ORPHAN_EVENT] = { "event for an orphan", 8, HERE, choose_orphan_event,
 		obey_orphan_event, check_orphan_event },
 	[OP_ORPHAN_CLOSE] = { "close an orphan", 1, HERE, has_orphan,
 		obey_orphan_close, check_orphan_close },
-	[OP_VM_MAKE] = { "make a VM", 8, 0, has_no_vm,
+	[OP_VM_MAKE] = { "make a VM", 10, 0, has_no_vm,
 		obey_vm_make, check_vm_make },
 	[OP_VM_FREE] = { "free a VM", 1, 0, has_vm,
 		obey_vm_free, check_vm_free },
@@ -369,7 +373,7 @@ const struct kind kinds[OP_KINDS] = {
 		obey_place, check_place },
 	[OP_XEN_RUNSTATE] = { "Xen runstate", 3, 0, choose_place,
 		obey_place, check_place },
-	[OP_XEN_SHARED] = { "Xen shared info", 6, 0, choose_place,
+	[OP_XEN_SHARED] = { "Xen shared info", 8, 0, choose_place,
 		obey_place, check_place },
 	[OP_VM_RUN] = { "run", 16, 0, choose_run,
 		obey_vm_run, check_vm_run },

@@ -88,7 +88,7 @@ static long count(unsigned int mask, unsigned int want)
 
 	for (page = 0; page < pages_of_file(); page++)
 		n += (states[page] & mask) == want;
-	return n * (long)PAGE;
+	return n * PAGE_BYTES;
 }
 
 static long sysfs_number(const char *name)
@@ -112,7 +112,7 @@ static const char *fault_of_totals(void)
 	const unsigned int bits = GMEM_STATE_POPULATED | GMEM_STATE_EXPOSED;
 	const unsigned int lent = GMEM_STATE_LENT | GMEM_STATE_SHARED;
 	const unsigned int mine = GMEM_STATE_POPULATED | GMEM_STATE_SHARED;
-	long more = SIZE - pages_of_file() * (long)PAGE;
+	long more = SIZE - pages_of_file() * PAGE_BYTES;
 	struct gmem_info info = {};
 	long all_lent = count(GMEM_STATE_LENT, GMEM_STATE_LENT);
 
@@ -158,7 +158,7 @@ bool check_states(void)
 		fault = fault_of_file(&page);
 		total = fault ? NULL : fault_of_totals();
 	} while ((fault || total) && tries-- && !usleep(SETTLE_US));
-	lent_seen += count(GMEM_STATE_LENT, GMEM_STATE_LENT) / (long)PAGE;
+	lent_seen += count(GMEM_STATE_LENT, GMEM_STATE_LENT) / PAGE_BYTES;
 	if (fault)
 		say("step %lu: page %ld is %#x: %s; the model says shared %d, pins %d",
 		    step, page, states[page], fault, model.shared[page],
@@ -172,7 +172,7 @@ bool check_states(void)
 
 static bool held_is_exposed(struct place *p)
 {
-	long page = p->offset / (long)PAGE;
+	long page = p->offset / PAGE_BYTES;
 
 	if (!p->held || page >= pages_of_file())
 		return true;
@@ -219,7 +219,7 @@ bool check_contents(void)
 	for (i = 0; data[i] == model.bytes[i]; i++)
 		;
 	say("step %lu: the file isn't as the model is: at %ld, of page %ld, it is %#x and not %#x",
-	    step, i, i / (long)PAGE, data[i], model.bytes[i]);
+	    step, i, i / PAGE_BYTES, data[i], model.bytes[i]);
 	return false;
 }
 

@@ -42,7 +42,7 @@ static inline void put64(char *vmcb, unsigned int at, uint64_t value)
 }
 
 static inline void put_segment(char *vmcb, unsigned int at, uint16_t selector,
-			uint16_t attributes)
+			       uint16_t attributes)
 {
 	put32(vmcb, at, selector | (uint32_t)attributes << 16);
 	put32(vmcb, at + 4, 0xffffffff);
