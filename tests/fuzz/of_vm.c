@@ -270,7 +270,10 @@ bool check_kill(void)
 	return check_remap();
 }
 
-/* It keeps what it has, and loses what only vCPUs write. */
+/*
+ * It keeps what it has, and loses what only vCPUs write. KVM isn't told that
+ * the process is gone, so it has the pages mapped that it had.
+ */
 bool check_orphan(void)
 {
 	struct machine *m = machine_of_order(), *o = &model.machines[ORPHAN];
@@ -280,7 +283,8 @@ bool check_orphan(void)
 	for (vcpu = 0; vcpu < VCPUS; vcpu++) {
 		for (kind = 0; kind < PLACE_KINDS; kind++) {
 			give_up_place(&m->places[vcpu][kind]);
-			o->places[vcpu][kind].held = false;
+			if (!is_written(ORPHAN, kind))
+				o->places[vcpu][kind].held = false;
 		}
 	}
 	memset(m, 0, sizeof(*m));

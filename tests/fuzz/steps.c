@@ -353,7 +353,7 @@ const struct kind kinds[OP_KINDS] = {
 		obey_fork_on, check_works },
 	[OP_KILL] = { "kill", 1, HERE | MOVES, choose_any,
 		obey_kill, check_kill },
-	[OP_ORPHAN] = { "kill but keep the VM", 8, HERE | MOVES, choose_orphan,
+	[OP_ORPHAN] = { "kill but keep the VM", 8, HERE, choose_orphan,
 		obey_orphan, check_orphan },
 	[OP_ORPHAN_EVENT] = { "event for an orphan", 8, HERE, choose_orphan_event,
 		obey_orphan_event, check_orphan_event },

@@ -193,7 +193,7 @@ bool check_held(void)
 {
 	int m, vcpu, kind;
 
-	for (m = 0; m < WORKERS; m++)
+	for (m = 0; m < MACHINES; m++)
 		for (vcpu = 0; vcpu < VCPUS; vcpu++)
 			for (kind = 0; kind < PLACE_KINDS; kind++)
 				if (!held_is_exposed(&model.machines[m]
