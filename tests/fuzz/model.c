@@ -1,84 +1,76 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * model [SECONDS [SEED [STEPS [EVERY]]]]: random sequences of all that can be
- * done with a file, by several processes, against a model of it in memory.
+ * model [SECONDS [SEED [STEPS [EVERY [WITHOUT]]]]]: random sequences of all
+ * that can be done with a file, by several processes and by KVM for their VMs,
+ * against a model of it in memory.
  *
  * One process knows the model and says who does what next; the others do it,
- * by mappings and descriptors of their own, and report what they saw. So a
+ * by mappings, descriptors and VMs of their own, and report what they saw. So a
  * seed gives the same sequence each time. Compared are contents, what is wanted
  * of each page, what GMEM_GET_STATE says it is, and whether the kernel's page
- * tables, read through /proc/kcore, agree.
+ * tables, read through /proc/kcore, agree. Where KVM has a page mapped for
+ * itself, it must be in the direct map: if it isn't, the host is about to die.
  *
- * A failure prints the seed and the step: model 0 SEED STEPS 1 stops there, and
- * looks at everything after each step on the way.
+ * A file is a life of some hundred steps, with a seed of its own, from which
+ * it's decided how the file is made. A failure prints that seed, the step, and
+ * the steps before: model 0 SEED STEPS 1 stops there, and looks at everything
+ * after each step on the way. WITHOUT names kinds of steps to leave out, with
+ * commas between them; and "held", the check of what KVM has mapped, without
+ * which the host dies a little later; "shared first", memory that was shared
+ * before it was there; "silence": then each step is printed before it's done.
+ *
+ * Here are lives, and what comes of them; in steps.c, which kinds of steps
+ * there are, and where they go. worker.c and worker_vm.c do them, people.c has
+ * these come and go. The model is in of_file.c and of_vm.c; what_is.c compares
+ * it with what the module says.
  */
 #include "../module/gmem_test.h"
 
 #include <time.h>
 
 #include "../../ctl/kcore.h"
+#include "fuzz.h"
 
-#define WORKERS		3
-#define PAGES		(4 * 512L)
-#define SIZE		(PAGES * (long)PAGE)
-#define PIPES		4
+#define RING	24
 
-enum op {
-	OP_STORE,		/* by the guest view */
-	OP_STORE_SHARED,	/* by the shared view: SIGBUS if private */
-	OP_LOAD,
-	OP_LOAD_SHARED,
-	OP_READ,
-	OP_WRITE,
-	OP_PUNCH,
-	OP_ZERO,
-	OP_ALLOCATE,
-	OP_TRUNCATE,
-	OP_SHARE,
-	OP_UNSHARE,
-	OP_PIN,
-	OP_UNPIN,
-	OP_REMAP,
-	OP_FORK_STORE,
-	OP_KINDS
-};
+struct order *order;
+struct model model;
+int file_fd, pipes[PIPES][2];
+unsigned long step;
 
-static const char *const op_names[] = {
-	"store", "store shared", "load", "load shared", "read", "write",
-	"punch", "zero", "allocate", "truncate", "share", "unshare", "pin",
-	"unpin", "remap", "store in a child",
-};
-
-/* What is asked of a worker, and its answer. In memory that all share. */
-struct order {
-	enum op op;
-	long offset, size;
-	uint8_t byte;
-	bool zero;
-	unsigned int pipe;
-
-	long result;		/* bytes, or -errno, or the signal */
-	uint64_t error_offset;
-	uint8_t data[SIZE];
-};
-
-struct model {
-	long size;
-	uint8_t bytes[SIZE];
-	bool shared[PAGES];
-	int pins[PAGES];
-	long pipe_page[PIPES];	/* or -1 */
-};
-
-static struct order *order;
-static struct model model;
-static int file_fd, pipes[PIPES][2], to_worker[WORKERS][2], from_worker[2];
-static pid_t workers[WORKERS];
 static uint64_t seed;
-static unsigned long step;
-static unsigned long counts[OP_KINDS];
+static const char *without = "";
+static unsigned long counts[OP_KINDS], worked[OP_KINDS];
+static unsigned long all_steps, lives;
+static char ring[RING][160];
 
-static uint64_t chance(uint64_t n)
+void say(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("# ", stdout);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+	fflush(stdout);
+}
+
+void give_up(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("Bail out! ", stdout);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf(" (step %lu)\n", step);
+	fflush(stdout);
+	tap_finished = true;
+	_exit(1);
+}
+
+uint64_t below(uint64_t n)
 {
 	seed ^= seed << 13;
 	seed ^= seed >> 7;
@@ -86,487 +78,71 @@ static uint64_t chance(uint64_t n)
 	return (seed * 0x2545f4914f6cdd1dUL >> 8) % n;
 }
 
-/* ---- workers ---- */
-
-static char *guest_view, *shared_view;
-
-static void worker_map(void)
+/* Names in a list, with commas between them. */
+bool is_left_out(const char *name)
 {
-	int view = must(ioctl(file_fd, GMEM_SHARED_VIEW, 0));
+	size_t n = strlen(name);
+	const char *at = without;
 
-	if (guest_view) {
-		munmap(guest_view, SIZE);
-		munmap(shared_view, SIZE);
-	}
-	guest_view = map(file_fd, SIZE);
-	shared_view = map(view, SIZE);
-	close(view);
-}
-
-/* Return: bytes done before a signal; -SIGBUS if that was none. */
-static long by_mapping(char *at, bool store)
-{
-	static volatile long done;
-
-	if (sigsetjmp(fault_jump, 1))
-		return done ? done : -SIGBUS;
-	for (done = 0; done < order->size; done++) {
-		if (store)
-			at[done] = order->byte;
-		else
-			order->data[done] = at[done];
-	}
-	return done;
-}
-
-static long in_child(void)
-{
-	pid_t pid = must(fork());
-	int status;
-
-	if (!pid) {
-		order->result = by_mapping(guest_view + order->offset, true);
-		_exit(0);
-	}
-	must(waitpid(pid, &status, 0));
-	return order->result;
-}
-
-static long convert(uint64_t attributes)
-{
-	struct gmem_attributes set = {
-		.offset = order->offset, .size = order->size,
-		.attributes = attributes,
-		.flags = order->zero ? GMEM_CONVERT_ZERO : 0,
-	};
-	long ret = ioctl(file_fd, GMEM_SET_ATTRIBUTES, &set) ? -errno : 0;
-
-	order->error_offset = set.error_offset;
-	return ret;
-}
-
-static long allocate(int mode)
-{
-	return fallocate(file_fd, mode, order->offset, order->size) ? -errno
-								    : 0;
-}
-
-static long pin(void)
-{
-	struct iovec iov = { shared_view + order->offset, PAGE };
-	long n = vmsplice(pipes[order->pipe][1], &iov, 1, SPLICE_F_NONBLOCK);
-
-	return n < 0 ? -errno : n;
-}
-
-static long use_pwrite(void)
-{
-	long n;
-
-	memset(order->data, order->byte, order->size);
-	n = pwrite(file_fd, order->data, order->size, order->offset);
-	return n < 0 ? -errno : n;
-}
-
-static long obey(void)
-{
-	switch (order->op) {
-	case OP_STORE:
-		return by_mapping(guest_view + order->offset, true);
-	case OP_STORE_SHARED:
-		return by_mapping(shared_view + order->offset, true);
-	case OP_LOAD:
-		return by_mapping(guest_view + order->offset, false);
-	case OP_LOAD_SHARED:
-		return by_mapping(shared_view + order->offset, false);
-	case OP_READ:
-		return pread(file_fd, order->data, order->size, order->offset);
-	case OP_WRITE:
-		return use_pwrite();
-	case OP_PUNCH:
-		return allocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
-	case OP_ZERO:
-		return allocate(FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE);
-	case OP_ALLOCATE:
-		return allocate(FALLOC_FL_KEEP_SIZE);
-	case OP_TRUNCATE:
-		return ftruncate(file_fd, order->offset) ? -errno : 0;
-	case OP_SHARE:
-		return convert(0);
-	case OP_UNSHARE:
-		return convert(GMEM_ATTRIBUTE_PRIVATE);
-	case OP_PIN:
-		return pin();
-	case OP_UNPIN:
-		return read(pipes[order->pipe][0], order->data, PAGE);
-	case OP_REMAP:
-		worker_map();
-		return 0;
-	case OP_FORK_STORE:
-		return in_child();
-	default:
-		return -EINVAL;
-	}
-}
-
-static _Noreturn void work(int me)
-{
-	struct sigaction act = {
-		.sa_handler = on_fault, .sa_flags = SA_NODEFER,
-	};
-	char byte;
-
-	sigaction(SIGBUS, &act, NULL);
-	worker_map();
-	for (;;) {
-		must(read(to_worker[me][0], &byte, 1));
-		order->result = obey();
-		must(write(from_worker[1], &byte, 1));
-	}
-}
-
-static long ask(void)
-{
-	char byte = 0;
-
-	must(write(to_worker[chance(WORKERS)][1], &byte, 1));
-	if (read(from_worker[0], &byte, 1) != 1)
-		bail_out("a worker died at step %lu", step);
-	return order->result;
-}
-
-/* ---- the model ---- */
-
-static bool wrong(const char *what)
-{
-	diag("step %lu: %s at %ld, %ld bytes: %s; it says %ld", step,
-	     op_names[order->op], order->offset, order->size, what,
-	     order->result);
-	return false;
-}
-
-static long pages_of_file(void)
-{
-	return (model.size + (long)PAGE - 1) / (long)PAGE;
-}
-
-/* What an access by mapping gets: bytes up to the end of the last page. */
-static long mapped_bytes(bool by_shared_view)
-{
-	long end = pages_of_file() * (long)PAGE, at;
-
-	if (end > order->offset + order->size)
-		end = order->offset + order->size;
-	for (at = order->offset; at < end; at++)
-		if (by_shared_view && !model.shared[at / PAGE])
-			break;
-	return at > order->offset ? at - order->offset : -SIGBUS;
-}
-
-static bool check_store(bool by_shared_view)
-{
-	long want = mapped_bytes(by_shared_view);
-
-	if (order->result != want)
-		return wrong("stored more or less than it should");
-	if (want > 0)
-		memset(model.bytes + order->offset, order->byte, want);
-	return true;
-}
-
-static bool same_as_model(long offset, long size)
-{
-	return !memcmp(order->data, model.bytes + offset, size);
-}
-
-static bool check_load(bool by_shared_view)
-{
-	long want = mapped_bytes(by_shared_view);
-
-	if (order->result != want)
-		return wrong("loaded more or less than it should");
-	if (want > 0 && !same_as_model(order->offset, want))
-		return wrong("wrong contents");
-	return true;
-}
-
-static bool check_read(void)
-{
-	long want = model.size - order->offset;
-
-	if (want > order->size)
-		want = order->size;
-	if (order->result != (want > 0 ? want : 0))
-		return wrong("read more or less than it should");
-	return want <= 0 || same_as_model(order->offset, want) ||
-	       wrong("wrong contents");
-}
-
-static bool check_write(void)
-{
-	if (order->result != order->size)
-		return wrong("didn't write all");
-	memset(model.bytes + order->offset, order->byte, order->size);
-	if (model.size < order->offset + order->size)
-		model.size = order->offset + order->size;
-	return true;
-}
-
-static bool check_zeroed(void)
-{
-	if (order->result)
-		return wrong("should work");
-	memset(model.bytes + order->offset, 0, order->size);
-	return true;
-}
-
-/* What is wanted of pages beyond the end stays. */
-static bool check_truncate(void)
-{
-	if (order->result)
-		return wrong("should work");
-	if (order->offset <= model.size)
-		memset(model.bytes + order->offset, 0, SIZE - order->offset);
-	model.size = order->offset;
-	return true;
-}
-
-static bool answers(long want)
-{
-	return order->result == want || wrong("the wrong answer");
-}
-
-static void convert_model(long first, long end, bool shared)
-{
-	for (; first < end; first++) {
-		if (order->zero && model.shared[first] != shared)
-			memset(model.bytes + first * PAGE, 0, PAGE);
-		model.shared[first] = shared;
-	}
-}
-
-static bool check_convert(bool shared)
-{
-	long first = order->offset / PAGE, want = 0, at;
-	long end = first + order->size / PAGE;
-
-	if (end > pages_of_file())
-		return answers(-EINVAL);
-	for (at = first; at < end; at++) {
-		if (!shared && model.pins[at]) {
-			want = -EAGAIN;
-			break;
-		}
-	}
-	if (!answers(want))
-		return false;
-	if (want && (long)order->error_offset != at * (long)PAGE)
-		return wrong("the wrong error_offset");
-	convert_model(first, at, shared);
-	return true;
-}
-
-static bool check_pin(void)
-{
-	long page = order->offset / PAGE;
-	bool there = order->offset < model.size && model.shared[page];
-
-	if (!answers(there ? (long)PAGE : -EFAULT))
-		return false;
-	if (there) {
-		model.pins[page]++;
-		model.pipe_page[order->pipe] = page;
-	}
-	return true;
-}
-
-/* A pinned page is the file's: a pipe shows it as it is now. */
-static bool same_as_page(long page)
-{
-	return !memcmp(order->data, model.bytes + page * PAGE, PAGE);
-}
-
-static bool check_unpin(void)
-{
-	long page = model.pipe_page[order->pipe];
-
-	model.pipe_page[order->pipe] = -1;
-	if (order->result != (long)PAGE)
-		return wrong("nothing in the pipe");
-	if (!same_as_page(page))
-		return wrong("wrong contents in the pipe");
-	model.pins[page]--;
-	return true;
-}
-
-static bool check(void)
-{
-	switch (order->op) {
-	case OP_STORE:
-	case OP_FORK_STORE:
-		return check_store(false);
-	case OP_STORE_SHARED:
-		return check_store(true);
-	case OP_LOAD:
-		return check_load(false);
-	case OP_LOAD_SHARED:
-		return check_load(true);
-	case OP_READ:
-		return check_read();
-	case OP_WRITE:
-		return check_write();
-	case OP_PUNCH:
-	case OP_ZERO:
-		return check_zeroed();
-	case OP_ALLOCATE:
-	case OP_REMAP:
-		return !order->result || wrong("should work");
-	case OP_TRUNCATE:
-		return check_truncate();
-	case OP_SHARE:
-		return check_convert(true);
-	case OP_UNSHARE:
-		return check_convert(false);
-	case OP_PIN:
-		return check_pin();
-	case OP_UNPIN:
-		return check_unpin();
-	default:
-		return false;
-	}
-}
-
-/* ---- choosing ---- */
-
-/* Pages, often a few, sometimes whole blocks. */
-static void choose_pages(void)
-{
-	long first, n = chance(4) ? 1 + chance(20) : 512 * (1 + chance(4));
-
-	first = n < 512 ? (long)chance(PAGES) : 512 * (long)chance(4);
-	if (first + n > PAGES)
-		n = PAGES - first;
-	order->offset = first * PAGE;
-	order->size = n * PAGE;
-}
-
-static void choose_bytes(void)
-{
-	order->offset = chance(SIZE);
-	order->size = 1 + chance(chance(4) ? 3 * PAGE : 300000);
-	if (order->offset + order->size > SIZE)
-		order->size = SIZE - order->offset;
-}
-
-/* The pipe decides: one that is full is emptied, else a page goes into it. */
-static void choose_pin(void)
-{
-	order->pipe = chance(PIPES);
-	order->op = model.pipe_page[order->pipe] < 0 ? OP_PIN : OP_UNPIN;
-	order->offset = chance(PAGES) * PAGE;
-	order->size = PAGE;
-}
-
-static bool has_pins(long offset, long size)
-{
-	long page = offset / PAGE, end = (offset + size + PAGE - 1) / PAGE;
-
-	for (; page < end; page++)
-		if (model.pins[page])
+	while (at && (at = strstr(at, name))) {
+		if ((at == without || at[-1] == ',') &&
+		    (!at[n] || at[n] == ','))
 			return true;
+		at += n;
+	}
 	return false;
 }
 
-static void choose_op(void)
+/* ---- what was done ---- */
+
+/* Before it's done: if the host dies of it, that is the last line. */
+static void note_step(void)
 {
-	order->op = chance(OP_KINDS);
-	order->byte = chance(256);
-	order->zero = !chance(4);
-	switch (order->op) {
-	case OP_SHARE:
-	case OP_UNSHARE:
-	case OP_ALLOCATE:
-		choose_pages();
-		return;
-	case OP_PIN:
-	case OP_UNPIN:
-		choose_pin();
-		return;
-	case OP_TRUNCATE:
-		choose_bytes();
-		/* Mostly large: there must be something to work on. */
-		order->offset = chance(3) ? SIZE : order->offset;
-		return;
-	case OP_PUNCH:
-	case OP_ZERO:
-		if (chance(2))
-			choose_pages();
-		else
-			choose_bytes();
-		return;
-	default:
-		choose_bytes();
-	}
+	char *line = ring[step % RING];
+
+	snprintf(line, sizeof(ring[0]),
+		 "step %lu: worker %d: %s at %ld, %ld bytes (page %ld), vCPU %u, slot %u%s%s%s",
+		 step, order->worker, kinds[order->op].name, order->offset,
+		 order->size, order->offset / PAGE_BYTES, order->vcpu,
+		 order->slot, order->off ? ", off" : "",
+		 order->zero ? ", zero" : "",
+		 order->other_way ? ", the other way" : "");
+	if (is_left_out("silence"))
+		say("%s", line);
 }
 
-/*
- * A pinned page that the file gives up may stay its own or not, that depends on
- * how its block got its memory: so that isn't done here but in module/convert.
- */
-static void choose(void)
+static void note_result(void)
 {
-	choose_op();
-	if (order->op == OP_PUNCH && has_pins(order->offset, order->size))
-		order->op = OP_LOAD;
-	if (order->op == OP_TRUNCATE &&
-	    has_pins(order->offset, SIZE - order->offset))
-		order->op = OP_READ;
+	char *line = ring[step % RING];
+	size_t n = strlen(line);
+
+	snprintf(line + n, sizeof(ring[0]) - n, ": %ld", order->result);
 }
 
-/* ---- what is ---- */
-
-static bool check_states(void)
+static void say_last_steps(uint64_t life_seed)
 {
-	static uint8_t states[PAGES];
-	long pages = pages_of_file(), i;
-	struct gmem_state get = {
-		.size = pages * PAGE, .states = (uintptr_t)states,
-	};
+	unsigned long i = step > RING ? step - RING + 1 : 1;
 
-	if (!pages)
-		return true;
-	must(ioctl(file_fd, GMEM_GET_STATE, &get));
-	for (i = 0; i < pages; i++) {
-		bool shared = states[i] & GMEM_STATE_SHARED;
-		bool exposed = states[i] & GMEM_STATE_EXPOSED;
-
-		if (shared != model.shared[i] || (exposed && !shared) ||
-		    !!(states[i] & GMEM_STATE_PINNED) != !!model.pins[i]) {
-			diag("step %lu, %s at %ld, %ld bytes: page %ld is %#x, the model says shared %d, pins %d",
-			     step, op_names[order->op], order->offset,
-			     order->size, i, states[i], model.shared[i],
-			     model.pins[i]);
-			return false;
-		}
-	}
-	return true;
+	say("seed %lu, file flags %#lx; the last steps:", life_seed,
+	    model.flags);
+	for (; i <= step; i++)
+		say("  %s", ring[i % RING]);
 }
 
-static bool check_contents(void)
+bool wrong(const char *what)
 {
-	static uint8_t data[SIZE];
-
-	if (pread(file_fd, data, SIZE, 0) == model.size &&
-	    !memcmp(data, model.bytes, model.size))
-		return true;
-	diag("step %lu: the file isn't as the model is", step);
+	say("step %lu: %s at %ld, %ld bytes: %s; it says %ld, port %#x", step,
+	    kinds[order->op].name, order->offset, order->size, what,
+	    order->result, order->port);
 	return false;
 }
+
+/* ---- checks ---- */
 
 /* Does the kernel's page table say the same as GMEM_GET_STATE? */
 static bool check_witness(struct kcore *k)
 {
-	long pages = model.size / (long)PAGE, page;
+	long pages = model.size / PAGE_BYTES, page;
 	uint8_t state;
 	struct gmem_state get = { .size = PAGE, .states = (uintptr_t)&state };
 	uint64_t pfn;
@@ -575,7 +151,7 @@ static bool check_witness(struct kcore *k)
 
 	if (!pages)
 		return true;
-	/* Not by chance(): how often this is done must not change what is. */
+	/* Not by below(): how often this is done must not change what is. */
 	page = step * 7919 % pages;
 	p = must(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, file_fd,
 		      page * PAGE));
@@ -586,8 +162,8 @@ static bool check_witness(struct kcore *k)
 	munmap(p, PAGE);
 	if (mapped == !!(state & GMEM_STATE_EXPOSED))
 		return true;
-	diag("step %lu: page %ld, frame %#lx: the kernel has it mapped: %d, its state is %#x",
-	     step, page, pfn, mapped, state);
+	say("step %lu: page %ld, frame %#lx: the kernel has it mapped: %d, its state is %#x",
+	    step, page, pfn, mapped, state);
 	return false;
 }
 
@@ -596,91 +172,249 @@ static bool check_all(struct kcore *k)
 	return check_states() && check_contents() && check_witness(k);
 }
 
-/* ---- main ---- */
+/* ---- a life ---- */
 
-static void start_workers(void)
+static uint64_t choose_flags(void)
 {
-	int i;
+	static const uint64_t huge[] = {
+		0, GMEM_FLAG_NO_HUGE, GMEM_FLAG_HUGE_ONLY,
+	};
+	uint64_t flags = huge[below(3)];
 
-	must(pipe(from_worker));
+	if (below(2) && !is_left_out("shared first"))
+		flags |= GMEM_FLAG_INIT_SHARED;
+	if (!below(4))
+		flags |= GMEM_FLAG_ZERO_ON_CONVERT;
+	if (!below(6))
+		flags |= GMEM_FLAG_KEEP_DIRECT_MAP;
+	return flags;
+}
+
+/* Some files are shared while they are one hole. */
+static void share_all(void)
+{
+	must(set_shared(file_fd, 0, SIZE));
+	memset(model.shared, true, sizeof(model.shared));
+}
+
+static void begin_life(void)
+{
+	struct gmem_create create = { .size = SIZE };
+	int dir = must(open(MNT, O_RDONLY | O_DIRECTORY)), i;
+
+	memset(&model, 0, sizeof(model));
+	step = 0;
+	create.flags = choose_flags();
+	file_fd = must(ioctl(dir, GMEM_CREATE, &create));
+	close(dir);
+	model.flags = create.flags;
+	model.size = SIZE;
+	if (create.flags & GMEM_FLAG_INIT_SHARED)
+		memset(model.shared, true, sizeof(model.shared));
+	else if (!below(3) && !is_left_out("shared first"))
+		share_all();
 	for (i = 0; i < PIPES; i++) {
 		must(pipe(pipes[i]));
 		model.pipe_page[i] = -1;
 	}
-	for (i = 0; i < WORKERS; i++) {
-		must(pipe(to_worker[i]));
-		workers[i] = must(fork());
-		if (!workers[i])
-			work(i);
-	}
-}
-
-static void stop_workers(void)
-{
-	int i;
-
-	for (i = 0; i < WORKERS; i++) {
-		kill(workers[i], SIGKILL);
-		waitpid(workers[i], NULL, 0);
-	}
-}
-
-static bool run(time_t end, unsigned long steps, unsigned long every,
-		struct kcore *k)
-{
-	while (steps ? step < steps : time(NULL) < end) {
-		step++;
-		choose();
-		counts[order->op]++;
-		ask();
-		if (!check())
-			return false;
-		if (!(step % every) && !check_all(k))
-			return false;
-	}
-	return check_all(k);
-}
-
-int main(int argc, char **argv)
-{
-	long seconds = argc > 1 ? atol(argv[1]) : 60;
-	unsigned long steps = argc > 3 ? strtoul(argv[3], NULL, 0) : 0;
-	unsigned long every = argc > 4 ? strtoul(argv[4], NULL, 0) : 64;
-	uint64_t first_seed, others_hidden;
-	struct timespec now;
-	struct kcore k;
-	int i;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	seed = argc > 2 ? strtoul(argv[2], NULL, 0)
-			: (uint64_t)now.tv_nsec << 16 | 1;
-	first_seed = seed;
-	if (kcore_open(&k))
-		bail_out("kcore: %s", k.error);
-	order = must(mmap(NULL, sizeof(*order), PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-	others_hidden = sysfs("hidden_bytes");
-	file_fd = new_file(SIZE);
-	model.size = SIZE;
 	start_workers();
+}
 
-	ok(run(time(NULL) + seconds, steps, every, &k),
-	   "the file and its model agree, seed %lu", first_seed);
-	diag("%lu steps, seed %lu", step, first_seed);
-	for (i = 0; i < OP_KINDS; i++)
-		diag("%8lu %s", counts[i], op_names[i]);
-	ok(steps || counts[OP_UNSHARE] > 0, "there was time for something");
+/* What was changed for the whole module is as it was. */
+static void end_life(void)
+{
+	int i;
+
 	stop_workers();
 	for (i = 0; i < PIPES; i++) {
 		close(pipes[i][0]);
 		close(pipes[i][1]);
 	}
 	close(file_fd);
-	for (i = 0; i < 50 && sysfs("pinned_bytes"); i++)
+	if (model.deny)
+		must(write_text("/sys/module/gmemfs/parameters/guard",
+				"lend"));
+	if (model.pool)
+		must(write_text("/sys/fs/gmemfs/pool/low_bytes", "0"));
+}
+
+static bool settles(const char *name, long want)
+{
+	int i;
+
+	for (i = 0; i < 100 && sysfs(name) != want; i++)
 		usleep(100000);
-	is(sysfs("hidden_bytes"), others_hidden,
-	   "no more is hidden than before");
-	is(sysfs("pinned_bytes"), 0, "nothing is pinned");
-	is(sysfs("quarantined_bytes"), 0, "nothing is in quarantine");
+	if (sysfs(name) == want)
+		return true;
+	say("the file is gone, and %s is %ld, not %ld", name, sysfs(name),
+	    want);
+	return false;
+}
+
+static bool nothing_left(long others_hidden)
+{
+	return settles("hidden_bytes", others_hidden) &&
+	       settles("lent_bytes", 0) && settles("pinned_bytes", 0) &&
+	       settles("quarantined_bytes", 0) && check_frames();
+}
+
+/* A worker that dies may have died of an oops, and of locks that it held. */
+static void do_step(uint64_t life_seed)
+{
+	const struct kind *kind = &kinds[order->op];
+
+	note_step();
+	order->written = 0;
+	if (kind->flags & HERE) {
+		order->result = kind->obey();
+	} else if (!ask_worker()) {
+		say_last_steps(life_seed);
+		give_up("seed %lu: a worker died, or doesn't answer",
+			life_seed);
+	}
+	note_result();
+	if (kind->flags & MOVES)
+		forget_held();
+}
+
+static bool one_step(uint64_t life_seed)
+{
+	const struct kind *kind;
+
+	step++;
+	all_steps++;
+	choose_step();
+	kind = &kinds[order->op];
+	do_step(life_seed);
+	order->worked = order->result >= 0;
+	if (!kind->check())
+		return false;
+	counts[order->op]++;
+	worked[order->op] += order->worked;
+	return is_left_out("held") || check_held();
+}
+
+static bool live(uint64_t life_seed, unsigned long steps, unsigned long every,
+		 time_t end, struct kcore *k)
+{
+	bool good = true;
+
+	while (good && step < steps && time(NULL) < end) {
+		good = one_step(life_seed) &&
+		       (step % 8 || check_frames()) &&
+		       (step % every || check_all(k));
+	}
+	return good && check_all(k);
+}
+
+static bool one_life(uint64_t life_seed, unsigned long most,
+		     unsigned long every, time_t end, struct kcore *k)
+{
+	long others_hidden = sysfs("hidden_bytes");
+	unsigned long steps;
+
+	lives++;
+	seed = life_seed;
+	steps = 100 + below(200);
+	begin_life();
+	say("file %lu: seed %lu, flags %#lx", lives, life_seed, model.flags);
+	if (most && steps > most)
+		steps = most;
+	if (!live(life_seed, steps, every, end, k)) {
+		say_last_steps(life_seed);
+		end_life();
+		return false;
+	}
+	end_life();
+	return nothing_left(others_hidden);
+}
+
+/* ---- what came of it ---- */
+
+static void say_counts(void)
+{
+	static const char *const places[PLACE_KINDS] = {
+		"a clock", "", "a Xen vCPU info", "a Xen time", "",
+		"an event", "a VMCB",
+	};
+	int i;
+
+	say("%lu steps on %lu files", all_steps, lives);
+	for (i = 0; i < OP_KINDS; i++)
+		say("%8lu %s, %lu of them worked", counts[i], kinds[i].name,
+		    worked[i]);
+	for (i = 0; i < PLACE_KINDS; i++)
+		if (*places[i])
+			say("%8lu times KVM wrote %s", placed[i], places[i]);
+	say("%8lu times an orphan wrote an event", orphans_wrote);
+	say("%8lu children faulted in what they stored to", children_faulted);
+	say("%8lu pages seen lent", lent_seen);
+}
+
+static bool all_worked(bool tell)
+{
+	bool good = lent_seen && orphans_wrote && children_faulted &&
+		    placed[PLACE_CLOCK] && placed[PLACE_XEN_INFO] &&
+		    placed[PLACE_XEN_TIME] && placed[PLACE_XEN_SHARED] &&
+		    placed[PLACE_VMCB];
+	int i;
+
+	for (i = 0; i < OP_KINDS; i++) {
+		if (kinds[i].flags & OPTIONAL ? counts[i] : worked[i])
+			continue;
+		if (is_left_out(kinds[i].name))
+			continue;
+		if (tell)
+			say("never worked: %s", kinds[i].name);
+		good = false;
+	}
+	return good;
+}
+
+/* Task switches of the first VM and the last patch code: see guard/hostile. */
+static void keep_a_vm(void)
+{
+	int kvm = must(open("/dev/kvm", O_RDWR | O_CLOEXEC));
+
+	must(ioctl(kvm, KVM_CREATE_VM, 0));
+	close(kvm);
+}
+
+int main(int argc, char **argv)
+{
+	long seconds = argc > 1 ? atol(argv[1]) : 60;
+	uint64_t life_seed = argc > 2 ? strtoul(argv[2], NULL, 0) : 0;
+	unsigned long steps = argc > 3 ? strtoul(argv[3], NULL, 0) : 0;
+	unsigned long every = argc > 4 ? strtoul(argv[4], NULL, 0) : 0;
+	time_t end = time(NULL) + (steps ? 100000 : seconds);
+	time_t last = time(NULL) + 4 * seconds;
+	struct timespec now;
+	struct kcore k;
+	bool good;
+
+	without = argc > 5 ? argv[5] : "";
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (!life_seed)
+		life_seed = ((uint64_t)now.tv_nsec << 16 | 1) & INT64_MAX;
+	if (kcore_open(&k))
+		bail_out("kcore: %s", k.error);
+	order = must(mmap(NULL, sizeof(*order), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	keep_a_vm();
+	if (!has_frame_check())
+		say("without frame_check: the module doesn't compare its records with the page tables");
+
+	do {
+		good = one_life(life_seed++, steps, every ? every : 64, end,
+				&k);
+		/* A slow machine gets the time that it needs for all of it. */
+		if (good && !steps && time(NULL) >= end && !all_worked(false))
+			end = time(NULL) < last ? time(NULL) + 10 : end;
+	} while (good && !steps && time(NULL) < end);
+	ok(good, "the file and its model agree, seed %lu", life_seed - 1);
+	if (good) {
+		say_counts();
+		ok(steps || all_worked(true), "each kind of step has worked");
+	}
 	return done_testing();
 }

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The model of a file: what is in it and what is wanted of its pages, and so
+ * what each step must answer.
+ */
+#include <signal.h>
+
+#include "fuzz.h"
+
+unsigned long children_faulted;
+
+long pages_of_file(void)
+{
+	return (model.size + PAGE_BYTES - 1) / PAGE_BYTES;
+}
+
+bool is_kept(void)
+{
+	return model.flags & GMEM_FLAG_KEEP_DIRECT_MAP;
+}
+
+static bool answers(long want)
+{
+	return order->result == want || wrong("the wrong answer");
+}
+
+bool check_works(void)
+{
+	return answers(0);
+}
+
+/* ---- by mapping ---- */
+
+/* The signal that an access to a page of a view gives, or 0. */
+static int signal_at(enum view view, long page)
+{
+	if (view == VIEW_NONE)
+		return SIGSEGV;
+	if (page >= pages_of_file())
+		return SIGBUS;
+	return view == VIEW_SHARED && !model.shared[page] ? SIGBUS : 0;
+}
+
+/* Bytes that an access gets, or minus the signal if that is none. */
+static long accessed(const uint8_t *views)
+{
+	long end = order->offset + order->size, at = order->offset;
+	int sig = 0;
+
+	while (at < end) {
+		long page = at / PAGE_BYTES;
+
+		sig = signal_at(views ? views[page] : VIEW_SHARED, page);
+		if (sig)
+			break;
+		at = (page + 1) * PAGE_BYTES;
+	}
+	if (at > end)
+		at = end;
+	return at > order->offset ? at - order->offset : -sig;
+}
+
+/* By the worker's guest view, whatever is mapped there by now. */
+long viewed_bytes(void)
+{
+	return accessed(model.views[order->worker]);
+}
+
+static bool stored(long want)
+{
+	if (order->result != want)
+		return wrong("stored more or less than it should");
+	if (want > 0)
+		memset(model.bytes + order->offset, order->byte, want);
+	return true;
+}
+
+static bool same_as_model(long offset, long size)
+{
+	spare_places(order->data, offset, size);
+	return !memcmp(order->data, model.bytes + offset, size);
+}
+
+static bool loaded(long want)
+{
+	if (order->result != want)
+		return wrong("loaded more or less than it should");
+	if (want > 0 && !same_as_model(order->offset, want))
+		return wrong("wrong contents");
+	return true;
+}
+
+bool check_store(void)
+{
+	return stored(viewed_bytes());
+}
+
+bool check_store_shared(void)
+{
+	return stored(accessed(NULL));
+}
+
+bool check_load(void)
+{
+	return loaded(viewed_bytes());
+}
+
+bool check_load_shared(void)
+{
+	return loaded(accessed(NULL));
+}
+
+static void set_views(enum view view)
+{
+	memset(model.views[order->worker] + order->offset / PAGE, view,
+	       order->size / PAGE);
+}
+
+bool check_remap(void)
+{
+	memset(model.views[order->worker], VIEW_GUEST, PAGES);
+	return check_works();
+}
+
+bool check_map(void)
+{
+	set_views(order->op == OP_MAP_GUEST ? VIEW_GUEST :
+		  order->op == OP_MAP_SHARED ? VIEW_SHARED : VIEW_NONE);
+	return check_works();
+}
+
+/* The module may have a mapping in which the kernel refuses it. */
+bool check_madvise(void)
+{
+	return !order->result || answers(-EINVAL);
+}
+
+/*
+ * A child has no entry that it didn't fault in: what its parent has mapped may
+ * be gone by the time that it looks. Not so by the shared view, where each
+ * entry has a reference.
+ */
+bool check_fork_store(void)
+{
+	long page = order->offset / PAGE_BYTES;
+
+	if (!check_store())
+		return false;
+	if (order->result <= 0 ||
+	    model.views[order->worker][page] != VIEW_GUEST)
+		return true;
+	if (!order->faults)
+		return wrong("a child has its parent's entry");
+	children_faulted++;
+	return true;
+}
+
+/* ---- by descriptor ---- */
+
+bool check_read(void)
+{
+	long want = model.size - order->offset;
+
+	if (want > order->size)
+		want = order->size;
+	if (order->result != (want > 0 ? want : 0))
+		return wrong("read more or less than it should");
+	return want <= 0 || same_as_model(order->offset, want) ||
+	       wrong("wrong contents");
+}
+
+bool check_write(void)
+{
+	if (order->result != order->size)
+		return wrong("didn't write all");
+	memset(model.bytes + order->offset, order->byte, order->size);
+	if (model.size < order->offset + order->size)
+		model.size = order->offset + order->size;
+	return true;
+}
+
+bool check_zeroed(void)
+{
+	if (order->result)
+		return wrong("should work");
+	memset(model.bytes + order->offset, 0, order->size);
+	if (order->op == OP_PUNCH)
+		forget_orphans(order->offset, order->size);
+	return true;
+}
+
+/* What is wanted of pages beyond the end stays. */
+bool check_truncate(void)
+{
+	if (order->result)
+		return wrong("should work");
+	if (order->offset <= model.size)
+		memset(model.bytes + order->offset, 0, SIZE - order->offset);
+	model.size = order->offset;
+	forget_orphans(order->offset, SIZE - order->offset);
+	return true;
+}
+
+static void convert_model(long first, long end, bool shared)
+{
+	bool zero = order->zero || model.flags & GMEM_FLAG_ZERO_ON_CONVERT;
+
+	for (; first < end; first++) {
+		if (zero && model.shared[first] != shared)
+			memset(model.bytes + first * PAGE, 0, PAGE);
+		if (!shared)
+			unshared_view_places(first);
+		model.shared[first] = shared;
+	}
+}
+
+static bool check_convert(bool shared)
+{
+	long first = order->offset / PAGE, want = 0, at;
+	long end = first + order->size / PAGE;
+
+	if (end > pages_of_file())
+		return answers(-EINVAL);
+	for (at = first; at < end; at++) {
+		if (!shared && model.pins[at]) {
+			want = -EAGAIN;
+			break;
+		}
+	}
+	if (!answers(want))
+		return false;
+	if (want && (long)order->error_offset != at * PAGE_BYTES)
+		return wrong("the wrong error_offset");
+	convert_model(first, at, shared);
+	return true;
+}
+
+bool check_share(void)
+{
+	return check_convert(true);
+}
+
+bool check_unshare(void)
+{
+	return check_convert(false);
+}
+
+/* ---- pins ---- */
+
+bool has_pins(long offset, long size)
+{
+	long page = offset / PAGE, end = (offset + size + PAGE - 1) / PAGE;
+
+	for (; page < end; page++)
+		if (model.pins[page])
+			return true;
+	return false;
+}
+
+bool check_pin(void)
+{
+	long page = order->offset / PAGE;
+	bool there = order->offset < model.size && model.shared[page];
+
+	if (!answers(there ? PAGE_BYTES : -EFAULT))
+		return false;
+	if (there) {
+		model.pins[page]++;
+		model.pipe_page[order->pipe] = page;
+	}
+	return true;
+}
+
+/* A pinned page is the file's: a pipe shows it as it is now. */
+bool check_unpin(void)
+{
+	long page = model.pipe_page[order->pipe];
+
+	model.pipe_page[order->pipe] = -1;
+	if (order->result != PAGE_BYTES)
+		return wrong("nothing in the pipe");
+	if (!same_as_model(page * PAGE, PAGE))
+		return wrong("wrong contents in the pipe");
+	model.pins[page]--;
+	return true;
+}
