@@ -1,22 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Windows: which region has which protection key, and what isn't inline.
- *
- * A region's mapping has its own key or, without one, the parking key, which
- * no window opens. Regions take turns with the keys: who opens a window in a
- * region without a key takes one from the region that was used least recently
- * among those where no window is open.
- *
- * gmem_region.users is what windows and the recycling of keys agree by. A
- * window counts itself in before it looks at the key. A key is taken away only
- * by changing 0 to GMEM_NO_KEY in one step: so either there is no window, and
- * who comes next finds that there is no key, or the region keeps it.
- *
- * Keys are never given back to the kernel. It would hand them out again while
- * threads still had rights under them.
- *
- * Time is counted in misses: regions that were used since the last one are
- * equally recent.
+ * Windows: how they open and close where that isn't inline, and what keeps them
+ * open for KVM. Which region has which key is in keys.c.
  */
 #include <linux/kvm.h>
 #include <stdlib.h>
@@ -25,9 +10,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "internal.h"
+#include "keys.h"
 
-#define MAX_KEYS	16
 #define OPEN		(PROT_READ | PROT_WRITE)
 
 /* How long a thread that keeps others waiting itself waits for a key. */
@@ -36,17 +20,10 @@
 
 static pthread_mutex_t windows_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* All of these are under the lock, but for what is said to be atomic. */
-static struct region *owners[MAX_KEYS];	/* by key */
-static bool ours[MAX_KEYS];		/* keys that regions can have */
-static int parking_key = -1;
-static struct gmem_window_stats stats;
+/* Under the lock, but for what is said to be atomic. */
 static struct region *by_mprotect;	/* list of regions */
 static unsigned int nr_by_mprotect;	/* atomic */
 static unsigned int nr_running;		/* atomic: vCPUs */
-static uint32_t misses;			/* atomic */
-static uint64_t our_rights;		/* atomic: bits of all our keys */
-static uint64_t our_open_rights;	/* atomic: their values if open */
 
 void gmem_windows_lock(void)
 {
@@ -58,145 +35,14 @@ void gmem_windows_unlock(void)
 	pthread_mutex_unlock(&windows_lock);
 }
 
-/* ---- keys ---- */
-
-static void note_rights(int key)
-{
-	unsigned int shift = key * GMEM_RIGHTS_BITS;
-
-	__atomic_fetch_or(&our_open_rights,
-			  (uint64_t)GMEM_RIGHTS_ALL << shift, __ATOMIC_RELEASE);
-	__atomic_fetch_or(&our_rights, (uint64_t)GMEM_RIGHTS_MASK << shift,
-			  __ATOMIC_RELEASE);
-}
-
-static int new_key(void)
-{
-	int key = GMEM_HAVE_KEYS ? pkey_alloc(0, PKEY_DISABLE_ACCESS) : -1;
-
-	if (key < 0 || key >= MAX_KEYS)
-		return -1;
-	note_rights(key);
-	return key;
-}
-
-static bool have_keys(void)
-{
-	if (parking_key < 0)
-		parking_key = new_key();
-	return parking_key >= 0;
-}
-
-static int set_key(const struct region *r, int key)
-{
-	if (!pkey_mprotect(r->public.address, r->public.size, OPEN, key))
-		return 0;
-	return gmem_fail_errno("can't change the protection key of a region");
-}
-
-static struct region *least_recently_used(void)
-{
-	struct region *best = NULL;
-	uint32_t age, best_age = 0;
-	int key;
-
-	for (key = 0; key < MAX_KEYS; key++) {
-		struct region *r = owners[key];
-
-		if (!r || r->public.windows != GMEM_WINDOWS_KEYS ||
-		    __atomic_load_n(&r->public.users, __ATOMIC_RELAXED))
-			continue;
-		age = misses - __atomic_load_n(&r->public.last_use,
-					       __ATOMIC_RELAXED);
-		if (!best || age > best_age) {
-			best = r;
-			best_age = age;
-		}
-	}
-	return best;
-}
-
-/* Return: the key that another region had, -EBUSY, or an error. */
-static int recycle_key(void)
-{
-	struct region *r;
-	uint32_t none;
-	int ret;
-
-	do {
-		r = least_recently_used();
-		if (!r)
-			return -EBUSY;
-		none = 0;
-	} while (!__atomic_compare_exchange_n(&r->public.users, &none,
-					      GMEM_NO_KEY, false,
-					      __ATOMIC_ACQ_REL,
-					      __ATOMIC_RELAXED));
-	ret = set_key(r, parking_key);
-	if (ret) {
-		__atomic_fetch_and(&r->public.users, ~GMEM_NO_KEY,
-				   __ATOMIC_RELEASE);
-		return ret;
-	}
-	owners[r->public.key] = NULL;
-	stats.recycled++;
-	return r->public.key;
-}
-
-static int find_key(void)
-{
-	int key;
-
-	for (key = 0; key < MAX_KEYS; key++)
-		if (ours[key] && !owners[key])
-			return key;
-	key = new_key();
-	if (key < 0)
-		return recycle_key();
-	ours[key] = true;
-	stats.keys++;
-	return key;
-}
-
-/* Return: 0, -EBUSY, or an error. */
-static int give_key(struct region *r)
-{
-	int key = find_key(), ret;
-
-	if (key < 0)
-		return key;
-	ret = set_key(r, key);
-	if (ret)
-		return ret;
-	owners[key] = r;
-	r->public.key = key;
-	return 0;
-}
-
 /* ---- windows by keys ---- */
-
-static bool has_window_open(void)
-{
-	uint64_t now = gmem_rights_read();
-	int key;
-
-	for (key = 0; key < MAX_KEYS; key++) {
-		unsigned int shift = key * GMEM_RIGHTS_BITS;
-		uint32_t rights = now >> shift & GMEM_RIGHTS_MASK;
-
-		/* The reader's rights are the least that a window has. */
-		if (ours[key] && rights == gmem_rights_for(rights, GMEM_READ))
-			return true;
-	}
-	return false;
-}
 
 /* With the lock, which it gives away meanwhile. */
 static void pause_a_little(void)
 {
 	struct timespec ts = { .tv_nsec = PAUSE_NS };
 
-	stats.waits++;
+	gmem_window_counts.waits++;
 	gmem_windows_unlock();
 	nanosleep(&ts, NULL);
 	gmem_windows_lock();
@@ -204,12 +50,12 @@ static void pause_a_little(void)
 
 static int wait_for_key(struct region *r)
 {
-	long patience = has_window_open() ? IMPATIENT_NS / PAUSE_NS : -1;
+	long patience = gmem_keys_open_here() ? IMPATIENT_NS / PAUSE_NS : -1;
 	int ret;
 
 	while (__atomic_load_n(&r->public.users, __ATOMIC_RELAXED) &
 	       GMEM_NO_KEY) {
-		ret = give_key(r);
+		ret = gmem_key_give(r);
 		if (!ret) {
 			__atomic_fetch_and(&r->public.users, ~GMEM_NO_KEY,
 					   __ATOMIC_RELEASE);
@@ -232,10 +78,7 @@ static int open_with_new_key(struct gmem_window *window, int mode)
 
 	gmem_windows_lock();
 	ret = wait_for_key(r);
-	stats.misses++;
-	__atomic_store_n(&r->public.last_use,
-			 __atomic_add_fetch(&misses, 1, __ATOMIC_RELAXED),
-			 __ATOMIC_RELAXED);
+	gmem_key_missed(r);
 	gmem_windows_unlock();
 	if (ret) {
 		__atomic_fetch_sub(&r->public.users, 1, __ATOMIC_RELEASE);
@@ -356,7 +199,7 @@ EXPORT void gmem_window_close_slowly(struct gmem_window *window)
 EXPORT void gmem_window_stats(struct gmem_window_stats *to)
 {
 	gmem_windows_lock();
-	*to = stats;
+	*to = gmem_window_counts;
 	gmem_windows_unlock();
 }
 
@@ -403,9 +246,7 @@ EXPORT int gmem_region_write(struct gmem_region *region, uint64_t offset,
 static int begin_by_keys(struct region *r)
 {
 	r->public.windows = GMEM_WINDOWS_KEYS;
-	r->public.users = GMEM_NO_KEY;
-	r->public.misses = &misses;
-	return set_key(r, parking_key);
+	return gmem_key_park(r);
 }
 
 static int begin_by_own_key(struct region *r)
@@ -413,7 +254,7 @@ static int begin_by_own_key(struct region *r)
 	int ret;
 
 	r->public.windows = GMEM_WINDOWS_OWN_KEY;
-	ret = give_key(r);
+	ret = gmem_key_give(r);
 	if (ret == -EBUSY)
 		return gmem_fail(-EBUSY, "all protection keys are taken; use GMEM_WINDOWS_KEYS, where regions take turns");
 	return ret;
@@ -421,7 +262,7 @@ static int begin_by_own_key(struct region *r)
 
 static int begin(struct region *r, uint32_t kind, bool or_process)
 {
-	if (kind != GMEM_WINDOWS_PROCESS && have_keys())
+	if (kind != GMEM_WINDOWS_PROCESS && gmem_keys_exist())
 		return kind == GMEM_WINDOWS_OWN_KEY ? begin_by_own_key(r) :
 						      begin_by_keys(r);
 	if (kind == GMEM_WINDOWS_PROCESS || or_process)
@@ -450,12 +291,8 @@ int gmem_windows_begin(struct region *r, uint32_t windows)
 
 void gmem_windows_end(struct region *r)
 {
-	int key;
-
 	gmem_windows_lock();
-	for (key = 0; key < MAX_KEYS; key++)
-		if (owners[key] == r)
-			owners[key] = NULL;
+	gmem_key_forget(r);
 	remove_by_mprotect(r);
 	gmem_windows_unlock();
 }
@@ -470,8 +307,7 @@ int gmem_windows_protect(const struct region *r, void *p, uint64_t size)
 		key = -1;
 		prot = r->prot;
 	} else {
-		key = r->public.users & GMEM_NO_KEY ? parking_key :
-						      r->public.key;
+		key = gmem_key_now(r);
 	}
 	if (!pkey_mprotect(p, size, prot, key))
 		return 0;
@@ -487,8 +323,8 @@ int gmem_windows_protect(const struct region *r, void *p, uint64_t size)
  */
 int gmem_windows_enter_kvm(uint64_t *rights)
 {
-	uint64_t mask = __atomic_load_n(&our_rights, __ATOMIC_ACQUIRE);
-	uint64_t open = __atomic_load_n(&our_open_rights, __ATOMIC_RELAXED);
+	uint64_t mask = __atomic_load_n(&gmem_our_rights, __ATOMIC_ACQUIRE);
+	uint64_t open = __atomic_load_n(&gmem_our_open_rights, __ATOMIC_RELAXED);
 	int ret = vcpu_runs(1);
 
 	if (ret) {

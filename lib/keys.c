@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Keys: which region has which protection key.
+ *
+ * A region's mapping has its own key or, without one, the parking key, which
+ * no window opens. Regions take turns with the keys: who opens a window in a
+ * region without a key takes one from the region that was used least recently
+ * among those where no window is open.
+ *
+ * gmem_region.users is what windows and the recycling of keys agree by. A
+ * window counts itself in before it looks at the key. A key is taken away only
+ * by changing 0 to GMEM_NO_KEY in one step: so either there is no window, and
+ * who comes next finds that there is no key, or the region keeps it.
+ *
+ * Keys are never given back to the kernel. It would hand them out again while
+ * threads still had rights under them.
+ *
+ * Time is counted in misses: regions that were used since the last one are
+ * equally recent.
+ */
+#include <sys/mman.h>
+
+#include "keys.h"
+
+#define MAX_KEYS	16
+#define OPEN		(PROT_READ | PROT_WRITE)
+
+static struct region *owners[MAX_KEYS];	/* by key */
+static bool ours[MAX_KEYS];		/* keys that regions can have */
+static int parking_key = -1;
+static uint32_t misses;			/* atomic */
+
+struct gmem_window_stats gmem_window_counts;
+uint64_t gmem_our_rights;
+uint64_t gmem_our_open_rights;
+
+/* ---- of the kernel ---- */
+
+static void note_rights(int key)
+{
+	unsigned int shift = key * GMEM_RIGHTS_BITS;
+
+	__atomic_fetch_or(&gmem_our_open_rights,
+			  (uint64_t)GMEM_RIGHTS_ALL << shift, __ATOMIC_RELEASE);
+	__atomic_fetch_or(&gmem_our_rights, (uint64_t)GMEM_RIGHTS_MASK << shift,
+			  __ATOMIC_RELEASE);
+}
+
+static int new_key(void)
+{
+	int key = GMEM_HAVE_KEYS ? pkey_alloc(0, PKEY_DISABLE_ACCESS) : -1;
+
+	if (key < 0 || key >= MAX_KEYS)
+		return -1;
+	note_rights(key);
+	return key;
+}
+
+bool gmem_keys_exist(void)
+{
+	if (parking_key < 0)
+		parking_key = new_key();
+	return parking_key >= 0;
+}
+
+static int set_key(const struct region *r, int key)
+{
+	if (!pkey_mprotect(r->public.address, r->public.size, OPEN, key))
+		return 0;
+	return gmem_fail_errno("can't change the protection key of a region");
+}
+
+/* ---- taking turns ---- */
+
+static struct region *least_recently_used(void)
+{
+	struct region *best = NULL;
+	uint32_t age, best_age = 0;
+	int key;
+
+	for (key = 0; key < MAX_KEYS; key++) {
+		struct region *r = owners[key];
+
+		if (!r || r->public.windows != GMEM_WINDOWS_KEYS ||
+		    __atomic_load_n(&r->public.users, __ATOMIC_RELAXED))
+			continue;
+		age = misses - __atomic_load_n(&r->public.last_use,
+					       __ATOMIC_RELAXED);
+		if (!best || age > best_age) {
+			best = r;
+			best_age = age;
+		}
+	}
+	return best;
+}
+
+/* Return: the key that another region had, -EBUSY, or an error. */
+static int recycle_key(void)
+{
+	struct region *r;
+	uint32_t none;
+	int ret;
+
+	do {
+		r = least_recently_used();
+		if (!r)
+			return -EBUSY;
+		none = 0;
+	} while (!__atomic_compare_exchange_n(&r->public.users, &none,
+					      GMEM_NO_KEY, false,
+					      __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	ret = set_key(r, parking_key);
+	if (ret) {
+		__atomic_fetch_and(&r->public.users, ~GMEM_NO_KEY,
+				   __ATOMIC_RELEASE);
+		return ret;
+	}
+	owners[r->public.key] = NULL;
+	gmem_window_counts.recycled++;
+	return r->public.key;
+}
+
+static int find_key(void)
+{
+	int key;
+
+	for (key = 0; key < MAX_KEYS; key++)
+		if (ours[key] && !owners[key])
+			return key;
+	key = new_key();
+	if (key < 0)
+		return recycle_key();
+	ours[key] = true;
+	gmem_window_counts.keys++;
+	return key;
+}
+
+/* ---- of a region ---- */
+
+int gmem_key_park(struct region *r)
+{
+	r->public.users = GMEM_NO_KEY;
+	r->public.misses = &misses;
+	return set_key(r, parking_key);
+}
+
+int gmem_key_give(struct region *r)
+{
+	int key = find_key(), ret;
+
+	if (key < 0)
+		return key;
+	ret = set_key(r, key);
+	if (ret)
+		return ret;
+	owners[key] = r;
+	r->public.key = key;
+	return 0;
+}
+
+void gmem_key_missed(struct region *r)
+{
+	gmem_window_counts.misses++;
+	__atomic_store_n(&r->public.last_use,
+			 __atomic_add_fetch(&misses, 1, __ATOMIC_RELAXED),
+			 __ATOMIC_RELAXED);
+}
+
+int gmem_key_now(const struct region *r)
+{
+	return r->public.users & GMEM_NO_KEY ? parking_key : r->public.key;
+}
+
+void gmem_key_forget(const struct region *r)
+{
+	int key;
+
+	for (key = 0; key < MAX_KEYS; key++)
+		if (owners[key] == r)
+			owners[key] = NULL;
+}
+
+/* ---- of this thread ---- */
+
+bool gmem_keys_open_here(void)
+{
+	uint64_t now = gmem_rights_read();
+	int key;
+
+	for (key = 0; key < MAX_KEYS; key++) {
+		unsigned int shift = key * GMEM_RIGHTS_BITS;
+		uint32_t rights = now >> shift & GMEM_RIGHTS_MASK;
+
+		/* The reader's rights are the least that a window has. */
+		if (ours[key] && rights == gmem_rights_for(rights, GMEM_READ))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Protection keys and which region has which. All of it is for keys.c's lock. */
+#ifndef GMEM_KEYS_H
+#define GMEM_KEYS_H
+
+#include "internal.h"
+
+/* What windows have cost so far. */
+extern struct gmem_window_stats gmem_window_counts;
+
+/* Bits of all keys that the library has, and their values if open; atomic. */
+extern uint64_t gmem_our_rights;
+extern uint64_t gmem_our_open_rights;
+
+/* Whether there are keys; the first time, takes the parking key. */
+bool gmem_keys_exist(void);
+
+/* Has a region begin without a key, closed to all. */
+int gmem_key_park(struct region *r);
+
+/*
+ * gmem_key_give - a key for a region that has none
+ *
+ * Takes one from another region where it must. Return: 0; -EBUSY all are in
+ * use by open windows; an error of pkey_mprotect().
+ */
+int gmem_key_give(struct region *r);
+
+/* A window was opened in a region that had no key. */
+void gmem_key_missed(struct region *r);
+
+/* The key that a mapping of @r has at the moment. */
+int gmem_key_now(const struct region *r);
+
+/* Whether this thread has rights under one of the keys. */
+bool gmem_keys_open_here(void);
+
+/* Forgets which keys a region has. */
+void gmem_key_forget(const struct region *r);
+
+#endif /* GMEM_KEYS_H */
