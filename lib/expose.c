@@ -167,8 +167,10 @@ static int expose_new(struct region *r, struct exposed_page **link,
 	ret = make_shared(r, e);
 	if (!ret)
 		return 0;
-	make_private(r, e);
-	forget(link);
+	/* Else it stays in the list, to be tried again. */
+	e->users = 0;
+	if (!make_private(r, e))
+		forget(link);
 	return ret;
 }
 
@@ -229,8 +231,9 @@ void gmem_unexpose(struct region *r, uint64_t offset)
 	pthread_mutex_unlock(&r->lock);
 }
 
-void gmem_exposed_free(struct region *r)
+void gmem_exposed_end(struct region *r)
 {
+	retry_private(r);
 	while (r->exposed)
 		forget(&r->exposed);
 }

@@ -15,9 +15,13 @@
 #define SEGV_PKUERR	4
 #endif
 
-/* @size 0: free. Both are atomic. */
+/*
+ * @size 0: free. All are atomic. Who reads takes only what had the same @turn,
+ * an even one, before and after: else it was being changed.
+ */
 struct known {
 	struct known *next;
+	unsigned int turn;
 	uintptr_t address;
 	uintptr_t size;
 };
@@ -26,11 +30,19 @@ static struct known *known;	/* atomic */
 static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction before;
 
-#define load(what)		__atomic_load_n(&(what), __ATOMIC_ACQUIRE)
+#define load(what)		__atomic_load_n(&(what), __ATOMIC_SEQ_CST)
 #define store(what, value)	__atomic_store_n(&(what), value, \
-						 __ATOMIC_RELEASE)
+						 __ATOMIC_SEQ_CST)
 
 /* ---- which addresses ---- */
+
+static void change(struct known *k, uintptr_t address, uintptr_t size)
+{
+	store(k->turn, k->turn + 1);
+	store(k->address, address);
+	store(k->size, size);
+	store(k->turn, k->turn + 1);
+}
 
 static struct known *free_entry(void)
 {
@@ -53,10 +65,8 @@ int gmem_fault_know(const struct gmem_region *region)
 
 	pthread_mutex_lock(&known_lock);
 	k = free_entry();
-	if (k) {
-		store(k->address, (uintptr_t)region->address);
-		store(k->size, region->size);
-	}
+	if (k)
+		change(k, (uintptr_t)region->address, region->size);
 	pthread_mutex_unlock(&known_lock);
 	return k ? 0 : gmem_fail(-ENOMEM, "no memory to note a region");
 }
@@ -68,18 +78,24 @@ void gmem_fault_forget(const struct gmem_region *region)
 	pthread_mutex_lock(&known_lock);
 	for (k = known; k; k = k->next)
 		if (k->size && k->address == (uintptr_t)region->address)
-			store(k->size, 0);
+			change(k, 0, 0);
 	pthread_mutex_unlock(&known_lock);
 }
 
-static const struct known *known_at(uintptr_t address)
+/* Where the region begins that @address is in, or 0. */
+static uintptr_t known_at(uintptr_t address)
 {
 	const struct known *k;
 
-	for (k = load(known); k; k = k->next)
-		if (address - load(k->address) < load(k->size))
-			return k;
-	return NULL;
+	for (k = load(known); k; k = k->next) {
+		unsigned int turn = load(k->turn);
+		uintptr_t begins = load(k->address);
+		bool inside = address - begins < load(k->size);
+
+		if (inside && turn % 2 == 0 && turn == load(k->turn))
+			return begins;
+	}
+	return 0;
 }
 
 /* ---- a sentence ---- */
@@ -113,19 +129,19 @@ EXPORT int gmem_fault_describe(const siginfo_t *info, char *text, size_t size)
 {
 	uintptr_t address = (uintptr_t)info->si_addr;
 	struct text to = { text, size - 1 };
-	const struct known *k;
+	uintptr_t begins;
 
 	if (info->si_signo != SIGSEGV || !size)
 		return 0;
 	if (info->si_code != SEGV_PKUERR && info->si_code != SEGV_ACCERR)
 		return 0;
-	k = known_at(address);
-	if (!k)
+	begins = known_at(address);
+	if (!begins)
 		return 0;
 	append(&to, "libgmem: access to guest memory outside of a window: offset ");
-	append_hex(&to, address - k->address);
+	append_hex(&to, address - begins);
 	append(&to, " of the region at ");
-	append_hex(&to, k->address);
+	append_hex(&to, begins);
 	append(&to, info->si_code == SEGV_PKUERR ?
 		    " (protection key)\n" : " (mprotect)\n");
 	return 1;

@@ -109,17 +109,23 @@ int gmem_convert_around_exposed(struct region *r, uint64_t *offset,
 				uint64_t end, uint64_t attributes,
 				uint64_t flags);
 
-/* Frees what is known of exposed pages; the mapping is gone. */
-void gmem_exposed_free(struct region *r);
+/*
+ * When the mapping is gone: pages that only waited for somebody to let go are
+ * made private if they can be, since the file may be the caller's and stay.
+ */
+void gmem_exposed_end(struct region *r);
 
 /* ---- window.c ---- */
 
-/*
- * Closes a new region, or, with @windows NONE, doesn't; and has it forgotten
- * when it's unmapped.
- */
+/* Closes a new region, or, with @windows NONE, doesn't. */
 int gmem_windows_begin(struct region *r, uint32_t windows);
-void gmem_windows_end(struct region *r);
+
+/*
+ * Around the unmapping of a region: from the first on, nothing changes the
+ * mapping; with the second, to which its result goes, others can have its key.
+ */
+int gmem_windows_leave(struct region *r);
+void gmem_windows_left(int key);
 
 /* While it is held, regions keep their keys. Inside of region.lock. */
 void gmem_windows_lock(void);

@@ -15,17 +15,23 @@
  * Keys are never given back to the kernel. It would hand them out again while
  * threads still had rights under them.
  *
+ * A region that goes leaves the table before it is unmapped, since whatever
+ * comes to its addresses then isn't the library's. Its key is free after that,
+ * since until then it is on the region's memory.
+ *
  * Time is counted in misses: regions that were used since the last one are
  * equally recent.
  */
 #include <sys/mman.h>
 
 #include "keys.h"
+#include "point.h"
 
 #define MAX_KEYS	16
 #define OPEN		(PROT_READ | PROT_WRITE)
 
 static struct region *owners[MAX_KEYS];	/* by key */
+static struct region leaving;		/* owner of keys of those that go */
 static bool ours[MAX_KEYS];		/* keys that regions can have */
 static int parking_key = -1;
 static uint32_t misses;			/* atomic */
@@ -72,7 +78,14 @@ static int set_key(const struct region *r, int key)
 
 /* ---- taking turns ---- */
 
-static struct region *least_recently_used(void)
+static bool may_lose_key(const struct region *r)
+{
+	return r && r->public.windows == GMEM_WINDOWS_KEYS &&
+	       !__atomic_load_n(&r->public.users, __ATOMIC_RELAXED);
+}
+
+/* But for those whose key has its bit in @not. */
+static struct region *least_recently_used(unsigned int not)
 {
 	struct region *best = NULL;
 	uint32_t age, best_age = 0;
@@ -81,8 +94,7 @@ static struct region *least_recently_used(void)
 	for (key = 0; key < MAX_KEYS; key++) {
 		struct region *r = owners[key];
 
-		if (!r || r->public.windows != GMEM_WINDOWS_KEYS ||
-		    __atomic_load_n(&r->public.users, __ATOMIC_RELAXED))
+		if (not >> key & 1 || !may_lose_key(r))
 			continue;
 		age = misses - __atomic_load_n(&r->public.last_use,
 					       __ATOMIC_RELAXED);
@@ -94,31 +106,51 @@ static struct region *least_recently_used(void)
 	return best;
 }
 
-/* Return: the key that another region had, -EBUSY, or an error. */
-static int recycle_key(void)
+/* Return: 0, -EBUSY somebody has opened a window there, or an error. */
+static int take_key(struct region *r)
 {
-	struct region *r;
-	uint32_t none;
+	uint32_t none = 0;
 	int ret;
 
-	do {
-		r = least_recently_used();
-		if (!r)
-			return -EBUSY;
-		none = 0;
-	} while (!__atomic_compare_exchange_n(&r->public.users, &none,
-					      GMEM_NO_KEY, false,
-					      __ATOMIC_ACQ_REL,
-					      __ATOMIC_RELAXED));
+	if (!__atomic_compare_exchange_n(&r->public.users, &none, GMEM_NO_KEY,
+					 false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return -EBUSY;
+	gmem_point(GMEM_POINT_TAKE_KEY);
 	ret = set_key(r, parking_key);
-	if (ret) {
-		__atomic_fetch_and(&r->public.users, ~GMEM_NO_KEY,
-				   __ATOMIC_RELEASE);
-		return ret;
+	if (!ret) {
+		owners[r->public.key] = NULL;
+		gmem_window_counts.recycled++;
+		return 0;
 	}
-	owners[r->public.key] = NULL;
-	gmem_window_counts.recycled++;
-	return r->public.key;
+	/* A part of it may have been changed. */
+	set_key(r, r->public.key);
+	__atomic_fetch_and(&r->public.users, ~GMEM_NO_KEY, __ATOMIC_RELEASE);
+	return ret;
+}
+
+/*
+ * A region that can't be parked is passed over: the error is no affair of who
+ * opens a window in another one, as long as there is another to take from.
+ *
+ * Return: the key that another region had, -EBUSY, or an error.
+ */
+static int recycle_key(void)
+{
+	unsigned int failed = 0;
+	struct region *r;
+	int ret, error = -EBUSY;
+
+	while ((r = least_recently_used(failed))) {
+		ret = take_key(r);
+		if (!ret)
+			return r->public.key;
+		if (ret == -EBUSY)
+			continue;
+		error = ret;
+		failed |= 1U << r->public.key;
+	}
+	return error;
 }
 
 static int find_key(void)
@@ -151,6 +183,7 @@ int gmem_key_give(struct region *r)
 
 	if (key < 0)
 		return key;
+	gmem_point(GMEM_POINT_GIVE_KEY);
 	ret = set_key(r, key);
 	if (ret)
 		return ret;
@@ -172,13 +205,23 @@ int gmem_key_now(const struct region *r)
 	return r->public.users & GMEM_NO_KEY ? parking_key : r->public.key;
 }
 
-void gmem_key_forget(const struct region *r)
+int gmem_key_leave(const struct region *r)
 {
 	int key;
 
-	for (key = 0; key < MAX_KEYS; key++)
-		if (owners[key] == r)
-			owners[key] = NULL;
+	for (key = 0; key < MAX_KEYS; key++) {
+		if (owners[key] == r) {
+			owners[key] = &leaving;
+			return key;
+		}
+	}
+	return -1;
+}
+
+void gmem_key_free(int key)
+{
+	if (key >= 0)
+		owners[key] = NULL;
 }
 
 /* ---- of this thread ---- */

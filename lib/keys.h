@@ -35,7 +35,13 @@ int gmem_key_now(const struct region *r);
 /* Whether this thread has rights under one of the keys. */
 bool gmem_keys_open_here(void);
 
-/* Forgets which keys a region has. */
-void gmem_key_forget(const struct region *r);
+/*
+ * gmem_key_leave - before a region is unmapped: its mapping isn't touched from
+ * now on
+ *
+ * Return: the key that it had, which nobody gets before gmem_key_free(), or -1.
+ */
+int gmem_key_leave(const struct region *r);
+void gmem_key_free(int key);
 
 #endif /* GMEM_KEYS_H */

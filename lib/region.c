@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "point.h"
 
 static const struct backend *const backends[GMEM_BACKENDS] = {
 	[GMEM_BACKEND_GMEMFS]		= &gmem_backend_gmemfs,
@@ -115,14 +116,22 @@ static int region_map(struct region *r,
 	return gmem_windows_begin(r, wanted_windows(options));
 }
 
+/*
+ * As soon as it's unmapped, other memory may come to these addresses. Until
+ * then, the key is on the memory.
+ */
 static void region_unmap(struct region *r)
 {
+	int key;
+
 	if (!r->public.address)
 		return;
-	/* Other mappings may come to these addresses, and get the key. */
+	key = gmem_windows_leave(r);
 	gmem_fault_forget(&r->public);
+	gmem_point(GMEM_POINT_UNMAP);
 	munmap(r->public.address, r->public.size);
-	gmem_windows_end(r);
+	gmem_point(GMEM_POINT_UNMAPPED);
+	gmem_windows_left(key);
 	r->public.address = NULL;
 }
 
@@ -246,10 +255,10 @@ EXPORT void gmem_region_destroy(struct gmem_region *region)
 	region_unmap(r);
 	if (r->shared)
 		munmap(r->shared, region->size);
+	gmem_exposed_end(r);
 	if (r->shared_fd >= 0)
 		close(r->shared_fd);
 	close(region->fd);
-	gmem_exposed_free(r);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }

@@ -289,11 +289,21 @@ int gmem_windows_begin(struct region *r, uint32_t windows)
 	return ret;
 }
 
-void gmem_windows_end(struct region *r)
+int gmem_windows_leave(struct region *r)
+{
+	int key;
+
+	gmem_windows_lock();
+	key = gmem_key_leave(r);
+	remove_by_mprotect(r);
+	gmem_windows_unlock();
+	return key;
+}
+
+void gmem_windows_left(int key)
 {
 	gmem_windows_lock();
-	gmem_key_forget(r);
-	remove_by_mprotect(r);
+	gmem_key_free(key);
 	gmem_windows_unlock();
 }
 

@@ -70,6 +70,7 @@ static struct mapping {
 } mappings[MANY];
 
 static bool no_keys, no_memory;
+static const void *unchangeable;
 static int keys_taken = 1;
 
 int __wrap_pkey_alloc(unsigned int flags, unsigned int rights);
@@ -110,7 +111,7 @@ int __wrap_pkey_mprotect(void *p, size_t size, int prot, int key)
 	struct mapping *m = mapping_at(p) ?: mapping_at(NULL);
 
 	errno = ENOMEM;
-	if (no_memory || !m)
+	if (no_memory || !m || (unchangeable && p == unchangeable))
 		return -1;
 	errno = EINVAL;
 	if (key < 0 || key >= keys_taken)
@@ -335,9 +336,27 @@ static void test_taking_turns(void)
 	   "what regions without a key have was never open");
 }
 
+/* A region whose mapping can't be changed, and one that wants its key. */
+static void test_one_fails(void)
+{
+	struct gmem_region *oldest, *next;
+	int i;
+
+	for (i = 0; i < REGION_KEYS; i++)
+		good(gmem_region_write(many[i], 8, &i, sizeof(i)));
+	oldest = many[0];
+	next = many[1];
+	unchangeable = oldest->address;
+	is(gmem_region_write(many[MANY - 1], 8, &i, sizeof(i)), 0,
+	   "a region that can't be parked is passed over");
+	is(oldest->users, 0, "it keeps its key");
+	is(next->users, GMEM_NO_KEY, "and the next one has lost it");
+	unchangeable = NULL;
+}
+
 static void test_no_memory(void)
 {
-	struct gmem_region *r = many[MANY - 1];
+	struct gmem_region *r = many[1];
 	struct gmem_window w;
 	uint64_t before = gmem_rights_read();
 
@@ -420,6 +439,7 @@ int main(void)
 	test_signal_handler();
 	test_thread();
 	test_taking_turns();
+	test_one_fails();
 	test_no_memory();
 	test_own_key();
 	test_vcpu();
