@@ -145,13 +145,13 @@ static int set_msr(int vcpu_fd, uint32_t index, uint64_t value)
 		.head.nmsrs = 1,
 		.entry = { .index = index, .data = value },
 	};
-	uint64_t rights;
+	struct kvm_rights rights;
 	int done = gmem_windows_enter_kvm(&rights);
 
 	if (done)
 		return done;
 	done = ioctl(vcpu_fd, KVM_SET_MSRS, &msrs);
-	gmem_windows_leave_kvm(rights);
+	gmem_windows_leave_kvm(&rights);
 	if (done < 0)
 		return gmem_fail_errno("KVM_SET_MSRS on descriptor %d",
 				       vcpu_fd);

@@ -134,12 +134,18 @@ void gmem_windows_unlock(void);
 /* Has a mapping that will be part of @r closed as that is; with the lock. */
 int gmem_windows_protect(const struct region *r, void *p, uint64_t size);
 
+/* What a thread had before a call of KVM's. @keys: @before is valid. */
+struct kvm_rights {
+	bool keys;
+	uint64_t before;
+};
+
 /*
- * Around a call of KVM's: all of the library's keys are open for this thread.
- * The second leaves errno alone.
+ * Around a call of KVM's: all windows are open for this thread. The second
+ * leaves errno alone.
  */
-int gmem_windows_enter_kvm(uint64_t *rights);
-void gmem_windows_leave_kvm(uint64_t rights);
+int gmem_windows_enter_kvm(struct kvm_rights *rights);
+void gmem_windows_leave_kvm(const struct kvm_rights *rights);
 
 /* ---- fault.c ---- */
 

@@ -22,6 +22,11 @@
  * Time is counted in misses: regions that were used since the last one are
  * equally recent.
  */
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 #include <sys/mman.h>
 
 #include "keys.h"
@@ -30,6 +35,11 @@
 #define MAX_KEYS	16
 #define OPEN		(PROT_READ | PROT_WRITE)
 
+/* Headers of Linux before 6.12 don't have it. */
+#ifndef HWCAP2_POE
+#define HWCAP2_POE	(1UL << 63)
+#endif
+
 static struct region *owners[MAX_KEYS];	/* by key */
 static struct region leaving;		/* owner of keys of those that go */
 static bool ours[MAX_KEYS];		/* keys that regions can have */
@@ -37,29 +47,47 @@ static int parking_key = -1;
 static uint32_t misses;			/* atomic */
 
 struct gmem_window_stats gmem_window_counts;
-uint64_t gmem_our_rights;
-uint64_t gmem_our_open_rights;
 
-/* ---- of the kernel ---- */
+/* ---- of the CPU, and of the kernel ---- */
 
-static void note_rights(int key)
+#if defined(__x86_64__)
+/* OSPKE: there are keys, and the kernel has switched them on. */
+static bool cpu_has_keys(void)
 {
-	unsigned int shift = key * GMEM_RIGHTS_BITS;
+	unsigned int eax, ebx, ecx, edx;
 
-	__atomic_fetch_or(&gmem_our_open_rights,
-			  (uint64_t)GMEM_RIGHTS_ALL << shift, __ATOMIC_RELEASE);
-	__atomic_fetch_or(&gmem_our_rights, (uint64_t)GMEM_RIGHTS_MASK << shift,
-			  __ATOMIC_RELEASE);
+	return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && ecx & 1 << 4;
+}
+#elif defined(__aarch64__)
+static bool cpu_has_keys(void)
+{
+	return getauxval(AT_HWCAP2) & HWCAP2_POE;
+}
+#else
+static bool cpu_has_keys(void)
+{
+	return false;
+}
+#endif
+
+/* Asking the CPU may be slow: a hypervisor answers. */
+bool gmem_keys_in_cpu(void)
+{
+	static int answer;	/* atomic: 0 not asked, 1 yes, -1 no */
+	int known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
+
+	if (!known) {
+		known = cpu_has_keys() ? 1 : -1;
+		__atomic_store_n(&answer, known, __ATOMIC_RELAXED);
+	}
+	return known > 0;
 }
 
 static int new_key(void)
 {
 	int key = GMEM_HAVE_KEYS ? pkey_alloc(0, PKEY_DISABLE_ACCESS) : -1;
 
-	if (key < 0 || key >= MAX_KEYS)
-		return -1;
-	note_rights(key);
-	return key;
+	return key < MAX_KEYS ? key : -1;
 }
 
 bool gmem_keys_exist(void)
@@ -240,4 +268,15 @@ bool gmem_keys_open_here(void)
 			return true;
 	}
 	return false;
+}
+
+/* All but the first, which is that of ordinary memory. */
+uint64_t gmem_keys_all_open(uint64_t rights)
+{
+	uint64_t open = rights & GMEM_RIGHTS_MASK;
+	int key;
+
+	for (key = 1; key < MAX_KEYS; key++)
+		open |= (uint64_t)GMEM_RIGHTS_ALL << key * GMEM_RIGHTS_BITS;
+	return open;
 }

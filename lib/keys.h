@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Protection keys and which region has which. All of it is for keys.c's lock. */
+/*
+ * Protection keys, and which region has which. With the lock of windows, but
+ * for what says otherwise.
+ */
 #ifndef GMEM_KEYS_H
 #define GMEM_KEYS_H
 
@@ -7,10 +10,6 @@
 
 /* What windows have cost so far. */
 extern struct gmem_window_stats gmem_window_counts;
-
-/* Bits of all keys that the library has, and their values if open; atomic. */
-extern uint64_t gmem_our_rights;
-extern uint64_t gmem_our_open_rights;
 
 /* Whether there are keys; the first time, takes the parking key. */
 bool gmem_keys_exist(void);
@@ -34,6 +33,12 @@ int gmem_key_now(const struct region *r);
 
 /* Whether this thread has rights under one of the keys. */
 bool gmem_keys_open_here(void);
+
+/* Whether a thread has such rights at all; without the lock. */
+bool gmem_keys_in_cpu(void);
+
+/* @rights with all keys open that any memory may have; without the lock. */
+uint64_t gmem_keys_all_open(uint64_t rights);
 
 /*
  * gmem_key_leave - before a region is unmapped: its mapping isn't touched from

@@ -328,46 +328,46 @@ int gmem_windows_protect(const struct region *r, void *p, uint64_t size)
 
 /*
  * The thread runs no code of the process in KVM_RUN, and a signal handler
- * begins with everything closed. So all of our keys can be open, and the
- * regions may lose theirs meanwhile.
+ * begins with everything closed. So all keys can be open: also those that the
+ * library doesn't have yet, since these rights are loaded once, and a region
+ * may get a new key while KVM is at it. KVM reaches nothing but what is in
+ * slots.
  */
-int gmem_windows_enter_kvm(uint64_t *rights)
+int gmem_windows_enter_kvm(struct kvm_rights *rights)
 {
-	uint64_t mask = __atomic_load_n(&gmem_our_rights, __ATOMIC_ACQUIRE);
-	uint64_t open = __atomic_load_n(&gmem_our_open_rights, __ATOMIC_RELAXED);
 	int ret = vcpu_runs(1);
 
+	rights->keys = false;
 	if (ret) {
 		vcpu_runs(-1);
 		return ret;
 	}
-	*rights = 0;
-	if (!mask)
+	if (!gmem_keys_in_cpu())
 		return 0;
-	*rights = gmem_rights_read();
-	gmem_rights_write((*rights & ~mask) | (open & mask));
+	rights->keys = true;
+	rights->before = gmem_rights_read();
+	gmem_rights_write(gmem_keys_all_open(rights->before));
 	return 0;
 }
 
-/* Keys may have come meanwhile: then this thread has no rights under them. */
-void gmem_windows_leave_kvm(uint64_t rights)
+void gmem_windows_leave_kvm(const struct kvm_rights *rights)
 {
 	int error = errno;
 
-	if (rights)
-		gmem_rights_write(rights);
+	if (rights->keys)
+		gmem_rights_write(rights->before);
 	vcpu_runs(-1);
 	errno = error;
 }
 
 EXPORT int gmem_vcpu_run(int vcpu_fd)
 {
-	uint64_t rights;
+	struct kvm_rights rights;
 	int ret = gmem_windows_enter_kvm(&rights);
 
 	if (ret)
 		return ret;
 	ret = ioctl(vcpu_fd, KVM_RUN, 0);
-	gmem_windows_leave_kvm(rights);
+	gmem_windows_leave_kvm(&rights);
 	return ret ? gmem_fail_errno("KVM_RUN") : 0;
 }

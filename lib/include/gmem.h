@@ -534,8 +534,9 @@ int gmem_region_write(struct gmem_region *region, uint64_t offset,
  * @vcpu_fd: the vCPU
  *
  * KVM reaches the guest's memory with the rights of the thread that calls it.
- * Other calls of KVM that do (KVM_SET_MSRS of a page's address...) need a
- * window, too.
+ * While it runs, all protection keys are open for it but the first one: also
+ * those that regions get meanwhile. Other calls of KVM that reach memory
+ * (KVM_SET_MSRS of a page's address...) need a window, too.
  *
  * Return: 0, or an error of KVM_RUN: -EINTR, -EAGAIN, -EFAULT.
  */
