@@ -25,7 +25,7 @@ int gmem_fail(int error, const char *fmt, ...)
 /* The same for a call that has just failed: the error is in errno. */
 #define gmem_fail_errno(...)	gmem_fail(-errno, __VA_ARGS__)
 
-/* For a range that the module has refused. */
+/* For a range that isn't one, or that the module has refused. */
 int gmem_bad_range(int fd, uint64_t offset, uint64_t size);
 
 /* ---- backends ---- */
@@ -49,6 +49,7 @@ extern const struct backend gmem_backend_memfd;
 /* ---- region.c ---- */
 
 struct exposed_page;
+struct range;
 
 /**
  * struct region - a region with what isn't public
@@ -83,6 +84,9 @@ static inline struct region *region_of(const struct gmem_region *public)
 	return (struct region *)public;
 }
 
+/* As gmem_file_map(), of what was checked. */
+int gmem_map(int fd, uint64_t offset, uint64_t size, int prot, void **address);
+
 /* A mapping that is neither for core dumps nor for children. */
 int gmem_map_guest(int fd, uint64_t offset, uint64_t size, void **address);
 
@@ -92,11 +96,11 @@ int gmem_region_need_shared(struct region *r);
 /* ---- convert.c ---- */
 
 /*
- * GMEM_SET_ATTRIBUTES, once: moves @offset to where it stopped. The error isn't
- * noted for gmem_last_error().
+ * GMEM_SET_ATTRIBUTES, once: moves @left's beginning to where it stopped. The
+ * error isn't noted for gmem_last_error().
  */
-int gmem_convert_once(int fd, uint64_t *offset, uint64_t end,
-		      uint64_t attributes, uint64_t flags);
+int gmem_convert_once(int fd, struct range *left, uint64_t attributes,
+		      uint64_t flags);
 
 /* ---- expose.c ---- */
 
@@ -105,9 +109,8 @@ int gmem_expose(struct region *r, uint64_t offset);
 void gmem_unexpose(struct region *r, uint64_t offset);
 
 /* As gmem_convert_once(), but exposed pages are converted when KVM is done. */
-int gmem_convert_around_exposed(struct region *r, uint64_t *offset,
-				uint64_t end, uint64_t attributes,
-				uint64_t flags);
+int gmem_convert_around_exposed(struct region *r, struct range *left,
+				uint64_t attributes, uint64_t flags);
 
 /*
  * When the mapping is gone: pages that only waited for somebody to let go are

@@ -7,6 +7,7 @@
 
 #include "internal.h"
 #include "kvm_compat.h"
+#include "range.h"
 
 EXPORT int gmem_vm_create(int vm_fd, struct gmem_vm **vm)
 {
@@ -143,6 +144,24 @@ static int change_slot(struct gmem_vm *vm, const struct slot *slot,
 	return 0;
 }
 
+#define SLOT_FLAGS	(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY)
+
+static int check_slot(uint64_t guest_address, const struct gmem_region *region,
+		      uint64_t offset, uint64_t size, uint32_t flags)
+{
+	int ret = gmem_check_bits("flags", flags, SLOT_FLAGS);
+	struct range range;
+
+	if (ret)
+		return ret;
+	if (!gmem_range_of_pages(&range, offset, size, region->size))
+		return gmem_bad_range(region->fd, offset, size);
+	if (!gmem_range_of_pages(&range, guest_address, size, UINT64_MAX))
+		return gmem_fail(-EINVAL, "guest_address: %#llx isn't where whole pages can be",
+				 (unsigned long long)guest_address);
+	return 0;
+}
+
 EXPORT int gmem_vm_add(struct gmem_vm *vm, uint32_t slot,
 		       uint64_t guest_address, struct gmem_region *region,
 		       uint64_t offset, uint64_t size, uint32_t flags)
@@ -151,11 +170,10 @@ EXPORT int gmem_vm_add(struct gmem_vm *vm, uint32_t slot,
 		.id = slot, .guest_address = guest_address, .size = size,
 		.at = { .region = region_of(region), .offset = offset },
 	};
-	int ret;
+	int ret = check_slot(guest_address, region, offset, size, flags);
 
-	if (!size || (offset | size) % GMEM_PAGE_SIZE ||
-	    offset > region->size || size > region->size - offset)
-		return gmem_bad_range(region->fd, offset, size);
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&vm->lock);
 	ret = change_slot(vm, &new, flags);
 	pthread_mutex_unlock(&vm->lock);

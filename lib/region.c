@@ -11,6 +11,7 @@
 
 #include "internal.h"
 #include "point.h"
+#include "range.h"
 
 static const struct backend *const backends[GMEM_BACKENDS] = {
 	[GMEM_BACKEND_GMEMFS]		= &gmem_backend_gmemfs,
@@ -25,6 +26,10 @@ static const char *const protection_names[] = {
 };
 
 #define KNOWN_DEMANDS	((1ULL << 5) - 1)
+#define KNOWN_FLAGS	(GMEM_FLAG_INIT_SHARED | GMEM_FLAG_ZERO_ON_CONVERT | \
+			 GMEM_FLAG_KEEP_DIRECT_MAP | GMEM_FLAG_NO_HUGE | \
+			 GMEM_FLAG_HUGE_ONLY)
+#define KNOWN_BACKENDS	((1ULL << GMEM_BACKENDS) - 1)
 #define KNOWN_WINDOWS	(GMEM_WINDOWS_OR_PROCESS | 3)
 
 /* ---- what protects it ---- */
@@ -79,8 +84,7 @@ static int check_demand(struct region *r, uint64_t demand)
 
 int gmem_map_guest(int fd, uint64_t offset, uint64_t size, void **address)
 {
-	int ret = gmem_file_map(fd, offset, size, PROT_READ | PROT_WRITE,
-				address);
+	int ret = gmem_map(fd, offset, size, PROT_READ | PROT_WRITE, address);
 
 	if (ret)
 		return ret;
@@ -157,24 +161,32 @@ static int region_open(struct region *r, uint32_t backend,
 
 /* ---- all of them ---- */
 
+/* Also what only one backend looks at: another one may be taken. */
+static int check_bits(const struct gmem_region_options *options)
+{
+	return gmem_check_bits("flags", options->flags, KNOWN_FLAGS) ?:
+	       gmem_check_bits("demand", options->demand, KNOWN_DEMANDS) ?:
+	       gmem_check_bits("backends", options->backends,
+			       KNOWN_BACKENDS) ?:
+	       gmem_check_bits("windows", options->windows, KNOWN_WINDOWS);
+}
+
 static int check_options(const struct gmem_region_options *options)
 {
 	static const uint64_t zero[sizeof(options->reserved) / 8];
+	struct range range;
+	int ret = check_bits(options);
 
-	if (!options->size || options->size % GMEM_PAGE_SIZE)
-		return gmem_fail(-EINVAL, "size: %llu bytes are not whole pages",
+	if (ret)
+		return ret;
+	if (!gmem_range_of_pages(&range, 0, options->size, GMEM_FILE_LIMIT))
+		return gmem_fail(-EINVAL, "size: %llu bytes are not whole pages, or more than any file has",
 				 (unsigned long long)options->size);
-	if (options->demand & ~KNOWN_DEMANDS)
-		return gmem_fail(-EINVAL, "demand: %#llx has bits that this library doesn't know",
-				 (unsigned long long)options->demand);
-	if (options->backends >> GMEM_BACKENDS)
-		return gmem_fail(-EINVAL, "backends: %#llx has bits that this library doesn't know",
-				 (unsigned long long)options->backends);
+	if (options->flags & GMEM_FLAG_NO_HUGE &&
+	    options->flags & GMEM_FLAG_HUGE_ONLY)
+		return gmem_fail(-EINVAL, "flags: single pages only and 2 MiB blocks only exclude each other");
 	if (options->fd > 0 && options->flags)
 		return gmem_fail(-EINVAL, "flags: a file that exists has its own; give 0");
-	if (options->windows & ~KNOWN_WINDOWS)
-		return gmem_fail(-EINVAL, "windows: %#x is nothing that this library knows",
-				 options->windows);
 	if (options->reserved32 ||
 	    memcmp(options->reserved, zero, sizeof(zero)))
 		return gmem_fail(-EINVAL, "reserved: must be 0");

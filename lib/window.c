@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "keys.h"
+#include "range.h"
 
 #define OPEN		(PROT_READ | PROT_WRITE)
 
@@ -175,6 +176,10 @@ static int begin_by_mprotect(struct region *r)
 
 EXPORT int gmem_window_open_slowly(struct gmem_window *window, int mode)
 {
+	/* Not counted then. */
+	if (mode != GMEM_READ && mode != GMEM_WRITE)
+		return gmem_fail(-EINVAL, "mode: %d is neither GMEM_READ nor GMEM_WRITE",
+				 mode);
 	window->key = -1;
 	window->rights = 0;
 	switch (window->region->windows) {
@@ -203,20 +208,15 @@ EXPORT void gmem_window_stats(struct gmem_window_stats *to)
 	gmem_windows_unlock();
 }
 
-static bool is_inside(const struct gmem_region *region, uint64_t offset,
-		      uint64_t size)
-{
-	return offset <= region->size && size <= region->size - offset;
-}
-
 static int copy(struct gmem_region *region, uint64_t offset, void *to,
 		const void *from, uint64_t size)
 {
 	char *at = (char *)region->address + offset;
 	struct gmem_window window;
+	struct range range;
 	int ret;
 
-	if (!is_inside(region, offset, size))
+	if (!gmem_range_of_bytes(&range, offset, size, region->size))
 		return gmem_fail(-ERANGE, "%llu bytes at %llu are not all inside of the region",
 				 (unsigned long long)size,
 				 (unsigned long long)offset);

@@ -7,6 +7,9 @@
  *
  *  - Sizes and offsets are in bytes. Ranges are in whole pages of
  *    GMEM_PAGE_SIZE, unless it says otherwise.
+ *  - A range of no bytes, one whose end is not a number of 63 bits, and bits
+ *    of flags that this header doesn't have are refused with -EINVAL, whatever
+ *    the kernel or the kind of memory would make of them. Nothing is done then.
  *  - A call that can fail returns a negative errno, and 0 or what it says when
  *    it succeeds. gmem_last_error() has a sentence for the last failure of the
  *    calling thread.
@@ -63,10 +66,11 @@ int gmem_file_create(const char *directory, uint64_t size, uint64_t flags);
  * gmem_file_open() - open a file that has a name
  * @path: the file
  * @flags: of open(2): O_RDONLY or O_RDWR, perhaps with O_CREAT (the file gets
- *	   mode 0600 less the umask, size 0, and the mount's flags), O_EXCL
+ *	   mode 0600 less the umask, size 0, and the mount's flags), O_EXCL,
+ *	   O_NOFOLLOW; and no others
  *
- * Return: a descriptor; -ENOTTY if the file isn't in a gmemfs, or an error of
- * open(2).
+ * Return: a descriptor; -ENOTTY if the file isn't in a gmemfs, -EINVAL for
+ * other flags, or an error of open(2).
  */
 int gmem_file_open(const char *path, int flags);
 
@@ -91,8 +95,8 @@ int gmem_file_resize(int fd, uint64_t size);
 /**
  * gmem_file_map() - map a file's guest view, or its shared view
  * @fd: the file, or its shared view
- * @offset: where the mapping begins in the file
- * @size: its length
+ * @offset: where the mapping begins in the file, in whole pages
+ * @size: its length, any number of bytes but 0
  * @prot: PROT_READ, PROT_WRITE
  * @address: set to where it is, at a multiple of 2 MiB where the offset is one
  *
@@ -135,7 +139,7 @@ int gmem_file_state(int fd, uint64_t offset, uint64_t size, uint8_t *states);
  * @size: its length
  *
  * Return: 0; -ENOSPC if the mount hasn't as much, -ENOMEM if the host hasn't,
- * -EINTR, -EFBIG.
+ * -EINVAL, -EINTR, -EFBIG.
  */
 int gmem_file_populate(int fd, uint64_t offset, uint64_t size);
 
@@ -221,7 +225,8 @@ int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
 /**
  * struct gmem_region_options - what region to make; what isn't set is 0
  * @size: its length
- * @flags: GMEM_FLAG_* of the file, where that is gmemfs's
+ * @flags: GMEM_FLAG_* of the file, where that is gmemfs's; wrong ones are
+ *	   refused also where it isn't
  * @demand: GMEM_PROTECT_*: no region rather than one without these
  * @backends: a bit, 1 << GMEM_BACKEND_*, for each that will do; 0: all
  * @directory: where gmemfs is mounted; NULL: GMEM_DEFAULT_MOUNT
@@ -335,10 +340,12 @@ int gmem_region_protection(const struct gmem_region *region,
  * @error_offset: as there
  *
  * Pages that KVM has in use by gmem_vm_write_msr() stay shared until it has
- * done with them, and are then as was wanted last.
+ * done with them, and are then as was wanted last; with GMEM_CONVERT_ZERO, they
+ * are zeroed then.
  *
- * Return: as gmem_file_convert(); -EOPNOTSUPP for GMEM_ATTRIBUTE_PRIVATE where
- * the backend has no private memory.
+ * Return: as gmem_file_convert(), where -EINVAL is for what isn't inside of the
+ * region, though its file may be longer; -EOPNOTSUPP for GMEM_ATTRIBUTE_PRIVATE
+ * where the backend has no private memory.
  */
 int gmem_region_convert(struct gmem_region *region, uint64_t offset,
 			uint64_t size, uint64_t attributes, uint64_t flags,
@@ -414,8 +421,9 @@ void gmem_vm_destroy(struct gmem_vm *vm);
  * @size: its length
  * @flags: KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY
  *
- * Return: 0; -EINVAL for a part that isn't whole pages inside of the region,
- * and what KVM_SET_USER_MEMORY_REGION refuses: -EEXIST another slot is there.
+ * Return: 0; -EINVAL for a part that isn't whole pages inside of the region, an
+ * address where that can't be, or other flags; and what
+ * KVM_SET_USER_MEMORY_REGION refuses: -EEXIST another slot is there.
  */
 int gmem_vm_add(struct gmem_vm *vm, uint32_t slot, uint64_t guest_address,
 		struct gmem_region *region, uint64_t offset, uint64_t size,

@@ -184,15 +184,17 @@ static inline uint32_t gmem_rights_open(int key, int mode)
  * Where the region has no windows this does nothing. Makes no system call
  * unless the region has no key at the moment, or windows by mprotect().
  *
- * Return: 0. Only where regions share keys: -EBUSY all keys are in use by open
- * windows, and this thread has one open itself; without, it waits. Or an error
- * of pkey_mprotect(2) or mprotect(2): -ENOMEM.
+ * Return: 0; -EINVAL for another mode. Only where regions share keys: -EBUSY
+ * all keys are in use by open windows, and this thread has one open itself;
+ * without, it waits. Or an error of pkey_mprotect(2) or mprotect(2): -ENOMEM.
  */
 static inline int gmem_window_open(struct gmem_window *window,
 				   struct gmem_region *region, int mode)
 {
 	window->region = region;
 	window->error = 0;
+	if (mode != GMEM_READ && mode != GMEM_WRITE)
+		return gmem_window_open_slowly(window, mode);
 	if (region->windows == GMEM_WINDOWS_KEYS) {
 		/* While it's counted, the key stays. */
 		if (__atomic_fetch_add(&region->users, 1, __ATOMIC_ACQUIRE) &
