@@ -199,8 +199,11 @@ static int write_clock(struct gmem_vm *vm, int vcpu_fd, uint32_t index,
 EXPORT int gmem_vm_write_msr(struct gmem_vm *vm, int vcpu_fd, uint32_t index,
 			     uint64_t value)
 {
-	int ret;
+	int ret = gmem_check_generation(vm->generation, "VM");
+	NOT_CANCELLED();
 
+	if (ret)
+		return ret;
 	if (!is_clock_msr(index))
 		return gmem_fail(-EINVAL, "MSR %#x names no page that KVM keeps; write it by KVM_SET_MSRS",
 				 index);

@@ -31,7 +31,7 @@ struct conversion {
 
 /* ---- patience ---- */
 
-static int64_t now_ns(void)
+int64_t gmem_now_ns(void)
 {
 	struct timespec ts;
 
@@ -42,7 +42,7 @@ static int64_t now_ns(void)
 /* Sleeps, not beyond the deadline. Return: 0, -EAGAIN it's over, -EINTR. */
 static int wait_until(int64_t deadline, long pause_ns)
 {
-	int64_t left = deadline - now_ns();
+	int64_t left = deadline - gmem_now_ns();
 	struct timespec ts = { .tv_nsec = pause_ns };
 
 	if (left <= 0)
@@ -140,7 +140,7 @@ static int check(struct conversion *c, uint64_t offset, uint64_t size,
 static int convert(struct conversion *c, int timeout_ms)
 {
 	int64_t deadline = timeout_ms < 0 ? INT64_MAX :
-			   now_ns() + timeout_ms * 1000000LL;
+			   gmem_now_ns() + timeout_ms * 1000000LL;
 	uint64_t offset = c->left.offset;
 	int ret = convert_patiently(c, deadline);
 
@@ -164,8 +164,11 @@ EXPORT int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
 		.fd = fd, .left.offset = offset,
 		.attributes = attributes, .flags = flags,
 	};
-	int ret = check(&c, offset, size, GMEM_FILE_LIMIT) ?:
-		  convert(&c, timeout_ms);
+	int ret;
+	NOT_CANCELLED();
+
+	ret = check(&c, offset, size, GMEM_FILE_LIMIT) ?:
+	      convert(&c, timeout_ms);
 
 	if (error_offset)
 		*error_offset = c.left.offset;
@@ -182,8 +185,11 @@ EXPORT int gmem_region_convert(struct gmem_region *region, uint64_t offset,
 		.left.offset = offset,
 		.attributes = attributes, .flags = flags,
 	};
-	int ret = check(&c, offset, size, region->size);
+	int ret = gmem_check_generation(c.region->generation, "region");
+	NOT_CANCELLED();
 
+	if (!ret)
+		ret = check(&c, offset, size, region->size);
 	if (!ret)
 		ret = region->backend == GMEM_BACKEND_GMEMFS ?
 		      convert(&c, timeout_ms) : convert_ordinary(&c);

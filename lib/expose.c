@@ -235,11 +235,16 @@ void gmem_unexpose(struct region *r, uint64_t offset)
 	pthread_mutex_unlock(&r->lock);
 }
 
+void gmem_exposed_free(struct region *r)
+{
+	while (r->exposed)
+		forget(&r->exposed);
+}
+
 void gmem_exposed_end(struct region *r)
 {
 	retry_private(r);
-	while (r->exposed)
-		forget(&r->exposed);
+	gmem_exposed_free(r);
 }
 
 /* ---- conversion ---- */

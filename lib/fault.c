@@ -27,7 +27,6 @@ struct known {
 };
 
 static struct known *known;	/* atomic */
-static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction before;
 
 #define load(what)		__atomic_load_n(&(what), __ATOMIC_SEQ_CST)
@@ -59,15 +58,16 @@ static struct known *free_entry(void)
 	return k;
 }
 
+/* With the lock of windows, as all that changes the list. */
 int gmem_fault_know(const struct gmem_region *region)
 {
 	struct known *k;
 
-	pthread_mutex_lock(&known_lock);
+	gmem_windows_lock();
 	k = free_entry();
 	if (k)
 		change(k, (uintptr_t)region->address, region->size);
-	pthread_mutex_unlock(&known_lock);
+	gmem_windows_unlock();
 	return k ? 0 : gmem_fail(-ENOMEM, "no memory to note a region");
 }
 
@@ -75,11 +75,20 @@ void gmem_fault_forget(const struct gmem_region *region)
 {
 	struct known *k;
 
-	pthread_mutex_lock(&known_lock);
+	gmem_windows_lock();
 	for (k = known; k; k = k->next)
 		if (k->size && k->address == (uintptr_t)region->address)
 			change(k, 0, 0);
-	pthread_mutex_unlock(&known_lock);
+	gmem_windows_unlock();
+}
+
+/* In a child other memory is there. */
+void gmem_fault_forked(void)
+{
+	struct known *k;
+
+	for (k = known; k; k = k->next)
+		change(k, 0, 0);
 }
 
 /* Where the region begins that @address is in, or 0. */
@@ -160,19 +169,26 @@ static void pass_on(int sig, siginfo_t *info, void *context)
 		before.sa_handler(sig);
 }
 
-static void on_fault(int sig, siginfo_t *info, void *context)
+static void tell(const siginfo_t *info)
 {
 	char text[160];
 	int error = errno;
+	NOT_CANCELLED();
 
 	if (gmem_fault_describe(info, text, sizeof(text)) &&
 	    write(STDERR_FILENO, text, strlen(text)) < 0)
 		text[0] = 0;
 	errno = error;
+}
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	tell(info);
 	pass_on(sig, info, context);
 }
 
-EXPORT int gmem_fault_install(void)
+/* With the lock. */
+static int install(void)
 {
 	struct sigaction act = {
 		.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK,
@@ -187,4 +203,14 @@ EXPORT int gmem_fault_install(void)
 	if (sigaction(SIGSEGV, &act, NULL))
 		return gmem_fail_errno("can't install a handler of SIGSEGV");
 	return 0;
+}
+
+EXPORT int gmem_fault_install(void)
+{
+	int ret;
+
+	gmem_windows_lock();
+	ret = install();
+	gmem_windows_unlock();
+	return ret;
 }

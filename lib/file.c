@@ -51,8 +51,10 @@ EXPORT int gmem_file_create(const char *directory, uint64_t size,
 {
 	const char *path = directory ?: GMEM_DEFAULT_MOUNT;
 	struct gmem_create create = { .size = size, .flags = flags };
-	int dir = open_directory(path), fd;
+	int dir, fd;
+	NOT_CANCELLED();
 
+	dir = open_directory(path);
 	if (dir < 0)
 		return dir;
 	fd = ioctl(dir, GMEM_CREATE, &create);
@@ -69,6 +71,7 @@ EXPORT int gmem_file_open(const char *path, int flags)
 {
 	int fd, ret = gmem_check_bits("flags", (unsigned int)flags, OPEN_FLAGS);
 	struct gmem_info info;
+	NOT_CANCELLED();
 
 	if (ret)
 		return ret;
@@ -165,6 +168,8 @@ EXPORT int gmem_file_state(int fd, uint64_t offset, uint64_t size,
 
 EXPORT int gmem_file_resize(int fd, uint64_t size)
 {
+	NOT_CANCELLED();
+
 	if (!ftruncate(fd, (off_t)size))
 		return 0;
 	return gmem_fail_errno("descriptor %d: can't make it %llu bytes long",
@@ -185,6 +190,7 @@ static int check_bytes(int fd, uint64_t offset, uint64_t size)
 EXPORT int gmem_file_populate(int fd, uint64_t offset, uint64_t size)
 {
 	int ret = check_bytes(fd, offset, size);
+	NOT_CANCELLED();
 
 	if (ret)
 		return ret;
@@ -200,6 +206,7 @@ EXPORT int gmem_file_populate(int fd, uint64_t offset, uint64_t size)
 EXPORT int gmem_file_punch(int fd, uint64_t offset, uint64_t size)
 {
 	int ret = check_bytes(fd, offset, size);
+	NOT_CANCELLED();
 
 	if (ret)
 		return ret;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "gmem.h"
+#include "process.h"
 
 #define EXPORT	__attribute__((visibility("default")))
 
@@ -27,6 +28,9 @@ int gmem_fail(int error, const char *fmt, ...)
 
 /* For a range that isn't one, or that the module has refused. */
 int gmem_bad_range(int fd, uint64_t offset, uint64_t size);
+
+/* Of the clock that isn't set. */
+int64_t gmem_now_ns(void);
 
 /* ---- backends ---- */
 
@@ -59,6 +63,7 @@ struct range;
  * @shared_fd: its descriptor, or -1
  * @exposed: list of pages that KVM reaches by the shared view
  * @scars: mappings of single pages that were put back, see expose.c
+ * @generation: gmem_generation() when it was made
  * @no_gup: the kernel was asked, and refuses to pin memory of the mapping
  * @next: in window.c's list of regions with windows by mprotect()
  * @writers: its windows for writing, of @public.users
@@ -73,6 +78,7 @@ struct region {
 	int shared_fd;
 	struct exposed_page *exposed;
 	unsigned int scars;
+	unsigned int generation;
 	bool no_gup;
 	struct region *next;
 	unsigned int writers;
@@ -117,6 +123,7 @@ int gmem_convert_around_exposed(struct region *r, struct range *left,
  * made private if they can be, since the file may be the caller's and stay.
  */
 void gmem_exposed_end(struct region *r);
+void gmem_exposed_free(struct region *r);
 
 /* ---- window.c ---- */
 
@@ -130,17 +137,22 @@ int gmem_windows_begin(struct region *r, uint32_t windows);
 int gmem_windows_leave(struct region *r);
 void gmem_windows_left(int key);
 
-/* While it is held, regions keep their keys. Inside of region.lock. */
-void gmem_windows_lock(void);
-void gmem_windows_unlock(void);
+/* In a child, which has none of them. */
+void gmem_windows_forked(void);
 
 /* Has a mapping that will be part of @r closed as that is; with the lock. */
 int gmem_windows_protect(const struct region *r, void *p, uint64_t size);
 
-/* What a thread had before a call of KVM's. @keys: @before is valid. */
+/**
+ * struct kvm_rights - what a thread had before a call of KVM's
+ * @keys: whether @before is valid
+ * @before: its rights
+ * @generation: a handler may fork, and have the child return into the call
+ */
 struct kvm_rights {
 	bool keys;
 	uint64_t before;
+	unsigned int generation;
 };
 
 /*
@@ -155,6 +167,7 @@ void gmem_windows_leave_kvm(const struct kvm_rights *rights);
 /* Which addresses are a region's, for who finds itself in a signal handler. */
 int gmem_fault_know(const struct gmem_region *region);
 void gmem_fault_forget(const struct gmem_region *region);
+void gmem_fault_forked(void);
 
 /* ---- kvm.c ---- */
 
@@ -197,6 +210,7 @@ struct clock {
 /**
  * struct gmem_vm - see gmem.h
  * @fd: the VM
+ * @generation: gmem_generation() when it was made
  * @lock: for all below
  * @slots: its slots
  * @nr_slots: how many
@@ -205,6 +219,7 @@ struct clock {
  */
 struct gmem_vm {
 	int fd;
+	unsigned int generation;
 	pthread_mutex_t lock;
 	struct slot *slots;
 	unsigned int nr_slots;

@@ -45,6 +45,8 @@ static struct region leaving;		/* owner of keys of those that go */
 static bool ours[MAX_KEYS];		/* keys that regions can have */
 static int parking_key = -1;
 static uint32_t misses;			/* atomic */
+static uint64_t our_rights;		/* the bits of all our keys */
+static uint64_t our_closed_rights;	/* and what they are if closed */
 
 struct gmem_window_stats gmem_window_counts;
 
@@ -83,11 +85,23 @@ bool gmem_keys_in_cpu(void)
 	return known > 0;
 }
 
+/* The kernel has just closed it, for this thread. */
+static void note_rights(int key)
+{
+	uint64_t its = (uint64_t)GMEM_RIGHTS_MASK << key * GMEM_RIGHTS_BITS;
+
+	our_rights |= its;
+	our_closed_rights |= gmem_rights_read() & its;
+}
+
 static int new_key(void)
 {
 	int key = GMEM_HAVE_KEYS ? pkey_alloc(0, PKEY_DISABLE_ACCESS) : -1;
 
-	return key < MAX_KEYS ? key : -1;
+	if (key < 0 || key >= MAX_KEYS)
+		return -1;
+	note_rights(key);
+	return key;
 }
 
 bool gmem_keys_exist(void)
@@ -250,6 +264,32 @@ void gmem_key_free(int key)
 {
 	if (key >= 0)
 		owners[key] = NULL;
+}
+
+/* ---- in a child ---- */
+
+/*
+ * What is inline goes by fields of the region. Of this kind of windows, it
+ * knows nothing, and asks.
+ */
+static void disown(struct region *r)
+{
+	if (r && r != &leaving)
+		r->public.windows = GMEM_WINDOWS_PROCESS;
+}
+
+/* The one thread may have been in a window, whose key others can get now. */
+void gmem_keys_forked(void)
+{
+	int key;
+
+	for (key = 0; key < MAX_KEYS; key++) {
+		disown(owners[key]);
+		owners[key] = NULL;
+	}
+	if (our_rights)
+		gmem_rights_write((gmem_rights_read() & ~our_rights) |
+				  our_closed_rights);
 }
 
 /* ---- of this thread ---- */

@@ -49,4 +49,7 @@ uint64_t gmem_keys_all_open(uint64_t rights);
 int gmem_key_leave(const struct region *r);
 void gmem_key_free(int key);
 
+/* In a child: no region has a key, and this thread no rights. */
+void gmem_keys_forked(void);
+
 #endif /* GMEM_KEYS_H */

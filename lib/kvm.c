@@ -15,18 +15,24 @@ EXPORT int gmem_vm_create(int vm_fd, struct gmem_vm **vm)
 	if (!*vm)
 		return gmem_fail(-ENOMEM, "no memory for a VM's records");
 	(*vm)->fd = vm_fd;
+	(*vm)->generation = gmem_generation();
 	pthread_mutex_init(&(*vm)->lock, NULL);
 	return 0;
 }
 
 EXPORT void gmem_vm_destroy(struct gmem_vm *vm)
 {
+	NOT_CANCELLED();
+
 	if (!vm)
 		return;
-	/* Without slots, no clock is anywhere. */
-	if (!gmem_clocks_prepare(vm, NULL, 0))
-		gmem_clocks_settle(vm, true);
-	pthread_mutex_destroy(&vm->lock);
+	/* In a child the clocks are the parent's, and so may be the lock. */
+	if (vm->generation == gmem_generation()) {
+		/* Without slots, no clock is anywhere. */
+		if (!gmem_clocks_prepare(vm, NULL, 0))
+			gmem_clocks_settle(vm, true);
+		pthread_mutex_destroy(&vm->lock);
+	}
 	free(vm->slots);
 	free(vm->clocks);
 	free(vm);
@@ -170,7 +176,10 @@ EXPORT int gmem_vm_add(struct gmem_vm *vm, uint32_t slot,
 		.id = slot, .guest_address = guest_address, .size = size,
 		.at = { .region = region_of(region), .offset = offset },
 	};
-	int ret = check_slot(guest_address, region, offset, size, flags);
+	int ret = gmem_check_generation(vm->generation, "VM") ?:
+		  gmem_check_generation(new.at.region->generation, "region") ?:
+		  check_slot(guest_address, region, offset, size, flags);
+	NOT_CANCELLED();
 
 	if (ret)
 		return ret;
@@ -183,8 +192,11 @@ EXPORT int gmem_vm_add(struct gmem_vm *vm, uint32_t slot,
 EXPORT int gmem_vm_remove(struct gmem_vm *vm, uint32_t slot)
 {
 	struct slot gone = { .id = slot }, *old;
-	int ret;
+	int ret = gmem_check_generation(vm->generation, "VM");
+	NOT_CANCELLED();
 
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&vm->lock);
 	old = find_slot(vm->slots, vm->nr_slots, slot);
 	if (!old || !old->size)

@@ -51,7 +51,9 @@ static bool refuses_gup(void *address)
 EXPORT int gmem_region_protection(const struct gmem_region *region,
 				  struct gmem_protection *protection)
 {
-	int ret = backends[region->backend]->ask(region->fd, protection);
+	int ret = gmem_check_generation(region_of(region)->generation,
+					"region") ?:
+		  backends[region->backend]->ask(region->fd, protection);
 
 	if (ret)
 		return ret;
@@ -82,17 +84,29 @@ static int check_demand(struct region *r, uint64_t demand)
 
 /* ---- one backend ---- */
 
-int gmem_map_guest(int fd, uint64_t offset, uint64_t size, void **address)
+static int map_guest(int fd, uint64_t offset, uint64_t size, void **address)
 {
 	int ret = gmem_map(fd, offset, size, PROT_READ | PROT_WRITE, address);
 
 	if (ret)
 		return ret;
+	gmem_point(GMEM_POINT_MAPPED);
 	if (!madvise(*address, size, MADV_DONTDUMP) &&
 	    !madvise(*address, size, MADV_DONTFORK))
 		return 0;
 	ret = gmem_fail_errno("can't keep memory from children and core dumps");
 	munmap(*address, size);
+	return ret;
+}
+
+/* A child that comes in between would have it. */
+int gmem_map_guest(int fd, uint64_t offset, uint64_t size, void **address)
+{
+	int ret;
+
+	gmem_windows_lock();
+	ret = map_guest(fd, offset, size, address);
+	gmem_windows_unlock();
 	return ret;
 }
 
@@ -241,6 +255,7 @@ EXPORT int gmem_region_create(const struct gmem_region_options *options,
 {
 	int ret = check_options(options);
 	struct region *r;
+	NOT_CANCELLED();
 
 	if (ret)
 		return ret;
@@ -248,6 +263,7 @@ EXPORT int gmem_region_create(const struct gmem_region_options *options,
 	if (!r)
 		return gmem_fail(-ENOMEM, "no memory for a region");
 	r->shared_fd = -1;
+	r->generation = gmem_generation();
 	pthread_mutex_init(&r->lock, NULL);
 	ret = region_open_any(r, options);
 	if (ret) {
@@ -258,20 +274,29 @@ EXPORT int gmem_region_create(const struct gmem_region_options *options,
 	return 0;
 }
 
+/* But in a child, where all this is the parent's, and the lock may be too. */
+static void region_end(struct region *r)
+{
+	region_unmap(r);
+	if (r->shared)
+		munmap(r->shared, r->public.size);
+	gmem_exposed_end(r);
+	pthread_mutex_destroy(&r->lock);
+}
+
 EXPORT void gmem_region_destroy(struct gmem_region *region)
 {
 	struct region *r = region_of(region);
+	NOT_CANCELLED();
 
 	if (!region)
 		return;
-	region_unmap(r);
-	if (r->shared)
-		munmap(r->shared, region->size);
-	gmem_exposed_end(r);
+	if (r->generation == gmem_generation())
+		region_end(r);
 	if (r->shared_fd >= 0)
 		close(r->shared_fd);
 	close(region->fd);
-	pthread_mutex_destroy(&r->lock);
+	gmem_exposed_free(r);
 	free(r);
 }
 
@@ -297,8 +322,11 @@ static int map_shared(struct region *r)
 EXPORT int gmem_region_shared(struct gmem_region *region, void **address)
 {
 	struct region *r = region_of(region);
-	int ret;
+	int ret = gmem_check_generation(r->generation, "region");
+	NOT_CANCELLED();
 
+	if (ret)
+		return ret;
 	if (region->backend != GMEM_BACKEND_GMEMFS) {
 		*address = region->address;
 		return 0;

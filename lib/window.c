@@ -15,26 +15,19 @@
 
 #define OPEN		(PROT_READ | PROT_WRITE)
 
-/* How long a thread that keeps others waiting itself waits for a key. */
+/*
+ * How long a thread waits for a key that keeps others waiting itself. And one
+ * that doesn't, or is in a signal handler and can't know of the windows that
+ * this has interrupted.
+ */
 #define IMPATIENT_NS	100000000L
+#define PATIENT_NS	5000000000L
 #define PAUSE_NS	50000L
-
-static pthread_mutex_t windows_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Under the lock, but for what is said to be atomic. */
 static struct region *by_mprotect;	/* list of regions */
 static unsigned int nr_by_mprotect;	/* atomic */
 static unsigned int nr_running;		/* atomic: vCPUs */
-
-void gmem_windows_lock(void)
-{
-	pthread_mutex_lock(&windows_lock);
-}
-
-void gmem_windows_unlock(void)
-{
-	pthread_mutex_unlock(&windows_lock);
-}
 
 /* ---- windows by keys ---- */
 
@@ -49,9 +42,17 @@ static void pause_a_little(void)
 	gmem_windows_lock();
 }
 
+static int no_key(bool has_window)
+{
+	if (has_window)
+		return gmem_fail(-EBUSY, "all protection keys are in use by open windows, one of which is this thread's; close it first");
+	return gmem_fail(-EBUSY, "all protection keys have been in use by open windows for seconds; close one, or, in a signal handler, those that it may interrupt");
+}
+
 static int wait_for_key(struct region *r)
 {
-	long patience = gmem_keys_open_here() ? IMPATIENT_NS / PAUSE_NS : -1;
+	bool impatient = gmem_keys_open_here();
+	int64_t end = gmem_now_ns() + (impatient ? IMPATIENT_NS : PATIENT_NS);
 	int ret;
 
 	while (__atomic_load_n(&r->public.users, __ATOMIC_RELAXED) &
@@ -64,8 +65,8 @@ static int wait_for_key(struct region *r)
 		}
 		if (ret != -EBUSY)
 			return ret;
-		if (!patience--)
-			return gmem_fail(-EBUSY, "all protection keys are in use by open windows, one of which is this thread's; close it first");
+		if (gmem_now_ns() >= end)
+			return no_key(impatient);
 		pause_a_little();
 	}
 	return 0;
@@ -146,6 +147,13 @@ static int vcpu_runs(int by)
 	return ret;
 }
 
+void gmem_windows_forked(void)
+{
+	by_mprotect = NULL;
+	nr_by_mprotect = 0;
+	nr_running = 0;
+}
+
 static void remove_by_mprotect(struct region *r)
 {
 	struct region **link = &by_mprotect;
@@ -174,12 +182,22 @@ static int begin_by_mprotect(struct region *r)
 
 /* ---- windows of any kind ---- */
 
+static int check_stale(const struct gmem_region *region)
+{
+	return gmem_check_generation(region_of(region)->generation, "region");
+}
+
 EXPORT int gmem_window_open_slowly(struct gmem_window *window, int mode)
 {
+	int ret = check_stale(window->region);
+	NOT_CANCELLED();
+
 	/* Not counted then. */
 	if (mode != GMEM_READ && mode != GMEM_WRITE)
 		return gmem_fail(-EINVAL, "mode: %d is neither GMEM_READ nor GMEM_WRITE",
 				 mode);
+	if (ret)
+		return ret;
 	window->key = -1;
 	window->rights = 0;
 	switch (window->region->windows) {
@@ -194,7 +212,10 @@ EXPORT int gmem_window_open_slowly(struct gmem_window *window, int mode)
 
 EXPORT void gmem_window_close_slowly(struct gmem_window *window)
 {
-	if (window->region->windows != GMEM_WINDOWS_PROCESS)
+	const struct region *r = region_of(window->region);
+
+	if (window->region->windows != GMEM_WINDOWS_PROCESS ||
+	    r->generation != gmem_generation())
 		return;
 	gmem_windows_lock();
 	count_window(region_of(window->region), window->rights, -1);
@@ -338,6 +359,7 @@ int gmem_windows_enter_kvm(struct kvm_rights *rights)
 	int ret = vcpu_runs(1);
 
 	rights->keys = false;
+	rights->generation = gmem_generation();
 	if (ret) {
 		vcpu_runs(-1);
 		return ret;
@@ -356,7 +378,8 @@ void gmem_windows_leave_kvm(const struct kvm_rights *rights)
 
 	if (rights->keys)
 		gmem_rights_write(rights->before);
-	vcpu_runs(-1);
+	if (rights->generation == gmem_generation())
+		vcpu_runs(-1);
 	errno = error;
 }
 

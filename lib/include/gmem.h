@@ -8,13 +8,27 @@
  *  - Sizes and offsets are in bytes. Ranges are in whole pages of
  *    GMEM_PAGE_SIZE, unless it says otherwise.
  *  - A range of no bytes, one whose end is not a number of 63 bits, and bits
- *    of flags that this header doesn't have are refused with -EINVAL, whatever
- *    the kernel or the kind of memory would make of them. Nothing is done then.
+ *    of flags that this header doesn't have are refused, with -EINVAL unless it
+ *    says otherwise, whatever the kernel or the kind of memory would make of
+ *    them. Nothing is done then.
  *  - A call that can fail returns a negative errno, and 0 or what it says when
  *    it succeeds. gmem_last_error() has a sentence for the last failure of the
  *    calling thread.
  *  - All calls may be made from any thread at any time, unless it says
  *    otherwise. errno is no part of the answer.
+ *  - A signal handler, whatever it has interrupted, may open and close windows
+ *    (gmem_window.h), and call gmem_region_read(), gmem_region_write(),
+ *    gmem_fault_describe() and gmem_last_error(); nothing else. It puts errno
+ *    back. Not so handlers of the signals by which a fault is told (SIGSEGV,
+ *    SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT): only the last two of
+ *    these calls are for them.
+ *  - fork() is safe, whatever other threads are at in the library. In the child
+ *    the library can be used, but not what the parent has made: calls for such
+ *    a region or VM say -ESTALE, and to destroy one only frees what the child
+ *    has of it. That is seen by pthread_atfork(): after vfork(), _Fork() or
+ *    clone() the child makes none of these calls.
+ *  - No call is a cancellation point. Asynchronous cancellation isn't for
+ *    threads that make any.
  *  - Descriptors are close-on-exec.
  *
  * States, flags and structs of files are those of the kernel module's ABI,
@@ -305,7 +319,8 @@ struct gmem_protection {
  *
  * Backends are tried in their order. The first that is there and has what is
  * demanded is taken. If none has, gmem_last_error() says of each why not. The
- * mapping is neither in core dumps nor in children.
+ * mapping is neither in core dumps nor in children, also if another thread
+ * forks meanwhile.
  *
  * Return: 0; -EOPNOTSUPP if memory can be had, but not with what is demanded;
  * -EINVAL for options that make no sense; else the error of the first backend.
@@ -315,7 +330,10 @@ int gmem_region_create(const struct gmem_region_options *options,
 
 /**
  * gmem_region_destroy() - unmap a region and let its memory go
- * @region: the region, of which no slot of a VM may be left; NULL does nothing
+ * @region: the region, of which no slot of a VM may be left, no window be open,
+ *	    and which no other call is about; NULL does nothing
+ *
+ * What comes to its addresses afterwards, the library doesn't touch.
  */
 void gmem_region_destroy(struct gmem_region *region);
 
