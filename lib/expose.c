@@ -61,7 +61,7 @@ static int install(struct region *r, int fd, uint64_t offset, uint64_t size)
 {
 	char *at = (char *)r->public.address + offset;
 	void *p;
-	int ret = gmem_map_guest(fd, offset, size, &p);
+	int ret = gmem_map_guest(fd, offset, size, PROT_NONE, &p);
 
 	if (ret)
 		return ret;

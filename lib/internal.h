@@ -93,8 +93,12 @@ static inline struct region *region_of(const struct gmem_region *public)
 /* As gmem_file_map(), of what was checked. */
 int gmem_map(int fd, uint64_t offset, uint64_t size, int prot, void **address);
 
-/* A mapping that is neither for core dumps nor for children. */
-int gmem_map_guest(int fd, uint64_t offset, uint64_t size, void **address);
+/*
+ * A mapping that is neither for core dumps nor for children. What windows are
+ * to close begins without rights.
+ */
+int gmem_map_guest(int fd, uint64_t offset, uint64_t size, int prot,
+		   void **address);
 
 /* Opens the shared view; with @lock held. */
 int gmem_region_need_shared(struct region *r);
@@ -127,7 +131,7 @@ void gmem_exposed_free(struct region *r);
 
 /* ---- window.c ---- */
 
-/* Closes a new region, or, with @windows NONE, doesn't. */
+/* Gives a new mapping its rights: those of a closed one, or, for NONE, all. */
 int gmem_windows_begin(struct region *r, uint32_t windows);
 
 /*
@@ -140,7 +144,7 @@ void gmem_windows_left(int key);
 /* In a child, which has none of them. */
 void gmem_windows_forked(void);
 
-/* Has a mapping that will be part of @r closed as that is; with the lock. */
+/* Has a mapping that will be part of @r the rights of that; with the lock. */
 int gmem_windows_protect(const struct region *r, void *p, uint64_t size);
 
 /**

@@ -48,6 +48,25 @@ static bool refuses_gup(void *address)
 	       errno == EFAULT;
 }
 
+/*
+ * Where there are no rights, that would be why. Keys don't count: it is as for
+ * another process. Windows by mprotect() do.
+ */
+static int ask_about_gup(struct region *r)
+{
+	bool by_mprotect = r->public.windows == GMEM_WINDOWS_PROCESS;
+	struct gmem_window window;
+	int ret = by_mprotect ?
+		  gmem_window_open(&window, &r->public, GMEM_READ) : 0;
+
+	if (ret)
+		return ret;
+	r->no_gup = refuses_gup(r->public.address);
+	if (by_mprotect)
+		gmem_window_close(&window);
+	return 0;
+}
+
 EXPORT int gmem_region_protection(const struct gmem_region *region,
 				  struct gmem_protection *protection)
 {
@@ -84,9 +103,10 @@ static int check_demand(struct region *r, uint64_t demand)
 
 /* ---- one backend ---- */
 
-static int map_guest(int fd, uint64_t offset, uint64_t size, void **address)
+static int map_guest(int fd, uint64_t offset, uint64_t size, int prot,
+		     void **address)
 {
-	int ret = gmem_map(fd, offset, size, PROT_READ | PROT_WRITE, address);
+	int ret = gmem_map(fd, offset, size, prot, address);
 
 	if (ret)
 		return ret;
@@ -100,12 +120,13 @@ static int map_guest(int fd, uint64_t offset, uint64_t size, void **address)
 }
 
 /* A child that comes in between would have it. */
-int gmem_map_guest(int fd, uint64_t offset, uint64_t size, void **address)
+int gmem_map_guest(int fd, uint64_t offset, uint64_t size, int prot,
+		   void **address)
 {
 	int ret;
 
 	gmem_windows_lock();
-	ret = map_guest(fd, offset, size, address);
+	ret = map_guest(fd, offset, size, prot, address);
 	gmem_windows_unlock();
 	return ret;
 }
@@ -123,15 +144,14 @@ static uint32_t wanted_windows(const struct gmem_region_options *options)
 static int region_map(struct region *r,
 		      const struct gmem_region_options *options)
 {
-	int ret = gmem_map_guest(r->public.fd, 0, r->public.size,
-				 &r->public.address);
+	int ret = gmem_map_guest(r->public.fd, 0, r->public.size, PROT_NONE,
+				 &r->public.address) ?:
+		  gmem_windows_begin(r, wanted_windows(options));
 
-	if (ret)
-		return ret;
 	/* Of others it is known that they are pinned like any memory. */
-	if (r->public.backend == GMEM_BACKEND_GMEMFS)
-		r->no_gup = refuses_gup(r->public.address);
-	return gmem_windows_begin(r, wanted_windows(options));
+	if (ret || r->public.backend != GMEM_BACKEND_GMEMFS)
+		return ret;
+	return ask_about_gup(r);
 }
 
 /*
@@ -316,7 +336,8 @@ static int map_shared(struct region *r)
 
 	if (ret || r->shared)
 		return ret;
-	return gmem_map_guest(r->shared_fd, 0, r->public.size, &r->shared);
+	return gmem_map_guest(r->shared_fd, 0, r->public.size,
+			      PROT_READ | PROT_WRITE, &r->shared);
 }
 
 EXPORT int gmem_region_shared(struct gmem_region *region, void **address)

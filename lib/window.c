@@ -281,27 +281,36 @@ static int begin_by_own_key(struct region *r)
 	return ret;
 }
 
+static int begin_open(struct region *r)
+{
+	if (mprotect(r->public.address, r->public.size, OPEN))
+		return gmem_fail_errno("can't change the protection of a region");
+	r->prot = OPEN;
+	return 0;
+}
+
 static int begin(struct region *r, uint32_t kind, bool or_process)
 {
+	if (kind == GMEM_WINDOWS_NONE)
+		return begin_open(r);
 	if (kind != GMEM_WINDOWS_PROCESS && gmem_keys_exist())
 		return kind == GMEM_WINDOWS_OWN_KEY ? begin_by_own_key(r) :
 						      begin_by_keys(r);
 	if (kind == GMEM_WINDOWS_PROCESS || or_process)
 		return begin_by_mprotect(r);
-	return 0;
+	return begin_open(r);
 }
 
 int gmem_windows_begin(struct region *r, uint32_t windows)
 {
 	bool or_process = windows & GMEM_WINDOWS_OR_PROCESS;
 	uint32_t kind = windows & ~GMEM_WINDOWS_OR_PROCESS;
-	int ret;
+	int ret = 0;
 
 	r->public.key = -1;
-	r->prot = OPEN;
-	if (kind == GMEM_WINDOWS_NONE)
-		return 0;
-	ret = gmem_fault_know(&r->public);
+	r->prot = PROT_NONE;
+	if (kind != GMEM_WINDOWS_NONE)
+		ret = gmem_fault_know(&r->public);
 	if (ret)
 		return ret;
 	gmem_windows_lock();
@@ -330,19 +339,12 @@ void gmem_windows_left(int key)
 
 int gmem_windows_protect(const struct region *r, void *p, uint64_t size)
 {
-	int key, prot = OPEN;
+	bool by_keys = r->public.windows == GMEM_WINDOWS_KEYS ||
+		       r->public.windows == GMEM_WINDOWS_OWN_KEY;
+	int ret = by_keys ? pkey_mprotect(p, size, OPEN, gmem_key_now(r)) :
+			    mprotect(p, size, r->prot);
 
-	if (r->public.windows == GMEM_WINDOWS_NONE)
-		return 0;
-	if (r->public.windows == GMEM_WINDOWS_PROCESS) {
-		key = -1;
-		prot = r->prot;
-	} else {
-		key = gmem_key_now(r);
-	}
-	if (!pkey_mprotect(p, size, prot, key))
-		return 0;
-	return gmem_fail_errno("can't close a mapping");
+	return ret ? gmem_fail_errno("can't close a mapping") : 0;
 }
 
 /* ---- vCPUs ---- */
