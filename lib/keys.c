@@ -244,7 +244,9 @@ void gmem_key_missed(struct region *r)
 
 int gmem_key_now(const struct region *r)
 {
-	return r->public.users & GMEM_NO_KEY ? parking_key : r->public.key;
+	uint32_t users = __atomic_load_n(&r->public.users, __ATOMIC_RELAXED);
+
+	return users & GMEM_NO_KEY ? parking_key : r->public.key;
 }
 
 int gmem_key_leave(const struct region *r)
