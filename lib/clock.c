@@ -200,7 +200,7 @@ EXPORT int gmem_vm_write_msr(struct gmem_vm *vm, int vcpu_fd, uint32_t index,
 			     uint64_t value)
 {
 	int ret = gmem_check_generation(vm->generation, "VM");
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (ret)
 		return ret;

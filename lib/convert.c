@@ -165,7 +165,7 @@ EXPORT int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
 		.attributes = attributes, .flags = flags,
 	};
 	int ret;
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	ret = check(&c, offset, size, GMEM_FILE_LIMIT) ?:
 	      convert(&c, timeout_ms);
@@ -186,7 +186,7 @@ EXPORT int gmem_region_convert(struct gmem_region *region, uint64_t offset,
 		.attributes = attributes, .flags = flags,
 	};
 	int ret = gmem_check_generation(c.region->generation, "region");
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (!ret)
 		ret = check(&c, offset, size, region->size);

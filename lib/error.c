@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Errors: a sentence for the last one, per thread. Signal handlers may get here:
- * so nothing of locales, and no format for which vsnprintf() allocates.
+ * Errors: a sentence for the last one, per thread. Signal handlers may get
+ * here: so nothing of locales, and no format for which vsnprintf() allocates.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -173,7 +173,7 @@ static void tell(const siginfo_t *info)
 {
 	char text[160];
 	int error = errno;
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (gmem_fault_describe(info, text, sizeof(text)) &&
 	    write(STDERR_FILENO, text, strlen(text)) < 0)

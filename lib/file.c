@@ -52,7 +52,7 @@ EXPORT int gmem_file_create(const char *directory, uint64_t size,
 	const char *path = directory ?: GMEM_DEFAULT_MOUNT;
 	struct gmem_create create = { .size = size, .flags = flags };
 	int dir, fd;
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	dir = open_directory(path);
 	if (dir < 0)
@@ -71,7 +71,7 @@ EXPORT int gmem_file_open(const char *path, int flags)
 {
 	int fd, ret = gmem_check_bits("flags", (unsigned int)flags, OPEN_FLAGS);
 	struct gmem_info info;
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (ret)
 		return ret;
@@ -168,7 +168,7 @@ EXPORT int gmem_file_state(int fd, uint64_t offset, uint64_t size,
 
 EXPORT int gmem_file_resize(int fd, uint64_t size)
 {
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (!ftruncate(fd, (off_t)size))
 		return 0;
@@ -190,7 +190,7 @@ static int check_bytes(int fd, uint64_t offset, uint64_t size)
 EXPORT int gmem_file_populate(int fd, uint64_t offset, uint64_t size)
 {
 	int ret = check_bytes(fd, offset, size);
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (ret)
 		return ret;
@@ -206,7 +206,7 @@ EXPORT int gmem_file_populate(int fd, uint64_t offset, uint64_t size)
 EXPORT int gmem_file_punch(int fd, uint64_t offset, uint64_t size)
 {
 	int ret = check_bytes(fd, offset, size);
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (ret)
 		return ret;

@@ -22,7 +22,7 @@ EXPORT int gmem_vm_create(int vm_fd, struct gmem_vm **vm)
 
 EXPORT void gmem_vm_destroy(struct gmem_vm *vm)
 {
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (!vm)
 		return;
@@ -179,7 +179,7 @@ EXPORT int gmem_vm_add(struct gmem_vm *vm, uint32_t slot,
 	int ret = gmem_check_generation(vm->generation, "VM") ?:
 		  gmem_check_generation(new.at.region->generation, "region") ?:
 		  check_slot(guest_address, region, offset, size, flags);
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (ret)
 		return ret;
@@ -193,7 +193,7 @@ EXPORT int gmem_vm_remove(struct gmem_vm *vm, uint32_t slot)
 {
 	struct slot gone = { .id = slot }, *old;
 	int ret = gmem_check_generation(vm->generation, "VM");
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (ret)
 		return ret;

@@ -8,7 +8,7 @@
 #define GMEM_POINT_H
 
 enum gmem_point {
-	GMEM_POINT_TAKE_KEY,	/* a region has lost its key, not changed yet */
+	GMEM_POINT_TAKE_KEY,	/* a region loses its key, not changed yet */
 	GMEM_POINT_GIVE_KEY,	/* a key was found, and isn't the region's yet */
 	GMEM_POINT_UNMAP,	/* a region is about to be unmapped */
 	GMEM_POINT_UNMAPPED,	/* it just was */
@@ -18,12 +18,11 @@ enum gmem_point {
 
 #ifdef GMEM_POINTS
 /* The test's, if it has one. */
-__attribute__((weak)) void gmem_point_reached(enum gmem_point point);
+void gmem_point_reached(enum gmem_point point);
 
 static inline void gmem_point(enum gmem_point point)
 {
-	if (gmem_point_reached)
-		gmem_point_reached(point);
+	gmem_point_reached(point);
 }
 #else
 static inline void gmem_point(enum gmem_point point)

@@ -40,11 +40,10 @@ static inline void gmem_cancel_back(const int *state)
 }
 
 /*
- * To begin a call of the library's in which the C library may have cancellation
- * points, up to its end: it would leave locks, counts and descriptors behind.
+ * Of a variable that is gmem_cancel_off(), in calls of the library's in which
+ * the C library may have cancellation points: up to the end of the call there
+ * are none. They would leave locks, counts and descriptors behind.
  */
-#define NOT_CANCELLED() \
-	int cancel_state __attribute__((cleanup(gmem_cancel_back), unused)) = \
-		gmem_cancel_off()
+#define NOT_CANCELLED	__attribute__((cleanup(gmem_cancel_back), unused))
 
 #endif /* GMEM_PROCESS_H */

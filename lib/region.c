@@ -275,7 +275,7 @@ EXPORT int gmem_region_create(const struct gmem_region_options *options,
 {
 	int ret = check_options(options);
 	struct region *r;
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (ret)
 		return ret;
@@ -307,7 +307,7 @@ static void region_end(struct region *r)
 EXPORT void gmem_region_destroy(struct gmem_region *region)
 {
 	struct region *r = region_of(region);
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (!region)
 		return;
@@ -344,7 +344,7 @@ EXPORT int gmem_region_shared(struct gmem_region *region, void **address)
 {
 	struct region *r = region_of(region);
 	int ret = gmem_check_generation(r->generation, "region");
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (ret)
 		return ret;

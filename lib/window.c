@@ -190,7 +190,7 @@ static int check_stale(const struct gmem_region *region)
 EXPORT int gmem_window_open_slowly(struct gmem_window *window, int mode)
 {
 	int ret = check_stale(window->region);
-	NOT_CANCELLED();
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	/* Not counted then. */
 	if (mode != GMEM_READ && mode != GMEM_WRITE)

@@ -187,11 +187,11 @@ static inline uint32_t gmem_rights_open(int key, int mode)
  * Where the region has no windows this does nothing. Makes no system call
  * unless the region has no key at the moment, or windows by mprotect().
  *
- * Return: 0; -EINVAL for another mode; -ESTALE the region is a parent process's.
- * Only where regions share keys: -EBUSY all keys are in use by open windows. A
- * thread waits a tenth of a second for one of them if it has a window open
- * itself, and otherwise, or in a signal handler, five seconds. Or an error of
- * pkey_mprotect(2) or mprotect(2): -ENOMEM.
+ * Return: 0; -EINVAL for another mode; -ESTALE the region is a parent
+ * process's. Only where regions share keys: -EBUSY all keys are in use by open
+ * windows. A thread waits a tenth of a second for one of them if it has a
+ * window open itself, and otherwise, or in a signal handler, five seconds. Or
+ * an error of pkey_mprotect(2) or mprotect(2): -ENOMEM.
  */
 static inline int gmem_window_open(struct gmem_window *window,
 				   struct gmem_region *region, int mode)
