@@ -3,6 +3,7 @@
  * Backend: KVM's guest_memfd, where it can be mapped (Linux 6.18). Its memory
  * is in the direct map, and can't be made private while it is mapped.
  */
+#include <fcntl.h>
 #include <linux/kvm.h>
 #include <linux/mman.h>
 #include <sys/ioctl.h>
@@ -13,6 +14,20 @@
 #include "kvm_compat.h"
 
 #define WANTED_FLAGS	(GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
+
+/* The kernel has no flag for that, and nobody forks meanwhile. */
+static int create_close_on_exec(int vm_fd,
+				struct kvm_create_guest_memfd *create)
+{
+	int fd;
+
+	gmem_windows_lock();
+	fd = ioctl(vm_fd, KVM_CREATE_GUEST_MEMFD, create);
+	if (fd >= 0)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	gmem_windows_unlock();
+	return fd;
+}
 
 static int guest_memfd_open(const struct gmem_region_options *options)
 {
@@ -32,7 +47,7 @@ static int guest_memfd_open(const struct gmem_region_options *options)
 		return gmem_fail_errno("vm_fd is not a VM of KVM's");
 	if ((flags & WANTED_FLAGS) != WANTED_FLAGS)
 		return gmem_fail(-EOPNOTSUPP, "this kernel's can't be mapped; Linux 6.18 and later have one that can");
-	fd = ioctl(options->vm_fd, KVM_CREATE_GUEST_MEMFD, &create);
+	fd = create_close_on_exec(options->vm_fd, &create);
 	return fd < 0 ? gmem_fail_errno("KVM didn't make it") : fd;
 }
 

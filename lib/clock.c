@@ -145,13 +145,13 @@ static int set_msr(int vcpu_fd, uint32_t index, uint64_t value)
 		.head.nmsrs = 1,
 		.entry = { .index = index, .data = value },
 	};
-	uint64_t rights;
+	struct kvm_rights rights;
 	int done = gmem_windows_enter_kvm(&rights);
 
 	if (done)
 		return done;
 	done = ioctl(vcpu_fd, KVM_SET_MSRS, &msrs);
-	gmem_windows_leave_kvm(rights);
+	gmem_windows_leave_kvm(&rights);
 	if (done < 0)
 		return gmem_fail_errno("KVM_SET_MSRS on descriptor %d",
 				       vcpu_fd);
@@ -199,8 +199,11 @@ static int write_clock(struct gmem_vm *vm, int vcpu_fd, uint32_t index,
 EXPORT int gmem_vm_write_msr(struct gmem_vm *vm, int vcpu_fd, uint32_t index,
 			     uint64_t value)
 {
-	int ret;
+	int ret = gmem_check_generation(vm->generation, "VM");
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
+	if (ret)
+		return ret;
 	if (!is_clock_msr(index))
 		return gmem_fail(-EINVAL, "MSR %#x names no page that KVM keeps; write it by KVM_SET_MSRS",
 				 index);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "internal.h"
+#include "range.h"
 
 #define FIRST_PAUSE_NS	50000L
 #define LAST_PAUSE_NS	20000000L
@@ -16,23 +17,21 @@
  * struct conversion - what is asked for
  * @region: the region it's in, or NULL
  * @fd: the file
- * @offset: where it begins, and then where it stopped
- * @end: where it ends
+ * @left: what isn't converted yet
  * @attributes: GMEM_ATTRIBUTE_*
  * @flags: GMEM_CONVERT_*
  */
 struct conversion {
 	struct region *region;
 	int fd;
-	uint64_t offset;
-	uint64_t end;
+	struct range left;
 	uint64_t attributes;
 	uint64_t flags;
 };
 
 /* ---- patience ---- */
 
-static int64_t now_ns(void)
+int64_t gmem_now_ns(void)
 {
 	struct timespec ts;
 
@@ -43,7 +42,7 @@ static int64_t now_ns(void)
 /* Sleeps, not beyond the deadline. Return: 0, -EAGAIN it's over, -EINTR. */
 static int wait_until(int64_t deadline, long pause_ns)
 {
-	int64_t left = deadline - now_ns();
+	int64_t left = deadline - gmem_now_ns();
 	struct timespec ts = { .tv_nsec = pause_ns };
 
 	if (left <= 0)
@@ -53,31 +52,29 @@ static int wait_until(int64_t deadline, long pause_ns)
 	return nanosleep(&ts, NULL) ? -EINTR : 0;
 }
 
-int gmem_convert_once(int fd, uint64_t *offset, uint64_t end,
-		      uint64_t attributes, uint64_t flags)
+int gmem_convert_once(int fd, struct range *left, uint64_t attributes,
+		      uint64_t flags)
 {
 	struct gmem_attributes set = {
-		.offset = *offset, .size = end - *offset,
+		.offset = left->offset, .size = left->end - left->offset,
 		.attributes = attributes, .flags = flags,
 	};
 
 	if (!ioctl(fd, GMEM_SET_ATTRIBUTES, &set)) {
-		*offset = end;
+		left->offset = left->end;
 		return 0;
 	}
 	if (errno == EAGAIN || errno == EINTR || errno == ENOMEM)
-		*offset = set.error_offset;
+		left->offset = set.error_offset;
 	return -errno;
 }
 
 static int convert_step(struct conversion *c)
 {
 	if (c->region)
-		return gmem_convert_around_exposed(c->region, &c->offset,
-						   c->end, c->attributes,
-						   c->flags);
-	return gmem_convert_once(c->fd, &c->offset, c->end, c->attributes,
-				 c->flags);
+		return gmem_convert_around_exposed(c->region, &c->left,
+						   c->attributes, c->flags);
+	return gmem_convert_once(c->fd, &c->left, c->attributes, c->flags);
 }
 
 /* Each page that is let go starts again with short pauses. */
@@ -87,12 +84,12 @@ static int convert_patiently(struct conversion *c, int64_t deadline)
 	int ret;
 
 	for (;;) {
-		uint64_t before = c->offset;
+		uint64_t before = c->left.offset;
 
 		ret = convert_step(c);
 		if (ret != -EAGAIN)
 			return ret;
-		if (c->offset != before)
+		if (c->left.offset != before)
 			pause = FIRST_PAUSE_NS;
 		ret = wait_until(deadline, pause);
 		if (ret)
@@ -106,7 +103,7 @@ static int convert_patiently(struct conversion *c, int64_t deadline)
 static int convert_failed(int error, const struct conversion *c,
 			  uint64_t offset)
 {
-	unsigned long long at = c->offset;
+	unsigned long long at = c->left.offset;
 
 	switch (error) {
 	case -EAGAIN:
@@ -116,7 +113,7 @@ static int convert_failed(int error, const struct conversion *c,
 		return gmem_fail(error, "interrupted by a signal at %llu; try again from there",
 				 at);
 	case -EINVAL:
-		return gmem_bad_range(c->fd, offset, c->end - offset);
+		return gmem_bad_range(c->fd, offset, c->left.end - offset);
 	case -EBADF:
 		return gmem_fail(error, "descriptor %d is not open for writing",
 				 c->fd);
@@ -126,17 +123,37 @@ static int convert_failed(int error, const struct conversion *c,
 	}
 }
 
-static int convert(struct conversion *c, int timeout_ms,
-		   uint64_t *error_offset)
+static int check(struct conversion *c, uint64_t offset, uint64_t size,
+		 uint64_t limit)
+{
+	int ret = gmem_check_bits("attributes", c->attributes,
+				  GMEM_ATTRIBUTE_PRIVATE) ?:
+		  gmem_check_bits("flags", c->flags, GMEM_CONVERT_ZERO);
+
+	if (ret)
+		return ret;
+	if (!gmem_range_of_pages(&c->left, offset, size, limit))
+		return gmem_bad_range(c->fd, offset, size);
+	return 0;
+}
+
+static int convert(struct conversion *c, int timeout_ms)
 {
 	int64_t deadline = timeout_ms < 0 ? INT64_MAX :
-			   now_ns() + timeout_ms * 1000000LL;
-	uint64_t offset = c->offset;
+			   gmem_now_ns() + timeout_ms * 1000000LL;
+	uint64_t offset = c->left.offset;
 	int ret = convert_patiently(c, deadline);
 
-	if (error_offset)
-		*error_offset = c->offset;
 	return ret ? convert_failed(ret, c, offset) : 0;
+}
+
+/* Ordinary memory is shared, and stays so. */
+static int convert_ordinary(struct conversion *c)
+{
+	if (c->attributes & GMEM_ATTRIBUTE_PRIVATE)
+		return gmem_fail(-EOPNOTSUPP, "this kind of memory can't be made private; gmemfs's can");
+	c->left.offset = c->left.end;
+	return 0;
 }
 
 EXPORT int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
@@ -144,29 +161,18 @@ EXPORT int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
 			     int timeout_ms, uint64_t *error_offset)
 {
 	struct conversion c = {
-		.fd = fd, .offset = offset, .end = offset + size,
+		.fd = fd, .left.offset = offset,
 		.attributes = attributes, .flags = flags,
 	};
+	int ret;
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
-	return convert(&c, timeout_ms, error_offset);
-}
-
-/* Ordinary memory is shared, and stays so. */
-static int convert_ordinary(struct conversion *c, uint64_t region_size,
-			    uint64_t *error_offset)
-{
-	uint64_t size = c->end - c->offset;
+	ret = check(&c, offset, size, GMEM_FILE_LIMIT) ?:
+	      convert(&c, timeout_ms);
 
 	if (error_offset)
-		*error_offset = c->offset;
-	if (c->attributes & GMEM_ATTRIBUTE_PRIVATE)
-		return gmem_fail(-EOPNOTSUPP, "this kind of memory can't be made private; gmemfs's can");
-	if (!size || (c->offset | size) % GMEM_PAGE_SIZE ||
-	    c->offset > region_size || size > region_size - c->offset)
-		return gmem_bad_range(c->fd, c->offset, size);
-	if (error_offset)
-		*error_offset = c->end;
-	return 0;
+		*error_offset = c.left.offset;
+	return ret;
 }
 
 EXPORT int gmem_region_convert(struct gmem_region *region, uint64_t offset,
@@ -176,11 +182,18 @@ EXPORT int gmem_region_convert(struct gmem_region *region, uint64_t offset,
 {
 	struct conversion c = {
 		.region = region_of(region), .fd = region->fd,
-		.offset = offset, .end = offset + size,
+		.left.offset = offset,
 		.attributes = attributes, .flags = flags,
 	};
+	int ret = gmem_check_generation(c.region->generation, "region");
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
-	if (region->backend != GMEM_BACKEND_GMEMFS)
-		return convert_ordinary(&c, region->size, error_offset);
-	return convert(&c, timeout_ms, error_offset);
+	if (!ret)
+		ret = check(&c, offset, size, region->size);
+	if (!ret)
+		ret = region->backend == GMEM_BACKEND_GMEMFS ?
+		      convert(&c, timeout_ms) : convert_ordinary(&c);
+	if (error_offset)
+		*error_offset = c.left.offset;
+	return ret;
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Errors: a sentence for the last one, per thread. */
+/*
+ * Errors: a sentence for the last one, per thread. Signal handlers may get
+ * here: so nothing of locales, and no format for which vsnprintf() allocates.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +13,8 @@ static _Thread_local char last_error[512];
 
 int gmem_fail(int error, const char *fmt, ...)
 {
-	char text[sizeof(last_error)], reason[64];
+	const char *reason = strerrordesc_np(-error) ?: "unknown error";
+	char text[sizeof(last_error)];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -18,8 +22,7 @@ int gmem_fail(int error, const char *fmt, ...)
 	va_end(ap);
 	/* The arguments may point to the sentence before, so not in place. */
 	snprintf(last_error, sizeof(last_error), "%.*s (%s)",
-		 (int)(sizeof(last_error) - sizeof(reason) - 4), text,
-		 strerror_r(-error, reason, sizeof(reason)));
+		 (int)(sizeof(last_error) - strlen(reason) - 4), text, reason);
 	return error;
 }
 

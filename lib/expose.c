@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 
 #include "internal.h"
+#include "range.h"
 
 #define MAX_SCARS	64
 
@@ -32,12 +33,14 @@
  * @offset: where it is
  * @users: 0: done with, but it couldn't be made private yet
  * @private_again: what is wanted of it when there are no users any more
+ * @flags: GMEM_CONVERT_* for when it is made private
  */
 struct exposed_page {
 	struct exposed_page *next;
 	uint64_t offset;
 	unsigned int users;
 	bool private_again;
+	uint64_t flags;
 };
 
 /* ---- the mapping ---- */
@@ -58,7 +61,7 @@ static int install(struct region *r, int fd, uint64_t offset, uint64_t size)
 {
 	char *at = (char *)r->public.address + offset;
 	void *p;
-	int ret = gmem_map_guest(fd, offset, size, &p);
+	int ret = gmem_map_guest(fd, offset, size, PROT_NONE, &p);
 
 	if (ret)
 		return ret;
@@ -136,7 +139,8 @@ static int make_private(struct region *r, const struct exposed_page *e)
 	if (!e->private_again)
 		return 0;
 	return gmem_file_convert(r->public.fd, e->offset, GMEM_PAGE_SIZE,
-				 GMEM_ATTRIBUTE_PRIVATE, 0, PATIENCE_MS, NULL);
+				 GMEM_ATTRIBUTE_PRIVATE, e->flags, PATIENCE_MS,
+				 NULL);
 }
 
 /* What is left over from before, because it was pinned. */
@@ -167,8 +171,10 @@ static int expose_new(struct region *r, struct exposed_page **link,
 	ret = make_shared(r, e);
 	if (!ret)
 		return 0;
-	make_private(r, e);
-	forget(link);
+	/* Else it stays in the list, to be tried again. */
+	e->users = 0;
+	if (!make_private(r, e))
+		forget(link);
 	return ret;
 }
 
@@ -235,14 +241,20 @@ void gmem_exposed_free(struct region *r)
 		forget(&r->exposed);
 }
 
+void gmem_exposed_end(struct region *r)
+{
+	retry_private(r);
+	gmem_exposed_free(r);
+}
+
 /* ---- conversion ---- */
 
 /* Pages that only wait to be made private are converted like any other. */
-static void forget_unused(struct region *r, uint64_t offset, uint64_t end)
+static void forget_unused(struct region *r, const struct range *range)
 {
-	struct exposed_page **link = exposed_from(r, offset);
+	struct exposed_page **link = exposed_from(r, range->offset);
 
-	while (*link && (*link)->offset < end) {
+	while (*link && (*link)->offset < range->end) {
 		if (!(*link)->users)
 			forget(link);
 		else
@@ -250,37 +262,49 @@ static void forget_unused(struct region *r, uint64_t offset, uint64_t end)
 	}
 }
 
-static int convert_around(struct region *r, uint64_t *offset, uint64_t end,
+/* What is to be zeroed is so when it becomes private. */
+static void want(struct exposed_page *e, uint64_t attributes, uint64_t flags)
+{
+	bool private = attributes & GMEM_ATTRIBUTE_PRIVATE;
+
+	if (private != e->private_again)
+		e->flags |= flags;
+	e->private_again = private;
+}
+
+static int convert_around(struct region *r, struct range *left,
 			  uint64_t attributes, uint64_t flags)
 {
 	struct exposed_page *e;
 	int ret;
 
-	forget_unused(r, *offset, end);
-	e = *exposed_from(r, *offset);
-	for (; e && e->offset < end; e = e->next) {
-		if (*offset < e->offset) {
-			ret = gmem_convert_once(r->public.fd, offset, e->offset,
+	forget_unused(r, left);
+	e = *exposed_from(r, left->offset);
+	for (; e && e->offset < left->end; e = e->next) {
+		struct range before = { left->offset, e->offset };
+
+		if (before.offset < before.end) {
+			ret = gmem_convert_once(r->public.fd, &before,
 						attributes, flags);
+			left->offset = before.offset;
 			if (ret)
 				return ret;
 		}
-		e->private_again = attributes & GMEM_ATTRIBUTE_PRIVATE;
-		*offset = e->offset + GMEM_PAGE_SIZE;
+		want(e, attributes, flags);
+		left->offset = e->offset + GMEM_PAGE_SIZE;
 	}
-	if (*offset >= end)
+	if (left->offset >= left->end)
 		return 0;
-	return gmem_convert_once(r->public.fd, offset, end, attributes, flags);
+	return gmem_convert_once(r->public.fd, left, attributes, flags);
 }
 
-int gmem_convert_around_exposed(struct region *r, uint64_t *offset,
-				uint64_t end, uint64_t attributes,
-				uint64_t flags)
+int gmem_convert_around_exposed(struct region *r, struct range *left,
+				uint64_t attributes, uint64_t flags)
 {
 	int ret;
 
 	pthread_mutex_lock(&r->lock);
-	ret = convert_around(r, offset, end, attributes, flags);
+	ret = convert_around(r, left, attributes, flags);
 	pthread_mutex_unlock(&r->lock);
 	return ret;
 }

@@ -15,22 +15,33 @@
 #define SEGV_PKUERR	4
 #endif
 
-/* @size 0: free. Both are atomic. */
+/*
+ * @size 0: free. All are atomic. Who reads takes only what had the same @turn,
+ * an even one, before and after: else it was being changed.
+ */
 struct known {
 	struct known *next;
+	unsigned int turn;
 	uintptr_t address;
 	uintptr_t size;
 };
 
 static struct known *known;	/* atomic */
-static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction before;
 
-#define load(what)		__atomic_load_n(&(what), __ATOMIC_ACQUIRE)
+#define load(what)		__atomic_load_n(&(what), __ATOMIC_SEQ_CST)
 #define store(what, value)	__atomic_store_n(&(what), value, \
-						 __ATOMIC_RELEASE)
+						 __ATOMIC_SEQ_CST)
 
 /* ---- which addresses ---- */
+
+static void change(struct known *k, uintptr_t address, uintptr_t size)
+{
+	store(k->turn, k->turn + 1);
+	store(k->address, address);
+	store(k->size, size);
+	store(k->turn, k->turn + 1);
+}
 
 static struct known *free_entry(void)
 {
@@ -47,17 +58,16 @@ static struct known *free_entry(void)
 	return k;
 }
 
+/* With the lock of windows, as all that changes the list. */
 int gmem_fault_know(const struct gmem_region *region)
 {
 	struct known *k;
 
-	pthread_mutex_lock(&known_lock);
+	gmem_windows_lock();
 	k = free_entry();
-	if (k) {
-		store(k->address, (uintptr_t)region->address);
-		store(k->size, region->size);
-	}
-	pthread_mutex_unlock(&known_lock);
+	if (k)
+		change(k, (uintptr_t)region->address, region->size);
+	gmem_windows_unlock();
 	return k ? 0 : gmem_fail(-ENOMEM, "no memory to note a region");
 }
 
@@ -65,21 +75,36 @@ void gmem_fault_forget(const struct gmem_region *region)
 {
 	struct known *k;
 
-	pthread_mutex_lock(&known_lock);
+	gmem_windows_lock();
 	for (k = known; k; k = k->next)
 		if (k->size && k->address == (uintptr_t)region->address)
-			store(k->size, 0);
-	pthread_mutex_unlock(&known_lock);
+			change(k, 0, 0);
+	gmem_windows_unlock();
 }
 
-static const struct known *known_at(uintptr_t address)
+/* In a child other memory is there. */
+void gmem_fault_forked(void)
+{
+	struct known *k;
+
+	for (k = known; k; k = k->next)
+		change(k, 0, 0);
+}
+
+/* Where the region begins that @address is in, or 0. */
+static uintptr_t known_at(uintptr_t address)
 {
 	const struct known *k;
 
-	for (k = load(known); k; k = k->next)
-		if (address - load(k->address) < load(k->size))
-			return k;
-	return NULL;
+	for (k = load(known); k; k = k->next) {
+		unsigned int turn = load(k->turn);
+		uintptr_t begins = load(k->address);
+		bool inside = address - begins < load(k->size);
+
+		if (inside && turn % 2 == 0 && turn == load(k->turn))
+			return begins;
+	}
+	return 0;
 }
 
 /* ---- a sentence ---- */
@@ -113,19 +138,19 @@ EXPORT int gmem_fault_describe(const siginfo_t *info, char *text, size_t size)
 {
 	uintptr_t address = (uintptr_t)info->si_addr;
 	struct text to = { text, size - 1 };
-	const struct known *k;
+	uintptr_t begins;
 
 	if (info->si_signo != SIGSEGV || !size)
 		return 0;
 	if (info->si_code != SEGV_PKUERR && info->si_code != SEGV_ACCERR)
 		return 0;
-	k = known_at(address);
-	if (!k)
+	begins = known_at(address);
+	if (!begins)
 		return 0;
 	append(&to, "libgmem: access to guest memory outside of a window: offset ");
-	append_hex(&to, address - k->address);
+	append_hex(&to, address - begins);
 	append(&to, " of the region at ");
-	append_hex(&to, k->address);
+	append_hex(&to, begins);
 	append(&to, info->si_code == SEGV_PKUERR ?
 		    " (protection key)\n" : " (mprotect)\n");
 	return 1;
@@ -144,19 +169,26 @@ static void pass_on(int sig, siginfo_t *info, void *context)
 		before.sa_handler(sig);
 }
 
-static void on_fault(int sig, siginfo_t *info, void *context)
+static void tell(const siginfo_t *info)
 {
 	char text[160];
 	int error = errno;
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (gmem_fault_describe(info, text, sizeof(text)) &&
 	    write(STDERR_FILENO, text, strlen(text)) < 0)
 		text[0] = 0;
 	errno = error;
+}
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	tell(info);
 	pass_on(sig, info, context);
 }
 
-EXPORT int gmem_fault_install(void)
+/* With the lock. */
+static int install(void)
 {
 	struct sigaction act = {
 		.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK,
@@ -171,4 +203,14 @@ EXPORT int gmem_fault_install(void)
 	if (sigaction(SIGSEGV, &act, NULL))
 		return gmem_fail_errno("can't install a handler of SIGSEGV");
 	return 0;
+}
+
+EXPORT int gmem_fault_install(void)
+{
+	int ret;
+
+	gmem_windows_lock();
+	ret = install();
+	gmem_windows_unlock();
+	return ret;
 }

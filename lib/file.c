@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "range.h"
 
 static const char not_gmemfs[] =
 	"this is not on a gmemfs; mount one with: mount -t gmemfs none "
@@ -50,8 +51,10 @@ EXPORT int gmem_file_create(const char *directory, uint64_t size,
 {
 	const char *path = directory ?: GMEM_DEFAULT_MOUNT;
 	struct gmem_create create = { .size = size, .flags = flags };
-	int dir = open_directory(path), fd;
+	int dir, fd;
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
+	dir = open_directory(path);
 	if (dir < 0)
 		return dir;
 	fd = ioctl(dir, GMEM_CREATE, &create);
@@ -61,11 +64,18 @@ EXPORT int gmem_file_create(const char *directory, uint64_t size,
 	return fd;
 }
 
+/* Without O_WRONLY, and whatever makes a descriptor that isn't of a file. */
+#define OPEN_FLAGS	(O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
+
 EXPORT int gmem_file_open(const char *path, int flags)
 {
-	int fd = open(path, flags | O_CLOEXEC, 0600), ret;
+	int fd, ret = gmem_check_bits("flags", (unsigned int)flags, OPEN_FLAGS);
 	struct gmem_info info;
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
+	if (ret)
+		return ret;
+	fd = open(path, flags | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return gmem_fail_errno("%s: can't open the file", path);
 	ret = gmem_file_info(fd, &info);
@@ -87,8 +97,7 @@ EXPORT int gmem_file_shared_view(int fd)
 
 /* ---- to map ---- */
 
-EXPORT int gmem_file_map(int fd, uint64_t offset, uint64_t size, int prot,
-			 void **address)
+int gmem_map(int fd, uint64_t offset, uint64_t size, int prot, void **address)
 {
 	void *p = mmap(NULL, size, prot, MAP_SHARED, fd, (off_t)offset);
 
@@ -100,6 +109,23 @@ EXPORT int gmem_file_map(int fd, uint64_t offset, uint64_t size, int prot,
 		return gmem_fail(-EPERM, "hidden memory can't be mapped while the guard isn't in place in kvm; see dmesg");
 	return gmem_fail_errno("can't map %llu bytes of descriptor %d",
 			       (unsigned long long)size, fd);
+}
+
+EXPORT int gmem_file_map(int fd, uint64_t offset, uint64_t size, int prot,
+			 void **address)
+{
+	int ret = gmem_check_bits("prot", (unsigned int)prot,
+				  PROT_READ | PROT_WRITE);
+	struct range range;
+
+	if (ret)
+		return ret;
+	if (!size || offset % GMEM_PAGE_SIZE ||
+	    !gmem_range_of_bytes(&range, offset, size, GMEM_FILE_LIMIT))
+		return gmem_fail(-EINVAL, "can't map %llu bytes at %llu of descriptor %d: a mapping is some bytes, and begins at whole pages",
+				 (unsigned long long)size,
+				 (unsigned long long)offset, fd);
+	return gmem_map(fd, offset, size, prot, address);
 }
 
 /* ---- what it holds ---- */
@@ -128,6 +154,10 @@ EXPORT int gmem_file_state(int fd, uint64_t offset, uint64_t size,
 		.offset = offset, .size = size, .states = (uintptr_t)states,
 	};
 
+	struct range range;
+
+	if (!gmem_range_of_pages(&range, offset, size, GMEM_FILE_LIMIT))
+		return gmem_bad_range(fd, offset, size);
 	if (!ioctl(fd, GMEM_GET_STATE, &get))
 		return 0;
 	if (errno == EINVAL)
@@ -138,14 +168,32 @@ EXPORT int gmem_file_state(int fd, uint64_t offset, uint64_t size,
 
 EXPORT int gmem_file_resize(int fd, uint64_t size)
 {
+	int cancel NOT_CANCELLED = gmem_cancel_off();
+
 	if (!ftruncate(fd, (off_t)size))
 		return 0;
 	return gmem_fail_errno("descriptor %d: can't make it %llu bytes long",
 			       fd, (unsigned long long)size);
 }
 
+static int check_bytes(int fd, uint64_t offset, uint64_t size)
+{
+	struct range range;
+
+	if (size && gmem_range_of_bytes(&range, offset, size, GMEM_FILE_LIMIT))
+		return 0;
+	return gmem_fail(-EINVAL, "descriptor %d: %llu bytes at %llu are none, or more than any file has",
+			 fd, (unsigned long long)size,
+			 (unsigned long long)offset);
+}
+
 EXPORT int gmem_file_populate(int fd, uint64_t offset, uint64_t size)
 {
+	int ret = check_bytes(fd, offset, size);
+	int cancel NOT_CANCELLED = gmem_cancel_off();
+
+	if (ret)
+		return ret;
 	if (!fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size))
 		return 0;
 	if (errno == ENOSPC)
@@ -157,6 +205,11 @@ EXPORT int gmem_file_populate(int fd, uint64_t offset, uint64_t size)
 
 EXPORT int gmem_file_punch(int fd, uint64_t offset, uint64_t size)
 {
+	int ret = check_bytes(fd, offset, size);
+	int cancel NOT_CANCELLED = gmem_cancel_off();
+
+	if (ret)
+		return ret;
 	if (!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		       (off_t)offset, (off_t)size))
 		return 0;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "gmem.h"
+#include "process.h"
 
 #define EXPORT	__attribute__((visibility("default")))
 
@@ -25,8 +26,11 @@ int gmem_fail(int error, const char *fmt, ...)
 /* The same for a call that has just failed: the error is in errno. */
 #define gmem_fail_errno(...)	gmem_fail(-errno, __VA_ARGS__)
 
-/* For a range that the module has refused. */
+/* For a range that isn't one, or that the module has refused. */
 int gmem_bad_range(int fd, uint64_t offset, uint64_t size);
+
+/* Of the clock that isn't set. */
+int64_t gmem_now_ns(void);
 
 /* ---- backends ---- */
 
@@ -49,6 +53,7 @@ extern const struct backend gmem_backend_memfd;
 /* ---- region.c ---- */
 
 struct exposed_page;
+struct range;
 
 /**
  * struct region - a region with what isn't public
@@ -58,6 +63,7 @@ struct exposed_page;
  * @shared_fd: its descriptor, or -1
  * @exposed: list of pages that KVM reaches by the shared view
  * @scars: mappings of single pages that were put back, see expose.c
+ * @generation: gmem_generation() when it was made
  * @no_gup: the kernel was asked, and refuses to pin memory of the mapping
  * @next: in window.c's list of regions with windows by mprotect()
  * @writers: its windows for writing, of @public.users
@@ -72,6 +78,7 @@ struct region {
 	int shared_fd;
 	struct exposed_page *exposed;
 	unsigned int scars;
+	unsigned int generation;
 	bool no_gup;
 	struct region *next;
 	unsigned int writers;
@@ -83,8 +90,15 @@ static inline struct region *region_of(const struct gmem_region *public)
 	return (struct region *)public;
 }
 
-/* A mapping that is neither for core dumps nor for children. */
-int gmem_map_guest(int fd, uint64_t offset, uint64_t size, void **address);
+/* As gmem_file_map(), of what was checked. */
+int gmem_map(int fd, uint64_t offset, uint64_t size, int prot, void **address);
+
+/*
+ * A mapping that is neither for core dumps nor for children. What windows are
+ * to close begins without rights.
+ */
+int gmem_map_guest(int fd, uint64_t offset, uint64_t size, int prot,
+		   void **address);
 
 /* Opens the shared view; with @lock held. */
 int gmem_region_need_shared(struct region *r);
@@ -92,11 +106,11 @@ int gmem_region_need_shared(struct region *r);
 /* ---- convert.c ---- */
 
 /*
- * GMEM_SET_ATTRIBUTES, once: moves @offset to where it stopped. The error isn't
- * noted for gmem_last_error().
+ * GMEM_SET_ATTRIBUTES, once: moves @left's beginning to where it stopped. The
+ * error isn't noted for gmem_last_error().
  */
-int gmem_convert_once(int fd, uint64_t *offset, uint64_t end,
-		      uint64_t attributes, uint64_t flags);
+int gmem_convert_once(int fd, struct range *left, uint64_t attributes,
+		      uint64_t flags);
 
 /* ---- expose.c ---- */
 
@@ -105,41 +119,59 @@ int gmem_expose(struct region *r, uint64_t offset);
 void gmem_unexpose(struct region *r, uint64_t offset);
 
 /* As gmem_convert_once(), but exposed pages are converted when KVM is done. */
-int gmem_convert_around_exposed(struct region *r, uint64_t *offset,
-				uint64_t end, uint64_t attributes,
-				uint64_t flags);
+int gmem_convert_around_exposed(struct region *r, struct range *left,
+				uint64_t attributes, uint64_t flags);
 
-/* Frees what is known of exposed pages; the mapping is gone. */
+/*
+ * When the mapping is gone: pages that only waited for somebody to let go are
+ * made private if they can be, since the file may be the caller's and stay.
+ */
+void gmem_exposed_end(struct region *r);
 void gmem_exposed_free(struct region *r);
 
 /* ---- window.c ---- */
 
-/*
- * Closes a new region, or, with @windows NONE, doesn't; and has it forgotten
- * when it's unmapped.
- */
+/* Gives a new mapping its rights: those of a closed one, or, for NONE, all. */
 int gmem_windows_begin(struct region *r, uint32_t windows);
-void gmem_windows_end(struct region *r);
 
-/* While it is held, regions keep their keys. Inside of region.lock. */
-void gmem_windows_lock(void);
-void gmem_windows_unlock(void);
+/*
+ * Around the unmapping of a region: from the first on, nothing changes the
+ * mapping; with the second, to which its result goes, others can have its key.
+ */
+int gmem_windows_leave(struct region *r);
+void gmem_windows_left(int key);
 
-/* Has a mapping that will be part of @r closed as that is; with the lock. */
+/* In a child, which has none of them. */
+void gmem_windows_forked(void);
+
+/* Has a mapping that will be part of @r the rights of that; with the lock. */
 int gmem_windows_protect(const struct region *r, void *p, uint64_t size);
 
-/*
- * Around a call of KVM's: all of the library's keys are open for this thread.
- * The second leaves errno alone.
+/**
+ * struct kvm_rights - what a thread had before a call of KVM's
+ * @keys: whether @before is valid
+ * @before: its rights
+ * @generation: a handler may fork, and have the child return into the call
  */
-int gmem_windows_enter_kvm(uint64_t *rights);
-void gmem_windows_leave_kvm(uint64_t rights);
+struct kvm_rights {
+	bool keys;
+	uint64_t before;
+	unsigned int generation;
+};
+
+/*
+ * Around a call of KVM's: all windows are open for this thread. The second
+ * leaves errno alone.
+ */
+int gmem_windows_enter_kvm(struct kvm_rights *rights);
+void gmem_windows_leave_kvm(const struct kvm_rights *rights);
 
 /* ---- fault.c ---- */
 
 /* Which addresses are a region's, for who finds itself in a signal handler. */
 int gmem_fault_know(const struct gmem_region *region);
 void gmem_fault_forget(const struct gmem_region *region);
+void gmem_fault_forked(void);
 
 /* ---- kvm.c ---- */
 
@@ -182,6 +214,7 @@ struct clock {
 /**
  * struct gmem_vm - see gmem.h
  * @fd: the VM
+ * @generation: gmem_generation() when it was made
  * @lock: for all below
  * @slots: its slots
  * @nr_slots: how many
@@ -190,6 +223,7 @@ struct clock {
  */
 struct gmem_vm {
 	int fd;
+	unsigned int generation;
 	pthread_mutex_t lock;
 	struct slot *slots;
 	unsigned int nr_slots;

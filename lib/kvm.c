@@ -7,6 +7,7 @@
 
 #include "internal.h"
 #include "kvm_compat.h"
+#include "range.h"
 
 EXPORT int gmem_vm_create(int vm_fd, struct gmem_vm **vm)
 {
@@ -14,18 +15,24 @@ EXPORT int gmem_vm_create(int vm_fd, struct gmem_vm **vm)
 	if (!*vm)
 		return gmem_fail(-ENOMEM, "no memory for a VM's records");
 	(*vm)->fd = vm_fd;
+	(*vm)->generation = gmem_generation();
 	pthread_mutex_init(&(*vm)->lock, NULL);
 	return 0;
 }
 
 EXPORT void gmem_vm_destroy(struct gmem_vm *vm)
 {
+	int cancel NOT_CANCELLED = gmem_cancel_off();
+
 	if (!vm)
 		return;
-	/* Without slots, no clock is anywhere. */
-	if (!gmem_clocks_prepare(vm, NULL, 0))
-		gmem_clocks_settle(vm, true);
-	pthread_mutex_destroy(&vm->lock);
+	/* In a child the clocks are the parent's, and so may be the lock. */
+	if (vm->generation == gmem_generation()) {
+		/* Without slots, no clock is anywhere. */
+		if (!gmem_clocks_prepare(vm, NULL, 0))
+			gmem_clocks_settle(vm, true);
+		pthread_mutex_destroy(&vm->lock);
+	}
 	free(vm->slots);
 	free(vm->clocks);
 	free(vm);
@@ -143,6 +150,24 @@ static int change_slot(struct gmem_vm *vm, const struct slot *slot,
 	return 0;
 }
 
+#define SLOT_FLAGS	(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY)
+
+static int check_slot(uint64_t guest_address, const struct gmem_region *region,
+		      uint64_t offset, uint64_t size, uint32_t flags)
+{
+	int ret = gmem_check_bits("flags", flags, SLOT_FLAGS);
+	struct range range;
+
+	if (ret)
+		return ret;
+	if (!gmem_range_of_pages(&range, offset, size, region->size))
+		return gmem_bad_range(region->fd, offset, size);
+	if (!gmem_range_of_pages(&range, guest_address, size, UINT64_MAX))
+		return gmem_fail(-EINVAL, "guest_address: %#llx isn't where whole pages can be",
+				 (unsigned long long)guest_address);
+	return 0;
+}
+
 EXPORT int gmem_vm_add(struct gmem_vm *vm, uint32_t slot,
 		       uint64_t guest_address, struct gmem_region *region,
 		       uint64_t offset, uint64_t size, uint32_t flags)
@@ -151,11 +176,13 @@ EXPORT int gmem_vm_add(struct gmem_vm *vm, uint32_t slot,
 		.id = slot, .guest_address = guest_address, .size = size,
 		.at = { .region = region_of(region), .offset = offset },
 	};
-	int ret;
+	int ret = gmem_check_generation(vm->generation, "VM") ?:
+		  gmem_check_generation(new.at.region->generation, "region") ?:
+		  check_slot(guest_address, region, offset, size, flags);
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
-	if (!size || (offset | size) % GMEM_PAGE_SIZE ||
-	    offset > region->size || size > region->size - offset)
-		return gmem_bad_range(region->fd, offset, size);
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&vm->lock);
 	ret = change_slot(vm, &new, flags);
 	pthread_mutex_unlock(&vm->lock);
@@ -165,8 +192,11 @@ EXPORT int gmem_vm_add(struct gmem_vm *vm, uint32_t slot,
 EXPORT int gmem_vm_remove(struct gmem_vm *vm, uint32_t slot)
 {
 	struct slot gone = { .id = slot }, *old;
-	int ret;
+	int ret = gmem_check_generation(vm->generation, "VM");
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&vm->lock);
 	old = find_slot(vm->slots, vm->nr_slots, slot);
 	if (!old || !old->size)

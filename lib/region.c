@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "point.h"
+#include "range.h"
 
 static const struct backend *const backends[GMEM_BACKENDS] = {
 	[GMEM_BACKEND_GMEMFS]		= &gmem_backend_gmemfs,
@@ -24,6 +26,10 @@ static const char *const protection_names[] = {
 };
 
 #define KNOWN_DEMANDS	((1ULL << 5) - 1)
+#define KNOWN_FLAGS	(GMEM_FLAG_INIT_SHARED | GMEM_FLAG_ZERO_ON_CONVERT | \
+			 GMEM_FLAG_KEEP_DIRECT_MAP | GMEM_FLAG_NO_HUGE | \
+			 GMEM_FLAG_HUGE_ONLY)
+#define KNOWN_BACKENDS	((1ULL << GMEM_BACKENDS) - 1)
 #define KNOWN_WINDOWS	(GMEM_WINDOWS_OR_PROCESS | 3)
 
 /* ---- what protects it ---- */
@@ -42,10 +48,31 @@ static bool refuses_gup(void *address)
 	       errno == EFAULT;
 }
 
+/*
+ * Where there are no rights, that would be why. Keys don't count: it is as for
+ * another process. Windows by mprotect() do.
+ */
+static int ask_about_gup(struct region *r)
+{
+	bool by_mprotect = r->public.windows == GMEM_WINDOWS_PROCESS;
+	struct gmem_window window;
+	int ret = by_mprotect ?
+		  gmem_window_open(&window, &r->public, GMEM_READ) : 0;
+
+	if (ret)
+		return ret;
+	r->no_gup = refuses_gup(r->public.address);
+	if (by_mprotect)
+		gmem_window_close(&window);
+	return 0;
+}
+
 EXPORT int gmem_region_protection(const struct gmem_region *region,
 				  struct gmem_protection *protection)
 {
-	int ret = backends[region->backend]->ask(region->fd, protection);
+	int ret = gmem_check_generation(region_of(region)->generation,
+					"region") ?:
+		  backends[region->backend]->ask(region->fd, protection);
 
 	if (ret)
 		return ret;
@@ -76,18 +103,31 @@ static int check_demand(struct region *r, uint64_t demand)
 
 /* ---- one backend ---- */
 
-int gmem_map_guest(int fd, uint64_t offset, uint64_t size, void **address)
+static int map_guest(int fd, uint64_t offset, uint64_t size, int prot,
+		     void **address)
 {
-	int ret = gmem_file_map(fd, offset, size, PROT_READ | PROT_WRITE,
-				address);
+	int ret = gmem_map(fd, offset, size, prot, address);
 
 	if (ret)
 		return ret;
+	gmem_point(GMEM_POINT_MAPPED);
 	if (!madvise(*address, size, MADV_DONTDUMP) &&
 	    !madvise(*address, size, MADV_DONTFORK))
 		return 0;
 	ret = gmem_fail_errno("can't keep memory from children and core dumps");
 	munmap(*address, size);
+	return ret;
+}
+
+/* A child that comes in between would have it. */
+int gmem_map_guest(int fd, uint64_t offset, uint64_t size, int prot,
+		   void **address)
+{
+	int ret;
+
+	gmem_windows_lock();
+	ret = map_guest(fd, offset, size, prot, address);
+	gmem_windows_unlock();
 	return ret;
 }
 
@@ -104,25 +144,32 @@ static uint32_t wanted_windows(const struct gmem_region_options *options)
 static int region_map(struct region *r,
 		      const struct gmem_region_options *options)
 {
-	int ret = gmem_map_guest(r->public.fd, 0, r->public.size,
-				 &r->public.address);
+	int ret = gmem_map_guest(r->public.fd, 0, r->public.size, PROT_NONE,
+				 &r->public.address) ?:
+		  gmem_windows_begin(r, wanted_windows(options));
 
-	if (ret)
-		return ret;
 	/* Of others it is known that they are pinned like any memory. */
-	if (r->public.backend == GMEM_BACKEND_GMEMFS)
-		r->no_gup = refuses_gup(r->public.address);
-	return gmem_windows_begin(r, wanted_windows(options));
+	if (ret || r->public.backend != GMEM_BACKEND_GMEMFS)
+		return ret;
+	return ask_about_gup(r);
 }
 
+/*
+ * As soon as it's unmapped, other memory may come to these addresses. Until
+ * then, the key is on the memory.
+ */
 static void region_unmap(struct region *r)
 {
+	int key;
+
 	if (!r->public.address)
 		return;
-	/* Other mappings may come to these addresses, and get the key. */
+	key = gmem_windows_leave(r);
 	gmem_fault_forget(&r->public);
+	gmem_point(GMEM_POINT_UNMAP);
 	munmap(r->public.address, r->public.size);
-	gmem_windows_end(r);
+	gmem_point(GMEM_POINT_UNMAPPED);
+	gmem_windows_left(key);
 	r->public.address = NULL;
 }
 
@@ -148,24 +195,32 @@ static int region_open(struct region *r, uint32_t backend,
 
 /* ---- all of them ---- */
 
+/* Also what only one backend looks at: another one may be taken. */
+static int check_bits(const struct gmem_region_options *options)
+{
+	return gmem_check_bits("flags", options->flags, KNOWN_FLAGS) ?:
+	       gmem_check_bits("demand", options->demand, KNOWN_DEMANDS) ?:
+	       gmem_check_bits("backends", options->backends,
+			       KNOWN_BACKENDS) ?:
+	       gmem_check_bits("windows", options->windows, KNOWN_WINDOWS);
+}
+
 static int check_options(const struct gmem_region_options *options)
 {
 	static const uint64_t zero[sizeof(options->reserved) / 8];
+	struct range range;
+	int ret = check_bits(options);
 
-	if (!options->size || options->size % GMEM_PAGE_SIZE)
-		return gmem_fail(-EINVAL, "size: %llu bytes are not whole pages",
+	if (ret)
+		return ret;
+	if (!gmem_range_of_pages(&range, 0, options->size, GMEM_FILE_LIMIT))
+		return gmem_fail(-EINVAL, "size: %llu bytes are not whole pages, or more than any file has",
 				 (unsigned long long)options->size);
-	if (options->demand & ~KNOWN_DEMANDS)
-		return gmem_fail(-EINVAL, "demand: %#llx has bits that this library doesn't know",
-				 (unsigned long long)options->demand);
-	if (options->backends >> GMEM_BACKENDS)
-		return gmem_fail(-EINVAL, "backends: %#llx has bits that this library doesn't know",
-				 (unsigned long long)options->backends);
+	if (options->flags & GMEM_FLAG_NO_HUGE &&
+	    options->flags & GMEM_FLAG_HUGE_ONLY)
+		return gmem_fail(-EINVAL, "flags: single pages only and 2 MiB blocks only exclude each other");
 	if (options->fd > 0 && options->flags)
 		return gmem_fail(-EINVAL, "flags: a file that exists has its own; give 0");
-	if (options->windows & ~KNOWN_WINDOWS)
-		return gmem_fail(-EINVAL, "windows: %#x is nothing that this library knows",
-				 options->windows);
 	if (options->reserved32 ||
 	    memcmp(options->reserved, zero, sizeof(zero)))
 		return gmem_fail(-EINVAL, "reserved: must be 0");
@@ -220,6 +275,7 @@ EXPORT int gmem_region_create(const struct gmem_region_options *options,
 {
 	int ret = check_options(options);
 	struct region *r;
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (ret)
 		return ret;
@@ -227,6 +283,7 @@ EXPORT int gmem_region_create(const struct gmem_region_options *options,
 	if (!r)
 		return gmem_fail(-ENOMEM, "no memory for a region");
 	r->shared_fd = -1;
+	r->generation = gmem_generation();
 	pthread_mutex_init(&r->lock, NULL);
 	ret = region_open_any(r, options);
 	if (ret) {
@@ -237,20 +294,29 @@ EXPORT int gmem_region_create(const struct gmem_region_options *options,
 	return 0;
 }
 
+/* But in a child, where all this is the parent's, and the lock may be too. */
+static void region_end(struct region *r)
+{
+	region_unmap(r);
+	if (r->shared)
+		munmap(r->shared, r->public.size);
+	gmem_exposed_end(r);
+	pthread_mutex_destroy(&r->lock);
+}
+
 EXPORT void gmem_region_destroy(struct gmem_region *region)
 {
 	struct region *r = region_of(region);
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
 	if (!region)
 		return;
-	region_unmap(r);
-	if (r->shared)
-		munmap(r->shared, region->size);
+	if (r->generation == gmem_generation())
+		region_end(r);
 	if (r->shared_fd >= 0)
 		close(r->shared_fd);
 	close(region->fd);
 	gmem_exposed_free(r);
-	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
 
@@ -270,14 +336,18 @@ static int map_shared(struct region *r)
 
 	if (ret || r->shared)
 		return ret;
-	return gmem_map_guest(r->shared_fd, 0, r->public.size, &r->shared);
+	return gmem_map_guest(r->shared_fd, 0, r->public.size,
+			      PROT_READ | PROT_WRITE, &r->shared);
 }
 
 EXPORT int gmem_region_shared(struct gmem_region *region, void **address)
 {
 	struct region *r = region_of(region);
-	int ret;
+	int ret = gmem_check_generation(r->generation, "region");
+	int cancel NOT_CANCELLED = gmem_cancel_off();
 
+	if (ret)
+		return ret;
 	if (region->backend != GMEM_BACKEND_GMEMFS) {
 		*address = region->address;
 		return 0;

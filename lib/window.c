@@ -1,22 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Windows: which region has which protection key, and what isn't inline.
- *
- * A region's mapping has its own key or, without one, the parking key, which
- * no window opens. Regions take turns with the keys: who opens a window in a
- * region without a key takes one from the region that was used least recently
- * among those where no window is open.
- *
- * gmem_region.users is what windows and the recycling of keys agree by. A
- * window counts itself in before it looks at the key. A key is taken away only
- * by changing 0 to GMEM_NO_KEY in one step: so either there is no window, and
- * who comes next finds that there is no key, or the region keeps it.
- *
- * Keys are never given back to the kernel. It would hand them out again while
- * threads still had rights under them.
- *
- * Time is counted in misses: regions that were used since the last one are
- * equally recent.
+ * Windows: how they open and close where that isn't inline, and what keeps them
+ * open for KVM. Which region has which key is in keys.c.
  */
 #include <linux/kvm.h>
 #include <stdlib.h>
@@ -25,191 +10,54 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "internal.h"
+#include "keys.h"
+#include "range.h"
 
-#define MAX_KEYS	16
 #define OPEN		(PROT_READ | PROT_WRITE)
 
-/* How long a thread that keeps others waiting itself waits for a key. */
+/*
+ * How long a thread waits for a key that keeps others waiting itself. And one
+ * that doesn't, or is in a signal handler and can't know of the windows that
+ * this has interrupted.
+ */
 #define IMPATIENT_NS	100000000L
+#define PATIENT_NS	5000000000L
 #define PAUSE_NS	50000L
 
-static pthread_mutex_t windows_lock = PTHREAD_MUTEX_INITIALIZER;
-
-/* All of these are under the lock, but for what is said to be atomic. */
-static struct region *owners[MAX_KEYS];	/* by key */
-static bool ours[MAX_KEYS];		/* keys that regions can have */
-static int parking_key = -1;
-static struct gmem_window_stats stats;
+/* Under the lock, but for what is said to be atomic. */
 static struct region *by_mprotect;	/* list of regions */
 static unsigned int nr_by_mprotect;	/* atomic */
 static unsigned int nr_running;		/* atomic: vCPUs */
-static uint32_t misses;			/* atomic */
-static uint64_t our_rights;		/* atomic: bits of all our keys */
-static uint64_t our_open_rights;	/* atomic: their values if open */
-
-void gmem_windows_lock(void)
-{
-	pthread_mutex_lock(&windows_lock);
-}
-
-void gmem_windows_unlock(void)
-{
-	pthread_mutex_unlock(&windows_lock);
-}
-
-/* ---- keys ---- */
-
-static void note_rights(int key)
-{
-	unsigned int shift = key * GMEM_RIGHTS_BITS;
-
-	__atomic_fetch_or(&our_open_rights,
-			  (uint64_t)GMEM_RIGHTS_ALL << shift, __ATOMIC_RELEASE);
-	__atomic_fetch_or(&our_rights, (uint64_t)GMEM_RIGHTS_MASK << shift,
-			  __ATOMIC_RELEASE);
-}
-
-static int new_key(void)
-{
-	int key = GMEM_HAVE_KEYS ? pkey_alloc(0, PKEY_DISABLE_ACCESS) : -1;
-
-	if (key < 0 || key >= MAX_KEYS)
-		return -1;
-	note_rights(key);
-	return key;
-}
-
-static bool have_keys(void)
-{
-	if (parking_key < 0)
-		parking_key = new_key();
-	return parking_key >= 0;
-}
-
-static int set_key(const struct region *r, int key)
-{
-	if (!pkey_mprotect(r->public.address, r->public.size, OPEN, key))
-		return 0;
-	return gmem_fail_errno("can't change the protection key of a region");
-}
-
-static struct region *least_recently_used(void)
-{
-	struct region *best = NULL;
-	uint32_t age, best_age = 0;
-	int key;
-
-	for (key = 0; key < MAX_KEYS; key++) {
-		struct region *r = owners[key];
-
-		if (!r || r->public.windows != GMEM_WINDOWS_KEYS ||
-		    __atomic_load_n(&r->public.users, __ATOMIC_RELAXED))
-			continue;
-		age = misses - __atomic_load_n(&r->public.last_use,
-					       __ATOMIC_RELAXED);
-		if (!best || age > best_age) {
-			best = r;
-			best_age = age;
-		}
-	}
-	return best;
-}
-
-/* Return: the key that another region had, -EBUSY, or an error. */
-static int recycle_key(void)
-{
-	struct region *r;
-	uint32_t none;
-	int ret;
-
-	do {
-		r = least_recently_used();
-		if (!r)
-			return -EBUSY;
-		none = 0;
-	} while (!__atomic_compare_exchange_n(&r->public.users, &none,
-					      GMEM_NO_KEY, false,
-					      __ATOMIC_ACQ_REL,
-					      __ATOMIC_RELAXED));
-	ret = set_key(r, parking_key);
-	if (ret) {
-		__atomic_fetch_and(&r->public.users, ~GMEM_NO_KEY,
-				   __ATOMIC_RELEASE);
-		return ret;
-	}
-	owners[r->public.key] = NULL;
-	stats.recycled++;
-	return r->public.key;
-}
-
-static int find_key(void)
-{
-	int key;
-
-	for (key = 0; key < MAX_KEYS; key++)
-		if (ours[key] && !owners[key])
-			return key;
-	key = new_key();
-	if (key < 0)
-		return recycle_key();
-	ours[key] = true;
-	stats.keys++;
-	return key;
-}
-
-/* Return: 0, -EBUSY, or an error. */
-static int give_key(struct region *r)
-{
-	int key = find_key(), ret;
-
-	if (key < 0)
-		return key;
-	ret = set_key(r, key);
-	if (ret)
-		return ret;
-	owners[key] = r;
-	r->public.key = key;
-	return 0;
-}
 
 /* ---- windows by keys ---- */
-
-static bool has_window_open(void)
-{
-	uint64_t now = gmem_rights_read();
-	int key;
-
-	for (key = 0; key < MAX_KEYS; key++) {
-		unsigned int shift = key * GMEM_RIGHTS_BITS;
-		uint32_t rights = now >> shift & GMEM_RIGHTS_MASK;
-
-		/* The reader's rights are the least that a window has. */
-		if (ours[key] && rights == gmem_rights_for(rights, GMEM_READ))
-			return true;
-	}
-	return false;
-}
 
 /* With the lock, which it gives away meanwhile. */
 static void pause_a_little(void)
 {
 	struct timespec ts = { .tv_nsec = PAUSE_NS };
 
-	stats.waits++;
+	gmem_window_counts.waits++;
 	gmem_windows_unlock();
 	nanosleep(&ts, NULL);
 	gmem_windows_lock();
 }
 
+static int no_key(bool has_window)
+{
+	if (has_window)
+		return gmem_fail(-EBUSY, "all protection keys are in use by open windows, one of which is this thread's; close it first");
+	return gmem_fail(-EBUSY, "all protection keys have been in use by open windows for seconds; close one, or, in a signal handler, those that it may interrupt");
+}
+
 static int wait_for_key(struct region *r)
 {
-	long patience = has_window_open() ? IMPATIENT_NS / PAUSE_NS : -1;
+	bool impatient = gmem_keys_open_here();
+	int64_t end = gmem_now_ns() + (impatient ? IMPATIENT_NS : PATIENT_NS);
 	int ret;
 
 	while (__atomic_load_n(&r->public.users, __ATOMIC_RELAXED) &
 	       GMEM_NO_KEY) {
-		ret = give_key(r);
+		ret = gmem_key_give(r);
 		if (!ret) {
 			__atomic_fetch_and(&r->public.users, ~GMEM_NO_KEY,
 					   __ATOMIC_RELEASE);
@@ -217,8 +65,8 @@ static int wait_for_key(struct region *r)
 		}
 		if (ret != -EBUSY)
 			return ret;
-		if (!patience--)
-			return gmem_fail(-EBUSY, "all protection keys are in use by open windows, one of which is this thread's; close it first");
+		if (gmem_now_ns() >= end)
+			return no_key(impatient);
 		pause_a_little();
 	}
 	return 0;
@@ -232,10 +80,7 @@ static int open_with_new_key(struct gmem_window *window, int mode)
 
 	gmem_windows_lock();
 	ret = wait_for_key(r);
-	stats.misses++;
-	__atomic_store_n(&r->public.last_use,
-			 __atomic_add_fetch(&misses, 1, __ATOMIC_RELAXED),
-			 __ATOMIC_RELAXED);
+	gmem_key_missed(r);
 	gmem_windows_unlock();
 	if (ret) {
 		__atomic_fetch_sub(&r->public.users, 1, __ATOMIC_RELEASE);
@@ -302,6 +147,13 @@ static int vcpu_runs(int by)
 	return ret;
 }
 
+void gmem_windows_forked(void)
+{
+	by_mprotect = NULL;
+	nr_by_mprotect = 0;
+	nr_running = 0;
+}
+
 static void remove_by_mprotect(struct region *r)
 {
 	struct region **link = &by_mprotect;
@@ -330,8 +182,22 @@ static int begin_by_mprotect(struct region *r)
 
 /* ---- windows of any kind ---- */
 
+static int check_stale(const struct gmem_region *region)
+{
+	return gmem_check_generation(region_of(region)->generation, "region");
+}
+
 EXPORT int gmem_window_open_slowly(struct gmem_window *window, int mode)
 {
+	int ret = check_stale(window->region);
+	int cancel NOT_CANCELLED = gmem_cancel_off();
+
+	/* Not counted then. */
+	if (mode != GMEM_READ && mode != GMEM_WRITE)
+		return gmem_fail(-EINVAL, "mode: %d is neither GMEM_READ nor GMEM_WRITE",
+				 mode);
+	if (ret)
+		return ret;
 	window->key = -1;
 	window->rights = 0;
 	switch (window->region->windows) {
@@ -346,7 +212,10 @@ EXPORT int gmem_window_open_slowly(struct gmem_window *window, int mode)
 
 EXPORT void gmem_window_close_slowly(struct gmem_window *window)
 {
-	if (window->region->windows != GMEM_WINDOWS_PROCESS)
+	const struct region *r = region_of(window->region);
+
+	if (window->region->windows != GMEM_WINDOWS_PROCESS ||
+	    r->generation != gmem_generation())
 		return;
 	gmem_windows_lock();
 	count_window(region_of(window->region), window->rights, -1);
@@ -356,14 +225,8 @@ EXPORT void gmem_window_close_slowly(struct gmem_window *window)
 EXPORT void gmem_window_stats(struct gmem_window_stats *to)
 {
 	gmem_windows_lock();
-	*to = stats;
+	*to = gmem_window_counts;
 	gmem_windows_unlock();
-}
-
-static bool is_inside(const struct gmem_region *region, uint64_t offset,
-		      uint64_t size)
-{
-	return offset <= region->size && size <= region->size - offset;
 }
 
 static int copy(struct gmem_region *region, uint64_t offset, void *to,
@@ -371,9 +234,10 @@ static int copy(struct gmem_region *region, uint64_t offset, void *to,
 {
 	char *at = (char *)region->address + offset;
 	struct gmem_window window;
+	struct range range;
 	int ret;
 
-	if (!is_inside(region, offset, size))
+	if (!gmem_range_of_bytes(&range, offset, size, region->size))
 		return gmem_fail(-ERANGE, "%llu bytes at %llu are not all inside of the region",
 				 (unsigned long long)size,
 				 (unsigned long long)offset);
@@ -403,9 +267,7 @@ EXPORT int gmem_region_write(struct gmem_region *region, uint64_t offset,
 static int begin_by_keys(struct region *r)
 {
 	r->public.windows = GMEM_WINDOWS_KEYS;
-	r->public.users = GMEM_NO_KEY;
-	r->public.misses = &misses;
-	return set_key(r, parking_key);
+	return gmem_key_park(r);
 }
 
 static int begin_by_own_key(struct region *r)
@@ -413,33 +275,42 @@ static int begin_by_own_key(struct region *r)
 	int ret;
 
 	r->public.windows = GMEM_WINDOWS_OWN_KEY;
-	ret = give_key(r);
+	ret = gmem_key_give(r);
 	if (ret == -EBUSY)
 		return gmem_fail(-EBUSY, "all protection keys are taken; use GMEM_WINDOWS_KEYS, where regions take turns");
 	return ret;
 }
 
+static int begin_open(struct region *r)
+{
+	if (mprotect(r->public.address, r->public.size, OPEN))
+		return gmem_fail_errno("can't change the protection of a region");
+	r->prot = OPEN;
+	return 0;
+}
+
 static int begin(struct region *r, uint32_t kind, bool or_process)
 {
-	if (kind != GMEM_WINDOWS_PROCESS && have_keys())
+	if (kind == GMEM_WINDOWS_NONE)
+		return begin_open(r);
+	if (kind != GMEM_WINDOWS_PROCESS && gmem_keys_exist())
 		return kind == GMEM_WINDOWS_OWN_KEY ? begin_by_own_key(r) :
 						      begin_by_keys(r);
 	if (kind == GMEM_WINDOWS_PROCESS || or_process)
 		return begin_by_mprotect(r);
-	return 0;
+	return begin_open(r);
 }
 
 int gmem_windows_begin(struct region *r, uint32_t windows)
 {
 	bool or_process = windows & GMEM_WINDOWS_OR_PROCESS;
 	uint32_t kind = windows & ~GMEM_WINDOWS_OR_PROCESS;
-	int ret;
+	int ret = 0;
 
 	r->public.key = -1;
-	r->prot = OPEN;
-	if (kind == GMEM_WINDOWS_NONE)
-		return 0;
-	ret = gmem_fault_know(&r->public);
+	r->prot = PROT_NONE;
+	if (kind != GMEM_WINDOWS_NONE)
+		ret = gmem_fault_know(&r->public);
 	if (ret)
 		return ret;
 	gmem_windows_lock();
@@ -448,80 +319,80 @@ int gmem_windows_begin(struct region *r, uint32_t windows)
 	return ret;
 }
 
-void gmem_windows_end(struct region *r)
+int gmem_windows_leave(struct region *r)
 {
 	int key;
 
 	gmem_windows_lock();
-	for (key = 0; key < MAX_KEYS; key++)
-		if (owners[key] == r)
-			owners[key] = NULL;
+	key = gmem_key_leave(r);
 	remove_by_mprotect(r);
+	gmem_windows_unlock();
+	return key;
+}
+
+void gmem_windows_left(int key)
+{
+	gmem_windows_lock();
+	gmem_key_free(key);
 	gmem_windows_unlock();
 }
 
 int gmem_windows_protect(const struct region *r, void *p, uint64_t size)
 {
-	int key, prot = OPEN;
+	bool by_keys = r->public.windows == GMEM_WINDOWS_KEYS ||
+		       r->public.windows == GMEM_WINDOWS_OWN_KEY;
+	int ret = by_keys ? pkey_mprotect(p, size, OPEN, gmem_key_now(r)) :
+			    mprotect(p, size, r->prot);
 
-	if (r->public.windows == GMEM_WINDOWS_NONE)
-		return 0;
-	if (r->public.windows == GMEM_WINDOWS_PROCESS) {
-		key = -1;
-		prot = r->prot;
-	} else {
-		key = r->public.users & GMEM_NO_KEY ? parking_key :
-						      r->public.key;
-	}
-	if (!pkey_mprotect(p, size, prot, key))
-		return 0;
-	return gmem_fail_errno("can't close a mapping");
+	return ret ? gmem_fail_errno("can't close a mapping") : 0;
 }
 
 /* ---- vCPUs ---- */
 
 /*
  * The thread runs no code of the process in KVM_RUN, and a signal handler
- * begins with everything closed. So all of our keys can be open, and the
- * regions may lose theirs meanwhile.
+ * begins with everything closed. So all keys can be open: also those that the
+ * library doesn't have yet, since these rights are loaded once, and a region
+ * may get a new key while KVM is at it. KVM reaches nothing but what is in
+ * slots.
  */
-int gmem_windows_enter_kvm(uint64_t *rights)
+int gmem_windows_enter_kvm(struct kvm_rights *rights)
 {
-	uint64_t mask = __atomic_load_n(&our_rights, __ATOMIC_ACQUIRE);
-	uint64_t open = __atomic_load_n(&our_open_rights, __ATOMIC_RELAXED);
 	int ret = vcpu_runs(1);
 
+	rights->keys = false;
+	rights->generation = gmem_generation();
 	if (ret) {
 		vcpu_runs(-1);
 		return ret;
 	}
-	*rights = 0;
-	if (!mask)
+	if (!gmem_keys_in_cpu())
 		return 0;
-	*rights = gmem_rights_read();
-	gmem_rights_write((*rights & ~mask) | (open & mask));
+	rights->keys = true;
+	rights->before = gmem_rights_read();
+	gmem_rights_write(gmem_keys_all_open(rights->before));
 	return 0;
 }
 
-/* Keys may have come meanwhile: then this thread has no rights under them. */
-void gmem_windows_leave_kvm(uint64_t rights)
+void gmem_windows_leave_kvm(const struct kvm_rights *rights)
 {
 	int error = errno;
 
-	if (rights)
-		gmem_rights_write(rights);
-	vcpu_runs(-1);
+	if (rights->keys)
+		gmem_rights_write(rights->before);
+	if (rights->generation == gmem_generation())
+		vcpu_runs(-1);
 	errno = error;
 }
 
 EXPORT int gmem_vcpu_run(int vcpu_fd)
 {
-	uint64_t rights;
+	struct kvm_rights rights;
 	int ret = gmem_windows_enter_kvm(&rights);
 
 	if (ret)
 		return ret;
 	ret = ioctl(vcpu_fd, KVM_RUN, 0);
-	gmem_windows_leave_kvm(rights);
+	gmem_windows_leave_kvm(&rights);
 	return ret ? gmem_fail_errno("KVM_RUN") : 0;
 }

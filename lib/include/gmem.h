@@ -7,11 +7,28 @@
  *
  *  - Sizes and offsets are in bytes. Ranges are in whole pages of
  *    GMEM_PAGE_SIZE, unless it says otherwise.
+ *  - A range of no bytes, one whose end is not a number of 63 bits, and bits
+ *    of flags that this header doesn't have are refused, with -EINVAL unless it
+ *    says otherwise, whatever the kernel or the kind of memory would make of
+ *    them. Nothing is done then.
  *  - A call that can fail returns a negative errno, and 0 or what it says when
  *    it succeeds. gmem_last_error() has a sentence for the last failure of the
  *    calling thread.
  *  - All calls may be made from any thread at any time, unless it says
  *    otherwise. errno is no part of the answer.
+ *  - A signal handler, whatever it has interrupted, may open and close windows
+ *    (gmem_window.h), and call gmem_region_read(), gmem_region_write(),
+ *    gmem_fault_describe() and gmem_last_error(); nothing else. It puts errno
+ *    back. Not so handlers of the signals by which a fault is told (SIGSEGV,
+ *    SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT): only the last two of
+ *    these calls are for them.
+ *  - fork() is safe, whatever other threads are at in the library. In the child
+ *    the library can be used, but not what the parent has made: calls for such
+ *    a region or VM say -ESTALE, and to destroy one only frees what the child
+ *    has of it. That is seen by pthread_atfork(): after vfork(), _Fork() or
+ *    clone() the child makes none of these calls.
+ *  - No call is a cancellation point. Asynchronous cancellation isn't for
+ *    threads that make any.
  *  - Descriptors are close-on-exec.
  *
  * States, flags and structs of files are those of the kernel module's ABI,
@@ -63,10 +80,11 @@ int gmem_file_create(const char *directory, uint64_t size, uint64_t flags);
  * gmem_file_open() - open a file that has a name
  * @path: the file
  * @flags: of open(2): O_RDONLY or O_RDWR, perhaps with O_CREAT (the file gets
- *	   mode 0600 less the umask, size 0, and the mount's flags), O_EXCL
+ *	   mode 0600 less the umask, size 0, and the mount's flags), O_EXCL,
+ *	   O_NOFOLLOW; and no others
  *
- * Return: a descriptor; -ENOTTY if the file isn't in a gmemfs, or an error of
- * open(2).
+ * Return: a descriptor; -ENOTTY if the file isn't in a gmemfs, -EINVAL for
+ * other flags, or an error of open(2).
  */
 int gmem_file_open(const char *path, int flags);
 
@@ -91,8 +109,8 @@ int gmem_file_resize(int fd, uint64_t size);
 /**
  * gmem_file_map() - map a file's guest view, or its shared view
  * @fd: the file, or its shared view
- * @offset: where the mapping begins in the file
- * @size: its length
+ * @offset: where the mapping begins in the file, in whole pages
+ * @size: its length, any number of bytes but 0
  * @prot: PROT_READ, PROT_WRITE
  * @address: set to where it is, at a multiple of 2 MiB where the offset is one
  *
@@ -135,7 +153,7 @@ int gmem_file_state(int fd, uint64_t offset, uint64_t size, uint8_t *states);
  * @size: its length
  *
  * Return: 0; -ENOSPC if the mount hasn't as much, -ENOMEM if the host hasn't,
- * -EINTR, -EFBIG.
+ * -EINVAL, -EINTR, -EFBIG.
  */
 int gmem_file_populate(int fd, uint64_t offset, uint64_t size);
 
@@ -221,7 +239,8 @@ int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
 /**
  * struct gmem_region_options - what region to make; what isn't set is 0
  * @size: its length
- * @flags: GMEM_FLAG_* of the file, where that is gmemfs's
+ * @flags: GMEM_FLAG_* of the file, where that is gmemfs's; wrong ones are
+ *	   refused also where it isn't
  * @demand: GMEM_PROTECT_*: no region rather than one without these
  * @backends: a bit, 1 << GMEM_BACKEND_*, for each that will do; 0: all
  * @directory: where gmemfs is mounted; NULL: GMEM_DEFAULT_MOUNT
@@ -300,7 +319,8 @@ struct gmem_protection {
  *
  * Backends are tried in their order. The first that is there and has what is
  * demanded is taken. If none has, gmem_last_error() says of each why not. The
- * mapping is neither in core dumps nor in children.
+ * mapping is neither in core dumps nor in children, also if another thread
+ * forks meanwhile.
  *
  * Return: 0; -EOPNOTSUPP if memory can be had, but not with what is demanded;
  * -EINVAL for options that make no sense; else the error of the first backend.
@@ -310,7 +330,10 @@ int gmem_region_create(const struct gmem_region_options *options,
 
 /**
  * gmem_region_destroy() - unmap a region and let its memory go
- * @region: the region, of which no slot of a VM may be left; NULL does nothing
+ * @region: the region, of which no slot of a VM may be left, no window be open,
+ *	    and which no other call is about; NULL does nothing
+ *
+ * What comes to its addresses afterwards, the library doesn't touch.
  */
 void gmem_region_destroy(struct gmem_region *region);
 
@@ -335,10 +358,12 @@ int gmem_region_protection(const struct gmem_region *region,
  * @error_offset: as there
  *
  * Pages that KVM has in use by gmem_vm_write_msr() stay shared until it has
- * done with them, and are then as was wanted last.
+ * done with them, and are then as was wanted last; with GMEM_CONVERT_ZERO, they
+ * are zeroed then.
  *
- * Return: as gmem_file_convert(); -EOPNOTSUPP for GMEM_ATTRIBUTE_PRIVATE where
- * the backend has no private memory.
+ * Return: as gmem_file_convert(), where -EINVAL is for what isn't inside of the
+ * region, though its file may be longer; -EOPNOTSUPP for GMEM_ATTRIBUTE_PRIVATE
+ * where the backend has no private memory.
  */
 int gmem_region_convert(struct gmem_region *region, uint64_t offset,
 			uint64_t size, uint64_t attributes, uint64_t flags,
@@ -414,8 +439,9 @@ void gmem_vm_destroy(struct gmem_vm *vm);
  * @size: its length
  * @flags: KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY
  *
- * Return: 0; -EINVAL for a part that isn't whole pages inside of the region,
- * and what KVM_SET_USER_MEMORY_REGION refuses: -EEXIST another slot is there.
+ * Return: 0; -EINVAL for a part that isn't whole pages inside of the region, an
+ * address where that can't be, or other flags; and what
+ * KVM_SET_USER_MEMORY_REGION refuses: -EEXIST another slot is there.
  */
 int gmem_vm_add(struct gmem_vm *vm, uint32_t slot, uint64_t guest_address,
 		struct gmem_region *region, uint64_t offset, uint64_t size,
@@ -534,8 +560,9 @@ int gmem_region_write(struct gmem_region *region, uint64_t offset,
  * @vcpu_fd: the vCPU
  *
  * KVM reaches the guest's memory with the rights of the thread that calls it.
- * Other calls of KVM that do (KVM_SET_MSRS of a page's address...) need a
- * window, too.
+ * While it runs, all protection keys are open for it but the first one: also
+ * those that regions get meanwhile. Other calls of KVM that reach memory
+ * (KVM_SET_MSRS of a page's address...) need a window, too.
  *
  * Return: 0, or an error of KVM_RUN: -EINTR, -EAGAIN, -EFAULT.
  */

@@ -18,11 +18,14 @@
  * - A window is its thread's, and is closed by it. Others stay closed out.
  * - Windows nest. Those of one region are closed in reverse order of opening;
  *   those of different regions in any order.
- * - A signal handler begins with all windows closed, and may open its own.
+ * - A signal handler begins with all windows closed, but those by mprotect(),
+ *   and may open its own, which it closes. What it has interrupted is open
+ *   again when it returns. Handlers of faults (SIGSEGV...) may not: see gmem.h.
  *   Don't leave a window by longjmp(): it would never be closed.
  * - Don't create threads inside of a window: they begin with it open, and
  *   nobody closes it for them.
- * - After fork(), the child has no part of any region, and no use for them.
+ * - After fork(), the child has no part of any region, and no use for them: to
+ *   open a window there is -ESTALE. If it was made in a window, that is closed.
  * - While a vCPU runs, KVM reaches the guest's memory with the thread's rights:
  *   gmem_vcpu_run() opens windows for it, and for KVM_RUN only.
  *
@@ -184,15 +187,19 @@ static inline uint32_t gmem_rights_open(int key, int mode)
  * Where the region has no windows this does nothing. Makes no system call
  * unless the region has no key at the moment, or windows by mprotect().
  *
- * Return: 0. Only where regions share keys: -EBUSY all keys are in use by open
- * windows, and this thread has one open itself; without, it waits. Or an error
- * of pkey_mprotect(2) or mprotect(2): -ENOMEM.
+ * Return: 0; -EINVAL for another mode; -ESTALE the region is a parent
+ * process's. Only where regions share keys: -EBUSY all keys are in use by open
+ * windows. A thread waits a tenth of a second for one of them if it has a
+ * window open itself, and otherwise, or in a signal handler, five seconds. Or
+ * an error of pkey_mprotect(2) or mprotect(2): -ENOMEM.
  */
 static inline int gmem_window_open(struct gmem_window *window,
 				   struct gmem_region *region, int mode)
 {
 	window->region = region;
 	window->error = 0;
+	if (mode != GMEM_READ && mode != GMEM_WRITE)
+		return gmem_window_open_slowly(window, mode);
 	if (region->windows == GMEM_WINDOWS_KEYS) {
 		/* While it's counted, the key stays. */
 		if (__atomic_fetch_add(&region->users, 1, __ATOMIC_ACQUIRE) &

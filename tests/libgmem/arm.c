@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -70,11 +71,22 @@ static struct mapping {
 } mappings[MANY];
 
 static bool no_keys, no_memory;
+static const void *unchangeable;
 static int keys_taken = 1;
 
 int __wrap_pkey_alloc(unsigned int flags, unsigned int rights);
 int __wrap_pkey_mprotect(void *p, size_t size, int prot, int key);
 int __wrap_ioctl(int fd, unsigned long request, ...);
+unsigned long __wrap_getauxval(unsigned long type);
+unsigned long __real_getauxval(unsigned long type);
+
+/* HWCAP2_POE: the CPU has the register. */
+unsigned long __wrap_getauxval(unsigned long type)
+{
+	unsigned long poe = type == AT_HWCAP2 ? 1UL << 63 : 0;
+
+	return __real_getauxval(type) | poe;
+}
 
 /* Who is denied reading and writing may still execute. */
 int __wrap_pkey_alloc(unsigned int flags, unsigned int rights)
@@ -110,7 +122,7 @@ int __wrap_pkey_mprotect(void *p, size_t size, int prot, int key)
 	struct mapping *m = mapping_at(p) ?: mapping_at(NULL);
 
 	errno = ENOMEM;
-	if (no_memory || !m)
+	if (no_memory || !m || (unchangeable && p == unchangeable))
 		return -1;
 	errno = EINVAL;
 	if (key < 0 || key >= keys_taken)
@@ -335,9 +347,27 @@ static void test_taking_turns(void)
 	   "what regions without a key have was never open");
 }
 
+/* A region whose mapping can't be changed, and one that wants its key. */
+static void test_one_fails(void)
+{
+	struct gmem_region *oldest, *next;
+	int i;
+
+	for (i = 0; i < REGION_KEYS; i++)
+		good(gmem_region_write(many[i], 8, &i, sizeof(i)));
+	oldest = many[0];
+	next = many[1];
+	unchangeable = oldest->address;
+	is(gmem_region_write(many[MANY - 1], 8, &i, sizeof(i)), 0,
+	   "a region that can't be parked is passed over");
+	is(oldest->users, 0, "it keeps its key");
+	is(next->users, GMEM_NO_KEY, "and the next one has lost it");
+	unchangeable = NULL;
+}
+
 static void test_no_memory(void)
 {
-	struct gmem_region *r = many[MANY - 1];
+	struct gmem_region *r = many[1];
 	struct gmem_window w;
 	uint64_t before = gmem_rights_read();
 
@@ -387,20 +417,24 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	return -1;
 }
 
-static void test_vcpu(void)
+static int open_in_kvm(void)
 {
-	struct gmem_region *r = make(GMEM_WINDOWS_KEYS);
-	uint64_t before = gmem_rights_read();
 	int key, open = 0;
 
-	is(gmem_vcpu_run(-1), -EINTR, "a vCPU runs");
 	for (key = 1; key < KEYS; key++)
 		open += (rights_in_kvm >> (4 * key) & 0xf) == (READ | WRITE);
-	is(open, KEYS - 1, "with all of our keys open");
-	is(rights_in_kvm & 0xf, BEGINNING, "and the one that isn't ours");
-	is(gmem_rights_read(), before, "behind it, all is as it was");
-	ok(is_closed(r), "and closed");
-	destroy(r);
+	return open;
+}
+
+static void test_vcpu(const char *when)
+{
+	uint64_t before = gmem_rights_read();
+
+	is(gmem_vcpu_run(-1), -EINTR, "%s: a vCPU runs", when);
+	is(open_in_kvm(), KEYS - 1,
+	   "%s: with all keys open that a region may get meanwhile", when);
+	is(rights_in_kvm & 0xf, BEGINNING, "%s: and ordinary memory's", when);
+	is(gmem_rights_read(), before, "%s: behind it, all is as it was", when);
 }
 
 int main(void)
@@ -413,6 +447,7 @@ int main(void)
 	alarm(60);
 	sigaction(SIGILL, &act, NULL);
 	gmem_rights_write(BEGINNING);
+	test_vcpu("before there are keys");
 	test_without_keys();
 	test_window(GMEM_WINDOWS_KEYS);
 	test_window(GMEM_WINDOWS_OWN_KEY);
@@ -420,8 +455,9 @@ int main(void)
 	test_signal_handler();
 	test_thread();
 	test_taking_turns();
+	test_one_fails();
 	test_no_memory();
 	test_own_key();
-	test_vcpu();
+	test_vcpu("at last");
 	return done_testing();
 }
