@@ -28,6 +28,10 @@ good_tree() {
 	put module/compat.h '#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)'
 	put module/directmap.c 'set_memory_np(addr, 1);' 'register_kprobe(&kp);'
 	put module/guard.c '#include <linux/kvm_host.h>'
+	put ctl/reach.c 'fd = openat(dir, name, O_PATH);'
+	put ctl/kernel.c 'fd = open(path, O_RDONLY);'
+	put ctl/a.c 'fd = open("/proc/kcore", O_RDONLY);' 'list = reach_list(dir, &err);' \
+		'fdopen(fd, "r"); inventory_open(inv, f);' '/* open(path) */'
 	put include/uapi/linux/gmemfs.h '#define GMEM_GET_INFO _IOWR(0xB9, 0, int)'
 	printf '#!/bin/sh\n# SPDX-License-Identifier: GPL-2.0\n' >script
 	chmod +x script
@@ -88,6 +92,11 @@ put module/a.h '#include <linux/kvm_host.h>'
 breaks design 'KVM internals' 'outside guard\.c: module/a\.h:2'
 put module/a.h '#define GMEM_B _IO(0xB9, 1)'
 breaks design 'an ioctl' 'include/uapi: module/a\.h:2'
+for call in 'open(path, O_RDONLY)' 'fopen(path, "re")' 'opendir(dir)' 'fts_open(paths, 0, NULL)' \
+	'stat(path, &st)' 'openat(dir, name, O_RDONLY)' 'access(path, F_OK)'; do
+	put ctl/b.c "x = $call;"
+	breaks design "gmemctl: $call" 'outside reach\.c: ctl/b\.c:2'
+done
 put lib/a.c "/* $(printf 'TO%s' DO): later */"
 breaks design 'something left open' 'left open: lib/a\.c:2'
 yes 'int i;' | head -n 901 >module/a.c
