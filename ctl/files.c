@@ -26,18 +26,24 @@ static const struct {
 
 #define NR_FLAGS	(sizeof(flag_names) / sizeof(*flag_names))
 
+static const struct {
+	int err;
+	const char *text;
+} reasons[] = {
+	{ -ELOOP,
+	  "a symbolic link on the way is, or may be, somebody else's, who chooses the file by it; name the file itself ('readlink -f' says where links lead)" },
+	{ -EMEDIUMTYPE, "not a file; 'gmemctl ls' lists what there is" },
+	{ -ENOTTY,
+	  "not in a gmemfs mount; 'gmemctl ls' lists what there is" },
+	{ -EAGAIN,
+	  "somebody has a lease on it (fcntl(F_SETLEASE)), and was told to give that up; try again" },
+};
+
 static const char *why(int err)
 {
-	switch (err) {
-	case -ELOOP:
-		return "a symbolic link on the way is, or may be, somebody else's, who chooses the file by it; name the file itself ('readlink -f' says where links lead)";
-	case -EMEDIUMTYPE:
-		return "not a file; 'gmemctl ls' lists what there is";
-	case -ENOTTY:
-		return "not in a gmemfs mount; 'gmemctl ls' lists what there is";
-	case -EAGAIN:
-		return "somebody has a lease on it (fcntl(F_SETLEASE)), and was told to give that up; try again";
-	}
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+		if (reasons[i].err == err)
+			return reasons[i].text;
 	return strerror(-err);
 }
 

@@ -79,8 +79,8 @@ int proc_map_line(const char *line, struct proc_map *map)
 }
 
 /*
- * ---- mountinfo: "ID PARENT MAJOR:MINOR ROOT DIR OPTIONS [TAG...] - TYPE SOURCE
- * SUPER_OPTIONS" ----
+ * ---- mountinfo: "ID PARENT MAJOR:MINOR ROOT DIR OPTIONS [TAG...] - TYPE
+ * SOURCE SUPER_OPTIONS" ----
  *
  * Blanks divide it, one each: those in names are \040. So between two of them
  * there may be nothing, which is how a source looks that has no name.

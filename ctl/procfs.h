@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What lines of /proc/PID/maps, mountinfo and fdinfo say. Users choose a part of
- * what is in them: names of files and of mounts.
+ * What lines of /proc/PID/maps, mountinfo and fdinfo say. Users choose a part
+ * of what is in them: names of files and of mounts.
  */
 #ifndef PROCFS_H
 #define PROCFS_H

@@ -113,7 +113,7 @@ static bool is_ours(const struct reach *r)
 static bool is_trusted_link(const struct reach *dir, const struct reach *link)
 {
 	return is_ours(link) && is_ours(dir) &&
-	       !(dir->mode & (S_IWGRP | S_IWOTH));
+	       !(dir->mode & 0022);
 }
 
 static dev_t device_of_proc(void)

@@ -36,8 +36,8 @@ struct reach {
 	mode_t mode;
 	uid_t uid;
 	unsigned int links;
-	/* The last step was a link of /proc to what a process has: from here. */
-	int holder;
+	/* If the last step was a link of /proc to what a process has: */
+	int holder;		/* the directory of that link, or -1 */
 	char how[48];		/* the link's name in there */
 };
 

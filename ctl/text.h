@@ -24,9 +24,9 @@ int text_parse_count(const char *text, unsigned long *count);
 const char *text_size(uint64_t bytes);
 
 /*
- * text_safe - a name that shows itself: a code is in the place of each character
- * that can't be seen, or that a terminal would obey, or whose order of writing
- * it would change. Valid for the next eight calls.
+ * text_safe - a name that shows itself: a code is in the place of each
+ * character that can't be seen, that a terminal would obey, or that changes the
+ * order of writing. Valid for the next eight calls.
  */
 const char *text_safe(const char *name);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * UTF-8, and which of its characters show themselves. What users choose, such as
- * names of files and of processes, is printed by nothing that hasn't asked.
+ * UTF-8, and which of its characters show themselves. What users choose, such
+ * as names of files and of processes, is printed by nothing that hasn't asked.
  */
 #ifndef UTF8_H
 #define UTF8_H

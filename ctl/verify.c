@@ -488,7 +488,7 @@ static int verify_one(const struct ctl_call *call, struct verifier *s)
 	return conclude(call, s, &nothing_missed);
 }
 
-/* A file that went meanwhile is nothing to complain of, unless it's elsewhere. */
+/* A file that went meanwhile may be elsewhere: the next round finds it. */
 static void verify_next(struct verifier *s, struct inventory *inv,
 			struct file_entry *f)
 {
@@ -506,8 +506,8 @@ static void verify_next(struct verifier *s, struct inventory *inv,
 		check_file(s, f->path, fd, &info);
 	} else {
 		inventory_missed(inv, "%s: %s", text_safe(f->path),
-				 err == -ENOENT ? "went before it was looked at" :
-				 strerror(-err));
+				 err == -ENOENT ? "not where it was found" :
+						  strerror(-err));
 	}
 	if (fd >= 0)
 		close(fd);

@@ -8,15 +8,13 @@
 #include <string.h>
 
 #include "../../ctl/btf.h"
-#include "../vmm/fuzz.h"
+#include "fuzz_copy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *copy = malloc(size + 1);
+	char *copy = fuzz_copy(data, size);
 	size_t offset;
 
-	fuzz_must(copy);
-	memcpy(copy, data, size);
 	if (!btf_offset_in(copy, size, "task_struct", "mm", &offset))
 		fuzz_must(offset <= UINT32_MAX / 8);
 	free(copy);
@@ -39,9 +37,9 @@ struct types {
 	struct btf_type array;
 	struct btf_array elements;
 	struct btf_type choice;
-	struct btf_enum choices[1];
+	struct btf_enum value;
 	struct btf_type proto;
-	struct btf_param params[1];
+	struct btf_param param;
 };
 
 #define INFO(kind, n)	((kind) << 24 | (n))
@@ -58,9 +56,9 @@ size_t fuzz_seed(uint8_t *data, size_t room)
 		.array = { 0, INFO(BTF_KIND_ARRAY, 0), { 0 } },
 		.elements = { 1, 1, 4 },
 		.choice = { 0, INFO(BTF_KIND_ENUM, 1), { 4 } },
-		.choices = { { INT, 1 } },
+		.value = { INT, 1 },
 		.proto = { 0, INFO(BTF_KIND_FUNC_PROTO, 1), { 1 } },
-		.params = { { PID, 1 } },
+		.param = { PID, 1 },
 	};
 	struct btf_header header = {
 		.magic = BTF_MAGIC, .version = BTF_VERSION,

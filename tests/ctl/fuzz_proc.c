@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../../ctl/procfs.h"
-#include "../vmm/fuzz.h"
+#include "fuzz_copy.h"
 
 static const char *const seeds[] = {
 	"7f1c00000000-7f1c20000000 rw-s 00000000 00:2a 13                         /dev/gmem/vm1 (deleted)\n"
@@ -56,11 +56,8 @@ static void try_mount(char *line, size_t size)
 static void try_line(const uint8_t *data, size_t size)
 {
 	struct proc_fdinfo info = { 0 };
-	char *line = malloc(size + 1);
+	char *line = fuzz_copy(data, size);
 
-	fuzz_must(line);
-	memcpy(line, data, size);
-	line[size] = '\0';
 	proc_fdinfo_line(line, &info);
 	try_map(line, size);
 	try_mount(line, size);

@@ -12,7 +12,7 @@
 #include "../../ctl/json.h"
 #include "../../ctl/text.h"
 #include "../../ctl/utf8.h"
-#include "../vmm/fuzz.h"
+#include "fuzz_copy.h"
 
 /* Return: how many characters there are. */
 static size_t check_shows(const char *text)
@@ -76,11 +76,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char *const locales[] = { "C.UTF-8", "C" };
 
 	for (size_t i = 0; i < 2; i++) {
-		char *name = malloc(size + 1);
+		char *name = fuzz_copy(data, size);
 
-		fuzz_must(name && setlocale(LC_CTYPE, locales[i]));
-		memcpy(name, data, size);
-		name[size] = '\0';
+		fuzz_must(setlocale(LC_CTYPE, locales[i]));
 		try_name(name);
 		free(name);
 	}

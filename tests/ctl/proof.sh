@@ -237,13 +237,12 @@ test_sparse() {
 	done
 	populated=$(stat -c %b $large)
 	for command in verify show map 'map --json' 'map --svg=/run/large.svg'; do
-		name=${command%% *}
 		# shellcheck disable=SC2086 # words
 		ok "200 TiB with three pages: $command, in 128 MiB and 20 s" timeout 20 \
 			sh -c 'ulimit -v 131072; exec "$@"' sh "$ctl" $command $large
 	done
 	json verify $large
-	ok "  $name: all pages were looked at" test \
+	ok '  verify: all pages were looked at' test \
 		"$(ask 'd["files"][0]["checked"]')" = $((populated / 8))
 	json show $large
 	is "$(ask 'd["pages"]["hidden"]')" $((populated / 8)) '  show: hidden'
@@ -255,7 +254,8 @@ test_sparse() {
 	ctl map --cell=4K $large
 	is "$status" 2 '  map --cell=4K: too many'
 	like "$err" 'so 256M at least' '  and what would do'
-	truncate -s 8E $large 2>/dev/null || truncate -s 9223372036854775807 $large
+	# In whole pages: the module's SEEK_DATA takes the last one's size for negative.
+	truncate -s 9223372036854771712 $large
 	ok 'the largest file there is: verify' timeout 20 "$ctl" verify $large
 	ok '  map' timeout 20 "$ctl" map $large
 	rm $large

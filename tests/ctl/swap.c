@@ -2,7 +2,7 @@
 /*
  * Makes what gmemctl has just looked at something else, again and again:
  *
- *	swap names DIRECTORY OTHER	DIRECTORY/a is exchanged with DIRECTORY/l
+ *	swap names DIRECTORY OTHER	a and l in it exchange their names
  *	swap descriptors FILE OTHER	descriptor 10 is one or the other
  *	swap mappings FILE OTHER	what is mapped at 0x10000000 is
  *
