@@ -15,10 +15,11 @@
 
 #include "btf.h"
 
-#define BTF_FILE	"/sys/kernel/btf/vmlinux"
-
 /* Structs in structs in structs. */
 #define BTF_MAX_DEPTH	8
+
+/* Members that are looked at: the kernel's largest structs have hundreds. */
+#define BTF_MAX_MEMBERS	(1 << 20)
 
 struct btf {
 	char *data;
@@ -27,11 +28,12 @@ struct btf {
 	size_t strings_size;
 	const struct btf_type **types;	/* by their number, from 1 */
 	uint32_t nr_types;
+	uint32_t left;			/* of BTF_MAX_MEMBERS */
 };
 
 static int read_file(struct btf *btf)
 {
-	int fd = open(BTF_FILE, O_RDONLY | O_CLOEXEC);
+	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
 	struct stat st;
 	size_t done = 0;
 	ssize_t n = 0;
@@ -131,7 +133,8 @@ static int parse(struct btf *btf)
 		return -ENOTSUP;
 	body = btf->size - h->hdr_len;
 	if (h->type_off > body || h->type_len > body - h->type_off ||
-	    h->str_off > body || h->str_len > body - h->str_off)
+	    h->str_off > body || h->str_len > body - h->str_off ||
+	    (h->hdr_len | h->type_off) % sizeof(uint32_t))
 		return -ENOTSUP;
 	btf->data[btf->size] = '\0';
 	btf->strings = btf->data + h->hdr_len + h->str_off;
@@ -158,7 +161,7 @@ static uint32_t member_bits(const struct btf_type *t,
 					 m->offset;
 }
 
-static bool find_member(const struct btf *btf, const struct btf_type *t,
+static bool find_member(struct btf *btf, const struct btf_type *t,
 			const char *name, int depth, uint32_t *bits)
 {
 	const struct btf_member *m = (const struct btf_member *)(t + 1);
@@ -167,6 +170,8 @@ static bool find_member(const struct btf *btf, const struct btf_type *t,
 		const char *this = name_at(btf, m[i].name_off);
 		uint32_t inner;
 
+		if (!btf->left--)
+			break;
 		if (!strcmp(this, name)) {
 			*bits = member_bits(t, &m[i]);
 			return true;
@@ -183,7 +188,7 @@ static bool find_member(const struct btf *btf, const struct btf_type *t,
 	return false;
 }
 
-static int find(const struct btf *btf, const char *type, const char *member,
+static int find(struct btf *btf, const char *type, const char *member,
 		size_t *offset)
 {
 	uint32_t bits;
@@ -194,6 +199,7 @@ static int find(const struct btf *btf, const char *type, const char *member,
 		if (BTF_INFO_KIND(t->info) != BTF_KIND_STRUCT ||
 		    strcmp(name_at(btf, t->name_off), type))
 			continue;
+		btf->left = BTF_MAX_MEMBERS;
 		if (!find_member(btf, t, member, BTF_MAX_DEPTH, &bits))
 			continue;
 		*offset = bits / 8;
@@ -202,17 +208,25 @@ static int find(const struct btf *btf, const char *type, const char *member,
 	return -ENOENT;
 }
 
-int btf_offset(const char *type, const char *member, size_t *offset)
+int btf_offset_in(char *data, size_t size, const char *type, const char *member,
+		  size_t *offset)
 {
-	struct btf btf = { 0 };
-	int err;
+	struct btf btf = { .data = data, .size = size };
+	int err = parse(&btf);
 
-	err = read_file(&btf);
-	if (!err)
-		err = parse(&btf);
 	if (!err)
 		err = find(&btf, type, member, offset);
 	free(btf.types);
+	return err;
+}
+
+int btf_offset(const char *type, const char *member, size_t *offset)
+{
+	struct btf btf = { 0 };
+	int err = read_file(&btf);
+
+	if (!err)
+		err = btf_offset_in(btf.data, btf.size, type, member, offset);
 	free(btf.data);
 	return err;
 }

@@ -16,4 +16,8 @@
  */
 int btf_offset(const char *type, const char *member, size_t *offset);
 
+/* btf_offset_in - the same in BTF that is at hand; @data has a byte more */
+int btf_offset_in(char *data, size_t size, const char *type, const char *member,
+		  size_t *offset);
+
 #endif /* BTF_H */

@@ -14,6 +14,7 @@ enum ctl_status {
 	CTL_USAGE,
 	CTL_NOT_LOADED,
 	CTL_TIMEOUT,
+	CTL_INCOMPLETE,		/* a proof that couldn't look at everything */
 };
 
 #define CTL_MAX_OPTIONS	8

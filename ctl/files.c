@@ -10,6 +10,7 @@
 
 #include "ctl.h"
 #include "files.h"
+#include "reach.h"
 #include "text.h"
 
 static const struct {
@@ -25,65 +26,84 @@ static const struct {
 
 #define NR_FLAGS	(sizeof(flag_names) / sizeof(*flag_names))
 
-/* What can't be a file of gmemfs isn't opened, as that may do something. */
-int files_open(const char *path, int flags, struct gmem_info *info)
+static const struct {
+	int err;
+	const char *text;
+} reasons[] = {
+	{ -ELOOP,
+	  "a symbolic link on the way is, or may be, somebody else's, who chooses the file by it; name the file itself ('readlink -f' says where links lead)" },
+	{ -EMEDIUMTYPE, "not a file; 'gmemctl ls' lists what there is" },
+	{ -ENOTTY,
+	  "not in a gmemfs mount; 'gmemctl ls' lists what there is" },
+	{ -EAGAIN,
+	  "somebody has a lease on it (fcntl(F_SETLEASE)), and was told to give that up; try again" },
+};
+
+static const char *why(int err)
 {
-	struct stat st;
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+		if (reasons[i].err == err)
+			return reasons[i].text;
+	return strerror(-err);
+}
+
+/*
+ * A descriptor that is open for reading, root could open for writing. But its
+ * process chooses which file it is.
+ */
+static int open_reached(const struct reach *r, const char *path, int flags,
+			struct gmem_info *info)
+{
 	int fd, err;
 
-	if (stat(path, &st)) {
-		ctl_error("%s: %s", text_safe(path), strerror(errno));
-		return -1;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		ctl_error("%s: not a file; 'gmemctl ls' lists what there is",
+	if ((flags & O_ACCMODE) != O_RDONLY && !reach_may_write(r)) {
+		ctl_error("%s: the process that has it can't write to it; name the file itself, if that is meant",
 			  text_safe(path));
 		return -1;
 	}
-	fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0) {
-		ctl_error("%s: %s", text_safe(path), strerror(errno));
-		return -1;
-	}
-	err = gmem_file_info(fd, info);
+	fd = reach_open(r, flags);
+	err = fd < 0 ? fd : gmem_file_info(fd, info);
 	if (!err)
 		return fd;
-	close(fd);
-	if (err == -ENOTTY)
-		ctl_error("%s: not in a gmemfs mount; 'gmemctl ls' lists what there is",
-			  text_safe(path));
-	else
-		ctl_error("%s: %s", text_safe(path), gmem_last_error());
+	if (fd >= 0)
+		close(fd);
+	ctl_error("%s: %s", text_safe(path), why(err));
 	return -1;
 }
 
-uint8_t *files_states(int fd, const char *path, uint64_t size, size_t *pages)
+int files_open(const char *path, int flags, struct gmem_info *info)
 {
-	uint8_t *states;
-	int err;
+	struct reach r;
+	int fd, err = reach_path(path, &r);
 
-	*pages = (size + GMEM_PAGE_SIZE - 1) / GMEM_PAGE_SIZE;
-	states = ctl_alloc(*pages, 1);
-	err = *pages ? gmem_file_state(fd, 0, *pages * GMEM_PAGE_SIZE, states) :
-		       0;
-	if (!err)
-		return states;
-	ctl_error("%s: %s", text_safe(path), gmem_last_error());
-	free(states);
-	return NULL;
+	if (err) {
+		ctl_error("%s: %s", text_safe(path), why(err));
+		return -1;
+	}
+	fd = open_reached(&r, path, flags, info);
+	reach_leave(&r);
+	return fd;
 }
 
-const struct file_entry *files_find(const struct inventory *inv, int fd)
+const struct file_entry *files_find(struct inventory *inv, int fd,
+				    const char *path,
+				    const struct gmem_info *info)
 {
+	struct file_entry *f;
 	struct stat st;
 
 	if (fstat(fd, &st))
-		return NULL;
-	for (size_t i = 0; i < inv->nr_files; i++)
-		if (inv->files[i].dev == st.st_dev &&
-		    inv->files[i].ino == st.st_ino)
-			return &inv->files[i];
-	return NULL;
+		ctl_die("%s: %s", text_safe(path), strerror(errno));
+	f = inventory_find(inv, st.st_dev, st.st_ino);
+	if (f)
+		return f;
+	f = inventory_file(inv, st.st_dev, st.st_ino);
+	f->path = ctl_copy(path);
+	f->linked = st.st_nlink;
+	f->uid = st.st_uid;
+	f->mode = st.st_mode & 07777;
+	f->info = *info;
+	return f;
 }
 
 char *files_flags(uint64_t flags)

@@ -13,11 +13,13 @@
  */
 int files_open(const char *path, int flags, struct gmem_info *info);
 
-/* files_states - the states of all of its pages, to be freed, or NULL */
-uint8_t *files_states(int fd, const char *path, uint64_t size, size_t *pages);
-
-/* files_find - the record of an open file */
-const struct file_entry *files_find(const struct inventory *inv, int fd);
+/*
+ * files_find - the record of an open file; one that says that nobody has it, if
+ * the inventory has none
+ */
+const struct file_entry *files_find(struct inventory *inv, int fd,
+				    const char *path,
+				    const struct gmem_info *info);
 
 /* files_json - members of an object: all that is known of a file */
 void files_json(struct json *j, const struct file_entry *f);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <gmem.h>
-#include <pwd.h>
-#include <stdio.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,15 +10,38 @@
 
 #include "ctl.h"
 #include "inventory.h"
+#include "reach.h"
 #include "text.h"
+
+/* Names of users, which may be many and long, take no more memory than this. */
+#define ROOM_FOR_NAMES	(256UL << 20)
+
+/* Files come and go while they are counted. */
+#define TRIES		4
+#define PAUSE_SECONDS	0.05
+
+static struct index_key key_of(dev_t dev, ino_t ino)
+{
+	return (struct index_key){ dev, ino, 0 };
+}
+
+struct file_entry *inventory_find(const struct inventory *inv, dev_t dev,
+				  ino_t ino)
+{
+	size_t i;
+
+	if (!index_find(&inv->by_inode, key_of(dev, ino), &i))
+		return NULL;
+	return &inv->files[i];
+}
 
 struct file_entry *inventory_file(struct inventory *inv, dev_t dev, ino_t ino)
 {
-	struct file_entry *f = inv->files;
+	struct file_entry *f = inventory_find(inv, dev, ino);
 
-	for (size_t i = 0; i < inv->nr_files; i++)
-		if (f[i].dev == dev && f[i].ino == ino)
-			return &f[i];
+	if (f)
+		return f;
+	index_put(&inv->by_inode, key_of(dev, ino), inv->nr_files);
 	inv->files = ctl_grow(inv->files, inv->nr_files, sizeof(*f));
 	f = &inv->files[inv->nr_files++];
 	memset(f, 0, sizeof(*f));
@@ -29,58 +50,262 @@ struct file_entry *inventory_file(struct inventory *inv, dev_t dev, ino_t ino)
 	return f;
 }
 
+void inventory_sort(struct inventory *inv,
+		    int (*order)(const void *a, const void *b))
+{
+	index_free(&inv->by_inode);
+	if (inv->nr_files)
+		qsort(inv->files, inv->nr_files, sizeof(*inv->files), order);
+	for (size_t i = 0; i < inv->nr_files; i++)
+		index_put(&inv->by_inode,
+			  key_of(inv->files[i].dev, inv->files[i].ino), i);
+}
+
+/* ---- what could not be looked at ---- */
+
+static bool is_known_reason(const struct inventory *inv, const char *text)
+{
+	for (size_t i = 0; i < inv->nr_reasons; i++)
+		if (!strcmp(inv->reasons[i], text))
+			return true;
+	return false;
+}
+
+void inventory_missed(struct inventory *inv, const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+
+	inv->complete = false;
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		ctl_die("out of memory");
+	va_end(ap);
+	if (is_known_reason(inv, text)) {
+		free(text);
+	} else if (inv->nr_reasons == INVENTORY_REASONS) {
+		inv->more_reasons++;
+		free(text);
+	} else {
+		inv->reasons[inv->nr_reasons++] = text;
+	}
+}
+
 /* ---- files that have a name ---- */
 
-/* By another of its names a file may be there already. */
-static void add_named(struct inventory *inv, const FTSENT *e)
-{
-	struct file_entry *f = inventory_file(inv, e->fts_statp->st_dev,
-					      e->fts_statp->st_ino);
+/* Names of directories that are still to be read, below the mount's root. */
+struct worklist {
+	char **names;
+	size_t count;
+};
 
-	if (f->path)
+static bool take_room(struct inventory *inv, size_t bytes)
+{
+	if (bytes > inv->left) {
+		inventory_missed(inv, "more names than there is room for");
+		return false;
+	}
+	inv->left -= bytes;
+	return true;
+}
+
+static char *name_below(const char *dir, const char *name)
+{
+	return *dir ? ctl_format("%s/%s", dir, name) : ctl_copy(name);
+}
+
+/* By another of its names a file may be there already. */
+static void add_named(struct inventory *inv, const struct mount_point *m,
+		      const char *dir, const struct dirent *d)
+{
+	struct file_entry *f = inventory_file(inv, m->dev, d->d_ino);
+	const char *top = strcmp(m->dir, "/") ? m->dir : "";
+
+	if (f->path || !take_room(inv, sizeof(*f) + strlen(top) + strlen(dir) +
+				       strlen(d->d_name) + 3))
 		return;
-	f->path = ctl_copy(e->fts_path);
+	f->path = ctl_format("%s/%s%s%s", top, dir, *dir ? "/" : "", d->d_name);
+	f->name = f->path + strlen(top) + 1;
 	f->linked = true;
 }
 
-/* @dir is copied, as fts wants one that it could change. */
-static void walk_mount(struct inventory *inv, dev_t dev, const char *dir)
+static void add_directory(struct inventory *inv, struct worklist *todo,
+			  const char *dir, const struct dirent *d)
 {
-	char *root = ctl_copy(dir);
-	char *const paths[] = { root, NULL };
-	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, NULL);
-	FTSENT *e;
+	if (!take_room(inv, strlen(dir) + strlen(d->d_name) + 2))
+		return;
+	todo->names = ctl_grow(todo->names, todo->count, sizeof(char *));
+	todo->names[todo->count++] = name_below(dir, d->d_name);
+}
 
-	while (fts && (e = fts_read(fts))) {
-		if (e->fts_info == FTS_DNR)
-			inv->complete = false;
-		if (e->fts_info == FTS_F && S_ISREG(e->fts_statp->st_mode) &&
-		    e->fts_statp->st_dev == dev)
-			add_named(inv, e);
+static void read_directory(struct inventory *inv, struct mount_point *m,
+			   struct worklist *todo, const char *dir)
+{
+	struct dirent *d;
+	int err;
+	DIR *list = reach_list(m->root, *dir ? dir : ".", &err);
+
+	if (!list && err == -ENOENT)
+		return;
+	if (!list) {
+		inventory_missed(inv, "%s/%s: %s", text_safe(m->dir),
+				 text_safe(dir), err == -EXDEV ?
+				 "another mount covers it" : strerror(-err));
+		return;
 	}
-	if (fts)
-		fts_close(fts);
-	free(root);
+	while ((d = readdir(list))) {
+		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
+			continue;
+		m->names++;
+		if (d->d_type == DT_REG)
+			add_named(inv, m, dir, d);
+		else if (d->d_type == DT_DIR)
+			add_directory(inv, todo, dir, d);
+	}
+	closedir(list);
+}
+
+static void walk_mount(struct inventory *inv, struct mount_point *m)
+{
+	struct worklist todo = { 0 };
+
+	if (m->root < 0)
+		return;
+	m->names++;
+	read_directory(inv, m, &todo, "");
+	while (todo.count) {
+		char *dir = todo.names[--todo.count];
+
+		read_directory(inv, m, &todo, dir);
+		inv->left += strlen(dir) + 1;
+		free(dir);
+	}
+	free(todo.names);
+}
+
+/* ---- opening them ---- */
+
+/* Takes over @r. */
+static int open_if_same(const struct file_entry *f, struct reach *r, int flags)
+{
+	int fd = r->dev == f->dev && r->ino == f->ino ? reach_open(r, flags) :
+							-ESTALE;
+
+	reach_leave(r);
+	return fd;
+}
+
+static int open_by_name(struct inventory *inv, const struct file_entry *f,
+			int flags)
+{
+	struct mount_point *m = f->name ? inventory_mount(inv, f->dev) : NULL;
+	struct reach r;
+	int err;
+
+	if (!m || m->root < 0)
+		return -ENOENT;
+	err = reach_below(m->root, f->name, &r);
+	return err ? err : open_if_same(f, &r, flags);
+}
+
+static int open_by_way(const struct file_entry *f, const struct way *way,
+		       int flags)
+{
+	struct reach r;
+	int err;
+
+	if (!*way->how)
+		return -ENOENT;
+	err = reach_link(way->pid, way->how, &r);
+	return err ? err : open_if_same(f, &r, flags);
+}
+
+/* What is somewhere else by now, or with its process gone. */
+static bool has_gone(int err)
+{
+	return err == -ENOENT || err == -ESRCH || err == -ESTALE ||
+	       err == -ENOTDIR;
+}
+
+static int open_by_user(const struct file_entry *f, bool shared, int flags)
+{
+	int fd = -ENOENT, worst = -ENOENT;
+
+	for (size_t i = 0; i < f->nr_users && fd < 0; i++) {
+		const struct user *u = &f->users[i];
+
+		if (u->open.shared == shared)
+			fd = open_by_way(f, &u->open, flags);
+		if (fd < 0 && !has_gone(fd))
+			worst = fd;
+		if (fd < 0 && u->map.shared == shared)
+			fd = open_by_way(f, &u->map, flags);
+		if (fd < 0 && !has_gone(fd))
+			worst = fd;
+	}
+	return fd < 0 ? worst : fd;
+}
+
+/* The shared view shows less: the last resort. */
+int inventory_open(struct inventory *inv, struct file_entry *f, int flags)
+{
+	int fd = open_by_name(inv, f, flags);
+	int err = has_gone(fd) ? -ENOENT : fd;
+
+	if (fd < 0) {
+		fd = open_by_user(f, false, flags);
+		err = has_gone(fd) ? err : fd;
+	}
+	if (fd < 0) {
+		fd = open_by_user(f, true, flags);
+		err = has_gone(fd) ? err : fd;
+	}
+	return fd < 0 ? err : fd;
 }
 
 /* ---- what they hold ---- */
 
 static void ask_file(struct inventory *inv, struct file_entry *f)
 {
-	int follow = f->linked ? O_NOFOLLOW : 0;
+	int fd = inventory_open(inv, f, O_RDONLY);
 	struct stat st;
-	int fd;
 
-	if (!stat(f->path, &st)) {
+	f->err = fd < 0 ? fd : gmem_file_info(fd, &f->info);
+	if (fd >= 0 && !fstat(fd, &st)) {
 		f->uid = st.st_uid;
 		f->mode = st.st_mode & 07777;
+		f->links = st.st_nlink;
 	}
-	fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | follow);
-	f->err = fd < 0 ? -errno : gmem_file_info(fd, &f->info);
-	if (f->err == -EACCES || f->err == -EPERM)
-		inv->complete = false;
 	if (fd >= 0)
 		close(fd);
+	if (!f->err && !inventory_mount(inv, f->dev))
+		inventory_missed(inv, "%s is in a file system that is mounted nowhere in sight",
+				 text_safe(f->path));
+	if (f->err && f->err != -ENOENT && f->err != -ENOTTY)
+		inventory_missed(inv, "%s: %s", text_safe(f->path),
+				 strerror(-f->err));
+}
+
+static void free_file(struct file_entry *f)
+{
+	free(f->path);
+	free(f->users);
+}
+
+/* Files may have gone since they were met, or be those of others. */
+static void drop_gone(struct inventory *inv)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < inv->nr_files; i++) {
+		struct file_entry *f = &inv->files[i];
+
+		if (f->err == -ENOENT || f->err == -ENOTTY || !f->path)
+			free_file(f);
+		else
+			inv->files[kept++] = *f;
+	}
+	inv->nr_files = kept;
 }
 
 static int by_path(const void *a, const void *b)
@@ -92,87 +317,99 @@ static int by_path(const void *a, const void *b)
 	return strcmp(x->path, y->path);
 }
 
-/* Files may have gone since they were met. */
-static void drop_gone(struct inventory *inv)
+/* ---- is that all? ---- */
+
+/*
+ * A file without a name can be on its way through a socket, or be known to
+ * io_uring only. /proc shows neither. But a mount counts its inodes: each of
+ * them, and each further name, is one.
+ */
+static uint64_t count_known(const struct inventory *inv,
+			    const struct mount_point *m)
 {
-	size_t kept = 0;
+	uint64_t known = m->names;
 
-	for (size_t i = 0; i < inv->nr_files; i++) {
-		struct file_entry *f = &inv->files[i];
-
-		if (f->err == -ENOENT) {
-			free(f->path);
-			free(f->users);
-			continue;
-		}
-		inv->files[kept++] = *f;
-	}
-	inv->nr_files = kept;
+	for (size_t i = 0; i < inv->nr_files; i++)
+		known += inv->files[i].dev == m->dev && !inv->files[i].links;
+	return known;
 }
 
-void inventory_read(struct inventory *inv)
+static bool all_counted(struct inventory *inv, bool tell)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < inv->nr_mounts; i++) {
+		struct mount_point *m = &inv->mounts[i];
+		uint64_t known = count_known(inv, m);
+
+		if (m->root < 0 || !m->whole)
+			continue;
+		inventory_ask_mount(m);
+		if (!m->counted || m->files == known)
+			continue;
+		all = false;
+		if (tell)
+			inventory_missed(inv, "%s has %llu inodes, but %llu were found: files come and go, or are on their way through a socket or in an io_uring",
+					 text_safe(m->dir),
+					 (unsigned long long)m->files,
+					 (unsigned long long)known);
+	}
+	return all;
+}
+
+static void read_once(struct inventory *inv)
 {
 	memset(inv, 0, sizeof(*inv));
 	inv->complete = true;
-	inventory_add_mounts(inv, "/proc/self/mountinfo", "");
+	inv->left = ROOM_FOR_NAMES;
 	inventory_add_namespaces(inv);
+	inventory_reach_mounts(inv);
 	for (size_t i = 0; i < inv->nr_mounts; i++)
-		walk_mount(inv, inv->mounts[i].dev, inv->mounts[i].dir);
+		walk_mount(inv, &inv->mounts[i]);
 	inventory_add_users(inv);
 	for (size_t i = 0; i < inv->nr_files; i++)
-		ask_file(inv, &inv->files[i]);
+		if (inv->files[i].path)
+			ask_file(inv, &inv->files[i]);
 	drop_gone(inv);
-	if (inv->nr_files)
-		qsort(inv->files, inv->nr_files, sizeof(*inv->files), by_path);
+	inventory_sort(inv, by_path);
+}
+
+/* Where others' processes can't be seen, there is no use in counting. */
+void inventory_read(struct inventory *inv)
+{
+	read_once(inv);
+	for (int i = 1; i < TRIES && inv->complete &&
+	     !all_counted(inv, false); i++) {
+		inventory_free(inv);
+		ctl_sleep(PAUSE_SECONDS);
+		read_once(inv);
+	}
+	if (inv->complete)
+		all_counted(inv, true);
+}
+
+static void free_mount(struct mount_point *m)
+{
+	for (size_t i = 0; i < m->nr_places; i++)
+		free(m->places[i].dir);
+	free(m->places);
+	free(m->dir);
+	free(m->options);
+	if (m->root >= 0)
+		close(m->root);
 }
 
 void inventory_free(struct inventory *inv)
 {
-	for (size_t i = 0; i < inv->nr_mounts; i++) {
-		free(inv->mounts[i].dir);
-		free(inv->mounts[i].options);
-	}
-	for (size_t i = 0; i < inv->nr_files; i++) {
-		free(inv->files[i].path);
-		free(inv->files[i].users);
-	}
+	for (size_t i = 0; i < inv->nr_mounts; i++)
+		free_mount(&inv->mounts[i]);
+	for (size_t i = 0; i < inv->nr_files; i++)
+		free_file(&inv->files[i]);
+	for (size_t i = 0; i < inv->nr_reasons; i++)
+		free(inv->reasons[i]);
+	index_free(&inv->by_inode);
+	index_free(&inv->devices);
 	free(inv->mounts);
 	free(inv->files);
 	memset(inv, 0, sizeof(*inv));
-}
-
-/* ---- for people ---- */
-
-char *inventory_user_names(const struct file_entry *file)
-{
-	char *names = ctl_copy("");
-
-	for (size_t i = 0; i < file->nr_users; i++) {
-		const struct user *u = &file->users[i];
-		char *more = ctl_format("%s%s%s(%d)", names, i ? ", " : "",
-					text_safe(u->comm), u->pid);
-
-		free(names);
-		names = more;
-	}
-	return names;
-}
-
-const char *inventory_owner(uid_t uid)
-{
-	static char number[16];
-	const struct passwd *pw = getpwuid(uid);
-
-	if (pw)
-		return pw->pw_name;
-	snprintf(number, sizeof(number), "%u", uid);
-	return number;
-}
-
-uint64_t file_exposed(const struct gmem_info *info)
-{
-	uint64_t hidden = info->hidden + info->lent;
-
-	/* The totals may not agree while they change. */
-	return info->populated > hidden ? info->populated - hidden : 0;
 }

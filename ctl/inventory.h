@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* All mounts of gmemfs, their files, and who uses these. */
+/*
+ * All mounts of gmemfs, their files, and who uses these; and what of that could
+ * not be looked at.
+ */
 #ifndef INVENTORY_H
 #define INVENTORY_H
 
@@ -9,13 +12,35 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "index.h"
+
+/* Where a mount is to be found, in some process's mount namespace. */
+struct mount_place {
+	pid_t pid;		/* 0: in ours */
+	char *dir;
+	bool whole;		/* all of it, not a part (a bind mount) */
+};
+
 struct mount_point {
 	dev_t dev;
-	char *dir;		/* openable: may begin with /proc/PID/root */
+	char *dir;		/* may begin with /proc/PID/root */
 	char *options;
+	struct mount_place *places;
+	size_t nr_places;
+	int root;		/* of the place that could be reached, or -1 */
+	bool whole;
 	uint64_t limit;		/* 0: none */
 	uint64_t used;
 	uint64_t files;
+	bool counted;		/* @files is known: there is a limit */
+	uint64_t names;		/* met in there, the root among them */
+};
+
+/* A name in /proc/PID of something that a process has; "": none. */
+struct way {
+	pid_t pid;
+	char how[40];
+	bool shared;		/* by way of the shared view */
 };
 
 struct user {
@@ -23,13 +48,17 @@ struct user {
 	char comm[32];
 	bool has_open;
 	bool has_mapped;
+	struct way open;
+	struct way map;
 };
 
 struct file_entry {
 	dev_t dev;
 	ino_t ino;
-	char *path;		/* openable */
+	char *path;		/* as a user may type it */
+	const char *name;	/* the part of @path below its mount, or NULL */
 	bool linked;		/* it has a name that @path is */
+	unsigned int links;
 	uid_t uid;
 	mode_t mode;
 	struct gmem_info info;
@@ -38,12 +67,21 @@ struct file_entry {
 	size_t nr_users;
 };
 
+/* Reasons that are told; the rest is counted. */
+#define INVENTORY_REASONS	16
+
 struct inventory {
 	struct mount_point *mounts;
 	size_t nr_mounts;
 	struct file_entry *files;
 	size_t nr_files;
+	struct index by_inode;	/* of @files */
+	struct index devices;	/* 1: a gmemfs, 0: not */
+	size_t left;		/* room for names, in bytes */
 	bool complete;		/* false: some could not be looked at */
+	char *reasons[INVENTORY_REASONS];
+	size_t nr_reasons;
+	size_t more_reasons;
 };
 
 /*
@@ -53,17 +91,42 @@ struct inventory {
 void inventory_read(struct inventory *inv);
 void inventory_free(struct inventory *inv);
 
-/* Mounts that are not known yet. */
-void inventory_add_mounts(struct inventory *inv, const char *mountinfo,
-			  const char *prefix);
+/* inventory_sort - put the files in another order */
+void inventory_sort(struct inventory *inv,
+		    int (*order)(const void *a, const void *b));
+
+/* inventory_missed - this could not be looked at */
+__attribute__((format(printf, 2, 3)))
+void inventory_missed(struct inventory *inv, const char *fmt, ...);
+
+/* Mounts in the namespace of a process, 0 is ours; and the way into them. */
+void inventory_add_mounts(struct inventory *inv, pid_t pid);
+void inventory_reach_mounts(struct inventory *inv);
+/* inventory_ask_mount - how much it has of what, now */
+void inventory_ask_mount(struct mount_point *m);
 struct mount_point *inventory_mount(struct inventory *inv, dev_t dev);
 
 /* inventory_file - the record of a file, a new one if there is none */
 struct file_entry *inventory_file(struct inventory *inv, dev_t dev, ino_t ino);
+struct file_entry *inventory_find(const struct inventory *inv, dev_t dev,
+				  ino_t ino);
+
+/*
+ * inventory_open - open a file by its name, or by one of those who have it
+ *
+ * Return: a descriptor; -ENOENT if it is in none of these places any more;
+ * another negative errno.
+ */
+int inventory_open(struct inventory *inv, struct file_entry *f, int flags);
 
 /* Of all processes; for inventory.c. */
 void inventory_add_namespaces(struct inventory *inv);
 void inventory_add_users(struct inventory *inv);
+
+/* For people, and for programs: what could not be looked at. */
+void inventory_print_reasons(const struct inventory *inv);
+struct json;
+void inventory_json_reasons(const struct inventory *inv, struct json *j);
 
 /* inventory_user_names - as "qemu(812), cat(90)"; to be freed */
 char *inventory_user_names(const struct file_entry *file);

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "json.h"
+#include "text.h"
+#include "utf8.h"
 
 static void write_text(FILE *out, const char *text);
 
@@ -105,47 +107,34 @@ void json_string(struct json *j, const char *key, const char *value)
 
 /* ---- strings ---- */
 
-/* Bytes of the character that begins here, or 0 if this is no UTF-8. */
-static int utf8_length(const unsigned char *s)
+/* What can't be seen is written as a code, of two halves beyond 16 bits. */
+static void write_code(FILE *out, uint32_t code)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	uint32_t code;
-	int n;
-
-	if (*s < 0x80)
-		return 1;
-	n = *s >= 0xf0 ? 4 : *s >= 0xe0 ? 3 : *s >= 0xc2 ? 2 : 0;
-	if (!n || *s > 0xf4)
-		return 0;
-	code = *s & (0x7f >> n);
-	for (int i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (s[i] & 0x3f);
+	if (code < 0x10000) {
+		fprintf(out, "\\u%04x", code);
+		return;
 	}
-	if (code < least[n] || code > 0x10ffff ||
-	    (code >= 0xd800 && code < 0xe000))
-		return 0;
-	return n;
+	code -= 0x10000;
+	fprintf(out, "\\u%04x\\u%04x", 0xd800 | code >> 10,
+		0xdc00 | (code & 0x3ff));
 }
 
 static void write_text(FILE *out, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
-
 	fputc('"', out);
-	while (*s) {
-		int n = utf8_length(s);
+	while (*text) {
+		uint32_t code;
+		int n = utf8_decode(text, &code);
 
 		if (!n)
-			fputs("\\ufffd", out);
-		else if (*s == '"' || *s == '\\')
-			fprintf(out, "\\%c", *s);
-		else if (*s < 0x20 || *s == 0x7f)
-			fprintf(out, "\\u%04x", *s);
+			write_code(out, 0xfffd);
+		else if (code == '"' || code == '\\')
+			fprintf(out, "\\%c", (char)code);
+		else if (!utf8_shows(code) || (code >= 0x80 && !text_is_utf8()))
+			write_code(out, code);
 		else
-			fwrite(s, 1, n, out);
-		s += n ? n : 1;
+			fwrite(text, 1, n, out);
+		text += n ? n : 1;
 	}
 	fputc('"', out);
 }

@@ -20,6 +20,9 @@
 #define ENTRY_HUGE		(1ULL << 7)
 #define ENTRY_ADDRESS		0x000ffffffffff000ULL
 
+/* They hold a task_struct, registers and a page or so of text. */
+#define MAX_NOTES		(16UL << 20)
+
 /* Levels are counted from 1, the table that maps single pages. */
 #define LEVEL_2M		2
 #define LEVEL_1G		3
@@ -148,6 +151,8 @@ static int read_info(struct kcore *k, const Elf64_Phdr *ph)
 	struct note note;
 	int err;
 
+	if (ph->p_filesz > MAX_NOTES)
+		return kcore_fail(k, -ENOTSUP, "/proc/kcore: too many notes");
 	k->notes_offset = ph->p_offset;
 	k->notes_size = ph->p_filesz;
 	notes = read_notes(k, &err);
@@ -259,19 +264,26 @@ static int read_headers(struct kcore *k)
 	return err;
 }
 
-int kcore_open(struct kcore *k)
+int kcore_open_file(struct kcore *k, int fd)
 {
 	int err;
 
 	memset(k, 0, sizeof(*k));
-	k->fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
-	if (k->fd < 0)
-		return kcore_fail(k, -errno, "/proc/kcore: %s",
-				  strerror(errno));
+	k->fd = fd;
 	err = read_headers(k);
 	if (err)
 		kcore_close(k);
 	return err;
+}
+
+int kcore_open(struct kcore *k)
+{
+	int fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		return kcore_open_file(k, fd);
+	memset(k, 0, sizeof(*k));
+	return kcore_fail(k, -errno, "/proc/kcore: %s", strerror(errno));
 }
 
 void kcore_close(struct kcore *k)

@@ -70,6 +70,9 @@ typedef int (*kcore_leaf_fn)(const struct kcore_leaf *leaf, void *arg);
 int kcore_open(struct kcore *k);
 void kcore_close(struct kcore *k);
 
+/* kcore_open_file - the same of a file that is such a one; it takes over @fd */
+int kcore_open_file(struct kcore *k, int fd);
+
 /**
  * kcore_read - read the kernel's memory at an address
  *

@@ -38,8 +38,9 @@ int kernel_number(const char *path, uint64_t *value)
 
 	if (err)
 		return err;
+	errno = 0;
 	*value = strtoull(line, &end, 10);
-	return end == line ? -EINVAL : 0;
+	return end == line || *end || errno ? -EINVAL : 0;
 }
 
 int kernel_write(const char *path, uint64_t value)
@@ -59,18 +60,21 @@ int kernel_field(const char *path, const char *word, uint64_t *value)
 {
 	size_t n = strlen(word);
 	int err = -ENOENT;
-	char line[256];
+	char *line = NULL;
+	size_t room = 0;
 	FILE *f;
 
 	f = fopen(path, "re");
 	if (!f)
 		return -errno;
-	while (err && fgets(line, sizeof(line), f)) {
-		if (strncmp(line, word, n) || !strchr(": \t", line[n]))
+	while (err && getline(&line, &room, f) > 0) {
+		if (strncmp(line, word, n) || !line[n] ||
+		    !strchr(": \t", line[n]))
 			continue;
 		*value = strtoull(line + n + 1, NULL, 10);
 		err = 0;
 	}
+	free(line);
 	fclose(f);
 	return err;
 }

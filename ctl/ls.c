@@ -22,7 +22,7 @@ static void print_json(const struct inventory *inv)
 		json_end(&j);
 	}
 	json_end(&j);
-	json_bool(&j, "complete", inv->complete);
+	inventory_json_reasons(inv, &j);
 	json_finish(&j);
 }
 
@@ -46,8 +46,7 @@ static void print_text(const struct inventory *inv)
 		free(users);
 	}
 	table_print(&t, stdout, 0);
-	if (!inv->complete)
-		printf("\nnot all files could be looked at; root sees them\n");
+	inventory_print_reasons(inv);
 }
 
 static int run(const struct ctl_call *call)

@@ -59,7 +59,8 @@ static int help(void)
 	       "A FILE is a path in a gmemfs mount, or /proc/PID/fd/N of a file without a name.\n"
 	       "Sizes may have K, M, G or T. Exit status: 0 done, and what was checked is as it\n"
 	       "should be; 1 failed, or it isn't; 2 wrong usage; 3 gmemfs is not loaded; 4 it\n"
-	       "took too long. More: man gmemctl, and gmemctl COMMAND --help.\n");
+	       "took too long; 5 not all could be looked at. More: man gmemctl, and gmemctl\n"
+	       "COMMAND --help.\n");
 	return CTL_OK;
 }
 

@@ -6,10 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "blocks.h"
 #include "ctl.h"
 #include "files.h"
 #include "json.h"
 #include "picture.h"
+#include "reach.h"
 
 #define LABEL_WIDTH	9
 #define MAX_COLUMNS	128
@@ -18,6 +20,10 @@
 /* In a document, more fit. */
 #define SVG_COLUMNS	32
 #define SVG_MAX_ROWS	64
+
+/* For programs, as many as take 64 MiB or so; by itself it takes fewer. */
+#define MAX_CELLS	(1UL << 20)
+#define JSON_CELLS	(1UL << 16)
 
 enum { OPT_CELL, OPT_SVG };
 
@@ -120,11 +126,15 @@ static void print_json(const struct picture *p)
 static int write_svg(const struct picture *p, const struct gmem_info *info,
 		     const char *path)
 {
-	FILE *out = fopen(path, "we");
-	int failed;
+	int fd = reach_create(path), failed;
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
 
-	if (!out)
-		return ctl_error("%s: %s", text_safe(path), strerror(errno));
+	if (fd == -EEXIST)
+		return ctl_error("%s: there is something that is no file of yours; remove it, or name another",
+				 text_safe(path));
+	if (fd < 0 || !out)
+		return ctl_error("%s: %s", text_safe(path),
+				 strerror(fd < 0 ? -fd : errno));
 	picture_svg(p, info, out);
 	failed = ferror(out);
 	if (fclose(out) || failed)
@@ -148,7 +158,7 @@ static int draw(const struct ctl_call *call, struct picture *p,
 
 static bool is_cell_size(uint64_t size)
 {
-	return size >= GMEM_PAGE_SIZE && size <= 1ULL << 40 &&
+	return size >= GMEM_PAGE_SIZE && size <= 1ULL << 62 &&
 	       !(size & (size - 1));
 }
 
@@ -158,14 +168,35 @@ static int set_layout(const struct ctl_call *call, struct picture *p)
 	size_t rows = svg ? SVG_MAX_ROWS : MAX_ROWS;
 
 	p->columns = svg ? SVG_COLUMNS : columns_in(text_columns());
-	p->cell_size = picture_cell_size(p->size, call->json ? SIZE_MAX :
+	p->cell_size = picture_cell_size(p->size, call->json ? JSON_CELLS :
 					 rows * p->columns);
 	if (call->values[OPT_CELL] &&
 	    (text_parse_size(call->values[OPT_CELL], &p->cell_size) ||
 	     !is_cell_size(p->cell_size)))
 		return ctl_usage(call, "--cell: a power of two from 4K on, not %s",
 				 text_safe(call->values[OPT_CELL]));
-	return CTL_OK;
+	if (picture_cells(p->size, p->cell_size) <= MAX_CELLS)
+		return CTL_OK;
+	return ctl_usage(call, "--cell: the file has %s, so %s at least, not %s",
+			 text_size(p->size),
+			 text_size(picture_cell_size(p->size, MAX_CELLS)),
+			 text_safe(call->values[OPT_CELL]));
+}
+
+static int paint(struct picture *p, int fd, const struct gmem_info *info)
+{
+	struct blocks b;
+	int err;
+
+	picture_begin(p);
+	blocks_begin(&b, fd, info);
+	while ((err = blocks_next(&b)) > 0)
+		picture_add(p, b.offset, b.states, b.pages);
+	picture_end(p);
+	if (err)
+		ctl_error("%s: can't read the states of its pages: %s",
+			  text_safe(p->name), strerror(-err));
+	return err;
 }
 
 static int map_file(const struct ctl_call *call, int fd,
@@ -173,17 +204,10 @@ static int map_file(const struct ctl_call *call, int fd,
 {
 	struct picture p = { .name = call->args[0], .size = info->size };
 	int status = set_layout(call, &p);
-	uint8_t *states;
-	size_t pages;
 
 	if (status)
 		return status;
-	states = files_states(fd, p.name, info->size, &pages);
-	if (!states)
-		return CTL_FAILED;
-	picture_make(&p, states, pages);
-	free(states);
-	status = draw(call, &p, info);
+	status = paint(&p, fd, info) ? CTL_FAILED : draw(call, &p, info);
 	picture_free(&p);
 	return status;
 }

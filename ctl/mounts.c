@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Mounts of gmemfs, by the mountinfo of processes. */
-#include <ctype.h>
-#include <stdio.h>
+/*
+ * Mounts of gmemfs, by the mountinfo of processes, and the way into each. A
+ * mount may be covered by another one where it is listed first, and be in sight
+ * elsewhere: all places are noted, and tried.
+ */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statfs.h>
-#include <sys/sysmacros.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "ctl.h"
 #include "inventory.h"
+#include "procfs.h"
+#include "reach.h"
+#include "text.h"
 
 struct mount_point *inventory_mount(struct inventory *inv, dev_t dev)
 {
@@ -18,76 +25,138 @@ struct mount_point *inventory_mount(struct inventory *inv, dev_t dev)
 	return NULL;
 }
 
-/* Blanks and the like are \ooo there. */
-static void unescape(char *text)
-{
-	char *to = text;
+/* ---- mountinfo ---- */
 
-	while (*text) {
-		if (*text == '\\' && isdigit((unsigned char)text[1]) &&
-		    isdigit((unsigned char)text[2]) &&
-		    isdigit((unsigned char)text[3])) {
-			*to++ = (text[1] - '0') << 6 | (text[2] - '0') << 3 |
-				(text[3] - '0');
-			text += 4;
-		} else {
-			*to++ = *text++;
-		}
-	}
-	*to = '\0';
+static char *path_of(pid_t pid, const char *dir)
+{
+	return pid ? ctl_format("/proc/%d/root%s", pid, dir) : ctl_copy(dir);
 }
 
-static void ask_size(struct mount_point *m)
+static struct mount_point *new_mount(struct inventory *inv,
+				     const struct proc_mount *found)
+{
+	struct mount_point *m;
+
+	inv->mounts = ctl_grow(inv->mounts, inv->nr_mounts, sizeof(*m));
+	m = &inv->mounts[inv->nr_mounts++];
+	memset(m, 0, sizeof(*m));
+	m->dev = found->dev;
+	m->options = ctl_copy(found->options);
+	m->root = -1;
+	return m;
+}
+
+static void add_place(struct mount_point *m, pid_t pid,
+		      const struct proc_mount *found)
+{
+	struct mount_place *place;
+
+	m->places = ctl_grow(m->places, m->nr_places, sizeof(*place));
+	place = &m->places[m->nr_places++];
+	place->pid = pid;
+	place->dir = ctl_copy(found->dir);
+	place->whole = !strcmp(found->root, "/");
+}
+
+static void add_line(struct inventory *inv, char *line, pid_t pid)
+{
+	struct index_key key = { 0 };
+	struct proc_mount found;
+	struct mount_point *m;
+	size_t ours;
+
+	if (proc_mount_line(line, &found)) {
+		inventory_missed(inv, "a line of mountinfo is not as expected");
+		return;
+	}
+	key.a = found.dev;
+	if (!index_find(&inv->devices, key, &ours)) {
+		ours = !strcmp(found.type, "gmemfs");
+		index_put(&inv->devices, key, ours);
+		if (ours)
+			new_mount(inv, &found);
+	}
+	m = ours ? inventory_mount(inv, found.dev) : NULL;
+	if (m)
+		add_place(m, pid, &found);
+}
+
+void inventory_add_mounts(struct inventory *inv, pid_t pid)
+{
+	FILE *f = reach_process_file(pid ? pid : getpid(), "mountinfo");
+	char *line = NULL;
+	size_t room = 0;
+
+	if (!f) {
+		/* The process has gone; or it's a dying one without mounts. */
+		if (errno != ENOENT && errno != ESRCH && errno != EINVAL)
+			inventory_missed(inv, "the mounts of process %d: %s",
+					 pid, strerror(errno));
+		return;
+	}
+	while (getline(&line, &room, f) > 0)
+		add_line(inv, line, pid);
+	free(line);
+	fclose(f);
+}
+
+/* ---- the way into a mount ---- */
+
+void inventory_ask_mount(struct mount_point *m)
 {
 	struct statfs fs;
 
-	if (statfs(m->dir, &fs))
+	if (fstatfs(m->root, &fs))
 		return;
 	m->limit = (uint64_t)fs.f_blocks * fs.f_bsize;
 	m->used = (uint64_t)(fs.f_blocks - fs.f_bfree) * fs.f_bsize;
 	m->files = fs.f_files - fs.f_ffree;
+	m->counted = fs.f_files;
 }
 
-/*
- * "ID PARENT MAJOR:MINOR ROOT DIR OPTIONS [TAG...] - TYPE SOURCE SUPER_OPTIONS"
- * A bind mount of a part is no place to look for all files.
- */
-static void add_line(struct inventory *inv, char *line, const char *prefix)
+/* Return: whether it is the mount that was listed there. */
+static bool reach_place(struct mount_point *m, const struct mount_place *place)
 {
-	char root[4096], dir[4096], type[64], options[1024], *tail;
-	unsigned int major, minor;
-	struct mount_point *m;
+	struct reach r;
 
-	tail = strstr(line, " - ");
-	if (!tail ||
-	    sscanf(tail, " - %63s %*s %1023s", type, options) != 2 ||
-	    strcmp(type, "gmemfs") ||
-	    sscanf(line, "%*d %*d %u:%u %4095s %4095s", &major, &minor, root,
-		   dir) != 4)
-		return;
-	if (strcmp(root, "/") || inventory_mount(inv, makedev(major, minor)))
-		return;
-	unescape(dir);
-	inv->mounts = ctl_grow(inv->mounts, inv->nr_mounts, sizeof(*m));
-	m = &inv->mounts[inv->nr_mounts++];
-	memset(m, 0, sizeof(*m));
-	m->dev = makedev(major, minor);
-	m->dir = ctl_format("%s%s", prefix, dir);
-	m->options = ctl_copy(options);
-	ask_size(m);
+	if (reach_mount(place->pid, place->dir, &r))
+		return false;
+	if (r.dev != m->dev || !S_ISDIR(r.mode)) {
+		reach_leave(&r);
+		return false;
+	}
+	m->root = r.fd;
+	m->whole = place->whole;
+	m->dir = path_of(place->pid, place->dir);
+	return true;
 }
 
-void inventory_add_mounts(struct inventory *inv, const char *mountinfo,
-			  const char *prefix)
+/* All of it, if that can be had anywhere; or else a part. */
+static bool reach_any(struct mount_point *m, bool whole)
 {
-	FILE *f = fopen(mountinfo, "re");
-	char *line = NULL;
-	size_t room = 0;
+	for (size_t i = 0; i < m->nr_places; i++)
+		if (m->places[i].whole == whole &&
+		    reach_place(m, &m->places[i]))
+			return true;
+	return false;
+}
 
-	if (!f)
+static void reach_root(struct inventory *inv, struct mount_point *m)
+{
+	if (reach_any(m, true) || reach_any(m, false)) {
+		inventory_ask_mount(m);
+		if (!m->whole)
+			inventory_missed(inv, "%s is a part of a mount, and the rest is mounted nowhere in sight",
+					 text_safe(m->dir));
 		return;
-	while (getline(&line, &room, f) > 0)
-		add_line(inv, line, prefix);
-	free(line);
-	fclose(f);
+	}
+	m->dir = path_of(m->places[0].pid, m->places[0].dir);
+	inventory_missed(inv, "the mount at %s can't be reached: another one covers it",
+			 text_safe(m->dir));
+}
+
+void inventory_reach_mounts(struct inventory *inv)
+{
+	for (size_t i = 0; i < inv->nr_mounts; i++)
+		reach_root(inv, &inv->mounts[i]);
 }

@@ -26,14 +26,12 @@ const struct cell_look cell_looks[CELL_KINDS] = {
 			"·", ".", COLOUR_DIM, "#e6e6e6" },
 };
 
-static void add_page(struct cell *c, uint8_t state, unsigned long *small)
+static void add_page(struct cell *c, uint8_t state)
 {
-	c->pages++;
-	if (!(state & GMEM_STATE_POPULATED)) {
-		c->holes++;
+	if (!(state & GMEM_STATE_POPULATED))
 		return;
-	}
-	*small += !(state & GMEM_STATE_HUGE);
+	c->holes--;
+	c->small += !(state & GMEM_STATE_HUGE);
 	c->hidden += !(state & GMEM_STATE_EXPOSED);
 	c->pinned += !!(state & GMEM_STATE_PINNED);
 	c->lent += !!(state & GMEM_STATE_LENT);
@@ -43,7 +41,7 @@ static void add_page(struct cell *c, uint8_t state, unsigned long *small)
 		c->unprotected++;
 }
 
-static enum cell_kind kind_of(const struct cell *c, unsigned long small)
+static enum cell_kind kind_of(const struct cell *c)
 {
 	if (c->unprotected)
 		return CELL_UNPROTECTED;
@@ -58,25 +56,41 @@ static enum cell_kind kind_of(const struct cell *c, unsigned long small)
 							  CELL_MIXED;
 	if (c->holes)
 		return CELL_PARTLY;
-	return small ? CELL_HIDDEN_4K : CELL_HIDDEN;
+	return c->small ? CELL_HIDDEN_4K : CELL_HIDDEN;
 }
 
-void picture_make(struct picture *p, const uint8_t *states, size_t pages)
+void picture_begin(struct picture *p)
 {
-	size_t per_cell = p->cell_size / GMEM_PAGE_SIZE;
+	uint64_t pages = (p->size + GMEM_PAGE_SIZE - 1) / GMEM_PAGE_SIZE;
+	uint64_t per_cell = p->cell_size / GMEM_PAGE_SIZE;
 
-	p->nr_cells = (pages + per_cell - 1) / per_cell;
+	p->nr_cells = picture_cells(p->size, p->cell_size);
 	p->cells = ctl_alloc(p->nr_cells, sizeof(*p->cells));
+	for (size_t i = 0; i < p->nr_cells; i++) {
+		uint64_t left = pages - i * per_cell;
+
+		p->cells[i].pages = left < per_cell ? left : per_cell;
+		p->cells[i].holes = p->cells[i].pages;
+	}
+}
+
+void picture_add(struct picture *p, uint64_t offset, const uint8_t *states,
+		 size_t pages)
+{
+	for (size_t i = 0; i < pages; i++) {
+		uint64_t cell = (offset + i * GMEM_PAGE_SIZE) / p->cell_size;
+
+		if (cell < p->nr_cells && p->cells[cell].holes)
+			add_page(&p->cells[cell], states[i]);
+	}
+}
+
+void picture_end(struct picture *p)
+{
 	memset(p->kinds, 0, sizeof(p->kinds));
 	for (size_t i = 0; i < p->nr_cells; i++) {
-		struct cell *c = &p->cells[i];
-		unsigned long small = 0;
-		size_t at = i * per_cell;
-
-		for (size_t n = 0; n < per_cell && at + n < pages; n++)
-			add_page(c, states[at + n], &small);
-		c->kind = kind_of(c, small);
-		p->kinds[c->kind]++;
+		p->cells[i].kind = kind_of(&p->cells[i]);
+		p->kinds[p->cells[i].kind]++;
 	}
 }
 
@@ -85,11 +99,16 @@ void picture_free(struct picture *p)
 	free(p->cells);
 }
 
+uint64_t picture_cells(uint64_t size, uint64_t cell_size)
+{
+	return size / cell_size + !!(size % cell_size);
+}
+
 uint64_t picture_cell_size(uint64_t size, size_t most)
 {
 	uint64_t cell = GMEM_BLOCK_SIZE;
 
-	while ((size + cell - 1) / cell > most)
+	while (picture_cells(size, cell) > most)
 		cell *= 2;
 	return cell;
 }

@@ -44,6 +44,7 @@ struct cell {
 	unsigned long lent;
 	unsigned long pinned;
 	unsigned long unprotected;
+	unsigned long small;	/* not in blocks of 2 MiB */
 };
 
 struct picture {
@@ -56,12 +57,19 @@ struct picture {
 	unsigned long kinds[CELL_KINDS];	/* how many cells */
 };
 
-/* picture_make - of all pages; to be freed by picture_free() */
-void picture_make(struct picture *p, const uint8_t *states, size_t pages);
+/*
+ * picture_begin - of holes only, to which picture_add() adds pages that are
+ * none; picture_end() then says what each cell shows
+ */
+void picture_begin(struct picture *p);
+void picture_add(struct picture *p, uint64_t offset, const uint8_t *states,
+		 size_t pages);
+void picture_end(struct picture *p);
 void picture_free(struct picture *p);
 
 /* picture_cell_size - the smallest, from a block on, that gives @most cells */
 uint64_t picture_cell_size(uint64_t size, size_t most);
+uint64_t picture_cells(uint64_t size, uint64_t cell_size);
 
 void picture_svg(const struct picture *p, const struct gmem_info *info,
 		 FILE *out);

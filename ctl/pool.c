@@ -2,6 +2,7 @@
 /* gmemctl reserve and release: the pool of blocks that are ready for use. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -142,7 +143,7 @@ static int parse_call(const struct ctl_call *call, struct pool *p)
 		return ctl_usage(call, "--node: a number, not '%s'",
 				 text_safe(node));
 	if (node)
-		snprintf(p->dir, sizeof(p->dir), "node%.4s", node);
+		snprintf(p->dir, sizeof(p->dir), "node%d", atoi(node));
 	if (timeout && text_parse_seconds(timeout, &p->timeout))
 		return ctl_usage(call, "--timeout: seconds, not '%s'",
 				 text_safe(timeout));

@@ -4,8 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "blocks.h"
 #include "ctl.h"
 #include "files.h"
 #include "text.h"
@@ -13,6 +15,7 @@
 /* Pages that are in a state. */
 struct tally {
 	uint64_t holes;
+	uint64_t populated;
 	uint64_t hidden;
 	uint64_t shared;
 	uint64_t shared_hidden;
@@ -23,10 +26,9 @@ struct tally {
 
 static void count(struct tally *t, uint8_t state)
 {
-	if (!(state & GMEM_STATE_POPULATED)) {
-		t->holes++;
+	if (!(state & GMEM_STATE_POPULATED))
 		return;
-	}
+	t->populated++;
 	t->pinned += !!(state & GMEM_STATE_PINNED);
 	t->lent += !!(state & GMEM_STATE_LENT);
 	t->hidden += !(state & GMEM_STATE_EXPOSED);
@@ -104,31 +106,40 @@ static void print_text(const struct file_entry *f, const struct tally *t)
 	free(users);
 }
 
+/* What isn't read is a hole. */
+static int tally_file(int fd, const struct gmem_info *info, struct tally *t)
+{
+	uint64_t pages = (info->size + GMEM_PAGE_SIZE - 1) / GMEM_PAGE_SIZE;
+	struct blocks b;
+	int err;
+
+	blocks_begin(&b, fd, info);
+	while ((err = blocks_next(&b)) > 0)
+		for (size_t i = 0; i < b.pages; i++)
+			count(t, b.states[i]);
+	t->holes = pages > t->populated ? pages - t->populated : 0;
+	return err;
+}
+
 static int show(const struct ctl_call *call, int fd, struct gmem_info *info)
 {
 	const struct file_entry *f;
 	struct tally tally = { 0 };
 	struct inventory inv;
-	uint8_t *states;
-	size_t pages;
+	int err;
 
-	states = files_states(fd, call->args[0], info->size, &pages);
-	if (!states)
-		return CTL_FAILED;
-	for (size_t i = 0; i < pages; i++)
-		count(&tally, states[i]);
-	free(states);
-
+	err = tally_file(fd, info, &tally);
+	if (err)
+		return ctl_error("%s: can't read the states of its pages: %s",
+				 text_safe(call->args[0]), strerror(-err));
 	inventory_read(&inv);
-	f = files_find(&inv, fd);
-	if (f && call->json)
+	f = files_find(&inv, fd, call->args[0], info);
+	if (call->json)
 		print_json(f, &tally);
-	else if (f)
-		print_text(f, &tally);
 	else
-		ctl_error("%s: gone", text_safe(call->args[0]));
+		print_text(f, &tally);
 	inventory_free(&inv);
-	return f ? CTL_OK : CTL_FAILED;
+	return CTL_OK;
 }
 
 static int run(const struct ctl_call *call)

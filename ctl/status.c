@@ -82,7 +82,7 @@ static void json_memory(struct json *j, const struct status *s)
 	json_number(j, "lent", s->sum.lent);
 	json_number(j, "shared", s->sum.shared);
 	json_number(j, "huge", s->sum.huge);
-	json_bool(j, "complete", s->inv.complete);
+	inventory_json_reasons(&s->inv, j);
 	json_end(j);
 }
 
@@ -240,7 +240,7 @@ static void print_mounts(const struct inventory *inv)
 		table_cell(&t, "%s", text_size(m->used));
 		table_cell(&t, "%s", m->limit ? text_size(m->limit) : "none");
 		table_cell(&t, "%" PRIu64, m->files);
-		table_cell(&t, "%s", m->options);
+		table_cell(&t, "%s", text_safe(m->options));
 	}
 	table_print(&t, stdout, 0);
 }
@@ -251,8 +251,7 @@ static void print_text(const struct status *s)
 	print_guard(s);
 	print_memory(s);
 	print_mounts(&s->inv);
-	if (!s->inv.complete)
-		printf("\nnot all files could be looked at; root sees them\n");
+	inventory_print_reasons(&s->inv);
 }
 
 static int run(const struct ctl_call *call)

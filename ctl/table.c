@@ -52,18 +52,6 @@ static size_t column_width(const struct table *t, size_t column)
 	return widest;
 }
 
-static void cut(char *line, size_t width)
-{
-	size_t end = strlen(line);
-
-	while (end && text_width(line) > width) {
-		do
-			end--;
-		while (end && (line[end] & 0xc0) == 0x80);
-		line[end] = '\0';
-	}
-}
-
 static void print_row(const struct table *t, FILE *out, const size_t *widths,
 		      size_t width, const char *const *cells)
 {
@@ -89,7 +77,7 @@ static void print_row(const struct table *t, FILE *out, const size_t *widths,
 	while (end && line[end - 1] == ' ')
 		line[--end] = '\0';
 	if (width)
-		cut(line, width);
+		text_cut(line, width);
 	text_paint(out, colour, line);
 	fputc('\n', out);
 	free(line);

@@ -11,6 +11,7 @@
 #include <wchar.h>
 
 #include "text.h"
+#include "utf8.h"
 
 #define RING	8
 #define DEFAULT_COLUMNS	80
@@ -28,8 +29,9 @@ int text_parse_size(const char *text, uint64_t *bytes)
 
 	if (!isdigit((unsigned char)*text))
 		return -1;
+	/* Not as in C, where a zero in front means something. */
 	errno = 0;
-	*bytes = strtoull(text, &end, 0);
+	*bytes = strtoull(text, &end, 10);
 	if (errno)
 		return -1;
 	if (*end) {
@@ -50,13 +52,17 @@ int text_parse_size(const char *text, uint64_t *bytes)
 
 int text_parse_seconds(const char *text, double *seconds)
 {
-	char *end;
+	size_t digits = strspn(text, "0123456789");
 
-	if (!isdigit((unsigned char)*text))
+	if (!digits)
 		return -1;
-	*seconds = strtod(text, &end);
+	if (text[digits] == '.')
+		digits += 1 + strspn(text + digits + 1, "0123456789");
+	if (text[digits])
+		return -1;
+	*seconds = strtod(text, NULL);
 	/* Milliseconds have to fit into an int. */
-	return *end || !(*seconds <= 2000000) ? -1 : 0;
+	return *seconds <= 2000000 ? 0 : -1;
 }
 
 int text_parse_count(const char *text, unsigned long *count)
@@ -95,27 +101,35 @@ const char *text_size(uint64_t bytes)
 
 /* ---- names ---- */
 
-/* One character of a name into @to. Return: bytes of @from that it was. */
+/*
+ * One character of a name into @to, or a code for it. Return: bytes of @from
+ * that it was.
+ */
 static size_t safe_char(const char *from, char *to, size_t room)
 {
-	mbstate_t state = { 0 };
-	wchar_t wide;
-	size_t n = mbrtowc(&wide, from, strlen(from), &state);
+	uint32_t code;
+	int n = utf8_decode(from, &code);
 
-	if (n != (size_t)-1 && n != (size_t)-2 && wcwidth(wide) >= 0) {
-		snprintf(to, room, "%.*s", (int)n, from);
-		return n;
+	if (!n || (code >= 0x80 && !text_is_utf8()) ||
+	    (code < 0x80 && !utf8_shows(code))) {
+		snprintf(to, room, "\\x%02x", (unsigned char)*from);
+		return 1;
 	}
-	snprintf(to, room, "\\x%02x", (unsigned char)*from);
-	return 1;
+	if (!utf8_shows(code) || wcwidth((wchar_t)code) < 0)
+		snprintf(to, room, code > 0xffff ? "\\U%08x" : "\\u%04x",
+			 code);
+	else
+		snprintf(to, room, "%.*s", n, from);
+	return n;
 }
 
+/* A code is as long as ten characters, of at least one byte. */
 const char *text_safe(const char *name)
 {
 	static char *ring[RING];
 	static unsigned int next;
 	char **text = &ring[next++ % RING];
-	size_t used = 0, room = 4 * strlen(name) + 8;
+	size_t used = 0, room = 10 * strlen(name) + 16;
 
 	free(*text);
 	*text = malloc(room);
@@ -129,24 +143,39 @@ const char *text_safe(const char *name)
 	return *text;
 }
 
+/* Columns of the character that begins here; @n: its bytes. */
+static size_t char_width(const char *text, size_t *n)
+{
+	uint32_t code;
+	int bytes = utf8_decode(text, &code), columns;
+
+	*n = bytes ? bytes : 1;
+	if (!bytes || !text_is_utf8())
+		return 1;
+	columns = wcwidth((wchar_t)code);
+	return columns > 0 ? columns : 0;
+}
+
 size_t text_width(const char *text)
 {
-	size_t width = 0;
+	size_t width = 0, n;
 
-	while (*text) {
-		mbstate_t state = { 0 };
-		wchar_t wide;
-		size_t n = mbrtowc(&wide, text, strlen(text), &state);
-		int columns = 1;
-
-		if (n == (size_t)-1 || n == (size_t)-2)
-			n = 1;
-		else
-			columns = wcwidth(wide);
-		width += columns > 0 ? columns : 0;
-		text += n;
-	}
+	for (; *text; text += n)
+		width += char_width(text, &n);
 	return width;
+}
+
+void text_cut(char *text, size_t width)
+{
+	size_t used = 0, n;
+
+	for (; *text; text += n) {
+		used += char_width(text, &n);
+		if (used > width) {
+			*text = '\0';
+			return;
+		}
+	}
 }
 
 /* Letters to add, leave out, change or swap with the next. */

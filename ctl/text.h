@@ -8,7 +8,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* text_parse_size - bytes, perhaps with K, M, G or T. Return: 0 or -1. */
+/*
+ * text_parse_size - bytes, in decimal, perhaps with K, M, G, T and so on.
+ * Return: 0 or -1.
+ */
 int text_parse_size(const char *text, uint64_t *bytes);
 
 /* text_parse_seconds - a number of seconds, perhaps with a fraction */
@@ -21,13 +24,17 @@ int text_parse_count(const char *text, unsigned long *count);
 const char *text_size(uint64_t bytes);
 
 /*
- * text_safe - a name without what a terminal would take for a command; valid
- * for the next eight calls
+ * text_safe - a name that shows itself: a code is in the place of each
+ * character that can't be seen, that a terminal would obey, or that changes the
+ * order of writing. Valid for the next eight calls.
  */
 const char *text_safe(const char *name);
 
 /* text_width - columns that a text takes on a terminal */
 size_t text_width(const char *text);
+
+/* text_cut - cut it off where it gets wider than that */
+void text_cut(char *text, size_t width);
 
 /* text_similar - the word that somebody may have meant, or NULL */
 const char *text_similar(const char *word, const char *const *words);

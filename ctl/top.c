@@ -91,12 +91,10 @@ static uint64_t faults(const struct file_entry *f)
 /* A file that is new had none before. */
 static double fault_rate(const struct top *t, const struct file_entry *f)
 {
-	const struct inventory *inv = &t->before.inv;
+	const struct file_entry *before =
+		inventory_find(&t->before.inv, f->dev, f->ino);
 
-	for (size_t i = 0; i < inv->nr_files; i++)
-		if (inv->files[i].dev == f->dev && inv->files[i].ino == f->ino)
-			return per_second(t, faults(f), faults(&inv->files[i]));
-	return per_second(t, faults(f), 0);
+	return per_second(t, faults(f), before ? faults(before) : 0);
 }
 
 static int by_populated(const void *a, const void *b)
@@ -135,6 +133,7 @@ static void print_json(const struct top *t)
 		json_end(&j);
 	}
 	json_end(&j);
+	inventory_json_reasons(inv, &j);
 	json_finish(&j);
 }
 
@@ -176,6 +175,7 @@ static void print_files(const struct top *t)
 		free(users);
 	}
 	table_print(&table, stdout, t->live ? text_columns() : 0);
+	inventory_print_reasons(inv);
 }
 
 static void print(const struct ctl_call *call, const struct top *t)
@@ -256,9 +256,7 @@ static int parse_call(const struct ctl_call *call, unsigned long *count,
 static void one_round(const struct ctl_call *call, struct top *t)
 {
 	look(&t->now);
-	if (t->now.inv.nr_files)
-		qsort(t->now.inv.files, t->now.inv.nr_files,
-		      sizeof(*t->now.inv.files), by_populated);
+	inventory_sort(&t->now.inv, by_populated);
 	print(call, t);
 	if (t->has_before)
 		inventory_free(&t->before.inv);

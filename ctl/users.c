@@ -7,95 +7,115 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "ctl.h"
 #include "inventory.h"
-#include "kernel.h"
+#include "procfs.h"
+#include "reach.h"
 
-/* What is known of devices that aren't a mount in sight: detached mounts. */
-struct device {
-	dev_t dev;
-	bool ours;
-};
+/* In the names of links to what is open or mapped by the shared view. */
+#define SHARED_VIEW	"gmem_shared_view:["
 
 struct scan {
 	struct inventory *inv;
 	pid_t pid;
+	pid_t tid;		/* a thread that has something of its own */
 	bool counts;		/* gmemctl itself is no user */
-	char (*namespaces)[64];
-	size_t nr_namespaces;
-	struct device *devices;
-	size_t nr_devices;
+	struct index seen;	/* roots; directories without a name */
 };
+
+/* A process that has gone has nothing, and a dying one says so oddly. */
+static void missed(struct scan *s, const char *what, int err)
+{
+	if (err == ENOENT || err == ESRCH || err == EINVAL)
+		return;
+	if (err == EACCES || err == EPERM)
+		inventory_missed(s->inv, "what processes of others have: only root sees that");
+	else
+		inventory_missed(s->inv, "%s of process %d: %s", what, s->tid,
+				 strerror(err));
+}
 
 /* ---- is it ours? ---- */
 
-/* What is open says it itself; what is only mapped can't be asked. */
-static bool says_so(pid_t pid, const char *fd)
+/* Of devices that are no mount in sight, such as that of a detached mount. */
+static bool ask_device(struct scan *s, const char *how)
 {
-	char path[64];
-	uint64_t size;
+	struct reach r;
+	bool ours;
 
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%.16s", pid, fd);
-	return !kernel_field(path, "gmem-size", &size);
+	if (reach_link(s->tid, how, &r))
+		return false;
+	ours = reach_is_gmemfs(&r);
+	reach_leave(&r);
+	return ours;
 }
 
-static bool is_ours(struct scan *s, dev_t dev, const char *fd)
+static bool is_ours(struct scan *s, dev_t dev, const char *how)
 {
-	struct device *d;
+	struct index_key key = { .a = dev };
+	size_t ours;
 
 	/* No file system of this kind has a block device. */
 	if (major(dev))
 		return false;
-	if (inventory_mount(s->inv, dev))
-		return true;
-	for (size_t i = 0; i < s->nr_devices; i++)
-		if (s->devices[i].dev == dev)
-			return s->devices[i].ours;
-	if (!fd)
-		return false;
-	s->devices = ctl_grow(s->devices, s->nr_devices, sizeof(*d));
-	d = &s->devices[s->nr_devices++];
-	d->dev = dev;
-	d->ours = says_so(s->pid, fd);
-	return d->ours;
+	if (index_find(&s->inv->devices, key, &ours))
+		return ours;
+	ours = ask_device(s, how);
+	index_put(&s->inv->devices, key, ours);
+	return ours;
 }
 
 /* ---- what a process has ---- */
 
+static void read_comm(struct user *u)
+{
+	FILE *f = reach_process_file(u->pid, "comm");
+
+	if (!f || !fgets(u->comm, sizeof(u->comm), f))
+		snprintf(u->comm, sizeof(u->comm), "?");
+	u->comm[strcspn(u->comm, "\n")] = '\0';
+	if (f)
+		fclose(f);
+}
+
+/* Processes come one after the other: this one's record is the last. */
 static struct user *user_of(struct file_entry *file, pid_t pid)
 {
-	struct user *u = file->users;
-	char path[64];
+	struct user *u;
 
-	for (size_t i = 0; i < file->nr_users; i++)
-		if (u[i].pid == pid)
-			return &u[i];
+	if (file->nr_users && file->users[file->nr_users - 1].pid == pid)
+		return &file->users[file->nr_users - 1];
 	file->users = ctl_grow(file->users, file->nr_users, sizeof(*u));
 	u = &file->users[file->nr_users++];
 	memset(u, 0, sizeof(*u));
 	u->pid = pid;
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	if (kernel_line(path, u->comm, sizeof(u->comm)))
-		snprintf(u->comm, sizeof(u->comm), "?");
+	read_comm(u);
 	return u;
 }
 
-/* @how: the path under /proc/PID by which the file can be opened. */
-static void add_use(struct scan *s, dev_t dev, ino_t ino, const char *how,
-		    bool mapped)
+static void set_way(struct way *way, const struct way *found)
+{
+	if (!*way->how || (way->shared && !found->shared))
+		*way = *found;
+}
+
+static void add_use(struct scan *s, dev_t dev, ino_t ino,
+		    const struct way *found, bool mapped)
 {
 	struct file_entry *file = inventory_file(s->inv, dev, ino);
 	struct user *u;
 
 	if (!file->path)
-		file->path = ctl_format("/proc/%d/%s", s->pid, how);
+		file->path = ctl_format("/proc/%d/%s", found->pid, found->how);
 	if (!s->counts)
 		return;
 	u = user_of(file, s->pid);
@@ -103,85 +123,193 @@ static void add_use(struct scan *s, dev_t dev, ino_t ino, const char *how,
 		u->has_mapped = true;
 	else
 		u->has_open = true;
+	set_way(mapped ? &u->map : &u->open, found);
+}
+
+/* A directory or the like that has no name any more counts as an inode. */
+static void add_nameless(struct scan *s, const struct reach *r)
+{
+	struct mount_point *m = inventory_mount(s->inv, r->dev);
+	struct index_key key = { r->dev, r->ino, 1 };
+	size_t seen;
+
+	if (!m || r->links || index_find(&s->seen, key, &seen))
+		return;
+	index_put(&s->seen, key, 0);
+	m->names++;
+}
+
+static bool is_shared_view(DIR *list, const char *name)
+{
+	char text[4096];
+	ssize_t n = readlinkat(dirfd(list), name, text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	return strstr(text, SHARED_VIEW);
+}
+
+static void look_at_fd(struct scan *s, DIR *list, const char *name)
+{
+	struct way way = { .pid = s->tid };
+	struct reach r;
+
+	if (reach_at(list, name, &r))
+		return;
+	snprintf(way.how, sizeof(way.how), "fd/%.16s", name);
+	if (!is_ours(s, r.dev, way.how))
+		return;
+	if (!S_ISREG(r.mode)) {
+		add_nameless(s, &r);
+		return;
+	}
+	way.shared = is_shared_view(list, name);
+	add_use(s, r.dev, r.ino, &way, false);
 }
 
 static void look_at_fds(struct scan *s)
 {
+	DIR *list = reach_process_list(s->tid, "fd");
 	struct dirent *d;
-	struct stat st;
-	char path[64];
-	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", s->pid);
-	dir = opendir(path);
-	if (!dir) {
-		if (errno == EACCES || errno == EPERM)
-			s->inv->complete = false;
+	if (!list) {
+		missed(s, "descriptors", errno);
 		return;
 	}
-	while ((d = readdir(dir))) {
-		char how[32];
+	while ((d = readdir(list)))
+		if (isdigit((unsigned char)*d->d_name))
+			look_at_fd(s, list, d->d_name);
+	closedir(list);
+}
 
-		if (!isdigit((unsigned char)*d->d_name) ||
-		    fstatat(dirfd(dir), d->d_name, &st, 0) ||
-		    !S_ISREG(st.st_mode) || !is_ours(s, st.st_dev, d->d_name))
-			continue;
-		snprintf(how, sizeof(how), "fd/%.16s", d->d_name);
-		add_use(s, st.st_dev, st.st_ino, how, false);
+static void look_at_directory(struct scan *s, const char *how)
+{
+	struct reach r;
+
+	if (reach_link(s->tid, how, &r))
+		return;
+	if (is_ours(s, r.dev, how))
+		add_nameless(s, &r);
+	reach_leave(&r);
+}
+
+static void look_at_map(struct scan *s, const char *line)
+{
+	struct way way = { .pid = s->tid };
+	struct proc_map map;
+
+	if (proc_map_line(line, &map)) {
+		inventory_missed(s->inv, "a line of maps is not as expected");
+		return;
 	}
-	closedir(dir);
+	if (!map.ino)
+		return;
+	snprintf(way.how, sizeof(way.how), "map_files/%" PRIx64 "-%" PRIx64,
+		 map.from, map.to);
+	if (!is_ours(s, map.dev, way.how))
+		return;
+	way.shared = strstr(map.name, SHARED_VIEW);
+	add_use(s, map.dev, map.ino, &way, true);
 }
 
 static void look_at_maps(struct scan *s)
 {
-	char path[64], *line = NULL;
+	FILE *f = reach_process_file(s->tid, "maps");
+	char *line = NULL;
 	size_t room = 0;
-	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", s->pid);
-	f = fopen(path, "re");
-	if (!f)
+	if (!f) {
+		missed(s, "mappings", errno);
 		return;
-	while (getline(&line, &room, f) > 0) {
-		unsigned int major, minor;
-		uint64_t from, to, ino;
-		char how[64];
-
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64
-			   " %*s %*s %x:%x %" SCNu64, &from, &to, &major,
-			   &minor, &ino) != 5 ||
-		    !ino || !is_ours(s, makedev(major, minor), NULL))
-			continue;
-		snprintf(how, sizeof(how), "map_files/%" PRIx64 "-%" PRIx64,
-			 from, to);
-		add_use(s, makedev(major, minor), ino, how, true);
 	}
+	while (getline(&line, &room, f) > 0)
+		look_at_map(s, line);
+	if (ferror(f))
+		missed(s, "mappings", errno);
 	free(line);
 	fclose(f);
 }
 
+/* ---- its threads, which may have descriptors and directories apart ---- */
+
+/* Return: whether they are known to have the same. */
+static bool have_same(pid_t a, pid_t b, int what)
+{
+	return !syscall(SYS_kcmp, a, b, what, 0, 0);
+}
+
+typedef void (*thread_fn)(struct scan *s);
+
+/* All threads but those that have the same as the one that was met before. */
+static void visit_threads(struct scan *s, int what, thread_fn fn)
+{
+	DIR *list = reach_process_list(s->pid, "task");
+	pid_t before = 0;
+	struct dirent *d;
+
+	if (!list) {
+		missed(s, "threads", errno);
+		return;
+	}
+	while ((d = readdir(list))) {
+		if (!isdigit((unsigned char)*d->d_name))
+			continue;
+		s->tid = atoi(d->d_name);
+		if (before && have_same(before, s->tid, what))
+			continue;
+		before = s->tid;
+		fn(s);
+	}
+	closedir(list);
+}
+
 /* ---- all processes ---- */
 
-/* A namespace that wasn't met before may have mounts of its own. */
+/*
+ * A process sees of its namespace what is below its root. So it's by its root,
+ * which is in one namespace only, that it is known to see nothing new.
+ */
+static bool is_new_root(struct scan *s)
+{
+	struct index_key key;
+	struct reach root;
+	size_t seen;
+	int err;
+
+	err = reach_link(s->tid, "root", &root);
+	if (err) {
+		missed(s, "mounts", -err);
+		return false;
+	}
+	key = (struct index_key){ root.mount, root.dev, root.ino };
+	reach_leave(&root);
+	if (index_find(&s->seen, key, &seen))
+		return false;
+	index_put(&s->seen, key, 0);
+	return true;
+}
+
 static void look_at_namespace(struct scan *s)
 {
-	char path[64], root[64], name[64];
-	ssize_t n;
+	if (is_new_root(s))
+		inventory_add_mounts(s->inv, s->tid);
+}
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", s->pid);
-	n = readlink(path, name, sizeof(name) - 1);
-	if (n < 0)
-		return;
-	name[n] = '\0';
-	for (size_t i = 0; i < s->nr_namespaces; i++)
-		if (!strcmp(s->namespaces[i], name))
-			return;
-	s->namespaces = ctl_grow(s->namespaces, s->nr_namespaces,
-				 sizeof(*s->namespaces));
-	memcpy(s->namespaces[s->nr_namespaces++], name, sizeof(name));
-	snprintf(path, sizeof(path), "/proc/%d/mountinfo", s->pid);
-	snprintf(root, sizeof(root), "/proc/%d/root", s->pid);
-	inventory_add_mounts(s->inv, path, root);
+static void look_at_root_and_cwd(struct scan *s)
+{
+	look_at_directory(s, "cwd");
+	look_at_directory(s, "root");
+}
+
+static void look_at_process(struct scan *s)
+{
+	visit_threads(s, KCMP_FILES, look_at_fds);
+	visit_threads(s, KCMP_VM, look_at_maps);
+	visit_threads(s, KCMP_FS, look_at_root_and_cwd);
+}
+
+static void look_at_namespaces(struct scan *s)
+{
+	visit_threads(s, KCMP_FS, look_at_namespace);
 }
 
 typedef void (*process_fn)(struct scan *s);
@@ -191,30 +319,30 @@ static void visit_processes(struct scan *s, process_fn fn)
 	DIR *dir = opendir("/proc");
 	struct dirent *d;
 
-	if (!dir)
+	if (!dir) {
+		inventory_missed(s->inv, "/proc: %s", strerror(errno));
 		return;
+	}
 	while ((d = readdir(dir))) {
 		if (!isdigit((unsigned char)*d->d_name))
 			continue;
 		s->pid = atoi(d->d_name);
+		s->tid = s->pid;
 		s->counts = s->pid != getpid();
 		fn(s);
 	}
 	closedir(dir);
 }
 
-static void look_at_process(struct scan *s)
-{
-	look_at_fds(s);
-	look_at_maps(s);
-}
-
 void inventory_add_namespaces(struct inventory *inv)
 {
-	struct scan s = { .inv = inv };
+	struct scan s = { .inv = inv, .tid = getpid() };
 
-	visit_processes(&s, look_at_namespace);
-	free(s.namespaces);
+	/* Ours comes first: its paths are the shortest. */
+	is_new_root(&s);
+	inventory_add_mounts(inv, 0);
+	visit_processes(&s, look_at_namespaces);
+	index_free(&s.seen);
 }
 
 void inventory_add_users(struct inventory *inv)
@@ -222,5 +350,5 @@ void inventory_add_users(struct inventory *inv)
 	struct scan s = { .inv = inv };
 
 	visit_processes(&s, look_at_process);
-	free(s.devices);
+	index_free(&s.seen);
 }

@@ -17,8 +17,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "blocks.h"
 #include "ctl.h"
 #include "files.h"
+#include "index.h"
 #include "json.h"
 #include "kernel.h"
 #include "progress.h"
@@ -27,7 +29,7 @@
 #include "witness.h"
 
 #define PAGE		GMEM_PAGE_SIZE
-#define BLOCK_PAGES	WITNESS_PAGES
+_Static_assert(BLOCK_PAGES == WITNESS_PAGES, "a block is seen at once");
 
 /* A guest that runs converts and borrows pages between two looks at one. */
 #define LOOKS		5
@@ -35,6 +37,9 @@
 
 /* Runs of bad pages that are listed. */
 #define MAX_LISTED	16
+
+/* Files may be in other hands by the time they are looked at. */
+#define ROUNDS		3
 
 enum { OPT_ALL };
 
@@ -72,7 +77,8 @@ struct bad_run {
 };
 
 struct verdict {
-	const char *path;
+	char *path;
+	char *missed;		/* why not all of it was looked at, or NULL */
 	uint64_t checked;
 	uint64_t hidden;
 	uint64_t proven;	/* of these, with contents that weren't read */
@@ -80,6 +86,7 @@ struct verdict {
 	uint64_t shared;	/* of the readable */
 	uint64_t lent;		/* of the readable, not shared */
 	uint64_t gone;		/* holes by the time it was looked at */
+	uint64_t unseen;	/* there, but not to be had by a mapping */
 	uint64_t bad[PROBLEMS];
 	struct bad_run listed[MAX_LISTED];
 	size_t nr_listed;
@@ -89,9 +96,12 @@ struct verdict {
 struct verifier {
 	struct witness witness;
 	struct progress progress;
+	struct verdict *verdicts;
+	size_t nr_verdicts;
+	struct index looked_at;	/* files */
 	/* While a file is looked at: */
 	int fd;
-	const uint8_t *map;
+	const uint8_t *map;	/* the block */
 	struct verdict *v;
 };
 
@@ -144,51 +154,45 @@ static void count_page(struct verdict *v, const struct sight *sight,
 		list_bad(v, offset, sight->pfn, problem);
 }
 
-/* ---- all of a file ---- */
+/* ---- a block ---- */
 
 struct block_view {
-	uint8_t states[BLOCK_PAGES];
+	struct blocks *b;
 	struct sight sights[BLOCK_PAGES];
 };
 
 /* Holes are left alone: to touch one would fill it. */
-static int view_block(struct verifier *s, uint64_t offset, size_t pages,
-		      struct block_view *view)
+static int view_block(struct verifier *s, struct block_view *view)
 {
-	bool populated = false;
-	int err;
+	const struct blocks *b = view->b;
 
-	err = gmem_file_state(s->fd, offset, pages * PAGE, view->states);
-	if (err)
-		return err;
-	for (size_t i = 0; i < pages; i++) {
-		if (!(view->states[i] & GMEM_STATE_POPULATED))
-			continue;
-		populated = true;
-		witness_look(s->map + offset + i * PAGE);
-	}
-	if (!populated)
+	for (size_t i = 0; i < BLOCK_PAGES; i++)
+		view->sights[i] = (struct sight){ .pfn = FRAME_NONE };
+	for (size_t i = 0; i < b->pages; i++)
+		if (b->states[i] & GMEM_STATE_POPULATED)
+			witness_look(s->map + i * PAGE);
+	if (!b->pages)
 		return 0;
-	return witness_see(&s->witness, s->map + offset, pages, view->sights);
+	return witness_see(&s->witness, s->map, b->pages, view->sights);
 }
 
 /* Is this a page to look at again? What is kept exposed doesn't change. */
-static bool is_doubtful(const struct block_view *view, size_t i)
+static bool is_doubtful(const struct sight *sight, uint8_t state)
 {
 	enum problem problem;
 
-	if (!(view->states[i] & GMEM_STATE_POPULATED))
+	if (!(state & GMEM_STATE_POPULATED))
 		return false;
-	if (view->sights[i].pfn == FRAME_NONE)
+	if (sight->pfn == FRAME_NONE)
 		return true;
-	problem = judge(&view->sights[i], view->states[i]);
+	problem = judge(sight, state);
 	return problem != FINE && problem != UNPROTECTED;
 }
 
 static bool any_doubtful(const struct block_view *view, size_t pages)
 {
 	for (size_t i = 0; i < pages; i++)
-		if (is_doubtful(view, i))
+		if (is_doubtful(&view->sights[i], view->b->states[i]))
 			return true;
 	return false;
 }
@@ -197,103 +201,123 @@ static bool any_doubtful(const struct block_view *view, size_t pages)
  * What is wrong may be so only because it changed between two looks. A page is
  * bad if it is each time. Once the file is shorter, its pages are gone.
  */
-static int look_again(struct verifier *s, uint64_t offset, size_t pages,
-		      struct block_view *view)
+static int look_again(struct verifier *s, size_t pages, struct block_view *view)
 {
-	struct block_view new = { 0 };
+	struct blocks now = *view->b;
+	struct block_view new = { .b = &now };
 	int err;
 
 	ctl_sleep(LOOK_SECONDS);
-	err = view_block(s, offset, pages, &new);
-	if (err && err != -EINVAL)
+	err = blocks_again(&now);
+	if (!err)
+		err = view_block(s, &new);
+	if (err)
 		return err;
 	for (size_t i = 0; i < pages; i++) {
-		if (!is_doubtful(view, i))
+		if (!is_doubtful(&view->sights[i], view->b->states[i]))
 			continue;
-		view->states[i] = err ? 0 : new.states[i];
+		view->b->states[i] = i < now.pages ? now.states[i] : 0;
 		view->sights[i] = new.sights[i];
 	}
 	return 0;
 }
 
-static void count_block(struct verifier *s, uint64_t offset, size_t pages,
+static void count_block(struct verifier *s, size_t pages,
 			const struct block_view *view, const bool *held)
 {
+	const struct blocks *b = view->b;
+
 	for (size_t i = 0; i < pages; i++) {
 		const struct sight *sight = &view->sights[i];
-		uint64_t at = offset + i * PAGE;
 
 		if (!held[i])
 			continue;
-		if (!(view->states[i] & GMEM_STATE_POPULATED) ||
-		    sight->pfn == FRAME_NONE) {
+		if (!(b->states[i] & GMEM_STATE_POPULATED)) {
 			s->v->gone++;
 			continue;
 		}
-		count_page(s->v, sight, at, view->states[i],
-			   judge(sight, view->states[i]));
+		if (sight->pfn == FRAME_NONE) {
+			s->v->unseen++;
+			continue;
+		}
+		count_page(s->v, sight, b->offset + i * PAGE, b->states[i],
+			   judge(sight, b->states[i]));
 		if (!sight->mapped && !sight->read)
-			s->v->proven += !witness_look(s->map + at);
+			s->v->proven += !witness_look(s->map + i * PAGE);
 	}
 }
 
-static int check_block(struct verifier *s, uint64_t offset, size_t pages)
+static int check_mapped(struct verifier *s, struct blocks *b)
 {
-	struct block_view view = { 0 };
+	struct block_view view = { .b = b };
 	bool held[BLOCK_PAGES] = { 0 };
-	int err = view_block(s, offset, pages, &view);
+	size_t pages = b->pages;
+	int err = view_block(s, &view);
 
-	for (size_t i = 0; !err && i < pages; i++)
-		held[i] = view.states[i] & GMEM_STATE_POPULATED;
+	for (size_t i = 0; i < pages; i++)
+		held[i] = b->states[i] & GMEM_STATE_POPULATED;
 	for (int i = 1; !err && i < LOOKS && any_doubtful(&view, pages); i++)
-		err = look_again(s, offset, pages, &view);
+		err = look_again(s, pages, &view);
 	if (!err)
-		count_block(s, offset, pages, &view, held);
+		count_block(s, pages, &view, held);
 	return err;
 }
 
-static int check_blocks(struct verifier *s, uint64_t size)
+/* A block at a time: no address space has room for all of a large file. */
+static int check_block(struct verifier *s, struct blocks *b)
 {
-	int err = 0;
-
-	for (uint64_t at = 0; !err && at < size; at += GMEM_BLOCK_SIZE) {
-		uint64_t left = size - at;
-
-		if (left > GMEM_BLOCK_SIZE)
-			left = GMEM_BLOCK_SIZE;
-		err = check_block(s, at, left / PAGE);
-		progress_show(&s->progress, at + left, size);
-	}
-	/* The file is shorter by now. */
-	return err == -EINVAL ? 0 : err;
-}
-
-static int check_file(struct verifier *s, const char *path, int fd,
-		      uint64_t size, struct verdict *v)
-{
+	size_t size = b->pages * PAGE;
 	void *map;
 	int err;
 
-	v->path = path;
-	size = (size + PAGE - 1) & -PAGE;
-	if (!size)
+	if (!b->pages)
 		return 0;
-	err = gmem_file_map(fd, 0, size, PROT_READ, &map);
-	if (err) {
-		ctl_error("%s: %s", text_safe(path), gmem_last_error());
-		return err;
-	}
-	s->fd = fd;
-	s->map = map;
-	s->v = v;
-	progress_begin(&s->progress, "verifying");
-	err = check_blocks(s, size);
-	progress_end(&s->progress);
-	munmap(map, size);
+	err = gmem_file_map(s->fd, b->offset, size, PROT_READ, &map);
 	if (err)
-		ctl_error("%s: can't verify: %s", text_safe(path),
-			  strerror(-err));
+		return err;
+	s->map = map;
+	err = check_mapped(s, b);
+	munmap(map, size);
 	return err;
+}
+
+/* ---- a file ---- */
+
+static void check_blocks(struct verifier *s, const struct gmem_info *info)
+{
+	uint64_t done = 0, all = info->populated;
+	struct blocks b;
+	int err;
+
+	blocks_begin(&b, s->fd, info);
+	while ((err = blocks_next(&b)) > 0) {
+		err = check_block(s, &b);
+		if (err)
+			break;
+		done += b.pages * PAGE;
+		progress_show(&s->progress, done < all ? done : all, all);
+	}
+	if (err == -EBUSY)
+		s->v->missed = ctl_copy("it was filled or changed as fast as it could be looked at");
+	else if (err)
+		s->v->missed = ctl_format("from offset 0x%" PRIx64 " on: %s",
+					  b.offset, strerror(-err));
+	else if (s->v->unseen)
+		s->v->missed = ctl_format("%" PRIu64 " pages can't be mapped (memory with an error, or only the shared view is in sight)",
+					  s->v->unseen);
+}
+
+static void check_file(struct verifier *s, const char *path, int fd,
+		       const struct gmem_info *info)
+{
+	s->verdicts = ctl_grow(s->verdicts, s->nr_verdicts,
+			       sizeof(*s->verdicts));
+	s->v = &s->verdicts[s->nr_verdicts++];
+	*s->v = (struct verdict){ .path = ctl_copy(path) };
+	s->fd = fd;
+	progress_begin(&s->progress, "verifying");
+	check_blocks(s, info);
+	progress_end(&s->progress);
 }
 
 /* ---- what came out ---- */
@@ -328,6 +352,8 @@ static void json_verdict(struct json *j, const struct verdict *v)
 	json_number(j, "readable_shared", v->shared);
 	json_number(j, "readable_lent", v->lent);
 	json_number(j, "gone", v->gone);
+	json_number(j, "unseen", v->unseen);
+	json_string(j, "missed", v->missed);
 	for (int i = FINE + 1; i < PROBLEMS; i++)
 		json_number(j, problem_names[i], v->bad[i]);
 	json_array(j, "bad_runs");
@@ -337,19 +363,39 @@ static void json_verdict(struct json *j, const struct verdict *v)
 	json_end(j);
 }
 
-static void print_json(const struct verdict *v, size_t count)
+static uint64_t all_bad(const struct verifier *s)
 {
-	uint64_t bad = 0;
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s->nr_verdicts; i++)
+		n += nr_bad(&s->verdicts[i]);
+	return n;
+}
+
+static bool is_complete(const struct verifier *s, const struct inventory *inv)
+{
+	bool complete = inv->complete;
+
+	for (size_t i = 0; i < s->nr_verdicts; i++)
+		complete &= !s->verdicts[i].missed;
+	return complete;
+}
+
+static void print_json(const struct verifier *s, const struct inventory *inv)
+{
 	struct json j;
 
 	json_begin(&j, stdout, false);
 	json_array(&j, "files");
-	for (size_t i = 0; i < count; i++) {
-		json_verdict(&j, &v[i]);
-		bad += nr_bad(&v[i]);
-	}
+	for (size_t i = 0; i < s->nr_verdicts; i++)
+		json_verdict(&j, &s->verdicts[i]);
 	json_end(&j);
-	json_number(&j, "bad", bad);
+	json_number(&j, "bad", all_bad(s));
+	json_bool(&j, "complete", is_complete(s, inv));
+	json_array(&j, "missed");
+	for (size_t i = 0; i < inv->nr_reasons; i++)
+		json_string(&j, NULL, inv->reasons[i]);
+	json_end(&j);
 	json_finish(&j);
 }
 
@@ -370,7 +416,30 @@ static void print_bad(const struct verdict *v)
 		       v->unlisted);
 }
 
-static void print_text(const struct verdict *v, size_t count)
+static void print_missed(const struct verdict *v)
+{
+	if (!v->missed)
+		return;
+	printf("%s: ", text_safe(v->path));
+	text_paint(stdout, COLOUR_YELLOW, "not all of it was looked at");
+	printf(": %s\n", v->missed);
+}
+
+static void verdict_row(struct table *t, const struct verdict *v)
+{
+	uint64_t numbers[] = {
+		v->checked, v->hidden, v->readable, v->shared, v->lent,
+		nr_bad(v),
+	};
+
+	table_cell(t, "%s", text_safe(v->path));
+	for (size_t n = 0; n < sizeof(numbers) / sizeof(*numbers); n++)
+		table_cell(t, "%" PRIu64, numbers[n]);
+	table_cell(t, "%s", nr_bad(v) ? "BAD" :
+		   v->missed ? "incomplete" : "good");
+}
+
+static void print_text(const struct verifier *s, const struct inventory *inv)
 {
 	static const char *const headers[] = {
 		"FILE", ">PAGES", ">HIDDEN", ">READABLE", ">SHARED", ">LENT",
@@ -379,84 +448,104 @@ static void print_text(const struct verdict *v, size_t count)
 	struct table t;
 
 	table_begin(&t, headers);
-	for (size_t i = 0; i < count; i++) {
-		uint64_t numbers[] = {
-			v[i].checked, v[i].hidden, v[i].readable, v[i].shared,
-			v[i].lent, nr_bad(&v[i]),
-		};
-
-		table_cell(&t, "%s", text_safe(v[i].path));
-		for (size_t n = 0; n < sizeof(numbers) / sizeof(*numbers); n++)
-			table_cell(&t, "%" PRIu64, numbers[n]);
-		table_cell(&t, "%s", nr_bad(&v[i]) ? "BAD" : "good");
-	}
+	for (size_t i = 0; i < s->nr_verdicts; i++)
+		verdict_row(&t, &s->verdicts[i]);
 	table_print(&t, stdout, 0);
-	for (size_t i = 0; i < count; i++)
-		print_bad(&v[i]);
+	for (size_t i = 0; i < s->nr_verdicts; i++)
+		print_bad(&s->verdicts[i]);
+	for (size_t i = 0; i < s->nr_verdicts; i++)
+		print_missed(&s->verdicts[i]);
+	inventory_print_reasons(inv);
 }
 
 /* ---- the command ---- */
 
-static int verify_one(const struct ctl_call *call, struct verifier *s)
+static int conclude(const struct ctl_call *call, const struct verifier *s,
+		    const struct inventory *inv)
 {
-	struct verdict v = { 0 };
-	struct gmem_info info;
-	int fd, err;
-
-	fd = files_open(call->args[0], O_RDONLY, &info);
-	if (fd < 0)
-		return CTL_FAILED;
-	err = check_file(s, call->args[0], fd, info.size, &v);
-	close(fd);
-	if (err)
-		return CTL_FAILED;
 	if (call->json)
-		print_json(&v, 1);
+		print_json(s, inv);
 	else
-		print_text(&v, 1);
-	return nr_bad(&v) ? CTL_FAILED : CTL_OK;
+		print_text(s, inv);
+	if (all_bad(s))
+		return CTL_FAILED;
+	if (is_complete(s, inv))
+		return CTL_OK;
+	ctl_error("incomplete: nothing was found to be wrong, but not all could be looked at");
+	return CTL_INCOMPLETE;
 }
 
-/* A file that went meanwhile is nothing to complain of. */
-static bool verify_next(struct verifier *s, const struct file_entry *f,
-			struct verdict *v, int *status)
+static int verify_one(const struct ctl_call *call, struct verifier *s)
 {
+	const struct inventory nothing_missed = { .complete = true };
 	struct gmem_info info;
+	int fd = files_open(call->args[0], O_RDONLY, &info);
+
+	if (fd < 0)
+		return CTL_FAILED;
+	check_file(s, call->args[0], fd, &info);
+	close(fd);
+	return conclude(call, s, &nothing_missed);
+}
+
+/* A file that went meanwhile may be elsewhere: the next round finds it. */
+static void verify_next(struct verifier *s, struct inventory *inv,
+			struct file_entry *f)
+{
+	struct index_key key = { f->dev, f->ino, 0 };
+	struct gmem_info info;
+	size_t before;
 	int fd, err;
 
-	if (access(f->path, F_OK))
-		return false;
-	fd = files_open(f->path, O_RDONLY, &info);
-	err = fd < 0 ? -1 : check_file(s, f->path, fd, info.size, v);
+	if (index_find(&s->looked_at, key, &before))
+		return;
+	fd = inventory_open(inv, f, O_RDONLY);
+	err = fd < 0 ? fd : gmem_file_info(fd, &info);
+	if (!err) {
+		index_put(&s->looked_at, key, 0);
+		check_file(s, f->path, fd, &info);
+	} else {
+		inventory_missed(inv, "%s: %s", text_safe(f->path),
+				 err == -ENOENT ? "not where it was found" :
+						  strerror(-err));
+	}
 	if (fd >= 0)
 		close(fd);
-	if (err || nr_bad(v))
-		*status = CTL_FAILED;
-	return !err;
+}
+
+/* Until a round finds nothing that it can't look at. */
+static void verify_files(struct verifier *s, struct inventory *inv)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		if (i)
+			inventory_free(inv);
+		inventory_read(inv);
+		for (size_t n = 0; n < inv->nr_files; n++)
+			verify_next(s, inv, &inv->files[n]);
+		if (inv->complete)
+			break;
+	}
 }
 
 static int verify_all(const struct ctl_call *call, struct verifier *s)
 {
 	struct inventory inv;
-	struct verdict *all;
-	int status = CTL_OK;
-	size_t n = 0;
+	int status;
 
-	inventory_read(&inv);
-	all = ctl_alloc(inv.nr_files, sizeof(*all));
-	for (size_t i = 0; i < inv.nr_files; i++) {
-		if (verify_next(s, &inv.files[i], &all[n], &status))
-			n++;
-		else
-			memset(&all[n], 0, sizeof(all[n]));
-	}
-	if (call->json)
-		print_json(all, n);
-	else
-		print_text(all, n);
-	free(all);
+	verify_files(s, &inv);
+	status = conclude(call, s, &inv);
 	inventory_free(&inv);
 	return status;
+}
+
+static void forget(struct verifier *s)
+{
+	for (size_t i = 0; i < s->nr_verdicts; i++) {
+		free(s->verdicts[i].path);
+		free(s->verdicts[i].missed);
+	}
+	free(s->verdicts);
+	index_free(&s->looked_at);
 }
 
 static int run(const struct ctl_call *call)
@@ -474,6 +563,7 @@ static int run(const struct ctl_call *call)
 		return status;
 	status = all ? verify_all(call, &s) : verify_one(call, &s);
 	witness_close(&s.witness);
+	forget(&s);
 	return status;
 }
 
@@ -489,7 +579,8 @@ const struct ctl_command verify_command = {
 	.details = "Looks for each page of the file in the kernel's direct map, through /proc/kcore\n"
 		   "and the page tables, without asking gmemfs, and compares the answer with what\n"
 		   "gmemfs says. Exit status 1 if a page is readable that is neither shared nor lent\n"
-		   "to KVM, or is not as gmemfs says. Reads contents only to see that there are any.",
+		   "to KVM, or is not as gmemfs says; 5 if all that was looked at is right, but not\n"
+		   "all could be. Reads contents only to see that there are any.",
 	.max_args = 1,
 	.options = options,
 	.run = run,

@@ -127,8 +127,18 @@ owned() {
 		xargs grep -n -E -e "$3" /dev/null | sed "s/^/$1: /"
 }
 
+# In gmemctl, what users control is opened by reach.c only. All other files may open and look at what
+# has a fixed name, that no user can put there; kernel.c has functions that take one.
+open_elsewhere() {
+	list '^ctl/.*\.[ch]$' | grep -v -E '/(reach|kernel)\.[ch]$' |
+		xargs -r grep -n -E '(^|[^_[:alnum:].>])(f?open|open64|openat2?|creat|freopen|opendir|fts_open|nftw|scandir|stat|lstat|fstatat|statx|statfs|access|faccessat|readlink|truncate|mkdir|mknod|rename|unlink|gmem_file_open|gmem_file_create)\(' /dev/null |
+		grep -v -E '[(]"/(proc|sys|dev/kvm)' | grep -v -E ':[0-9]+:([^"]*/\*|[[:space:]]*\*)' |
+		sed 's/^/opened outside reach.c: /'
+}
+
 check_design() {
 	{
+		open_elsewhere
 		owned 'a version conditional outside compat.h and kvm_*.c' \
 			'/(compat\.h|kvm_[0-9_]+\.c)$' 'LINUX_VERSION_CODE|KERNEL_VERSION\('
 		owned 'an edit of page tables outside directmap.c' '/directmap\.c$' \

@@ -26,9 +26,14 @@ good_tree() {
 	mkdir LICENSES
 	: >LICENSES/GPL-2.0
 	put module/compat.h '#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)'
-	put module/directmap.c 'set_memory_np(addr, 1);' 'register_kprobe(&kp);'
+	put module/directmap.c 'set_memory_np(addr, 1);'
+	put module/symbol.c 'register_kprobe(&kp);'
 	put module/guard.c '#include <linux/kvm_host.h>'
 	put module/kvm_6_12.c '#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)'
+	put ctl/reach.c 'fd = openat(dir, name, O_PATH);'
+	put ctl/kernel.c 'fd = open(path, O_RDONLY);'
+	put ctl/a.c 'fd = open("/proc/kcore", O_RDONLY);' 'list = reach_list(dir, &err);' \
+		'fdopen(fd, "r"); inventory_open(inv, f);' '/* open(path) */'
 	put include/uapi/linux/gmemfs.h '#define GMEM_GET_INFO _IOWR(0xB9, 0, int)'
 	printf '#!/bin/sh\n# SPDX-License-Identifier: GPL-2.0\n' >script
 	chmod +x script
@@ -87,7 +92,7 @@ breaks design 'an edit of the direct map' 'outside directmap\.c: module/a\.c:2'
 put module/a.c 'flush_tlb_all();'
 breaks design 'a flush' 'outside directmap\.c: module/a\.c:2'
 put module/a.c 'register_kprobe(&kp);'
-breaks design 'a symbol looked up' 'outside directmap\.c: module/a\.c:2'
+breaks design 'a symbol looked up' 'outside symbol\.c: module/a\.c:2'
 put module/a.h '#include <linux/kvm_host.h>'
 breaks design 'KVM internals' "outside of the guard's files: module/a\.h:2"
 put module/a.c '#include "kvm.h"'
@@ -95,9 +100,22 @@ breaks design 'KVM internals by a header of ours' \
 	"outside of the guard's files: module/a\.c:2"
 put module/a.h '#define GMEM_B _IO(0xB9, 1)'
 breaks design 'an ioctl' 'include/uapi: module/a\.h:2'
+for call in 'open(path, O_RDONLY)' 'fopen(path, "re")' 'opendir(dir)' 'fts_open(paths, 0, NULL)' \
+	'stat(path, &st)' 'openat(dir, name, O_RDONLY)' 'access(path, F_OK)'; do
+	put ctl/b.c "x = $call;"
+	breaks design "gmemctl: $call" 'outside reach\.c: ctl/b\.c:2'
+done
 put lib/a.c "/* $(printf 'TO%s' DO): later */"
 breaks design 'something left open' 'left open: lib/a\.c:2'
-yes 'int i;' | head -n 901 >module/a.c
-breaks design 'a long file' 'module/a\.c: 901 lines'
+put module/a.c 'set_page_private(page, 1);'
+breaks design "a page's word" 'outside pageword\.\[ch\]: module/a\.c:2'
+put module/a.c 'gmem_set_state(frames, page, GMEM_HIDDEN);' 'gmem_set_states(frames, page, 2, 1);'
+breaks design 'a change of what a page is' 'outside frame\.c: module/a\.c:3'
+yes 'int i;' | head -n 601 >module/a.c
+breaks design 'a long file' 'module/a\.c: 601 lines'
+put module/a.c
+mkdir tests
+yes 'int i;' | head -n 901 >tests/a.c
+breaks design 'a long test' 'tests/a\.c: 901 lines'
 
 done_testing

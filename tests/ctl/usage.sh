@@ -58,7 +58,23 @@ test_wrong() {
 	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 0 shared
 	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 4Q shared
 	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 16777216T shared
+	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 0x1000 shared
+	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 '4 K' shared
+	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 4e3 shared
+	wrong 'OFFSET is in whole pages' convert /dev/gmem/x -- -4K 4K shared
+	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 99999999999999999999 shared
+	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 '' shared
 	wrong 'timeout: seconds' convert --timeout=soon /dev/gmem/x 0 4K shared
+	wrong 'timeout: seconds' convert --timeout=0x10 /dev/gmem/x 0 4K shared
+	wrong 'timeout: seconds' convert --timeout=1e3 /dev/gmem/x 0 4K shared
+	wrong 'timeout: seconds' convert --timeout=1.5.2 /dev/gmem/x 0 4K shared
+	wrong 'timeout: seconds' convert --timeout=nan /dev/gmem/x 0 4K shared
+	wrong 'timeout: seconds' convert --timeout=2000001 /dev/gmem/x 0 4K shared
+	wrong 'a number from 1 on' top --count=-1
+	wrong 'a number from 1 on' top --count=1x
+	wrong 'a number from 1 on' top --count=99999999999999999999
+	wrong 'node: a number' reserve 2M --node=0x0
+	wrong 'node: a number' reserve 2M --node=-1
 	wrong 'SIZE is like 512M' reserve lots
 	wrong 'SIZE is like 512M' reserve 0
 	wrong 'node: a number' reserve 2M --node=x
@@ -69,6 +85,20 @@ test_wrong() {
 	wrong 'needs an argument' top --count
 	wrong 'a number from 1 on' top --count=0
 	wrong 'from 0.1 on' top --interval=0
+}
+
+# A zero in front means nothing: no number is octal.
+test_decimal() {
+	ctl reserve 010T
+	is "$status" 1 '010T is 10T'
+	like "$err" 'less memory than 10T' '  not 8T'
+	truncate -s 2M /dev/gmem/x
+	ctl convert /dev/gmem/x 0 04096 private
+	is "$status" 0 '04096 is a page'
+	ctl reserve --no-wait 2M --node=0000
+	is "$status" 0 'node 0000 is node 0'
+	ctl release
+	rm /dev/gmem/x
 }
 
 test_failures() {
@@ -161,6 +191,7 @@ test_completion() {
 test_build() {
 	test_help
 	test_wrong
+	test_decimal
 	test_failures
 	test_not_loaded
 }

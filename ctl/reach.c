@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/gmemfs.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "procfs.h"
+#include "reach.h"
+
+#define MAX_LINKS	40
+
+#define STAND_FOR	(O_PATH | O_CLOEXEC)
+
+static int open_how(int dir, const char *name, uint64_t flags, uint64_t resolve)
+{
+	struct open_how how = {
+		.flags = flags | O_CLOEXEC, .resolve = resolve,
+	};
+	int fd = syscall(SYS_openat2, dir, name, &how, sizeof(how));
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* ---- a look, which asks no file server and mounts nothing ---- */
+
+static int look_at(int dir, const char *name, struct reach *r)
+{
+	int flags = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+	struct statx sx;
+
+	if (statx(dir, name, flags, STATX_BASIC_STATS | STATX_MNT_ID, &sx))
+		return -errno;
+	r->dev = makedev(sx.stx_dev_major, sx.stx_dev_minor);
+	r->ino = sx.stx_ino;
+	r->mount = sx.stx_mnt_id;
+	r->mode = sx.stx_mode;
+	r->uid = sx.stx_uid;
+	r->links = sx.stx_nlink;
+	return 0;
+}
+
+static void clear(struct reach *r)
+{
+	*r = (struct reach){ .fd = -1, .holder = -1 };
+}
+
+/* Takes over @fd, which may be an error. */
+static int stand_for(int fd, struct reach *r)
+{
+	int err;
+
+	clear(r);
+	if (fd < 0)
+		return fd;
+	err = look_at(fd, "", r);
+	if (err)
+		close(fd);
+	else
+		r->fd = fd;
+	return err;
+}
+
+static int stand_at(int dir, const char *name, int flags, struct reach *r)
+{
+	int fd = openat(dir, name, STAND_FOR | flags);
+
+	return stand_for(fd < 0 ? -errno : fd, r);
+}
+
+void reach_leave(struct reach *r)
+{
+	if (r->fd >= 0)
+		close(r->fd);
+	if (r->holder >= 0)
+		close(r->holder);
+	clear(r);
+}
+
+bool reach_is_gmemfs(const struct reach *r)
+{
+	struct statfs fs;
+
+	/* No file system of this kind has a block device. */
+	if (r->fd < 0 || major(r->dev) || fstatfs(r->fd, &fs))
+		return false;
+	/* With statfs=hugetlbfs it says that it is one. */
+	return fs.f_type == GMEMFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC;
+}
+
+/* ---- a path that somebody typed, step by step ---- */
+
+struct walk {
+	struct reach at;
+	dev_t proc;		/* the device of our /proc, or 0 */
+	unsigned int links;
+	char *rest;		/* what is still to be gone */
+};
+
+static bool is_ours(const struct reach *r)
+{
+	return !r->uid || r->uid == geteuid();
+}
+
+static bool is_trusted_link(const struct reach *dir, const struct reach *link)
+{
+	return is_ours(link) && is_ours(dir) &&
+	       !(dir->mode & 0022);
+}
+
+static dev_t device_of_proc(void)
+{
+	dev_t dev = 0;
+	struct statfs fs;
+	struct reach r;
+
+	if (stand_at(AT_FDCWD, "/proc", O_DIRECTORY, &r))
+		return 0;
+	if (!fstatfs(r.fd, &fs) && fs.f_type == PROC_SUPER_MAGIC)
+		dev = r.dev;
+	reach_leave(&r);
+	return dev;
+}
+
+/* The walk goes on from @to. */
+static void go_to(struct walk *w, const struct reach *to)
+{
+	reach_leave(&w->at);
+	w->at = *to;
+}
+
+static int begin_at(struct walk *w, const char *path)
+{
+	struct reach to;
+	int err = stand_at(AT_FDCWD, *path == '/' ? "/" : ".", O_DIRECTORY,
+			   &to);
+
+	if (!err)
+		go_to(w, &to);
+	return err;
+}
+
+/* A link that the kernel makes. It knows where that leads, and no text does. */
+static int follow_proc(struct walk *w, const char *name)
+{
+	struct reach to;
+	int err = stand_at(w->at.fd, name, 0, &to);
+
+	if (err)
+		return err;
+	to.holder = w->at.fd;
+	snprintf(to.how, sizeof(to.how), "%s", name);
+	w->at.fd = -1;
+	go_to(w, &to);
+	return 0;
+}
+
+/* What a link says takes its place in what is still to be gone. */
+static int follow_text(struct walk *w, const struct reach *link)
+{
+	char text[4096], *more;
+	ssize_t n = readlinkat(link->fd, "", text, sizeof(text) - 1);
+
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	if (++w->links > MAX_LINKS)
+		return -ELOOP;
+	more = ctl_format("%s/%s", text, w->rest);
+	free(w->rest);
+	w->rest = more;
+	return *text == '/' ? begin_at(w, text) : 0;
+}
+
+static int one_step(struct walk *w, const char *name)
+{
+	struct reach to;
+	int err = stand_at(w->at.fd, name, O_NOFOLLOW, &to);
+
+	if (err)
+		return err;
+	if (!S_ISLNK(to.mode)) {
+		go_to(w, &to);
+		return 0;
+	}
+	if (w->proc && w->at.dev == w->proc)
+		err = follow_proc(w, name);
+	else if (!is_trusted_link(&w->at, &to))
+		err = -ELOOP;
+	else
+		err = follow_text(w, &to);
+	reach_leave(&to);
+	return err;
+}
+
+/* Return: the next name, to be freed, or NULL at the end. */
+static char *next_name(struct walk *w)
+{
+	size_t skip = strspn(w->rest, "/");
+	size_t n = strcspn(w->rest + skip, "/");
+	char *name;
+
+	if (!n)
+		return NULL;
+	name = ctl_format("%.*s", (int)n, w->rest + skip);
+	memmove(w->rest, w->rest + skip + n, strlen(w->rest + skip + n) + 1);
+	return name;
+}
+
+static int walk_all(struct walk *w, const char *path)
+{
+	int err = begin_at(w, path);
+	char *name;
+
+	while (!err && (name = next_name(w))) {
+		err = one_step(w, name);
+		free(name);
+	}
+	return err;
+}
+
+int reach_path(const char *path, struct reach *r)
+{
+	struct walk w = { .proc = device_of_proc() };
+	int err;
+
+	clear(r);
+	if (!*path)
+		return -ENOENT;
+	clear(&w.at);
+	w.rest = ctl_copy(path);
+	err = walk_all(&w, path);
+	free(w.rest);
+	if (err)
+		reach_leave(&w.at);
+	else
+		*r = w.at;
+	return err;
+}
+
+/* ---- what users have ---- */
+
+int reach_link(pid_t pid, const char *how, struct reach *r)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, how);
+	return stand_at(AT_FDCWD, path, 0, r);
+}
+
+int reach_mount(pid_t pid, const char *dir, struct reach *r)
+{
+	struct reach root;
+	int err = reach_link(pid ? pid : getpid(), "root", &root);
+
+	clear(r);
+	if (err)
+		return err;
+	err = stand_for(open_how(root.fd, dir, O_PATH | O_DIRECTORY,
+				 RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS), r);
+	reach_leave(&root);
+	return err;
+}
+
+#define WITHIN	(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV)
+
+int reach_below(int root, const char *name, struct reach *r)
+{
+	return stand_for(open_how(root, name, O_PATH | O_NOFOLLOW, WITHIN), r);
+}
+
+/* In a mount of gmemfs, which the walk can't leave, this is one of its own. */
+DIR *reach_list(int root, const char *name, int *err)
+{
+	int fd = open_how(root, name, O_RDONLY | O_DIRECTORY, WITHIN);
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+
+	*err = fd < 0 ? fd : list ? 0 : -errno;
+	if (fd >= 0 && !list)
+		close(fd);
+	return list;
+}
+
+int reach_open(const struct reach *r, int flags)
+{
+	char path[32];
+	int fd;
+
+	if (!S_ISREG(r->mode))
+		return -EMEDIUMTYPE;
+	if (!reach_is_gmemfs(r))
+		return -ENOTTY;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", r->fd);
+	fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return fd < 0 ? -errno : fd;
+}
+
+/* ---- may the holder of a descriptor or a mapping write? ---- */
+
+static FILE *beside(const struct reach *r, const char *fmt)
+{
+	char *name = ctl_format(fmt, r->how);
+	int fd = openat(r->holder, name, O_RDONLY | O_CLOEXEC);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+
+	if (fd >= 0 && !f)
+		close(fd);
+	free(name);
+	return f;
+}
+
+static bool is_open_for_writing(const struct reach *r)
+{
+	struct proc_fdinfo info = { 0 };
+	FILE *f = beside(r, "../fdinfo/%s");
+	char *line = NULL;
+	size_t room = 0;
+
+	if (!f)
+		return false;
+	while (getline(&line, &room, f) > 0)
+		proc_fdinfo_line(line, &info);
+	free(line);
+	fclose(f);
+	return info.ino == r->ino && info.mount == r->mount &&
+	       (info.flags & O_ACCMODE) == O_RDWR;
+}
+
+static bool is_mapped_for_writing(const struct reach *r)
+{
+	FILE *f = beside(r, "../maps");
+	struct proc_map map;
+	char *line = NULL;
+	size_t room = 0;
+	bool is = false;
+
+	if (!f)
+		return false;
+	while (!is && getline(&line, &room, f) > 0)
+		is = !proc_map_line(line, &map) && map.dev == r->dev &&
+		     map.ino == r->ino && map.write && map.shared;
+	free(line);
+	fclose(f);
+	return is;
+}
+
+bool reach_may_write(const struct reach *r)
+{
+	if (r->holder < 0)
+		return true;
+	return is_open_for_writing(r) || is_mapped_for_writing(r);
+}
+
+/* ---- output ---- */
+
+static int reopen_own(int dir, const char *name)
+{
+	struct reach r;
+	char path[32];
+	int fd, err = stand_at(dir, name, O_NOFOLLOW, &r);
+
+	if (err)
+		return err;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", r.fd);
+	fd = -EEXIST;
+	if (S_ISREG(r.mode) && r.uid == geteuid() && r.links == 1) {
+		fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0)
+			fd = -errno;
+	}
+	reach_leave(&r);
+	return fd;
+}
+
+int reach_create(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	char *above = slash ? ctl_format("%.*s/", (int)(slash - path), path) :
+			      ctl_copy(".");
+	struct reach dir;
+	int fd, err = reach_path(above, &dir);
+
+	free(above);
+	if (err)
+		return err;
+	fd = openat(dir.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+		    0666);
+	if (fd < 0)
+		fd = errno == EEXIST ? reopen_own(dir.fd, name) : -errno;
+	reach_leave(&dir);
+	return fd;
+}
+
+/* ---- what /proc says of a process ---- */
+
+int reach_process(pid_t pid, const char *what)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, what);
+	return open_how(AT_FDCWD, path, O_RDONLY | O_NONBLOCK,
+			RESOLVE_NO_SYMLINKS);
+}
+
+FILE *reach_process_file(pid_t pid, const char *what)
+{
+	int fd = reach_process(pid, what);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+
+	if (fd < 0)
+		errno = -fd;
+	else if (!f)
+		close(fd);
+	return f;
+}
+
+DIR *reach_process_list(pid_t pid, const char *what)
+{
+	int fd = reach_process(pid, what);
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+
+	if (fd < 0)
+		errno = -fd;
+	else if (!list)
+		close(fd);
+	return list;
+}
+
+int reach_at(DIR *list, const char *name, struct reach *r)
+{
+	clear(r);
+	return look_at(dirfd(list), name, r);
+}

@@ -1,0 +1,298 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# What users can do to gmemctl, which root runs on their files, descriptors and
+# processes: have it open something else, convert somebody else's page, write
+# where they like, and print what they like.
+set -eu
+# shellcheck source=tests/lib/tap.sh
+. /share/lib/tap.sh
+# shellcheck source=tests/ctl/ctl.sh
+. /share/ctl/ctl.sh
+
+tests=/opt/gmemfs/tests/ctl
+user=65534
+target=/run/target/watchdog
+
+as_user="setpriv --reuid=$user --regid=$user --clear-groups"
+
+# by_user COMMAND...; for what stays in the background, $as_user: then $! is that
+by_user() {
+	$as_user "$@"
+}
+
+# A mount that users may make files in, and what they would like to be opened.
+set_up() {
+	umount /dev/gmem
+	mount -t gmemfs -o mode=1777 none /dev/gmem
+	mkdir -p /run/target
+	echo secret >"$target"
+	chmod 755 /run/target
+}
+
+# swap KIND WHAT OTHER: begins in the background; sets $swap
+swap() {
+	$as_user "$tests/swap" "$@" >"$work/opened" &
+	swap=$!
+	sleep 0.2
+}
+
+# Sets $opened: how often root has opened it.
+stop_swap() {
+	kill "$swap"
+	wait "$swap" || :
+	opened=$(cat "$work/opened")
+}
+
+# What gmemctl makes of it is its business, but for opening it, or an end by a signal.
+try() { # TIMES ARGUMENT...
+	times=$1
+	shift
+	for _ in $(seq "$times"); do
+		ctl "$@"
+		[ "$status" -lt 64 ] || fail "gmemctl $*: status $status" "$err"
+	done
+}
+
+test_names() {
+	by_user mkdir -p /dev/gmem/u/a
+	by_user truncate -s 2M /dev/gmem/u/a/watchdog
+	by_user ln -s /run/target /dev/gmem/u/l
+	swap names /dev/gmem/u $target
+	try 10 ls
+	try 10 show /dev/gmem/u/a/watchdog
+	try 5 map /dev/gmem/u/a/watchdog
+	try 2 verify --all
+	try 5 convert /dev/gmem/u/a/watchdog 0 4K private
+	stop_swap
+	is "$opened" 0 'names: what a link led to for a moment was not opened'
+	rm -r /dev/gmem/u
+}
+
+test_descriptors() {
+	by_user truncate -s 2M /dev/gmem/file
+	swap descriptors /dev/gmem/file $target
+	by_user rm /dev/gmem/file
+	try 5 ls
+	try 5 status
+	try 10 show "/proc/$swap/fd/10"
+	try 2 verify --all
+	try 5 convert "/proc/$swap/fd/10" 0 4K private
+	stop_swap
+	is "$opened" 0 'descriptors: what dup2() had put there was not opened'
+}
+
+test_mappings() {
+	by_user truncate -s 2M /dev/gmem/file
+	swap mappings /dev/gmem/file $target
+	by_user rm /dev/gmem/file
+	try 5 ls
+	try 1 top --count=1
+	try 10 show "/proc/$swap/map_files/10000000-10001000"
+	try 2 verify --all
+	stop_swap
+	is "$opened" 0 'mappings: what mmap() had put there was not opened'
+}
+
+# A FIFO waits, if it is opened; a device, a socket, a directory are no files.
+test_kinds() {
+	by_user mkfifo /dev/gmem/fifo
+	by_user mkdir /dev/gmem/dir
+	mknod /dev/gmem/device c 1 3
+	by_user python3 -c 'import socket
+socket.socket(socket.AF_UNIX).bind("/dev/gmem/socket")'
+	for kind in fifo dir device socket; do
+		ctl show "/dev/gmem/$kind"
+		is "$status" 1 "$kind: is refused"
+		like "$err" "$kind: not a file" '  and why'
+		ctl map --svg="/dev/gmem/$kind" /dev/gmem/fifo
+		is "$status" 1 '  as output, too'
+	done
+	json ls
+	is "$(ask 'len(d["files"])')$(ask 'd["complete"]')" 0true '  none of them is listed'
+	rm -r /dev/gmem/fifo /dev/gmem/dir /dev/gmem/device /dev/gmem/socket
+}
+
+# Is the first page of a file shared?
+first_page() { # FILE
+	json map --cell=4K "$1"
+	ask 'd["cells"][0]["shared"]'
+}
+
+refused() { # ERE NAME ARGUMENT...
+	want=$1
+	name=$2
+	shift 2
+	ctl convert "$@"
+	is "$status" 1 "$name"
+	like "$err" "$want" '  and why'
+}
+
+test_convert() {
+	head -c 2M /dev/urandom >/dev/gmem/victim
+	chmod 600 /dev/gmem/victim
+	by_user mkdir /dev/gmem/u
+	by_user ln -s ../victim /dev/gmem/u/vm
+	by_user ln -s .. /dev/gmem/u/up
+	refused 'symbolic link' "convert: a user's link" /dev/gmem/u/vm 0 4K shared
+	refused 'symbolic link' '  to a directory' /dev/gmem/u/up/victim 0 4K shared
+	ln -s /dev/gmem/victim /dev/gmem/link
+	refused 'symbolic link' "  root's, where users may put theirs" /dev/gmem/link 0 4K shared
+	is "$(first_page /dev/gmem/victim)" 0 '  the page is private still'
+	mkdir -p /run/roots
+	ln -sf /dev/gmem/victim /run/roots/link
+	ctl convert /run/roots/link 0 4K shared
+	is "$status$(first_page /dev/gmem/victim)" 01 "  root's own link is followed"
+	ctl convert /proc/self/fd/5 0 4K private 5<>/dev/gmem/victim
+	is "$status$(first_page /dev/gmem/victim)" 00 "  and the kernel's"
+	rm -r /dev/gmem/u /dev/gmem/link
+}
+
+# Who has it open for reading can't convert it, nor have root do it.
+test_convert_descriptor() {
+	chmod 644 /dev/gmem/victim
+	$as_user sleep 1000 5</dev/gmem/victim &
+	reader=$!
+	sleep 1000 5<>/dev/gmem/victim &
+	writer=$!
+	sleep 0.2
+	refused "can't write to it" 'convert: the descriptor of a reader' \
+		"/proc/$reader/fd/5" 0 4K shared
+	is "$(first_page /dev/gmem/victim)" 0 '  the page is private still'
+	ctl convert "/proc/$writer/fd/5" 0 4K shared
+	is "$status$(first_page /dev/gmem/victim)" 01 '  that of a writer'
+	ctl show "/proc/$reader/fd/5"
+	is "$status" 0 '  to look is allowed'
+	kill "$reader" "$writer"
+	wait "$reader" "$writer" || :
+	rm /dev/gmem/victim
+}
+
+# root's --svg where users may put something first.
+test_output() {
+	truncate -s 2M /dev/gmem/file
+	mkdir -p /run/common
+	chmod 777 /run/common
+	by_user ln -sf "$target" /run/common/svg
+	by_user ln -sfn /run/target /run/common/dir
+	by_user touch /run/common/theirs
+	for out in svg dir/new theirs; do
+		ctl map --svg="/run/common/$out" /dev/gmem/file
+		is "$status" 1 "--svg: not to a user's $out"
+	done
+	is "$(cat "$target")$(ls /run/target)" secretwatchdog '  which is as it was'
+	is "$(stat -c %s /run/common/theirs)" 0 '  nor is theirs touched'
+	for _ in 1 2; do
+		ctl map --svg=/run/common/mine.svg /dev/gmem/file
+		is "$status" 0 '  to a file of our own'
+	done
+	rm -r /run/common
+	rm /dev/gmem/file
+}
+
+# A lease makes open() wait until its holder gives it up.
+test_lease() {
+	by_user truncate -s 2M /dev/gmem/file
+	$as_user python3 -c '
+import fcntl, signal, time
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+f = open("/dev/gmem/file", "r+")
+fcntl.fcntl(f, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+time.sleep(1000)' &
+	holder=$!
+	wait_for grep LEASE /proc/locks
+	ctl show /dev/gmem/file
+	is "$status" 1 'a lease: root does not wait'
+	like "$err" 'lease' '  and says why'
+	json verify --all
+	is "$status" 5 '  verify says that it could not look'
+	like "$(ask 'd["missed"][0]')" '^/dev/gmem/file: ' '  at what'
+	kill "$holder"
+	wait "$holder" || :
+	rm /dev/gmem/file
+}
+
+# Text that has nothing but what is to be seen. Told to be UTF-8, or else ASCII.
+is_plain() { # FILE [ascii]
+	python3 - "$@" <<'END'
+import sys, unicodedata
+text = open(sys.argv[1], encoding=(sys.argv[2:] or ["utf-8"])[0]).read()
+bad = {hex(ord(c)) for c in text if c != "\n" and
+       unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp", "Cn")}
+assert not bad, bad
+END
+}
+
+test_printed() {
+	LC_ALL=C.UTF-8 by_user python3 - <<'END'
+import ctypes, os, subprocess
+bad = [*range(1, 32), *range(127, 160), 0xad, 0x61c, 0x180e, *range(0x200b, 0x2010),
+       *range(0x2028, 0x202f), *range(0x2060, 0x2070), 0xfeff, *range(0xfff9, 0xfffc),
+       0xe0001, 0xe0041]
+for code in bad:
+	if code != 0x2f:
+		open("/dev/gmem/bad%x" % code + chr(code) + "x", "w")
+open("/dev/gmem/good \u00e9\u4e2d\U0001f600", "w")
+open("/dev/gmem/broken \udc80\udcff", "w")
+END
+	$as_user python3 -c '
+import ctypes, time
+f = open("/dev/gmem/good \u00e9\u4e2d\U0001f600")
+ctypes.CDLL(None).prctl(15, "a\u202eb\u0085c\x1b[2J".encode(), 0, 0, 0)
+time.sleep(1000)' &
+	named=$!
+	wait_for grep '^a' "/proc/$named/comm"
+	for command in ls status 'top --count=1' 'verify --all' check; do
+		# shellcheck disable=SC2086 # words
+		LC_ALL=C.UTF-8 ctl $command
+		ok "printed: $command" is_plain "$work/out"
+		# shellcheck disable=SC2086 # words
+		LC_ALL=C.UTF-8 json $command
+		ok '  JSON' is_plain "$work/json"
+		# shellcheck disable=SC2086 # words
+		LC_ALL=C ctl $command
+		ok '  in ASCII' is_plain "$work/out" ascii
+	done
+	json ls
+	is "$(ask '[f["path"] for f in d["files"]].count("/dev/gmem/bad202e\u202ex")')" 1 \
+		'  JSON has the name all the same'
+	is "$(ask '[f["path"] for f in d["files"]].count("/dev/gmem/bade0041\U000e0041x")')" 1 \
+		'  also beyond 16 bits'
+	LC_ALL=C.UTF-8 ctl ls
+	like "$out" '^/dev/gmem/good é中😀 ' '  what can be seen is printed as it is'
+	like "$out" '^/dev/gmem/bad202e\\u202ex ' '  and a code for what can not'
+	like "$out" 'a\\u202eb\\u0085c\\x1b\[2J\([0-9]+\)' '  of a process, too'
+	for name in /dev/gmem/bad202e* /dev/gmem/bad9b*; do
+		LC_ALL=C.UTF-8 ctl show "$name"
+		ok '  show' is_plain "$work/out"
+		ctl map --svg="$work/name.svg" "$name"
+		ok '  SVG' is_plain "$work/name.svg"
+		LC_ALL=C.UTF-8 ctl show "$name-none"
+		ok '  a message' is_plain "$work/err"
+	done
+	kill "$named"
+	wait "$named" || :
+	rm /dev/gmem/*
+}
+
+test_build() {
+	test_kinds
+	test_convert
+	test_convert_descriptor
+	test_output
+	test_lease
+	test_printed
+}
+
+# It has to be fast to be deceived: without sanitizers.
+test_swaps() {
+	ctl=$plain
+	test_names
+	test_descriptors
+	test_mappings
+}
+
+set_up
+test_swaps
+with_sanitizers test_build
+done_testing
