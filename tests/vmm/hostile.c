@@ -5,6 +5,8 @@
  * one that resets the disk in the middle; and what a balloon is given. On
  * gmemfs's hidden memory, without KVM.
  */
+#include <linux/kvm.h>
+#include <linux/kvm_para.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
@@ -13,10 +15,11 @@
 
 #include "../../vmm/balloon.h"
 #include "../../vmm/blk.h"
+#include "../../vmm/convert.h"
 #include "../lib/tap.h"
 #include "driver.h"
 
-#define MEMORY		(8ULL << 20)
+#define MEMORY		(3 * CONVERT_PART)
 #define PAGE		4096
 #define SECONDS		5
 
@@ -170,6 +173,35 @@ static void test_conversions(void)
 	ok(made > 10, "memory was converted meanwhile");
 	ok(blk.counters.zero_copy > 10, "some requests went without a copy");
 	ok(blk.counters.copied > 10, "and some by one");
+}
+
+/* ---- all of the memory in one hypercall ---- */
+
+static uint64_t convert_all(bool private)
+{
+	struct kvm_run run = {
+		.hypercall.nr = KVM_HC_MAP_GPA_RANGE,
+		.hypercall.args = { 0, MEMORY / PAGE, private << 4 },
+	};
+
+	convert_handle(&vm, &run);
+	return run.hypercall.ret;
+}
+
+static void test_long_conversion(void)
+{
+	uint64_t before = vm.guest.made_shared;
+
+	vm.end = VM_QUIT;
+	convert_all(false);
+	is(vm.guest.made_shared, before,
+	   "a conversion doesn't go on when the machine ends");
+	vm.end = VM_RUNS;
+	is(convert_all(false), 0, "all of the memory is shared");
+	is(vm.guest.made_shared - before, MEMORY / PAGE, "  each page");
+	ok(guest_shared_at(&vm.guest, 0, MEMORY), "  up to the last");
+	is(convert_all(true), 0, "and private again");
+	ok(!guest_shared_at(&vm.guest, MEMORY - PAGE, PAGE), "  up to the last");
 }
 
 /* ---- requests that are seldom, or make no sense ---- */
@@ -370,6 +402,7 @@ int main(int argc, char **argv)
 	must(!blk_add(&blk, &vm, 0, &options) && !blk_start(&blk), "a disk");
 	driver_begin(&vm, 0, 1ULL << VIRTIO_F_VERSION_1, &queue, 1);
 	test_conversions();
+	test_long_conversion();
 	test_requests();
 	vm.guest.by_file = true;
 	test_requests();

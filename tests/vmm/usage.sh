@@ -108,6 +108,12 @@ test_failed() {
 	failed '/nonexistent: No such file' --kernel="$kernel" $plain \
 		--disk=path=/nonexistent
 	failed 'neither a file nor' --kernel="$kernel" $plain --disk=path=/dev/null
+	# Pipes that nobody writes to.
+	mkfifo "$work/pipe"
+	failed 'files, not devices' --kernel="$work/pipe" $plain
+	failed 'files, not devices' --kernel="$kernel" --initrd="$work/pipe" $plain
+	failed 'neither a file nor' --kernel="$kernel" $plain \
+		--disk="path=$work/pipe,readonly=on"
 	truncate -s 1000 "$work/odd"
 	failed 'multiple of 512; truncate' --kernel="$kernel" $plain \
 		--disk="path=$work/odd"
@@ -197,6 +203,28 @@ test_ended() {
 	is "$status$(cat "$work/err")" 0 '  and the next one takes it'
 }
 
+# A guest whose console nobody reads, as there is no room in the pipe.
+test_stalled() {
+	mkfifo "$work/console"
+	exec 7<>"$work/console"
+	dd if=/dev/zero of="$work/console" bs=4096 count=16 2>/dev/null
+	rm -f "$work/control"
+	/opt/gmemfs/bin/gmemvm --kernel="$kernel" $plain \
+		--append='console=ttyS0 panic=0' --control="$work/control" \
+		--no-reboot </dev/null >"$work/console" 2>"$work/err" 7>&- &
+	vmm_pid=$!
+	wait_for console_is_used
+	end kill "$vmm_pid"
+	is "$status$(cat "$work/err")" 0 'nobody reads the console, SIGTERM: status 0'
+	exec 7>&-
+}
+
+# Its vCPU came out of the guest to write, and --control answers.
+console_is_used() {
+	echo status | socat -t 5 - "UNIX-CONNECT:$work/control" 2>/dev/null |
+		grep -q '"exits":{"port":[1-9]'
+}
+
 test_sandbox() {
 	ok 'sandbox: what it forbids, and what it allows' \
 		/opt/gmemfs/tests/vmm/sandbox
@@ -208,4 +236,5 @@ test_sandbox
 test_man
 test_terminal
 test_ended
+test_stalled
 done_testing
