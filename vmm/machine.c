@@ -157,9 +157,15 @@ static int start_devices(struct machine *m)
 	return terminal_start(&m->terminal, &m->vm, &m->serial);
 }
 
-static int start(struct machine *m, const struct options *options)
+static int start(struct machine *m, const struct options *options,
+		 const struct user *user)
 {
-	if (options->sandbox && sandbox_enter())
+	const struct sandbox_options sandbox = {
+		.memory_fd = gmem_region_fd(m->vm.region),
+		.namespaces = options->namespaces, .user = *user,
+	};
+
+	if (options->sandbox && sandbox_enter(&sandbox))
 		return -1;
 	if (start_devices(m))
 		return -1;
@@ -220,7 +226,8 @@ static void wait_for_end(struct vm *vm, int signals)
 		vm_end(vm, VM_QUIT);
 }
 
-enum vm_end machine_run(const struct options *options, int control_fd)
+enum vm_end machine_run(const struct options *options, const struct user *user,
+			int control_fd)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 	int signals = signals_open();
@@ -236,7 +243,7 @@ enum vm_end machine_run(const struct options *options, int control_fd)
 		.arg = m,
 	};
 	if (!create(m, options)) {
-		if (start(m, options))
+		if (start(m, options, user))
 			vm_end(&m->vm, VM_FAILED);
 		wait_for_end(&m->vm, signals);
 		/* What a thread still uses can't be taken from under it. */

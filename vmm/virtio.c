@@ -223,7 +223,7 @@ static void init_queues(struct virtio *v)
 		v->queues[i] = (struct virtqueue){ .guest = &v->vm->guest };
 }
 
-/* May let go of the lock: what other vCPUs write has to wait, see write_bus(). */
+/* May let go of the lock: other vCPUs' writes have to wait, see write_bus(). */
 static void end_queues(struct virtio *v)
 {
 	v->generation++;

@@ -70,8 +70,8 @@ void virtio_remove(struct virtio *virtio);
 int virtio_start(struct virtio *virtio, void *(*thread)(void *), void *arg);
 
 /*
- * The thread finds @stopping set, ends what it has begun, and itself. Return: as
- * of thread_end()
+ * The thread finds @stopping set, ends what it has begun, and itself. Return:
+ * as of thread_end()
  */
 int virtio_stop(struct virtio *virtio);
 bool virtio_is_stopping(const struct virtio *virtio);
@@ -84,7 +84,7 @@ bool virtio_is_stopping(const struct virtio *virtio);
 void virtio_lock(struct virtio *virtio);
 void virtio_unlock(struct virtio *virtio);
 
-/* The same for the device's thread: a piece of work, which must be short. */
+/* The same for the device's thread: a piece of work, to be short. */
 void virtio_begin_piece(struct virtio *virtio);
 void virtio_end_piece(struct virtio *virtio);
 

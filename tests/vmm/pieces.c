@@ -132,6 +132,7 @@ static void test_long_chain(void)
 
 static void test_reset_inside(void)
 {
+	const struct vring_desc one = { DATA, sizeof(uint32_t), 0, 0 };
 	uint64_t before = given(), all = put_long_chain();
 
 	offer(2);
@@ -141,7 +142,7 @@ static void test_reset_inside(void)
 	begin_queue(0);
 	ok(given() < before + all, "a reset ends a long chain");
 	before = given();
-	put(0, &(struct vring_desc){ DATA, 4, 0, 0 }, sizeof(struct vring_desc));
+	put(0, &one, sizeof(one));
 	offer(1);
 	driver_kick(&balloon.virtio);
 	while (used_index() != 1)
@@ -317,7 +318,9 @@ void __wrap_disk_zero(struct disk *disk, uint64_t offset, uint64_t size,
 
 static uint8_t discard(struct blk *blk, uint16_t nr, uint32_t sectors)
 {
-	const struct virtio_blk_outhdr header = { .type = VIRTIO_BLK_T_DISCARD };
+	const struct virtio_blk_outhdr header = {
+		.type = VIRTIO_BLK_T_DISCARD
+	};
 	const struct virtio_blk_discard_write_zeroes range = {
 		.num_sectors = sectors,
 	};
@@ -331,8 +334,9 @@ static uint8_t discard(struct blk *blk, uint16_t nr, uint32_t sectors)
 	put(0, chain, sizeof(chain));
 	put(HEADER, &header, sizeof(header));
 	put(RANGE, &range, sizeof(range));
-	memset(&zeroed.parts, 0, sizeof(zeroed) - offsetof(typeof(zeroed),
-							     parts));
+	zeroed.parts = 0;
+	zeroed.bytes = 0;
+	zeroed.longest = 0;
 	offer(nr);
 	driver_kick(&blk->virtio);
 	while (used_index() != nr)

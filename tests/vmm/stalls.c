@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Somebody that gmemvm waits for doesn't come: nobody reads the guest's console,
- * or a client of the control socket takes its time. Neither keeps it from
- * ending, nor others from being served. Without KVM.
+ * Somebody that gmemvm waits for doesn't come: nobody reads the guest's
+ * console, or a client of the control socket takes its time. Neither keeps it
+ * from ending, nor others from being served. Without KVM.
  */
 #include <fcntl.h>
 #include <poll.h>
