@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <linux/virtio_ids.h>
-#include <unistd.h>
 
 #include "balloon.h"
 
@@ -10,7 +9,12 @@
 
 #define PAGE_SHIFT	VIRTIO_BALLOON_PFN_SHIFT
 #define PAGE_SIZE	(1ULL << PAGE_SHIFT)
-#define BATCH		256
+#define BATCH		256	/* pages in a piece of work */
+
+static struct balloon *balloon_of(struct virtio *v)
+{
+	return (struct balloon *)((char *)v - offsetof(struct balloon, virtio));
+}
 
 /* ---- pages ---- */
 
@@ -57,81 +61,83 @@ static void inflate(struct balloon *b, const uint32_t *pages, unsigned int nr)
 	punch(b, &run);
 }
 
-/* What comes back is zeroed by the host when it's touched. */
-static int serve(struct balloon *b, unsigned int index,
-		 const struct chain *chain)
+/* ---- queues ---- */
+
+/*
+ * A chain may have as many pages as the guest has, and each may be a call of
+ * its own. So a piece of work is a part of a chain.
+ */
+static int begin_chain(struct balloon *b, struct balloon_work *w)
 {
+	w->at = 0;
+	w->end = w->chain.out_size / sizeof(uint32_t) * sizeof(uint32_t);
+	w->generation = b->virtio.generation;
+	w->busy = true;
+	return w->end / sizeof(uint32_t) >
+	       b->virtio.vm->guest.region->size >> PAGE_SHIFT ? -EINVAL : 0;
+}
+
+/* What comes back is zeroed by the host when it's touched. */
+static int do_part(struct balloon *b, unsigned int index)
+{
+	struct balloon_work *w = &b->work[index];
+	uint64_t left = (w->end - w->at) / sizeof(uint32_t);
 	uint32_t pages[BATCH];
-	uint64_t left = chain->out_size / sizeof(pages[0]), at = 0;
+	unsigned int nr = left < BATCH ? left : BATCH;
 	int ret;
 
-	if (left > b->virtio.vm->guest.region->size >> PAGE_SHIFT)
-		return -EINVAL;
-	while (left) {
-		unsigned int nr = left < BATCH ? left : BATCH;
-
-		ret = chain_read(chain, at, pages, nr * sizeof(pages[0]));
-		if (ret)
-			return ret;
-		if (index == INFLATE)
-			inflate(b, pages, nr);
-		else
-			b->deflated += nr;
-		at += nr * sizeof(pages[0]);
-		left -= nr;
-	}
+	ret = chain_read(&w->chain, w->at, pages, nr * sizeof(pages[0]));
+	if (ret)
+		return ret;
+	if (index == INFLATE)
+		inflate(b, pages, nr);
+	else
+		b->deflated += nr;
+	w->at += nr * sizeof(pages[0]);
 	return 0;
 }
 
-/* ---- queues ---- */
-
-static int serve_all(struct balloon *b, unsigned int index,
-		     struct virtqueue *queue)
+/* Is there a chain that was begun, and not before a reset? */
+static bool is_busy(const struct balloon *b, const struct balloon_work *w)
 {
-	struct chain chain;
-	int ret;
-
-	do {
-		while ((ret = virtqueue_pop(queue, &chain)) > 0) {
-			ret = serve(b, index, &chain);
-			if (!ret)
-				ret = virtqueue_push(queue, &chain, 0);
-			if (ret)
-				return ret;
-		}
-		if (!ret)
-			ret = virtqueue_wait(queue);
-	} while (ret > 0);
-	return ret;
+	return w->busy && w->generation == b->virtio.generation;
 }
 
-static void kicked(struct balloon *b, unsigned int index)
+/* Return: 1 there is more, 0, or an error */
+static int serve(struct virtio *v, unsigned int index, struct virtqueue *queue)
 {
-	struct virtqueue *queue = virtio_queue(&b->virtio, index);
-	int ret;
+	struct balloon *b = balloon_of(v);
+	struct balloon_work *w = &b->work[index];
+	int ret = 1;
 
-	if (!queue)
-		return;
-	ret = serve_all(b, index, queue);
-	if (ret)
-		virtio_break(&b->virtio, ret);
-	else
-		virtio_tell(&b->virtio, queue);
+	if (!is_busy(b, w)) {
+		w->busy = false;
+		ret = virtqueue_pop(queue, &w->chain);
+		if (!ret)
+			return virtqueue_wait(queue);
+		if (ret > 0)
+			ret = begin_chain(b, w) ?: 1;
+	}
+	if (ret > 0)
+		ret = do_part(b, index) ?: 1;
+	if (ret < 0 || w->at < w->end)
+		return ret;
+	w->busy = false;
+	return virtqueue_push(queue, &w->chain, 0) ?: 1;
+}
+
+static bool piece(struct virtio *v)
+{
+	bool more = virtio_use(v, INFLATE, serve);
+
+	return virtio_use(v, DEFLATE, serve) || more;
 }
 
 static void *balloon_thread(void *arg)
 {
 	struct balloon *b = arg;
-	struct virtio *v = &b->virtio;
-	uint64_t kicks;
 
-	while (read(v->kick_fd, &kicks, sizeof(kicks)) == sizeof(kicks) &&
-	       !virtio_is_stopping(v)) {
-		pthread_mutex_lock(&v->lock);
-		kicked(b, INFLATE);
-		kicked(b, DEFLATE);
-		pthread_mutex_unlock(&v->lock);
-	}
+	virtio_serve(&b->virtio, piece);
 	return NULL;
 }
 
@@ -141,17 +147,18 @@ int balloon_set(struct balloon *b, uint64_t bytes)
 {
 	if (bytes > b->virtio.vm->guest.region->size)
 		return -EINVAL;
-	pthread_mutex_lock(&b->virtio.lock);
+	virtio_lock(&b->virtio);
 	b->config.num_pages = bytes >> PAGE_SHIFT;
 	virtio_config_changed(&b->virtio);
-	pthread_mutex_unlock(&b->virtio.lock);
+	virtio_unlock(&b->virtio);
 	return 0;
 }
 
 int balloon_add(struct balloon *b, struct vm *vm, unsigned int slot)
 {
 	b->virtio = (struct virtio){
-		.name = "balloon", .id = VIRTIO_ID_BALLOON, .nr_queues = 2,
+		.name = "balloon", .id = VIRTIO_ID_BALLOON,
+		.nr_queues = BALLOON_QUEUES,
 		.features = 1ULL << VIRTIO_BALLOON_F_DEFLATE_ON_OOM,
 		.config = &b->config,
 		/* Without what features that aren't there would add. */

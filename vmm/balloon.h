@@ -7,8 +7,19 @@
 
 #include "virtio.h"
 
+#define BALLOON_QUEUES	2
+
+/* A chain of pages, of which the first @at bytes are done. */
+struct balloon_work {
+	struct chain chain;
+	bool busy;
+	unsigned int generation;	/* of the device, when it was begun */
+	uint64_t at, end;
+};
+
 struct balloon {
 	struct virtio virtio;
+	struct balloon_work work[BALLOON_QUEUES];
 	struct virtio_balloon_config config;
 	/* Pages, with the device's lock. */
 	uint64_t inflated, deflated;

@@ -24,6 +24,15 @@
 
 #define ZERO_SECTORS_MAX	(1U << 22)
 
+/*
+ * That takes a disk without such a command minutes. A part of it doesn't, and
+ * what has not begun need not when the guest ends.
+ */
+#define ZERO_PART	(16U << 20)
+
+/* Requests that are taken in a piece of work. */
+#define BATCH		32
+
 static const char serial_number[VIRTIO_BLK_ID_BYTES] = "gmemvm";
 
 /* ---- requests: from a list of those that are free ---- */
@@ -37,6 +46,7 @@ static struct blk_request *get_request(struct blk *b)
 		r->buffer = NULL;
 		r->size = 0;
 		r->done = 0;
+		r->to_zero = 0;
 		r->first_part = 0;
 		r->nr_parts = 0;
 		r->pinned = false;
@@ -103,13 +113,14 @@ static bool use_memory(struct blk *b, struct blk_request *r)
 	struct segment found[CHAIN_SEGMENTS];
 	unsigned int nr = chain_find(&r->chain, is_read(r), data_start(r),
 				     r->size, found);
+	uint64_t room = IO_POOL_STEP;
 
 	for (unsigned int i = 0; i < nr; i++) {
 		const struct segment *s = &found[i];
 		void *at;
 
 		if (virtio_has(&b->virtio, VIRTIO_F_ACCESS_PLATFORM))
-			io_pool_saw(&vm->io_pool, s->address, s->size);
+			io_pool_saw(&vm->io_pool, s->address, s->size, &room);
 		at = guest_shared_at(&vm->guest, s->address, s->size);
 		if (!at || !is_aligned(b, s))
 			return false;
@@ -244,12 +255,35 @@ static int fall_back(struct blk *b, struct blk_request *r)
 	return 0;
 }
 
+static void zero_part(struct blk *b, struct blk_request *r)
+{
+	uint64_t size = r->to_zero < ZERO_PART ? r->to_zero : ZERO_PART;
+	uint64_t offset = r->offset;
+
+	r->offset += size;
+	r->to_zero -= size;
+	disk_zero(&b->disk, offset, size, r->punch, r);
+}
+
+/* Does the guest still wait for it, and is there time? */
+static bool goes_on(const struct blk *b, const struct blk_request *r)
+{
+	return r->generation == b->virtio.generation &&
+	       !virtio_is_stopping(&b->virtio);
+}
+
 static void completed(struct blk *b, struct blk_request *r, int result)
 {
 	bool transfer = is_transfer(r);
 
 	if (result == -EFAULT && r->pinned && !fall_back(b, r))
 		return;
+	if (!result && r->to_zero && !goes_on(b, r))
+		result = -ECANCELED;
+	if (!result && r->to_zero) {
+		zero_part(b, r);
+		return;
+	}
 	if (result > 0 && transfer)
 		skip(r, result);
 	if (result > 0 && transfer && r->done < r->size) {
@@ -334,9 +368,11 @@ static void begin_zero(struct blk *b, struct blk_request *r)
 		finish(b, r, VIRTIO_BLK_S_UNSUPP);
 		return;
 	}
+	r->offset = range.sector * SECTOR_SIZE;
+	r->to_zero = size;
+	r->punch = discard || range.flags;
 	began(b, r);
-	disk_zero(&b->disk, range.sector * SECTOR_SIZE, size,
-		  discard || range.flags, r);
+	zero_part(b, r);
 }
 
 static void begin_flush(struct blk *b, struct blk_request *r)
@@ -414,21 +450,23 @@ static int take_one(struct blk *b, struct virtqueue *queue)
 	return ret ? ret : 1;
 }
 
-static void take_all(struct blk *b)
+/* Return: is there more? */
+static bool take_some(struct blk *b)
 {
 	struct virtqueue *queue;
-	int ret;
+	int ret = 1;
 
-	do {
+	for (unsigned int i = 0; i < BATCH && ret > 0; i++) {
 		queue = virtio_queue(&b->virtio, 0);
 		if (!queue)
-			return;
+			return false;
 		ret = take_one(b, queue);
 		if (!ret && !b->starved)
 			ret = virtqueue_wait(queue);
-	} while (ret > 0);
+	}
 	if (ret < 0)
 		virtio_break(&b->virtio, ret);
+	return ret > 0;
 }
 
 /* ---- the thread ---- */
@@ -455,30 +493,35 @@ static void handle_completions(struct blk *b)
 	}
 }
 
-static void handle_events(struct blk *b)
+/* Return: is there more to take? */
+static bool handle_events(struct blk *b)
 {
 	struct virtqueue *queue;
+	bool more = false;
 
-	pthread_mutex_lock(&b->virtio.lock);
+	virtio_begin_piece(&b->virtio);
 	handle_completions(b);
 	if (!virtio_is_stopping(&b->virtio))
-		take_all(b);
+		more = take_some(b);
 	queue = virtio_queue(&b->virtio, 0);
 	if (queue)
 		virtio_tell(&b->virtio, queue);
-	pthread_mutex_unlock(&b->virtio.lock);
+	virtio_end_piece(&b->virtio);
+	return more;
 }
 
 /* What is under way is ended, so that nothing that was written is lost. */
 static void work(struct blk *b)
 {
+	bool more = false;
+
 	while (!virtio_is_stopping(&b->virtio) || b->under_way) {
 		wait_for_kick(b);
-		if (disk_submit(&b->disk)) {
+		if (disk_submit(&b->disk, !more)) {
 			vm_end(b->virtio.vm, VM_FAILED);
 			return;
 		}
-		handle_events(b);
+		more = handle_events(b);
 	}
 }
 

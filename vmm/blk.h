@@ -16,6 +16,8 @@ struct blk_request {
 	uint32_t size;
 	uint32_t done;
 	uint64_t offset;
+	uint64_t to_zero;	/* so many bytes from @offset on, still */
+	bool punch;		/* and the host may have the space back */
 	struct iovec parts[CHAIN_SEGMENTS];	/* what is still to be done */
 	unsigned int first_part, nr_parts;
 	bool pinned;		/* parts are the guest's, there is no copy */

@@ -6,13 +6,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control.h"
 #include "error.h"
 
 #define LINE_MAX_LENGTH	128
-#define PATIENCE_MS	1000
 
 /* ---- the socket ---- */
 
@@ -25,7 +25,8 @@ static void remove_stale(const struct sockaddr_un *address)
 	/* Files refuse connections, too. */
 	if (lstat(address->sun_path, &st) || !S_ISSOCK(st.st_mode))
 		return;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* One that is there may be too busy to take us. */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return;
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) &&
@@ -61,24 +62,44 @@ int control_listen(const char *path)
 
 /* ---- a connection ---- */
 
-static bool wait_for(int fd, short events)
+static int64_t now_ms(void)
 {
-	struct pollfd poll_fd = { .fd = fd, .events = events };
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/*
+ * The deadline is that of the whole line, however many pieces it comes in. When
+ * the VM ends nobody waits any more.
+ */
+static bool wait_for(const struct control *c, int fd, short events,
+		     int64_t deadline)
+{
+	struct pollfd fds[] = {
+		{ .fd = fd, .events = events },
+		{ .fd = c->vm->end_fd, .events = POLLIN },
+	};
+	int64_t left;
 	int ret;
 
-	do
-		ret = poll(&poll_fd, 1, PATIENCE_MS);
-	while (ret < 0 && errno == EINTR);
-	return ret > 0;
+	do {
+		left = deadline - now_ms();
+		ret = left > 0 ? poll(fds, 2, left) : 0;
+	} while (ret < 0 && errno == EINTR);
+	return ret > 0 && fds[0].revents;
 }
 
 /* A line without its end. Return: false if none came, or one that's too long */
-static bool read_line(int fd, char *line)
+static bool read_line(const struct control *c, int fd, char *line)
 {
+	int64_t deadline = now_ms() + CONTROL_PATIENCE_MS;
 	size_t size = 0;
 	ssize_t got;
 
-	while (size < LINE_MAX_LENGTH - 1 && wait_for(fd, POLLIN)) {
+	while (size < LINE_MAX_LENGTH - 1 &&
+	       wait_for(c, fd, POLLIN, deadline)) {
 		got = read(fd, line + size, LINE_MAX_LENGTH - 1 - size);
 		if (got < 0)
 			return false;
@@ -92,11 +113,13 @@ static bool read_line(int fd, char *line)
 	return false;
 }
 
-static void write_all(int fd, const char *data, size_t size)
+static void write_all(const struct control *c, int fd, const char *data,
+		      size_t size)
 {
+	int64_t deadline = now_ms() + CONTROL_PATIENCE_MS;
 	ssize_t done;
 
-	while (size && wait_for(fd, POLLOUT)) {
+	while (size && wait_for(c, fd, POLLOUT, deadline)) {
 		done = write(fd, data, size);
 		if (done < 0)
 			return;
@@ -105,14 +128,14 @@ static void write_all(int fd, const char *data, size_t size)
 	}
 }
 
-static void serve(struct control *c, int fd)
+void control_serve(struct control *c, int fd)
 {
 	char line[LINE_MAX_LENGTH] = "";
 	char *text = NULL;
 	size_t size = 0;
 	FILE *to;
 
-	if (!read_line(fd, line))
+	if (!read_line(c, fd, line))
 		return;
 	to = open_memstream(&text, &size);
 	if (!to)
@@ -120,7 +143,7 @@ static void serve(struct control *c, int fd)
 	c->answer(c->arg, line, to);
 	fputc('\n', to);
 	if (!fclose(to))
-		write_all(fd, text, size);
+		write_all(c, fd, text, size);
 	free(text);
 }
 
@@ -143,7 +166,7 @@ static void *control_thread(void *arg)
 		fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0)
 			continue;
-		serve(c, fd);
+		control_serve(c, fd);
 		close(fd);
 	}
 	return NULL;
@@ -151,16 +174,10 @@ static void *control_thread(void *arg)
 
 int control_start(struct control *c)
 {
-	errno = pthread_create(&c->thread, NULL, control_thread, c);
-	if (errno)
-		return fail_errno("a thread for --control");
-	c->started = true;
-	return 0;
+	return thread_start(&c->thread, "--control", control_thread, c);
 }
 
-void control_stop(struct control *c)
+int control_stop(struct control *c)
 {
-	if (c->started)
-		pthread_join(c->thread, NULL);
-	c->started = false;
+	return thread_end(&c->thread, "--control", THREAD_PATIENCE_MS);
 }

@@ -6,11 +6,13 @@
 #ifndef CONTROL_H
 #define CONTROL_H
 
-#include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 
+#include "thread.h"
 #include "vm.h"
+
+/* For all that a client has to say, and again for all that it has to read. */
+#define CONTROL_PATIENCE_MS	1000
 
 struct control {
 	int fd;
@@ -18,8 +20,7 @@ struct control {
 	/* Answers @command, "" if there is none, with JSON. */
 	void (*answer)(void *arg, const char *command, FILE *to);
 	void *arg;
-	pthread_t thread;
-	bool started;
+	struct thread thread;
 };
 
 /* For the owner only. Return: a descriptor, or -1 said why */
@@ -28,7 +29,10 @@ int control_listen(const char *path);
 /* With all but the thread set. Return: 0, or -1 said why */
 int control_start(struct control *control);
 
-/* After the VM has ended. */
-void control_stop(struct control *control);
+/* One connection, from its beginning to its end; @fd doesn't block. */
+void control_serve(struct control *control, int fd);
+
+/* After the VM has ended. Return: as of thread_end() */
+int control_stop(struct control *control);
 
 #endif

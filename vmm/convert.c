@@ -31,9 +31,19 @@ int convert_enable(struct vm *vm)
 static int convert(struct vm *vm, uint64_t address, uint64_t pages,
 		   bool private)
 {
+	uint64_t size = pages << PAGE_SHIFT, part;
+	int ret = 0;
+
 	if (pages > UINT64_MAX >> PAGE_SHIFT)
 		return -EINVAL;
-	return guest_convert(&vm->guest, address, pages << PAGE_SHIFT, private);
+	if (!guest_has(&vm->guest, address, size))
+		return -EFAULT;
+	for (; size && !ret && !vm_has_ended(vm); size -= part) {
+		part = size < CONVERT_PART ? size : CONVERT_PART;
+		ret = guest_convert(&vm->guest, address, part, private);
+		address += part;
+	}
+	return ret;
 }
 
 static uint64_t answer(int ret)

@@ -9,6 +9,12 @@
 
 #include "vm.h"
 
+/*
+ * What is converted at a time: all of the memory takes long. Of the same length
+ * as what the module makes private in one go.
+ */
+#define CONVERT_PART	(32ULL << 20)
+
 struct kvm_run;
 
 /* Have KVM pass it on. Return: 0, or -1 said why */

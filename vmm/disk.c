@@ -79,12 +79,16 @@ int disk_open(struct disk *disk, const struct disk_options *options,
 		    (options->direct ? O_DIRECT : 0);
 
 	disk->path = options->path;
-	disk->fd = open(options->path, flags);
+	/* Not to wait for who isn't there, as with a pipe. */
+	disk->fd = open(options->path, flags | O_NONBLOCK);
 	if (disk->fd < 0)
 		return fail_errno("%s%s", disk->path,
 				  options->direct ? " with direct=on" : "");
 	if (find_size(disk))
 		return -1;
+	/* But io_uring takes it by its word. */
+	if (fcntl(disk->fd, F_SETFL, flags & O_DIRECT))
+		return fail_errno("%s", disk->path);
 	/* One more, for disk_read_other(). */
 	return open_ring(disk, requests + 1);
 }
@@ -148,12 +152,12 @@ void disk_read_other(struct disk *disk, int fd, void *data, uint32_t size,
 	io_uring_sqe_set_data(sqe, tag);
 }
 
-int disk_submit(struct disk *disk)
+int disk_submit(struct disk *disk, bool wait)
 {
 	int ret;
 
 	do
-		ret = io_uring_submit_and_wait(&disk->ring, 1);
+		ret = io_uring_submit_and_wait(&disk->ring, wait);
 	while (ret == -EINTR || ret == -EAGAIN || ret == -EBUSY);
 	if (ret >= 0)
 		return 0;

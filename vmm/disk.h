@@ -41,8 +41,8 @@ void disk_zero(struct disk *disk, uint64_t offset, uint64_t size, bool punch,
 void disk_read_other(struct disk *disk, int fd, void *data, uint32_t size,
 		     void *tag);
 
-/* Waits for one to end. Return: 0, or -1 said why */
-int disk_submit(struct disk *disk);
+/* With @wait, until one ends. Return: 0, or -1 said why */
+int disk_submit(struct disk *disk, bool wait);
 
 /* What has ended: its tag and how, bytes or a negative errno. */
 bool disk_next(struct disk *disk, void **tag, int *result);

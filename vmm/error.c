@@ -1,20 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <gmem.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "error.h"
+
+#define PATIENCE_MS	1000
+
+/* Whoever doesn't read what gmemvm says doesn't keep it from ending. */
+static bool can_print(void)
+{
+	struct pollfd to = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&to, 1, PATIENCE_MS) != 0;
+}
 
 /* In one piece, as several threads may have something to say. */
 static void print(const char *format, va_list ap, const char *why)
 {
-	char text[512];
+	char text[512], line[1024];
+	int size;
 
 	vsnprintf(text, sizeof(text), format, ap);
-	fprintf(stderr, "gmemvm: %s%s%s\n", text, why ? ": " : "",
-		why ? why : "");
+	size = snprintf(line, sizeof(line), "gmemvm: %s%s%s\n", text,
+			why ? ": " : "", why ? why : "");
+	if (size >= (int)sizeof(line))
+		size = sizeof(line) - 1;
+	/* There is nobody to be told if it can't be said. */
+	if (can_print() && write(STDERR_FILENO, line, size) < 0)
+		return;
 }
 
 void warn_of(const char *format, ...)

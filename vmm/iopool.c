@@ -19,8 +19,17 @@ static int share(struct io_pool *pool, uint64_t from, uint64_t to)
 			   0;
 }
 
+static uint64_t take_room(uint64_t size, uint64_t *room)
+{
+	uint64_t taken = size < *room ? size : *room;
+
+	*room -= taken;
+	return taken;
+}
+
 /* With the lock. A range that can't be had, or would be too long, isn't it. */
-static void extend(struct io_pool *pool, uint64_t start, uint64_t end)
+static void extend(struct io_pool *pool, uint64_t start, uint64_t end,
+		   uint64_t *room)
 {
 	bool empty = pool->start == pool->end;
 
@@ -36,20 +45,23 @@ static void extend(struct io_pool *pool, uint64_t start, uint64_t end)
 		pool->start = start;
 		pool->end = start;
 	}
+	end = pool->end + take_room(end - pool->end, room);
 	if (!share(pool, pool->end, end))
 		pool->end = end;
+	start = pool->start - take_room(pool->start - start, room);
 	if (!share(pool, start, pool->start))
 		pool->start = start;
 }
 
-void io_pool_saw(struct io_pool *pool, uint64_t address, uint64_t size)
+void io_pool_saw(struct io_pool *pool, uint64_t address, uint64_t size,
+		 uint64_t *room)
 {
 	uint64_t mask = GMEM_PAGE_SIZE - 1;
 
 	if (!pool->size || !size || !guest_has(pool->guest, address, size))
 		return;
 	pthread_mutex_lock(&pool->lock);
-	extend(pool, address & ~mask, (address + size + mask) & ~mask);
+	extend(pool, address & ~mask, (address + size + mask) & ~mask, room);
 	pthread_mutex_unlock(&pool->lock);
 }
 

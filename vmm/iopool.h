@@ -27,11 +27,16 @@ struct io_pool {
 
 void io_pool_init(struct io_pool *pool, struct guest *guest, uint64_t size);
 
+/* What becomes shared for one request, at most: another time the rest. */
+#define IO_POOL_STEP	(32ULL << 20)
+
 /*
  * The guest has a device transfer data there, and says by
- * VIRTIO_F_ACCESS_PLATFORM that its memory isn't all the same to devices.
+ * VIRTIO_F_ACCESS_PLATFORM that its memory isn't all the same to devices. At
+ * most *@room of the pool becomes shared for that, which it takes from it.
  */
-void io_pool_saw(struct io_pool *pool, uint64_t address, uint64_t size);
+void io_pool_saw(struct io_pool *pool, uint64_t address, uint64_t size,
+		 uint64_t *room);
 
 /* What is known of it now. */
 uint64_t io_pool_known(struct io_pool *pool);

@@ -14,6 +14,7 @@
 #include "report.h"
 #include "sandbox.h"
 #include "signals.h"
+#include "status.h"
 
 /* ---- boot ---- */
 
@@ -21,12 +22,15 @@
 static int open_files(struct machine *m, const struct options *options)
 {
 	m->boot.initrd_fd = -1;
-	m->boot.kernel_fd = open(options->kernel, O_RDONLY | O_CLOEXEC);
+	/* A pipe that nobody writes to would have us wait here. */
+	m->boot.kernel_fd = open(options->kernel,
+				 O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (m->boot.kernel_fd < 0)
 		return fail_errno("%s", options->kernel);
 	if (!options->initrd)
 		return 0;
-	m->boot.initrd_fd = open(options->initrd, O_RDONLY | O_CLOEXEC);
+	m->boot.initrd_fd = open(options->initrd,
+				 O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (m->boot.initrd_fd < 0)
 		return fail_errno("%s", options->initrd);
 	return 0;
@@ -153,9 +157,15 @@ static int start_devices(struct machine *m)
 	return terminal_start(&m->terminal, &m->vm, &m->serial);
 }
 
-static int start(struct machine *m, const struct options *options)
+static int start(struct machine *m, const struct options *options,
+		 const struct user *user)
 {
-	if (options->sandbox && sandbox_enter())
+	const struct sandbox_options sandbox = {
+		.memory_fd = gmem_region_fd(m->vm.region),
+		.namespaces = options->namespaces, .user = *user,
+	};
+
+	if (options->sandbox && sandbox_enter(&sandbox))
 		return -1;
 	if (start_devices(m))
 		return -1;
@@ -165,19 +175,22 @@ static int start(struct machine *m, const struct options *options)
 	return 0;
 }
 
-/* vm_end() has been called. */
-static void stop(struct machine *m)
+/* vm_end() has been called. Return: 0, or -1 some thread goes on */
+static int stop(struct machine *m)
 {
+	int ret = 0;
+
 	for (unsigned int i = 0; i < m->nr_vcpus; i++)
-		vcpu_stop(&m->vcpus[i]);
+		ret |= vcpu_stop(&m->vcpus[i]);
 	for (unsigned int i = 0; i < m->nr_disks; i++)
-		virtio_stop(&m->disks[i].virtio);
-	virtio_stop(&m->rng.virtio);
-	virtio_stop(&m->balloon.virtio);
+		ret |= virtio_stop(&m->disks[i].virtio);
+	ret |= virtio_stop(&m->rng.virtio);
+	ret |= virtio_stop(&m->balloon.virtio);
 	if (m->net)
-		virtio_stop(&m->net->virtio);
-	control_stop(&m->control);
-	terminal_stop(&m->terminal);
+		ret |= virtio_stop(&m->net->virtio);
+	ret |= control_stop(&m->control);
+	ret |= terminal_stop(&m->terminal);
+	return ret;
 }
 
 static void destroy(struct machine *m)
@@ -213,7 +226,8 @@ static void wait_for_end(struct vm *vm, int signals)
 		vm_end(vm, VM_QUIT);
 }
 
-enum vm_end machine_run(const struct options *options, int control_fd)
+enum vm_end machine_run(const struct options *options, const struct user *user,
+			int control_fd)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 	int signals = signals_open();
@@ -229,10 +243,12 @@ enum vm_end machine_run(const struct options *options, int control_fd)
 		.arg = m,
 	};
 	if (!create(m, options)) {
-		if (start(m, options))
+		if (start(m, options, user))
 			vm_end(&m->vm, VM_FAILED);
 		wait_for_end(&m->vm, signals);
-		stop(m);
+		/* What a thread still uses can't be taken from under it. */
+		if (stop(m))
+			_exit(STATUS_FAILED);
 		end = m->vm.end;
 	}
 	destroy(m);

@@ -13,6 +13,7 @@
 #include "rng.h"
 #include "serial.h"
 #include "terminal.h"
+#include "user.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -33,6 +34,7 @@ struct machine {
 };
 
 /* @control_fd is of control_listen(), or negative. */
-enum vm_end machine_run(const struct options *options, int control_fd);
+enum vm_end machine_run(const struct options *options, const struct user *user,
+			int control_fd);
 
 #endif

@@ -34,12 +34,13 @@ static int status_of(enum vm_end end)
 
 /* It doesn't outlive us. */
 static _Noreturn void child(const struct options *options,
-			    int control_fd, pid_t parent)
+			    const struct user *user, int control_fd,
+			    pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(STATUS_FAILED);
-	_exit(status_of(machine_run(options, control_fd)));
+	_exit(status_of(machine_run(options, user, control_fd)));
 }
 
 /* Passes signals on. Return: how the child ended; not by a reset then */
@@ -63,45 +64,50 @@ static int wait_for(pid_t pid)
 	return STATUS_FAILED;
 }
 
-static int live(const struct options *options, int control_fd)
+static int live(const struct options *options, const struct user *user,
+		int control_fd)
 {
 	pid_t parent = getpid(), pid = fork();
 
 	if (!pid)
-		child(options, control_fd, parent);
+		child(options, user, control_fd, parent);
 	if (pid > 0)
 		return wait_for(pid);
 	fail_errno("fork");
 	return STATUS_FAILED;
 }
 
-static int live_on(const struct options *options, int control_fd)
+static int live_on(const struct options *options, const struct user *user,
+		   int control_fd)
 {
 	int status;
 
 	if (options->no_reboot)
-		return status_of(machine_run(options, control_fd));
+		return status_of(machine_run(options, user, control_fd));
 	do
-		status = live(options, control_fd);
+		status = live(options, user, control_fd);
 	while (status == STATUS_RESET);
 	return status;
 }
 
 int main(int argc, char **argv)
 {
+	struct user user = {};
 	struct options options;
 	int status = parse_options(&options, argc, argv);
 	int control_fd = -1;
 
 	if (status != OPTIONS_RUN)
 		return status;
+	if (options.user && user_find(options.user, &user))
+		return STATUS_USAGE;
 	signals_block();
 	if (options.control) {
 		control_fd = control_listen(options.control);
 		if (control_fd < 0)
 			return STATUS_FAILED;
 	}
-	status = live_on(&options, control_fd);
+	status = live_on(&options, &user, control_fd);
 	/* Not from the sandbox; there it stays, until the next one takes it. */
 	if (options.control && !options.no_reboot)
 		unlink(options.control);

@@ -117,11 +117,14 @@ static int receive(struct net *n, struct virtqueue *queue,
 	return ret ? ret : 1;
 }
 
-static int receive_some(struct net *n, struct virtqueue *queue)
+static int receive_some(struct virtio *v, unsigned int index,
+			struct virtqueue *queue)
 {
+	struct net *n = net_of(v);
 	struct chain chain;
 	int ret = 1;
 
+	(void)index;
 	n->receives = true;
 	for (unsigned int i = 0; i < BATCH && ret > 0; i++) {
 		ret = virtqueue_pop(queue, &chain);
@@ -161,11 +164,14 @@ static int send_packet(struct net *n, const struct chain *chain)
 }
 
 /* Return: 1 there may be more, 0, or an error */
-static int send_some(struct net *n, struct virtqueue *queue)
+static int send_some(struct virtio *v, unsigned int index,
+		     struct virtqueue *queue)
 {
+	struct net *n = net_of(v);
 	struct chain chain;
 	int ret;
 
+	(void)index;
 	for (unsigned int i = 0; i < BATCH; i++) {
 		ret = virtqueue_pop(queue, &chain);
 		if (!ret)
@@ -181,33 +187,16 @@ static int send_some(struct net *n, struct virtqueue *queue)
 
 /* ---- the thread ---- */
 
-/* With the lock. Return: is there more to do? */
-static bool use_queue(struct net *n, unsigned int index,
-		      int (*use)(struct net *n, struct virtqueue *queue))
-{
-	struct virtqueue *queue = virtio_queue(&n->virtio, index);
-	int ret;
-
-	if (!queue)
-		return false;
-	ret = use(n, queue);
-	if (ret < 0)
-		virtio_break(&n->virtio, ret);
-	else
-		virtio_tell(&n->virtio, queue);
-	return ret > 0;
-}
-
 /* Return: is there more to send? */
 static bool handle_events(struct net *n)
 {
 	bool more;
 
-	pthread_mutex_lock(&n->virtio.lock);
+	virtio_begin_piece(&n->virtio);
 	n->receives = false;
-	use_queue(n, RECEIVE, receive_some);
-	more = use_queue(n, SEND, send_some);
-	pthread_mutex_unlock(&n->virtio.lock);
+	virtio_use(&n->virtio, RECEIVE, receive_some);
+	more = virtio_use(&n->virtio, SEND, send_some);
+	virtio_end_piece(&n->virtio);
 	return more;
 }
 

@@ -50,7 +50,10 @@ static int help(void)
 	     "      platform=on    as with --disk (off)\n"
 	     "  --control=SOCKET where scripts get the status as JSON, and set the balloon\n"
 	     "  --no-reboot      end where the guest would start again\n"
-	     "  --sandbox=off    without seccomp, no_new_privs and namespaces (on)\n"
+	     "  --sandbox=HOW    on; calls: without namespaces, where these are not permitted;\n"
+	     "                   off: without any (on)\n"
+	     "  --user=WHO       NAME or UID, and maybe :GID: who gmemvm is in its sandbox, where\n"
+	     "                   root starts it\n"
 	     "  --help, --version\n"
 	     "\n"
 	     "The guest's serial port is stdin and stdout; on a terminal, Ctrl-A x ends it.\n"
@@ -342,7 +345,7 @@ static int set_cpus(struct options *options, const char *value)
 enum {
 	OPT_HELP = 1, OPT_VERSION, OPT_KERNEL, OPT_INITRD, OPT_APPEND,
 	OPT_CPUS, OPT_MEMORY, OPT_DISK, OPT_NET, OPT_CONTROL, OPT_NO_REBOOT,
-	OPT_SANDBOX
+	OPT_SANDBOX, OPT_USER
 };
 
 static const struct option names[] = {
@@ -358,8 +361,18 @@ static const struct option names[] = {
 	{ "control", required_argument, NULL, OPT_CONTROL },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
 	{ "sandbox", required_argument, NULL, OPT_SANDBOX },
+	{ "user", required_argument, NULL, OPT_USER },
 	{ NULL, 0, NULL, 0 }
 };
+
+static int set_sandbox(struct options *options, const char *value)
+{
+	options->namespaces = !strcmp(value, "on");
+	options->sandbox = options->namespaces || !strcmp(value, "calls");
+	if (options->sandbox || !strcmp(value, "off"))
+		return 0;
+	return wrong("--sandbox is on, calls or off, not '%s'", value);
+}
 
 static int set(struct options *options, int option, char *value)
 {
@@ -386,7 +399,10 @@ static int set(struct options *options, int option, char *value)
 		options->control = value;
 		return 0;
 	case OPT_SANDBOX:
-		return parse_switch("--sandbox", value, &options->sandbox);
+		return set_sandbox(options, value);
+	case OPT_USER:
+		options->user = value;
+		return 0;
 	default:
 		options->no_reboot = true;
 		return 0;
@@ -404,6 +420,8 @@ static int check(const struct options *options)
 		return wrong("shared-io is a quarter of size at most");
 	if (options->memory.by_file && options->sandbox)
 		return wrong("by-file=on is for --sandbox=off");
+	if (options->user && !options->sandbox)
+		return wrong("--user is who gmemvm is in its sandbox");
 	return OPTIONS_RUN;
 }
 
@@ -416,6 +434,7 @@ int parse_options(struct options *options, int argc, char **argv)
 		.cpus = 1,
 		.append = "console=ttyS0",
 		.sandbox = true,
+		.namespaces = true,
 	};
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "+:h", names, NULL)) != -1) {

@@ -46,6 +46,8 @@ struct options {
 	const char *control;	/* a socket's path; NULL: none */
 	bool no_reboot;
 	bool sandbox;
+	bool namespaces;	/* of the sandbox */
+	const char *user;	/* who it is there; NULL: as it was */
 };
 
 /* What parse_options() answers: to go on, or an exit status. */

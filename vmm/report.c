@@ -77,9 +77,9 @@ static void report_disk(struct json *json, struct blk *b)
 {
 	struct blk_counters n;
 
-	pthread_mutex_lock(&b->virtio.lock);
+	virtio_lock(&b->virtio);
 	n = b->counters;
-	pthread_mutex_unlock(&b->virtio.lock);
+	virtio_unlock(&b->virtio);
 	json_open(json, NULL, '{');
 	json_text(json, "path", b->disk.path);
 	json_number(json, "size", b->disk.size);
@@ -107,13 +107,13 @@ static void report_disks(struct json *json, struct machine *m)
 static void report_balloon(struct json *json, struct balloon *b)
 {
 	json_open(json, "balloon", '{');
-	pthread_mutex_lock(&b->virtio.lock);
+	virtio_lock(&b->virtio);
 	json_number(json, "wanted_pages", b->config.num_pages);
 	json_number(json, "actual_pages", b->config.actual);
 	json_number(json, "inflated_pages", b->inflated);
 	json_number(json, "deflated_pages", b->deflated);
 	json_number(json, "refused_pages", b->refused);
-	pthread_mutex_unlock(&b->virtio.lock);
+	virtio_unlock(&b->virtio);
 	json_close(json, '}');
 }
 
@@ -124,9 +124,9 @@ static void report_net(struct json *json, struct net *n)
 
 	if (!n)
 		return;
-	pthread_mutex_lock(&n->virtio.lock);
+	virtio_lock(&n->virtio);
 	c = n->counters;
-	pthread_mutex_unlock(&n->virtio.lock);
+	virtio_unlock(&n->virtio);
 	json_open(json, "net", '{');
 	json_text(json, "by", n->vhost.fd >= 0 ? "vhost" : "gmemvm");
 	json_number(json, "packets_received", c.packets_received);
@@ -141,8 +141,7 @@ static void report_net(struct json *json, struct net *n)
 
 static const char *state_of(const struct vm *vm)
 {
-	return __atomic_load_n(&vm->end, __ATOMIC_ACQUIRE) == VM_RUNS ?
-	       "running" : "ending";
+	return vm_has_ended(vm) ? "ending" : "running";
 }
 
 static void answer_status(struct machine *m, struct json *json)

@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <linux/virtio_ids.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "rng.h"
 
 #define BYTES_MAX	256	/* which getrandom() gives in one go */
+#define BATCH		16	/* requests in a piece of work */
 
 static int serve(struct virtqueue *queue, const struct chain *chain)
 {
@@ -22,48 +22,33 @@ static int serve(struct virtqueue *queue, const struct chain *chain)
 	return ret ? ret : virtqueue_push(queue, chain, size);
 }
 
-static int serve_all(struct virtqueue *queue)
+/* Return: 1 there is more, 0, or an error */
+static int serve_some(struct virtio *v, unsigned int index,
+		      struct virtqueue *queue)
 {
 	struct chain chain;
-	int ret;
+	int ret = 1;
 
-	do {
-		while ((ret = virtqueue_pop(queue, &chain)) > 0) {
-			ret = serve(queue, &chain);
-			if (ret)
-				return ret;
-		}
+	(void)v;
+	(void)index;
+	for (unsigned int i = 0; i < BATCH && ret > 0; i++) {
+		ret = virtqueue_pop(queue, &chain);
 		if (!ret)
 			ret = virtqueue_wait(queue);
-	} while (ret > 0);
+		else if (ret > 0)
+			ret = serve(queue, &chain) ?: 1;
+	}
 	return ret;
 }
 
-static void kicked(struct virtio *v)
+static bool piece(struct virtio *v)
 {
-	struct virtqueue *queue = virtio_queue(v, 0);
-	int ret;
-
-	if (!queue)
-		return;
-	ret = serve_all(queue);
-	if (ret)
-		virtio_break(v, ret);
-	else
-		virtio_tell(v, queue);
+	return virtio_use(v, 0, serve_some);
 }
 
 static void *rng_thread(void *arg)
 {
-	struct virtio *v = arg;
-	uint64_t kicks;
-
-	while (read(v->kick_fd, &kicks, sizeof(kicks)) == sizeof(kicks) &&
-	       !virtio_is_stopping(v)) {
-		pthread_mutex_lock(&v->lock);
-		kicked(v);
-		pthread_mutex_unlock(&v->lock);
-	}
+	virtio_serve(arg, piece);
 	return NULL;
 }
 

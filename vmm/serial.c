@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -56,16 +57,36 @@ static void update_irq(struct serial *s)
 
 /* ---- bytes ---- */
 
+/* Return: false if the VM ends before there is room */
+static bool wait_for_room(const struct serial *s)
+{
+	struct pollfd fds[] = {
+		{ .fd = s->out_fd, .events = POLLOUT },
+		{ .fd = s->vm->end_fd, .events = POLLIN },
+	};
+
+	while (!vm_has_ended(s->vm))
+		if (poll(fds, 2, -1) > 0 && fds[0].revents)
+			return true;
+	return false;
+}
+
+/*
+ * Without the lock: nobody may be there to read it, and then the keyboard, and
+ * the machine's end, must not wait. A write that waits all the same, because of
+ * another writer or a line's end on a terminal, is interrupted at the end.
+ */
 static void send(struct serial *s, uint8_t byte)
 {
 	ssize_t done;
 
-	do
+	do {
+		if (!wait_for_room(s))
+			return;
 		done = write(s->out_fd, &byte, sizeof(byte));
-	while (done < 0 && errno == EINTR);
+	} while (done < 0 && (errno == EINTR || errno == EAGAIN));
 	if (done < 0)
 		vm_end(s->vm, (fail_errno("the guest's console"), VM_FAILED));
-	s->sent = true;
 }
 
 static void store(struct serial *s, uint8_t byte)
@@ -168,9 +189,15 @@ static void write_data(struct serial *s, uint8_t value)
 	if (s->lcr & LCR_DIVISOR)
 		s->divisor = (s->divisor & 0xff00) | value;
 	else if (!(s->mcr & MCR_LOOP))
-		send(s, value);
+		s->sent = true;
 	else if (s->count < SERIAL_FIFO)
 		store(s, value);
+}
+
+/* Is that for the world outside? */
+static bool goes_out(const struct serial *s, unsigned int reg)
+{
+	return reg == DATA && !(s->lcr & LCR_DIVISOR) && !(s->mcr & MCR_LOOP);
 }
 
 /* Who begins to want to know that all is sent is told so. */
@@ -235,8 +262,14 @@ static void write_port(void *device, uint64_t offset, unsigned int size,
 		       uint64_t value)
 {
 	struct serial *s = device;
+	bool out;
 
 	(void)size;
+	pthread_mutex_lock(&s->lock);
+	out = goes_out(s, offset);
+	pthread_mutex_unlock(&s->lock);
+	if (out)
+		send(s, value);
 	pthread_mutex_lock(&s->lock);
 	write_register(s, offset, value);
 	update_irq(s);

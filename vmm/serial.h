@@ -19,7 +19,7 @@ struct serial {
 	uint8_t ier, lcr, mcr, scratch;
 	uint16_t divisor;
 	bool fifo_enabled;
-	bool sent;		/* and not yet told */
+	bool sent;		/* a byte was, and the guest isn't told yet */
 	bool level;		/* of the interrupt */
 	bool closed;
 	uint8_t fifo[SERIAL_FIFO];

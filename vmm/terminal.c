@@ -4,7 +4,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "error.h"
 #include "terminal.h"
 
 #define ESCAPE	('a' & 0x1f)
@@ -83,20 +82,21 @@ int terminal_start(struct terminal *terminal, struct vm *vm,
 {
 	*terminal = (struct terminal){ .vm = vm, .serial = serial };
 	make_raw();
-	errno = pthread_create(&terminal->thread, NULL, read_thread, terminal);
-	if (errno) {
-		restore();
-		return fail_errno("a thread for the terminal");
-	}
-	terminal->started = true;
-	return 0;
+	if (!thread_start(&terminal->thread, "the terminal", read_thread,
+			  terminal))
+		return 0;
+	restore();
+	return -1;
 }
 
-void terminal_stop(struct terminal *terminal)
+int terminal_stop(struct terminal *terminal)
 {
-	if (!terminal->started)
-		return;
+	int ret;
+
+	if (!terminal->thread.started)
+		return 0;
 	serial_close(terminal->serial);
-	pthread_join(terminal->thread, NULL);
+	ret = thread_end(&terminal->thread, "the terminal", THREAD_PATIENCE_MS);
 	restore();
+	return ret;
 }

@@ -6,16 +6,15 @@
 #ifndef TERMINAL_H
 #define TERMINAL_H
 
-#include <pthread.h>
 #include <stdbool.h>
 
 #include "serial.h"
+#include "thread.h"
 
 struct terminal {
 	struct vm *vm;
 	struct serial *serial;
-	pthread_t thread;
-	bool started;
+	struct thread thread;
 	bool escaped;		/* after Ctrl-A */
 };
 
@@ -23,7 +22,10 @@ struct terminal {
 int terminal_start(struct terminal *terminal, struct vm *vm,
 		   struct serial *serial);
 
-/* After the VM has ended. The terminal is as it was before. */
-void terminal_stop(struct terminal *terminal);
+/*
+ * After the VM has ended. The terminal is as it was before. Return: as of
+ * thread_end()
+ */
+int terminal_stop(struct terminal *terminal);
 
 #endif

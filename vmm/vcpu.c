@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <linux/kvm.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -12,9 +11,6 @@
 #include "cpuid.h"
 #include "error.h"
 #include "vcpu.h"
-
-/* Brings a vCPU's thread out of KVM_RUN. */
-#define KICK	SIGUSR1
 
 /* ---- what a firmware would have left ---- */
 
@@ -66,7 +62,8 @@ static void handle_port(struct vcpu *vcpu)
 	char *data = (char *)run + run->io.data_offset;
 	unsigned int size = run->io.size;
 
-	for (uint32_t i = 0; i < run->io.count; i++, data += size) {
+	for (uint32_t i = 0; i < run->io.count && !vm_has_ended(vcpu->vm);
+	     i++, data += size) {
 		if (run->io.direction == KVM_EXIT_IO_OUT)
 			bus_write(&vcpu->vm->ports, run->io.port, data, size);
 		else
@@ -157,17 +154,12 @@ static void handle_exit(struct vcpu *vcpu)
 
 /* ---- threads ---- */
 
-static bool ended(const struct vm *vm)
-{
-	return __atomic_load_n(&vm->end, __ATOMIC_ACQUIRE) != VM_RUNS;
-}
-
 static void *run_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
 	int ret;
 
-	while (!ended(vcpu->vm)) {
+	while (!vm_has_ended(vcpu->vm)) {
 		ret = gmem_vcpu_run(vcpu->fd);
 		if (!ret)
 			handle_exit(vcpu);
@@ -181,32 +173,18 @@ static void *run_thread(void *arg)
 	return NULL;
 }
 
-static void kicked(int signal)
-{
-	(void)signal;
-}
-
 int vcpu_start(struct vcpu *vcpu)
 {
-	struct sigaction action = { .sa_handler = kicked };
-
-	sigaction(KICK, &action, NULL);
-	errno = pthread_create(&vcpu->thread, NULL, run_thread, vcpu);
-	if (errno)
-		return fail_errno("a thread for vCPU %u", vcpu->id);
-	vcpu->started = true;
-	return 0;
+	return thread_start(&vcpu->thread, "a vCPU", run_thread, vcpu);
 }
 
 /* If the signal comes before KVM_RUN, KVM sees the flag. */
-void vcpu_stop(struct vcpu *vcpu)
+int vcpu_stop(struct vcpu *vcpu)
 {
-	if (!vcpu->started)
-		return;
+	if (!vcpu->thread.started)
+		return 0;
 	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_RELEASE);
-	pthread_kill(vcpu->thread, KICK);
-	pthread_join(vcpu->thread, NULL);
-	vcpu->started = false;
+	return thread_end(&vcpu->thread, "a vCPU", THREAD_PATIENCE_MS);
 }
 
 /* ---- all ---- */

@@ -3,9 +3,9 @@
 #ifndef VCPU_H
 #define VCPU_H
 
-#include <pthread.h>
-#include <stdbool.h>
+#include <stdint.h>
 
+#include "thread.h"
 #include "vm.h"
 
 struct kvm_run;
@@ -26,8 +26,7 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;
 	size_t run_size;
-	pthread_t thread;
-	bool started;
+	struct thread thread;
 	uint64_t exits[VCPU_EXITS];	/* by enum vcpu_exit; atomic */
 };
 
@@ -40,8 +39,8 @@ int vcpu_set_entry(struct vcpu *vcpu, uint64_t entry);
 
 int vcpu_start(struct vcpu *vcpu);
 
-/* After the VM has ended: waits for the thread. */
-void vcpu_stop(struct vcpu *vcpu);
+/* After the VM has ended. Return: as of thread_end() */
+int vcpu_stop(struct vcpu *vcpu);
 void vcpu_destroy(struct vcpu *vcpu);
 
 #endif

@@ -21,6 +21,9 @@
 				 1ULL << VIRTIO_RING_F_INDIRECT_DESC | \
 				 1ULL << VIRTIO_RING_F_EVENT_IDX)
 
+/* Until a reset, nothing more is to be had of the device. */
+#define BROKEN	(VIRTIO_CONFIG_S_NEEDS_RESET | VIRTIO_CONFIG_S_FAILED)
+
 static uint64_t all_features(const struct virtio *v)
 {
 	return v->features | TRANSPORT_FEATURES;
@@ -42,6 +45,42 @@ static void interrupt(struct virtio *v, uint32_t reason)
 	signal_fd(v->irq_fd);
 }
 
+/* ---- the lock ---- */
+
+void virtio_lock(struct virtio *v)
+{
+	__atomic_fetch_add(&v->waiting, 1, __ATOMIC_ACQ_REL);
+	pthread_mutex_lock(&v->lock);
+	__atomic_fetch_sub(&v->waiting, 1, __ATOMIC_ACQ_REL);
+	v->turns++;
+	pthread_cond_broadcast(&v->changed);
+}
+
+void virtio_unlock(struct virtio *v)
+{
+	pthread_mutex_unlock(&v->lock);
+}
+
+/*
+ * A mutex goes to who asks first, and that is the thread that has just let go
+ * of it. So this one waits until one of the others had it.
+ */
+void virtio_begin_piece(struct virtio *v)
+{
+	unsigned int turns;
+
+	pthread_mutex_lock(&v->lock);
+	turns = v->turns;
+	while (__atomic_load_n(&v->waiting, __ATOMIC_ACQUIRE) &&
+	       v->turns == turns)
+		pthread_cond_wait(&v->changed, &v->lock);
+}
+
+void virtio_end_piece(struct virtio *v)
+{
+	pthread_mutex_unlock(&v->lock);
+}
+
 /* ---- for the device ---- */
 
 struct virtqueue *virtio_queue(struct virtio *v, unsigned int index)
@@ -49,8 +88,7 @@ struct virtqueue *virtio_queue(struct virtio *v, unsigned int index)
 	struct virtqueue *q = &v->queues[index];
 
 	if (!q->ready || v->ending ||
-	    !(v->status & VIRTIO_CONFIG_S_DRIVER_OK) ||
-	    v->status & VIRTIO_CONFIG_S_NEEDS_RESET)
+	    !(v->status & VIRTIO_CONFIG_S_DRIVER_OK) || v->status & BROKEN)
 		return NULL;
 	return q;
 }
@@ -86,6 +124,46 @@ void virtio_tell(struct virtio *v, struct virtqueue *q)
 		virtio_break(v, ret);
 	else if (ret)
 		interrupt(v, VIRTIO_MMIO_INT_VRING);
+}
+
+bool virtio_use(struct virtio *v, unsigned int index,
+		int (*use)(struct virtio *v, unsigned int index,
+			   struct virtqueue *queue))
+{
+	struct virtqueue *queue = virtio_queue(v, index);
+	int ret;
+
+	if (!queue)
+		return false;
+	ret = use(v, index, queue);
+	if (ret < 0)
+		virtio_break(v, ret);
+	else
+		virtio_tell(v, queue);
+	return ret > 0;
+}
+
+static bool do_piece(struct virtio *v, bool (*piece)(struct virtio *v))
+{
+	bool more;
+
+	virtio_begin_piece(v);
+	more = piece(v);
+	virtio_end_piece(v);
+	return more;
+}
+
+void virtio_serve(struct virtio *v, bool (*piece)(struct virtio *v))
+{
+	uint64_t kicks;
+
+	while (!virtio_is_stopping(v)) {
+		if (do_piece(v, piece))
+			continue;
+		if (read(v->kick_fd, &kicks, sizeof(kicks)) < 0 &&
+		    errno != EINTR)
+			return;
+	}
 }
 
 /* ---- registers ---- */
@@ -145,20 +223,22 @@ static void init_queues(struct virtio *v)
 		v->queues[i] = (struct virtqueue){ .guest = &v->vm->guest };
 }
 
+/* May let go of the lock: other vCPUs' writes have to wait, see write_bus(). */
 static void end_queues(struct virtio *v)
 {
 	v->generation++;
-	/* Another vCPU may come in between, and start it again. */
-	v->ending++;
+	v->ending = true;
 	if (v->quiesce)
 		v->quiesce(v);
-	v->ending--;
+	v->ending = false;
+	pthread_cond_broadcast(&v->changed);
 }
 
+/* Who reads a status of 0 may use the memory again: that comes last. */
 static void reset(struct virtio *v)
 {
-	v->status = 0;
 	end_queues(v);
+	v->status = 0;
 	v->driver_features = 0;
 	init_queues(v);
 	__atomic_store_n(&v->irq_status, 0, __ATOMIC_RELEASE);
@@ -170,25 +250,56 @@ static bool features_are_fine(const struct virtio *v)
 	       v->driver_features & 1ULL << VIRTIO_F_VERSION_1;
 }
 
-static void write_status(struct virtio *v, uint32_t status)
-{
-	uint32_t before = v->status;
+#define STARTED	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER)
 
-	if (!status) {
-		reset(v);
-		return;
-	}
-	if (status & VIRTIO_CONFIG_S_FEATURES_OK && !features_are_fine(v))
-		status &= ~VIRTIO_CONFIG_S_FEATURES_OK;
-	v->status = status | (before & VIRTIO_CONFIG_S_NEEDS_RESET);
+/*
+ * Bits come in this order, and go only by a reset (virtio 1.2, 2.1 and 3.1.1):
+ * the driver is there; the features are agreed on; and, when the driver has
+ * seen that they are, it uses the device.
+ */
+static uint32_t next_status(const struct virtio *v, uint32_t wanted)
+{
+	uint32_t status = v->status |
+			  (wanted & (STARTED | VIRTIO_CONFIG_S_FAILED));
+
+	if (status & BROKEN)
+		return status;
+	if ((status & STARTED) == STARTED && features_are_fine(v))
+		status |= wanted & VIRTIO_CONFIG_S_FEATURES_OK;
+	if (v->status & VIRTIO_CONFIG_S_FEATURES_OK)
+		status |= wanted & VIRTIO_CONFIG_S_DRIVER_OK;
+	return status;
+}
+
+static void agree(struct virtio *v)
+{
 	for (unsigned int i = 0; i < v->nr_queues; i++)
 		v->queues[i].event_index =
 			virtio_has(v, VIRTIO_RING_F_EVENT_IDX);
-	if (!(~before & status & VIRTIO_CONFIG_S_DRIVER_OK))
-		return;
+}
+
+static void begin(struct virtio *v)
+{
 	if (v->begin)
 		v->begin(v);
 	signal_fd(v->kick_fd);
+}
+
+static void write_status(struct virtio *v, uint32_t wanted)
+{
+	uint32_t added = next_status(v, wanted) & ~v->status;
+
+	if (!wanted) {
+		reset(v);
+		return;
+	}
+	v->status |= added;
+	if (added & VIRTIO_CONFIG_S_FEATURES_OK)
+		agree(v);
+	if (added & VIRTIO_CONFIG_S_DRIVER_OK)
+		begin(v);
+	if (added & VIRTIO_CONFIG_S_FAILED)
+		end_queues(v);
 }
 
 static void write_features(struct virtio *v, uint32_t value)
@@ -203,6 +314,13 @@ static void write_features(struct virtio *v, uint32_t value)
 	v->driver_features |= (uint64_t)value << shift;
 }
 
+/* A queue is started between these two, and no more after it has ended. */
+static bool may_start(const struct virtio *v)
+{
+	return v->status & VIRTIO_CONFIG_S_FEATURES_OK &&
+	       !(v->status & (VIRTIO_CONFIG_S_DRIVER_OK | BROKEN));
+}
+
 static void write_ready(struct virtio *v, uint32_t value)
 {
 	struct virtqueue *q = selected(v);
@@ -215,6 +333,8 @@ static void write_ready(struct virtio *v, uint32_t value)
 		end_queues(v);
 		return;
 	}
+	if (!may_start(v))
+		return;
 	ret = virtqueue_start(q);
 	if (ret)
 		virtio_break(v, ret);
@@ -321,12 +441,12 @@ static uint64_t read_bus(void *device, uint64_t offset, unsigned int size)
 
 	if (offset < VIRTIO_MMIO_CONFIG && size != sizeof(uint32_t))
 		return 0;
-	pthread_mutex_lock(&v->lock);
+	virtio_lock(v);
 	if (offset >= VIRTIO_MMIO_CONFIG)
 		value = read_config(v, offset - VIRTIO_MMIO_CONFIG, size);
 	else
 		value = read_register(v, offset);
-	pthread_mutex_unlock(&v->lock);
+	virtio_unlock(v);
 	return value;
 }
 
@@ -337,12 +457,14 @@ static void write_bus(void *device, uint64_t offset, unsigned int size,
 
 	if (offset < VIRTIO_MMIO_CONFIG && size != sizeof(uint32_t))
 		return;
-	pthread_mutex_lock(&v->lock);
+	virtio_lock(v);
+	while (v->ending)
+		pthread_cond_wait(&v->changed, &v->lock);
 	if (offset >= VIRTIO_MMIO_CONFIG)
 		write_config(v, offset - VIRTIO_MMIO_CONFIG, size, value);
 	else
 		write_register(v, offset, value);
-	pthread_mutex_unlock(&v->lock);
+	virtio_unlock(v);
 }
 
 /* ---- all ---- */
@@ -374,6 +496,7 @@ int virtio_add(struct virtio *v, struct vm *vm, unsigned int slot)
 	v->slot = slot;
 	init_queues(v);
 	pthread_mutex_init(&v->lock, NULL);
+	pthread_cond_init(&v->changed, NULL);
 	v->kick_fd = eventfd(0, EFD_CLOEXEC);
 	v->irq_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (v->kick_fd < 0 || v->irq_fd < 0)
@@ -397,11 +520,7 @@ void virtio_remove(struct virtio *v)
 
 int virtio_start(struct virtio *v, void *(*thread)(void *), void *arg)
 {
-	errno = pthread_create(&v->thread, NULL, thread, arg);
-	if (errno)
-		return fail_errno("a thread for %s %u", v->name, v->slot);
-	v->started = true;
-	return 0;
+	return thread_start(&v->thread, v->name, thread, arg);
 }
 
 bool virtio_is_stopping(const struct virtio *v)
@@ -409,12 +528,11 @@ bool virtio_is_stopping(const struct virtio *v)
 	return __atomic_load_n(&v->stopping, __ATOMIC_ACQUIRE);
 }
 
-void virtio_stop(struct virtio *v)
+int virtio_stop(struct virtio *v)
 {
-	if (!v->started)
-		return;
+	if (!v->thread.started)
+		return 0;
 	__atomic_store_n(&v->stopping, true, __ATOMIC_RELEASE);
 	signal_fd(v->kick_fd);
-	pthread_join(v->thread, NULL);
-	v->started = false;
+	return thread_end(&v->thread, v->name, THREAD_PATIENCE_MS);
 }

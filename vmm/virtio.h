@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "thread.h"
 #include "virtqueue.h"
 #include "vm.h"
 
@@ -44,13 +45,15 @@ struct virtio {
 	int irq_fd;
 	uint32_t irq_status;	/* atomic */
 	bool stopping;		/* atomic */
-	pthread_t thread;
-	bool started;
+	struct thread thread;
 
+	unsigned int waiting;	/* threads in virtio_lock(); atomic */
 	pthread_mutex_t lock;	/* of all that follows */
+	pthread_cond_t changed;	/* @turns or @ending */
+	unsigned int turns;	/* how often virtio_lock() had the lock */
 	bool warned;
 	unsigned int generation;	/* how often the queues ended */
-	unsigned int ending;	/* vCPUs that wait for that */
+	bool ending;		/* a vCPU waits for that */
 	uint32_t status;
 	uint32_t config_generation;
 	uint32_t features_page;
@@ -66,9 +69,39 @@ void virtio_remove(struct virtio *virtio);
 
 int virtio_start(struct virtio *virtio, void *(*thread)(void *), void *arg);
 
-/* The thread finds @stopping set, ends what it has begun, and itself. */
-void virtio_stop(struct virtio *virtio);
+/*
+ * The thread finds @stopping set, ends what it has begun, and itself. Return:
+ * as of thread_end()
+ */
+int virtio_stop(struct virtio *virtio);
 bool virtio_is_stopping(const struct virtio *virtio);
+
+/*
+ * The lock, for all but the device's thread. The guest decides how much that
+ * has to do; but it does so in pieces, and whoever waits here comes before the
+ * next piece.
+ */
+void virtio_lock(struct virtio *virtio);
+void virtio_unlock(struct virtio *virtio);
+
+/* The same for the device's thread: a piece of work, to be short. */
+void virtio_begin_piece(struct virtio *virtio);
+void virtio_end_piece(struct virtio *virtio);
+
+/*
+ * What the thread of a device does that has nothing but queues: a piece of work
+ * after each kick, and more of them while one answers that there is more.
+ */
+void virtio_serve(struct virtio *virtio, bool (*piece)(struct virtio *virtio));
+
+/*
+ * With the lock held: part of a piece. If the queue may be used now, @use does
+ * so, and answers 1 if there is more to do, 0, or what is wrong with the queue.
+ * Return: is there more to do?
+ */
+bool virtio_use(struct virtio *virtio, unsigned int index,
+		int (*use)(struct virtio *virtio, unsigned int index,
+			   struct virtqueue *queue));
 
 /* With the lock held: a queue that may be used now, or NULL. */
 struct virtqueue *virtio_queue(struct virtio *virtio, unsigned int index);

@@ -158,6 +158,11 @@ void vm_end(struct vm *vm, enum vm_end end)
 		abort();
 }
 
+bool vm_has_ended(const struct vm *vm)
+{
+	return __atomic_load_n(&vm->end, __ATOMIC_ACQUIRE) != VM_RUNS;
+}
+
 void vm_set_irq(struct vm *vm, unsigned int irq, int level)
 {
 	struct kvm_irq_level line = { .irq = irq, .level = level };

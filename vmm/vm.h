@@ -4,6 +4,7 @@
 #define VM_H
 
 #include <gmem.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bus.h"
@@ -40,6 +41,9 @@ void vm_destroy(struct vm *vm);
 
 /* From any thread. The first one counts. */
 void vm_end(struct vm *vm, enum vm_end end);
+
+/* Has it been called? What waits for others then doesn't go on. */
+bool vm_has_ended(const struct vm *vm);
 
 /* An input of the interrupt controllers. */
 void vm_set_irq(struct vm *vm, unsigned int irq, int level);

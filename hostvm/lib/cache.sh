@@ -83,11 +83,11 @@ run_dir_reap() (
 	[ -n "$(find "$1" -maxdepth 0 -mmin +1 2>/dev/null)" ] || return 0
 	exec 8>>"$1/in-use" || return 0
 	flock --nonblock 8 || return 0
-	rm -rf "$1"
+	in_userns rm -rf "$1"
 )
 
 run_dir_remove() {
-	[ -z "${run:-}" ] || rm -rf "$run"
+	[ -z "${run:-}" ] || in_userns rm -rf "$run"
 }
 
 # Keeps the console of a failed run, and the last 20 of such.

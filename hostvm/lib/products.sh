@@ -80,6 +80,8 @@ products_build() {
 	tree=$cache/build/$root_id-$(echo "$source_dir" | sha256sum | cut -c1-8)$products_flavour
 	mkdir -p "$tree/src" "$tree/out"
 	touch "$tree"
+	# From one that was interrupted.
+	root_give 0 "$tree"
 	tree_update "$tree" "$run/source.tar"
 	root_run "$tree/src" "$tree/out" make --jobs="$(nproc)" products OUT=/out KVER="$kver" \
 		${products_flavour:+COVERAGE=yes}
@@ -87,14 +89,15 @@ products_build() {
 		echo "make products left no OUT/gmemfs.ko"
 		return 1
 	}
-	in_userns tar -C "$tree/out" --exclude=./obj --create --file="$run/products.tar" .
+	in_userns tar -C "$tree/out" --exclude=./obj --mode=ug-s --create --file="$run/products.tar" .
 	tar -C "$products_tmp/opt" --extract --file="$run/products.tar"
 	rm -f "$run/products.tar"
 }
 
 # Brings a build tree up to date by content, not by time: a file that differs gets a time of now, so
 # make sees every change, even to an older version. Makefiles seldom depend on themselves, and
-# a deleted file may have been a header or made a product, so such a change starts from nothing.
+# a deleted file may have been a header or made a product, so such a change starts from nothing. So
+# does a link that the build has made: we would follow it, to wherever it leads.
 #   tree_update TREE ARCHIVE
 tree_update() {
 	rm -rf "$1/new"
@@ -126,6 +129,12 @@ tree_manifest() {
 	) | LC_ALL=C sort
 }
 
+tree_has_new_links() {
+	(cd "$1/src" && find . -type l -printf 'link %l  %p\n') |
+		LC_ALL=C sort >"$1/links"
+	[ -n "$(grep '^link ' "$1/manifest.old" | LC_ALL=C sort | LC_ALL=C comm -13 - "$1/links")" ]
+}
+
 tree_changed() {
 	LC_ALL=C comm -13 "$1/manifest.old" "$1/manifest.new" | sed 's/^[^ ]* [^ ]*  //'
 }
@@ -136,6 +145,6 @@ tree_must_restart() {
 	cut -d' ' -f4- "$1/manifest.old" | LC_ALL=C sort >"$1/names.old"
 	cut -d' ' -f4- "$1/manifest.new" | LC_ALL=C sort >"$1/names.new"
 	[ -n "$(LC_ALL=C comm -23 "$1/names.old" "$1/names.new")" ] ||
-		[ ! -s "$1/manifest.old" ] ||
+		[ ! -s "$1/manifest.old" ] || tree_has_new_links "$1" ||
 		tree_changed "$1" | grep -q -E '(^|/)(Makefile|Kbuild|[^/]*\.mk)$'
 }

@@ -105,7 +105,7 @@ kernel_build() {
 
 kernel_install() {
 	cp "$kernel_dir/kver" "$root_tmp/kver"
-	in_userns cp -a "$kernel_dir/install/." "$root/"
+	in_userns cp -a --no-preserve=ownership "$kernel_dir/install/." "$root/"
 	in_userns sh -c 'rm -rf "$1"/usr/src/linux-source-*' sh "$root"
 }
 
@@ -219,10 +219,35 @@ root_tool_exec() {
 		"$root/usr/bin/$tool" "$@"
 }
 
+# Who runs what is in the source tree: nobody on this machine. For root that is a number which is given
+# to no user and no container (by systemd's list, and Debian's policy), for others one of their
+# subordinate ids.
+root_user() {
+	if am_root; then
+		echo 1900000000
+	else
+		echo 1
+	fi
+}
+
+# Both are that user's while the command runs, and then ours again. What it has left there may be
+# anything, so a link's target stays whose it is.
+#   root_give USER DIR...
+root_give() {
+	root_to=$1
+	shift
+	in_userns chown -R -h "$root_to:$root_to" "$@"
+}
+
 # Runs a command inside the root, with a source tree at /src, its current directory, and an empty or
-# half-filled directory for its results at /out. The root itself stays as it is.
+# half-filled directory for its results at /out; both are copies, of which it may make what it likes.
+# The root itself stays as it is, and the machine isn't seen: lib/enter.
 #   root_run SRC OUT COMMAND...
 root_run() {
-	in_userns unshare --mount --pid --fork --kill-child -- \
-		sh "$hostvm/lib/enter" "$root" "$@"
+	root_give "$(root_user)" "$1" "$2"
+	root_status=0
+	in_userns unshare --mount --pid --net --ipc --uts --fork --kill-child -- \
+		sh "$hostvm/lib/enter" "$root" "$(root_user)" "$@" || root_status=$?
+	root_give 0 "$1" "$2"
+	return "$root_status"
 }

@@ -100,6 +100,25 @@ touch_object
 in_tree 'echo b: >>Makefile'
 ok 'a changed Makefile' update
 not_ok '... starts anew' built module/main.o
+
+# What a build leaves is followed nowhere.
+mkdir "$work/elsewhere"
+mv "$work/tree/src/module" "$work/tree/src/away"
+ln -s "$work/elsewhere" "$work/tree/src/module"
+in_tree 'echo int f\; >module/main.c'
+ok 'where a build has put a link in place of a folder, an update' update
+is "$(ls "$work/elsewhere")" '' '... writes nothing to where it leads'
+ok '... and has the contents' grep -q 'int f' "$work/tree/src/module/main.c"
+not_ok '... in a folder' test -L "$work/tree/src/module"
+ln -s "$work/elsewhere" "$work/tree/src/new"
+touch_object
+ok 'a link that a build has added' update
+not_ok '... starts anew' built module/main.o
+in_tree 'ln -s main.c module/link'
+ok 'a link of the sources' update
+touch_object
+ok '... is one more time' update
+ok '... no reason to start anew' built module/main.o
 touch_object
 rm "$work/tree/manifest"
 ok 'after an interruption it' update

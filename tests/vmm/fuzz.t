@@ -2,23 +2,24 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Half a minute of inputs, or FUZZ_SECONDS, for the parsers of what a guest, or who gives
-# one, has written. They run without a host: nothing in them needs one.
+# one, has written, for the control socket's and the options'. They run without a host:
+# nothing in them needs one.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
 # shellcheck source=tests/lib/tap.sh
 . "$here/../lib/tap.sh"
 
-seconds=$((${FUZZ_SECONDS:-30} / 3))
+seconds=$((${FUZZ_SECONDS:-30} / 5))
 seed=${FUZZ_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 
 # libFuzzer, with ASan and UBSan. What it has found is printed, to be given to the
 # same program as a file.
 fuzz() { # NAME
 	"$here/../../hostvm/in-root" --kernel "${KERNEL:-6.12}" sh -ec '
-		make --silent -C tests/vmm fuzz OUT=/out
+		make --silent -C tests/vmm "/out/tests/vmm/fuzz-$1" OUT=/out
 		cd /out
 		tests/vmm/fuzz-"$1" -max_total_time="$2" -seed="$3" -timeout=10 \
-			-max_len=16384 -len_control=0 -print_final_stats=1 \
+			-max_len=16384 -len_control=0 -close_fd_mask=1 -print_final_stats=1 \
 			-verbosity=0 && exit
 		for input in crash-* timeout-* leak-* oom-*; do
 			[ ! -e "$input" ] || gzip -9 -c "$input" | base64
@@ -39,4 +40,6 @@ diag "seed $seed, $seconds s each"
 test_fuzz queue virtqueues
 test_fuzz boot kernels
 test_fuzz device devices
+test_fuzz control 'the control socket'
+test_fuzz options options
 done_testing

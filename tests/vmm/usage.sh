@@ -63,7 +63,8 @@ test_wrong() {
 	wrong 'path=FILE' --kernel=x --disk=readonly=on
 	wrong 'readonly is on or off' --kernel=x --disk=path=x,readonly=yes
 	wrong 'direct is on or off' --kernel=x --disk=path=x,direct=1
-	wrong 'sandbox is on or off' --kernel=x --sandbox=no
+	wrong 'sandbox is on, calls or off' --kernel=x --sandbox=no
+	wrong 'user is who gmemvm is in its sandbox' --kernel=x --sandbox=off --user=nobody
 	wrong "no 'format'" --kernel=x --disk=path=x,format=raw
 	for size in 0 1M 3M 2G 192M x ''; do
 		wrong 'shared-io is ' --kernel=x --memory=size=1G,shared-io=$size
@@ -80,6 +81,21 @@ test_wrong() {
 	wrong "no 'bridge'" --kernel=x --net=bridge=br0
 	wrong '6 disks at most' --kernel=x --disk=path=1 --disk=path=2 \
 		--disk=path=3 --disk=path=4 --disk=path=5 --disk=path=6 --disk=path=7
+}
+
+# What can't be looked up: wrong, too, but for --help it's too late.
+test_user() {
+	refused 2 "there is no user 'nosuchuser'" --kernel=x --user=nosuchuser
+	refused 2 'user is NAME or UID' --kernel=x --user=
+	refused 2 'user is NAME or UID' --kernel=x --user=:65534
+	refused 2 'the group is a number' --kernel=x --user=nobody:nogroup
+	refused 2 'the group is a number' --kernel=x --user=nobody:
+	refused 2 'the group is a number' --kernel=x --user=nobody:4294967295
+	refused 2 'nobody has the number 77777: give a group' --kernel=x --user=77777
+	refused 2 "there is no user '4294967295'" --kernel=x --user=4294967295
+	for user in root 0 0:65534 nobody:0; do
+		refused 2 'user is not to be root' --kernel=x --user=$user
+	done
 }
 
 failed() { # ERE ARGUMENT...
@@ -108,6 +124,12 @@ test_failed() {
 	failed '/nonexistent: No such file' --kernel="$kernel" $plain \
 		--disk=path=/nonexistent
 	failed 'neither a file nor' --kernel="$kernel" $plain --disk=path=/dev/null
+	# Pipes that nobody writes to.
+	mkfifo "$work/pipe"
+	failed "can't read the kernel" --kernel="$work/pipe" $plain
+	failed 'files, not devices' --kernel="$kernel" --initrd="$work/pipe" $plain
+	failed 'neither a file nor' --kernel="$kernel" $plain \
+		--disk="path=$work/pipe,readonly=on"
 	truncate -s 1000 "$work/odd"
 	failed 'multiple of 512; truncate' --kernel="$kernel" $plain \
 		--disk="path=$work/odd"
@@ -164,7 +186,8 @@ begin() { # OPTION...
 }
 
 go_on() { # OPTION...
-	/opt/gmemfs/bin/gmemvm --kernel="$kernel" $plain --append=panic=0 \
+	# shellcheck disable=SC2086 # words
+	$vmm_by /opt/gmemfs/bin/gmemvm --kernel="$kernel" $plain --append=panic=0 \
 		--control="$work/control" "$@" </dev/null >"$work/out" 2>"$work/err" &
 	vmm_pid=$!
 	wait_for socat -u OPEN:/dev/null "UNIX-CONNECT:$work/control"
@@ -197,15 +220,94 @@ test_ended() {
 	is "$status$(cat "$work/err")" 0 '  and the next one takes it'
 }
 
+# A guest whose console nobody reads, as there is no room in the pipe.
+test_stalled() {
+	mkfifo "$work/console"
+	exec 7<>"$work/console"
+	dd if=/dev/zero of="$work/console" bs=4096 count=16 2>/dev/null
+	rm -f "$work/control"
+	/opt/gmemfs/bin/gmemvm --kernel="$kernel" $plain \
+		--append='console=ttyS0 panic=0' --control="$work/control" \
+		--no-reboot </dev/null >"$work/console" 2>"$work/err" 7>&- &
+	vmm_pid=$!
+	wait_for console_is_used
+	end kill "$vmm_pid"
+	is "$status$(cat "$work/err")" 0 'nobody reads the console, SIGTERM: status 0'
+	exec 7>&-
+}
+
+# Its vCPU came out of the guest to write, and --control answers.
+console_is_used() {
+	echo status | socat -t 5 - "UNIX-CONNECT:$work/control" 2>/dev/null |
+		grep -q '"exits":{"port":[1-9]'
+}
+
+ids() { # PID
+	sed -n 's/^[UG]id:\t//p' "/proc/$1/status" | tr '\t\n' '  '
+}
+
+# Who root has it be; and who watches it is root, but not for long.
+test_become() {
+	begin --user=nobody
+	wait_for pgrep -P "$vmm_pid"
+	child=$(pgrep -P "$vmm_pid")
+	wait_for grep -q 'Seccomp:.2' "/proc/$child/status"
+	is "$(ids "$child")" '65534 65534 65534 65534 65534 65534 65534 65534 ' \
+		'--user=nobody: is nobody'
+	like "$(cat "/proc/$child/status")" 'CapBnd:.0000000000000000' \
+		'  who could get no capability'
+	end kill -KILL "$vmm_pid"
+	ok '  and is gone when who watches it is' wait_for is_gone "$child"
+	begin --user=nobody --no-reboot
+	end kill "$vmm_pid"
+	is "$status$(cat "$work/err")" 0 '--user=nobody, ended by SIGTERM: status 0'
+}
+
+is_gone() { # PID
+	! [ -e "/proc/$1" ]
+}
+
+# As a user that may use KVM: a user namespace takes a capability's place.
+test_as_user() {
+	chmod 666 /dev/kvm
+	chmod 777 "$work"
+	vmm_by='setpriv --reuid=65534 --regid=65534 --clear-groups'
+	begin
+	wait_for pgrep -P "$vmm_pid"
+	child=$(pgrep -P "$vmm_pid")
+	wait_for grep -q 'Seccomp:.2' "/proc/$child/status"
+	is "$(ls -A "/proc/$child/root/")" '' 'as a user: no files are left'
+	end kill -KILL "$vmm_pid"
+	ok '  and it is gone when who watches it is' wait_for is_gone "$child"
+	echo 0 >/proc/sys/user/max_user_namespaces
+	rm -f "$work/control"
+	status=0
+	$vmm_by /opt/gmemfs/bin/gmemvm --kernel="$kernel" $plain --no-reboot \
+		</dev/null >"$work/out" 2>"$work/err" || status=$?
+	is "$status" 1 'where namespaces are not permitted: status 1'
+	like "$(cat "$work/err")" 'sandbox=calls does without namespaces' \
+		'  which it says, and what to do'
+	begin --sandbox=calls --no-reboot
+	wait_for grep -q 'Seccomp:.2' "/proc/$vmm_pid/status"
+	end kill "$vmm_pid"
+	is "$status$(cat "$work/err")" 0 '--sandbox=calls: runs'
+	vmm_by=
+}
+
 test_sandbox() {
 	ok 'sandbox: what it forbids, and what it allows' \
 		/opt/gmemfs/tests/vmm/sandbox
+	ok 'sandbox: who is in it' /opt/gmemfs/tests/vmm/privileges
 }
 
 test_wrong
+test_user
 test_failed
 test_sandbox
 test_man
 test_terminal
 test_ended
+test_stalled
+test_become
+test_as_user
 done_testing

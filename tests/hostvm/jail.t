@@ -1,0 +1,107 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# What a step of a build can do to the machine: whoever runs the tests, root or not, runs a branch's
+# Makefiles. They run as nobody on the machine, and see nothing of it. No host is booted.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=tests/lib/tap.sh
+. "$here/../lib/tap.sh"
+in_root=$here/../../hostvm/in-root
+work=$(mktemp -d)
+sleeper=
+end() {
+	[ -z "$sleeper" ] || kill -- "-$sleeper" 2>/dev/null || :
+	rm -rf "$work"
+	tap_at_exit
+}
+trap end EXIT
+
+secret=$work/secret
+echo 'for me only' >"$secret"
+chmod 600 "$secret"
+
+# A build step that tries all it can. It gets the secret's path, and says what it got.
+# shellcheck disable=SC2016 # for the shell in the root
+step='
+secret=$1
+try() { # NAME COMMAND...
+	name=$1
+	shift
+	if "$@" >/out/said 2>&1; then echo "$name: yes"; else echo "$name: no"; fi
+}
+of() { # KEY: of /proc/self/status
+	sed -n "s/^$1:\t//p" /proc/self/status
+}
+builds() {
+	echo "int main(void) { return 0; }" >/src/a.c
+	cc -o /out/a /src/a.c && /out/a
+}
+is_root() { [ "$(id -u)" = 0 ]; }
+has_capabilities() { of "Cap[A-Z][a-z]*" | grep -v "^0*\$"; }
+can_gain() { ! [ "$(of NoNewPrivs)" = 1 ]; }
+has_groups() { ! [ "$(id -G)" = "$(id -u)" ]; }
+by_process() { cat /proc/[0-9]*/root"$secret" /proc/[0-9]*/cwd"$secret" | grep "for me"; }
+by_chroot() {
+	perl -e "mkdir q(/out/in); chroot q(/out/in); chdir q(..) for 1 .. 64; chroot q(.);
+		exit !open my \$f, q(<), q($secret)"
+}
+by_namespace() {
+	unshare --map-root-user --mount sh -c "umount -l /src; umount -l /; cat $secret"
+}
+by_device() { mknod /out/disk b "$(stat -c %Hd /src)" "$(stat -c %Ld /src)"; }
+by_descriptor() { ls -l /proc/self/fd | grep -v -e "total" -e " [012] ->" -e "/proc/[0-9]*/fd\$"; }
+makes_root_program() { cp /usr/bin/id /tmp/ && chown 0 /tmp/id; }
+writes_root() { echo >/usr/bin/new; }
+has_network() { ip -br link | grep -v "^lo "; }
+writes_beside() { mkdir -p "${secret%/*}"; echo >"${secret%/*}/new"; echo >"$secret"; }
+for what in builds is_root has_capabilities can_gain has_groups by_process by_chroot \
+	by_namespace by_device by_descriptor makes_root_program writes_root has_network; do
+	try $what $what
+done
+try by_name cat "$secret"
+writes_beside
+echo end'
+
+got=$("$in_root" --kernel "${KERNEL:-6.12}" sh -uc "$step" sh "$secret" </dev/null || :)
+
+answered() { # yes|no NAME WHAT
+	is "$(printf '%s\n' "$got" | sed -n "s/^$2: //p")" "$1" "$3"
+}
+
+like "$got" '^end$' 'a step runs, up to its end'
+answered yes builds 'it can build'
+answered no is_root 'it is not root'
+answered no has_capabilities '  and has no capability'
+answered no can_gain '  nor can it get one'
+answered no has_groups '  and is in no group but its own'
+answered no by_name "it can't read a file of the machine's"
+answered no by_process '  by another process'
+answered no by_chroot '  by a way out of the root'
+answered no by_namespace '  as root of a user namespace'
+answered no by_device "  by the disk's device"
+answered no by_descriptor '  by a descriptor'
+answered no makes_root_program "it can't make a program that is root for who runs it"
+answered no writes_root "  nor write to the root's files"
+answered no has_network "  nor use the machine's network"
+is "$(cat "$secret")" 'for me only' 'the file is as it was'
+is "$(ls "$work")" secret '  and alone'
+
+# Its number outside, which others see; and it ends with us.
+sleep_for=98765.$$
+setsid "$in_root" --kernel "${KERNEL:-6.12}" sleep "$sleep_for" </dev/null &
+sleeper=$!
+builds() {
+	pgrep -x -f "sleep $sleep_for"
+}
+wait_for builds
+uids=$(sed -n 's/^Uid:\t//p' "/proc/$(builds)/status" | tr '\t' '\n' | sort -u)
+diag "seen from outside, a step's user is $uids"
+is "$(echo "$uids" | wc -l)" 1 'outside, a step is one user'
+not_ok '  which is not root' test "$uids" = 0
+not_ok '  nor who runs the tests' test "$uids" = "$(id -u)"
+kill -- "-$sleeper"
+wait "$sleeper" 2>/dev/null || :
+sleeper=
+not_ok 'Ctrl-C and the like end it' builds
+done_testing

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#include "error.h"
+#include "thread.h"
+
+/* Brings a thread out of a system call. */
+#define KICK	SIGUSR1
+#define STEP_MS	20
+
+static void kicked(int signal)
+{
+	(void)signal;
+}
+
+int thread_start(struct thread *t, const char *what, void *(*run)(void *arg),
+		 void *arg)
+{
+	/* No SA_RESTART. */
+	struct sigaction action = { .sa_handler = kicked };
+
+	sigaction(KICK, &action, NULL);
+	errno = pthread_create(&t->id, NULL, run, arg);
+	if (errno)
+		return fail_errno("a thread for %s", what);
+	t->started = true;
+	return 0;
+}
+
+static bool ends_within(struct thread *t, int ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += ms * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_nsec -= 1000000000L;
+		until.tv_sec++;
+	}
+	return !pthread_clockjoin_np(t->id, NULL, CLOCK_MONOTONIC, &until);
+}
+
+/*
+ * Again and again: a signal that comes before the thread is in its call, but
+ * after it has looked whether to end, brings nothing.
+ */
+int thread_end(struct thread *t, const char *what, int patience_ms)
+{
+	if (!t->started)
+		return 0;
+	for (int ms = 0; ms <= patience_ms; ms += STEP_MS) {
+		pthread_kill(t->id, KICK);
+		if (ends_within(t, STEP_MS)) {
+			t->started = false;
+			return 0;
+		}
+	}
+	return fail("%s doesn't end within %d ms: gmemvm ends without it",
+		    what, patience_ms);
+}
