@@ -140,7 +140,9 @@ static void test_sizes(void)
 	is_size(BLOCK - 1);
 	is_size(BLOCK + 12345);
 	is_size(1ULL << 46);
-	is_size(INT64_MAX);
+	is_size(SIZE_MOST);
+	is_errno(create(SIZE_MOST + 1, 0), EFBIG, "a size of 2^63 - 2 MiB + 1");
+	is_errno(create(INT64_MAX, 0), EFBIG, "a size of 2^63 - 1");
 	is_errno(create((uint64_t)INT64_MAX + 1, 0), EFBIG, "a size of 2^63");
 	is_errno(create(UINT64_MAX, 0), EFBIG, "a size of 2^64 - 1");
 

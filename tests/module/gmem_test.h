@@ -31,6 +31,7 @@
 #define MNT		"/dev/gmem"
 #define PAGE		GMEM_PAGE_SIZE
 #define BLOCK		GMEM_BLOCK_SIZE
+#define SIZE_MOST	((int64_t)(INT64_MAX - (BLOCK - 1)))	/* of a file */
 #define TRACING		"/sys/kernel/tracing"
 
 /* A call that the test can't go on without. */

@@ -334,6 +334,30 @@ static void test_limits(void)
 	close(fd);
 }
 
+/* Where the end of the last page would not be a number that there is. */
+static void test_largest(void)
+{
+	int fd = new_file(0);
+	char *p;
+
+	is_errno(ftruncate(fd, SIZE_MOST + 1), EFBIG, "the largest: truncate");
+	is_errno(ftruncate(fd, INT64_MAX), EFBIG, "and much beyond");
+	is_errno(fallocate(fd, 0, SIZE_MOST, 1), EFBIG, "fallocate");
+	is_errno(pwrite(fd, "x", 1, SIZE_MOST), EFBIG, "write");
+	is(ftruncate(fd, SIZE_MOST), 0, "2^63 - 2 MiB is a size");
+	is_errno(lseek(fd, 0, SEEK_DATA), ENXIO, "it is all hole");
+	is(pwrite(fd, "x", 1, SIZE_MOST - 1), 1, "write the last byte");
+	is(lseek(fd, 0, SEEK_DATA), SIZE_MOST - BLOCK, "data is in the end");
+	is(lseek(fd, SIZE_MOST - 1, SEEK_HOLE), SIZE_MOST, "then a hole");
+	p = must(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, SIZE_MOST - PAGE));
+	is(p[PAGE - 1], 'x', "and it can be mapped");
+	munmap(p, PAGE);
+	is(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		     SIZE_MOST - BLOCK, BLOCK), 0, "punch it");
+	is(held(fd), 0, "and nothing is left");
+	close(fd);
+}
+
 static void test_no_space(void)
 {
 	char *want = pattern(SIZE, 7), *p;
@@ -470,6 +494,7 @@ int main(void)
 	test_zero_range();
 	test_seek();
 	test_limits();
+	test_largest();
 	test_no_space();
 	test_remap();
 	test_protect();
