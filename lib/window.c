@@ -232,9 +232,9 @@ EXPORT void gmem_window_stats(struct gmem_window_stats *to)
 static int copy(struct gmem_region *region, uint64_t offset, void *to,
 		const void *from, uint64_t size)
 {
-	char *at = (char *)region->address + offset;
 	struct gmem_window window;
 	struct range range;
+	char *at;
 	int ret;
 
 	if (!gmem_range_of_bytes(&range, offset, size, region->size))
@@ -244,6 +244,7 @@ static int copy(struct gmem_region *region, uint64_t offset, void *to,
 	ret = gmem_window_open(&window, region, to ? GMEM_READ : GMEM_WRITE);
 	if (ret)
 		return ret;
+	at = (char *)region->address + range.offset;
 	memcpy(to ?: at, from ?: at, size);
 	gmem_window_close(&window);
 	return 0;
