@@ -511,22 +511,26 @@ static bool gmem_is_held(struct page *page)
  * gmem_frame_free - LEAVING pages go to the kernel
  * @page: first page of a record, zeroed
  * @nr: how many
+ * @held: set to which of them did not, because somebody has them: they stay
+ *	  LEAVING, and the caller keeps them until that is over. What the others
+ *	  are can't be looked up any more: the kernel has its own use for the
+ *	  words of pages that are its own.
  *
- * Return: how many did not, because somebody has them: they stay LEAVING, and
- * the caller keeps them until that is over.
+ * Return: how many are held.
  */
-unsigned int gmem_frame_free(struct page *page, unsigned int nr)
+unsigned int gmem_frame_free(struct page *page, unsigned int nr,
+			     unsigned long *held)
 {
 	struct gmem_frames *frames =
 		gmem_frames_lock(page, GMEM_FRAMES_LEAVING);
-	DECLARE_BITMAP(going, HPAGE_PMD_NR) = {};
-	unsigned int held = 0, i;
+	DECLARE_BITMAP(going, GMEM_BLOCK_PAGES) = {};
+	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
 		if (gmem_page_state(page + i) != GMEM_PAGE_LEAVING)
 			continue;
 		if (gmem_is_held(page + i)) {
-			held++;
+			__set_bit(i, held);
 			continue;
 		}
 		gmem_set_word(frames, page + i, GMEM_PAGE_NONE);
@@ -536,7 +540,7 @@ unsigned int gmem_frame_free(struct page *page, unsigned int nr)
 	gmem_frames_unlock(frames);
 	for_each_set_bit(i, going, nr)
 		__free_page(page + i);
-	return held;
+	return bitmap_weight(held, nr);
 }
 
 /**

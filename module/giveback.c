@@ -6,26 +6,26 @@
  *   - memory is zeroed before it goes back, and while it is still hidden;
  *   - it goes back only when it is in the direct map again.
  */
+#include <linux/bitmap.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 
 #include "frame.h"
 #include "giveback.h"
 #include "held.h"
-#include "pageword.h"
 #include "tempmap.h"
 #include "units.h"
 
 /* Zeroed pages that are in the direct map; who has one keeps it for a while. */
 static void gmem_free_pages(struct page *page, unsigned int nr)
 {
+	DECLARE_BITMAP(held, GMEM_BLOCK_PAGES) = {};
 	unsigned int i;
 
-	if (!gmem_frame_free(page, nr))
+	if (!gmem_frame_free(page, nr, held))
 		return;
-	for (i = 0; i < nr; i++)
-		if (gmem_page_state(page + i) == GMEM_PAGE_LEAVING)
-			gmem_hold(page + i);
+	for_each_set_bit(i, held, nr)
+		gmem_hold(page + i);
 }
 
 /**

@@ -9,6 +9,7 @@
  * page that is pinned it holds the module, because nobody else will come for
  * it. A loan ends at the latest when the guard does, which is before this does.
  */
+#include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/highmem.h>
 #include <linux/list.h>
@@ -68,12 +69,13 @@ void gmem_held_kick(void)
 static int gmem_try_free(struct page *page)
 {
 	bool pinnable = gmem_may_be_pinned(page);
+	DECLARE_BITMAP(held, 1) = {};
 
 	if (page_count(page) > 1 || gmem_page_word(page) & GMEM_LENT)
 		return -EBUSY;
 	if (!PageHWPoison(page))
 		clear_highpage(page);
-	if (gmem_frame_free(page, 1))
+	if (gmem_frame_free(page, 1, held))
 		return -EBUSY;
 	atomic_long_dec(&held_pages);
 	if (pinnable)
