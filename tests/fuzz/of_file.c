@@ -214,22 +214,39 @@ static void convert_model(long first, long end, bool shared)
 	}
 }
 
+/* The first of them that somebody reads without asking again, or @end. */
+static long first_pinned(long first, long end)
+{
+	while (first < end && !model.pins[first])
+		first++;
+	return first;
+}
+
+/*
+ * With guard=deny a page that KVM has is as good as pinned. Whether KVM has it
+ * just now, nobody outside knows.
+ */
+static bool is_kept_for_kvm(long page)
+{
+	return order->result == -EAGAIN && model.deny && model.shared[page] &&
+	       may_be_lent(page);
+}
+
 static bool check_convert(bool shared)
 {
-	long first = order->offset / PAGE, want = 0, at;
-	long end = first + order->size / PAGE;
+	long first = order->offset / PAGE, at = first + order->size / PAGE;
+	long kept = order->error_offset / PAGE, end = at;
 
 	if (end > pages_of_file())
 		return answers(-EINVAL);
-	for (at = first; at < end; at++) {
-		if (!shared && model.pins[at]) {
-			want = -EAGAIN;
-			break;
-		}
+	if (!shared) {
+		at = first_pinned(first, end);
+		if (kept >= first && kept < at && is_kept_for_kvm(kept))
+			at = kept;
 	}
-	if (!answers(want))
+	if (!answers(at < end ? -EAGAIN : 0))
 		return false;
-	if (want && (long)order->error_offset != at * PAGE_BYTES)
+	if (at < end && (long)order->error_offset != at * PAGE_BYTES)
 		return wrong("the wrong error_offset");
 	convert_model(first, at, shared);
 	return true;

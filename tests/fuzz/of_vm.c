@@ -164,16 +164,19 @@ void unshared_view_places(long page)
 			forget_held_of(&model.machines[w]);
 }
 
-/* The file gives that up: whoever can't look it up anew has lost it. */
+/*
+ * The file gives that up: whoever can't look it up anew has lost it. But a page
+ * that KVM has stays, zeroed, with a block of which something stays.
+ */
 void forget_orphans(long offset, long size)
 {
 	struct place *p = model.machines[ORPHAN].places[0];
 	int i;
 
 	for (i = 0; i < VCPUS * PLACE_KINDS; i++, p++) {
-		long page = p->offset & -PAGE_BYTES;
+		long block = p->offset & -(long)BLOCK;
 
-		if (page >= offset && page + PAGE_BYTES <= offset + size)
+		if (block >= offset && block + (long)BLOCK <= offset + size)
 			p->on = false;
 	}
 }
