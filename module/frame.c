@@ -24,7 +24,8 @@
  *   LEAVING   HIDDEN    the direct map could not be edited
  *   LEAVING   NONE      it is the kernel's (gmem_frame_free)
  *   POISONED  NONE      it is out of use for good (gmem_frame_lose_poisoned);
- *			 also HIDDEN, nobody's, with a memory error in it
+ *			 also HIDDEN, nobody's, with a memory error in it, and
+ *			 LEAVING, once nobody has it (gmem_frame_lose_left)
  *
  * A page is EXPOSED exactly while it has a reason to be: wanted shared, lent to
  * KVM, kept, reinserted. It is not freed while somebody has a reference to it:
@@ -151,14 +152,26 @@ void gmem_frame_assign(struct page *page, unsigned int nr, struct inode *inode)
 	gmem_delta_apply(&delta, inode);
 }
 
-/* Of a page that its file gives up. What has an error is hidden, if it can. */
+/* Somebody else has a reference, who may write to the page yet. */
+static bool gmem_is_held(struct page *page)
+{
+	unsigned long word = gmem_page_word(page);
+
+	return word & GMEM_LENT ||
+	       (word & GMEM_PAGE_SEEN && page_count(page) > 1);
+}
+
+/*
+ * Of a page that its file gives up. What has an error is hidden, if it can, but
+ * not under somebody who has it: see gmem_frame_lose_left().
+ */
 static void gmem_frame_leave_one(struct gmem_frames *frames, struct page *page,
 				 struct gmem_delta *delta)
 {
 	unsigned long lent = gmem_page_word(page) & GMEM_LENT;
 
 	if (gmem_page_state(page) == GMEM_PAGE_EXPOSED) {
-		bool bad = gmem_page_poisoned(page) && !lent &&
+		bool bad = gmem_page_poisoned(page) && !gmem_is_held(page) &&
 			   !gmem_directmap_hide(page, 1);
 
 		gmem_set_state(frames, page, bad ? GMEM_PAGE_POISONED
@@ -498,23 +511,56 @@ unsigned int gmem_frame_lose_poisoned(struct page *page, unsigned int nr)
 	return lost;
 }
 
-/* Somebody else has a reference, who may write to the page yet. */
-static bool gmem_is_held(struct page *page)
+/**
+ * gmem_frame_lose_left - a LEAVING page with a memory error stays out of use
+ * @page: the page, which nobody has any more
+ *
+ * It is taken out of the direct map, if it can be.
+ */
+void gmem_frame_lose_left(struct page *page)
 {
-	unsigned long word = gmem_page_word(page);
+	/* To split a mapping may need memory: not the class for reclaim. */
+	struct gmem_frames *frames =
+		gmem_frames_lock(page, GMEM_FRAMES_OF_FILES);
 
-	return word & GMEM_LENT ||
-	       (word & GMEM_PAGE_SEEN && page_count(page) > 1);
+	if (!gmem_directmap_hide(page, 1))
+		gmem_directmap_uncount(1);
+	gmem_set_word(frames, page, GMEM_PAGE_NONE);
+	gmem_frametable_remove(frames, page, 1);
+	gmem_frames_unlock(frames);
+}
+
+/**
+ * gmem_frame_find_held - which of these pages has somebody?
+ * @page: first page of a record, nobody's
+ * @nr: how many
+ * @held: set to those that are LEAVING and may be written to yet, and to those
+ *	  with a memory error, which are nothing to write to
+ *
+ * References only go, so nobody writes to the others any more. That is asked
+ * before they are zeroed: who lets go after that may have written since. Needs
+ * no lock: nobody else changes what nobody's pages are, but for the last
+ * borrower, who has written before.
+ */
+void gmem_frame_find_held(struct page *page, unsigned int nr,
+			  unsigned long *held)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (gmem_page_state(page + i) == GMEM_PAGE_LEAVING &&
+		    (gmem_is_held(page + i) || gmem_page_poisoned(page + i)))
+			__set_bit(i, held);
 }
 
 /**
  * gmem_frame_free - LEAVING pages go to the kernel
  * @page: first page of a record, zeroed
  * @nr: how many
- * @held: set to which of them did not, because somebody has them: they stay
- *	  LEAVING, and the caller keeps them until that is over. What the others
- *	  are can't be looked up any more: the kernel has its own use for the
- *	  words of pages that are its own.
+ * @held: which of them must not; set to all that did not, because somebody has
+ *	  them, too: they stay LEAVING, and the caller keeps them until that is
+ *	  over. What the others are can't be looked up any more: the kernel has
+ *	  its own use for the words of pages that are its own.
  *
  * Return: how many are held.
  */
@@ -529,7 +575,7 @@ unsigned int gmem_frame_free(struct page *page, unsigned int nr,
 	for (i = 0; i < nr; i++) {
 		if (gmem_page_state(page + i) != GMEM_PAGE_LEAVING)
 			continue;
-		if (gmem_is_held(page + i)) {
+		if (test_bit(i, held) || gmem_is_held(page + i)) {
 			__set_bit(i, held);
 			continue;
 		}

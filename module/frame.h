@@ -34,6 +34,9 @@ void gmem_frame_note_seen(struct page *page);
 /* nobody's pages, on their way to the kernel */
 int gmem_frame_expose_leaving(struct page *page, unsigned int nr);
 unsigned int gmem_frame_lose_poisoned(struct page *page, unsigned int nr);
+void gmem_frame_lose_left(struct page *page);
+void gmem_frame_find_held(struct page *page, unsigned int nr,
+			  unsigned long *held);
 unsigned int gmem_frame_free(struct page *page, unsigned int nr,
 			     unsigned long *held);
 void gmem_frame_return_left_locked(struct gmem_frames *frames,

@@ -13,13 +13,14 @@
 #include "frame.h"
 #include "giveback.h"
 #include "held.h"
+#include "poison.h"
 #include "tempmap.h"
 #include "units.h"
 
 /* Zeroed pages that are in the direct map; who has one keeps it for a while. */
-static void gmem_free_pages(struct page *page, unsigned int nr)
+static void gmem_free_pages(struct page *page, unsigned int nr,
+			    unsigned long *held)
 {
-	DECLARE_BITMAP(held, GMEM_BLOCK_PAGES) = {};
 	unsigned int i;
 
 	if (!gmem_frame_free(page, nr, held))
@@ -38,34 +39,42 @@ static void gmem_free_pages(struct page *page, unsigned int nr)
 int gmem_give_back_clean(struct page *page, unsigned int nr)
 {
 	unsigned int step = min_t(unsigned int, nr, GMEM_BLOCK_PAGES), i;
+	DECLARE_BITMAP(held, GMEM_BLOCK_PAGES);
 	int ret = gmem_frame_expose_leaving(page, nr);
 
-	for (i = 0; i < nr && !ret; i += step)
-		gmem_free_pages(page + i, step);
+	for (i = 0; i < nr && !ret; i += step) {
+		bitmap_zero(held, GMEM_BLOCK_PAGES);
+		gmem_free_pages(page + i, step, held);
+	}
 	return ret;
 }
 
 /**
  * gmem_give_back - give pages with data in them back to the kernel
- * @page: first page, HIDDEN or LEAVING, and none with a memory error
+ * @page: first page, HIDDEN or LEAVING; none that is HIDDEN has a memory error
  * @nr: 1, or a block's 512
  *
  * Where there is no memory to map them with, they are zeroed once exposed, and
- * before anybody can get them.
+ * before anybody can get them. Who has one of them may write to it after that:
+ * it is held, and zeroed again.
  *
  * Return: 0; or what the direct map answered, and none of them went.
  */
 int gmem_give_back(struct page *page, unsigned int nr)
 {
-	bool scrubbed = !gmem_tempmap_zero(page, nr);
+	DECLARE_BITMAP(held, GMEM_BLOCK_PAGES) = {};
+	bool scrubbed;
 	unsigned int i;
-	int ret = gmem_frame_expose_leaving(page, nr);
+	int ret;
 
+	gmem_frame_find_held(page, nr, held);
+	scrubbed = !gmem_any_poisoned(page, nr) && !gmem_tempmap_zero(page, nr);
+	ret = gmem_frame_expose_leaving(page, nr);
 	if (ret)
 		return ret;
 	for (i = 0; i < nr && !scrubbed; i++)
 		if (!PageHWPoison(page + i))
 			clear_highpage(page + i);
-	gmem_free_pages(page, nr);
+	gmem_free_pages(page, nr, held);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/oom.h>
+#include <linux/sched/mm.h>
 #include <linux/shrinker.h>
 
 #include "giveway.h"
@@ -37,10 +38,17 @@ static int gmem_pool_oom(struct notifier_block *nb, unsigned long unused,
 			 void *freed)
 {
 	unsigned long *pages = freed;
+	unsigned int flags;
 	int node;
 
+	/*
+	 * Zeroing may need memory. This is under oom_lock, so an allocation that
+	 * finds none would wait for a lock that we have.
+	 */
+	flags = memalloc_noreclaim_save();
 	for_each_node_state(node, N_MEMORY)
 		*pages += gmem_pool_shrink(node, ULONG_MAX) * GMEM_BLOCK_PAGES;
+	memalloc_noreclaim_restore(flags);
 	return NOTIFY_OK;
 }
 

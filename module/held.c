@@ -20,6 +20,7 @@
 #include "frame.h"
 #include "held.h"
 #include "pageword.h"
+#include "poison.h"
 
 #define GMEM_HELD_RETRY		(HZ / 4)
 
@@ -42,7 +43,8 @@ static bool gmem_may_be_pinned(const struct page *page)
 
 /**
  * gmem_hold - keep a page until nobody has a reference to it
- * @page: LEAVING, zeroed, and not freed by gmem_frame_free()
+ * @page: LEAVING, zeroed but for one with a memory error, and not freed by
+ *	  gmem_frame_free()
  */
 void gmem_hold(struct page *page)
 {
@@ -62,6 +64,20 @@ void gmem_held_kick(void)
 		mod_delayed_work(system_wq, &held_retry, 0);
 }
 
+static int gmem_zero_and_free(struct page *page)
+{
+	DECLARE_BITMAP(held, 1) = {};
+
+	clear_highpage(page);
+	return gmem_frame_free(page, 1, held) ? -EBUSY : 0;
+}
+
+static void gmem_lose(struct page *page)
+{
+	gmem_frame_lose_left(page);
+	pr_warn("a page with a memory error stays out of use\n");
+}
+
 /*
  * Nobody can get at the page any more, so its references only go. But those who
  * walk over all frames take one for a moment: then it is tried again.
@@ -69,13 +85,14 @@ void gmem_held_kick(void)
 static int gmem_try_free(struct page *page)
 {
 	bool pinnable = gmem_may_be_pinned(page);
-	DECLARE_BITMAP(held, 1) = {};
+	bool bad = gmem_page_poisoned(page);
 
-	if (page_count(page) > 1 || gmem_page_word(page) & GMEM_LENT)
+	/* memory_failure() keeps a reference to a page with an error. */
+	if (page_count(page) > 1 + bad || gmem_page_word(page) & GMEM_LENT)
 		return -EBUSY;
-	if (!PageHWPoison(page))
-		clear_highpage(page);
-	if (gmem_frame_free(page, 1, held))
+	if (bad)
+		gmem_lose(page);
+	else if (gmem_zero_and_free(page))
 		return -EBUSY;
 	atomic_long_dec(&held_pages);
 	if (pinnable)

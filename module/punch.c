@@ -83,7 +83,8 @@ static bool gmem_used_outside(const struct gmem_block *block,
 
 /*
  * A page that somebody has pinned, or that KVM has borrowed, stays a zeroed
- * page of the file: it may be written to yet, and a hole is zero.
+ * page of the file: it may be written to yet, and a hole is zero. So that is
+ * asked before it is zeroed.
  */
 static void gmem_make_holes(struct gmem_block *block, unsigned int from,
 			    unsigned int to)
@@ -109,8 +110,8 @@ static bool gmem_punch_huge(struct gmem_block *block, unsigned int from,
 	for (slot = from; slot < to; slot = end) {
 		slot = find_next_zero_bit(block->holes, to, slot);
 		end = find_next_bit(block->holes, to, slot);
-		gmem_zero_hidden(block->huge + slot, end - slot);
 		gmem_make_holes(block, slot, end);
+		gmem_zero_hidden(block->huge + slot, end - slot);
 	}
 	return false;
 }

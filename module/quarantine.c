@@ -9,7 +9,10 @@
 #include <linux/module.h>
 #include <linux/workqueue.h>
 
+#include "frame.h"
 #include "giveback.h"
+#include "pageword.h"
+#include "poison.h"
 #include "quarantine.h"
 #include "units.h"
 
@@ -52,6 +55,16 @@ void gmem_quarantine(struct page *page, unsigned int nr)
 	schedule_delayed_work(&quarantine_retry, GMEM_QUARANTINE_RETRY);
 }
 
+/* An error that came while they were here: each page goes by itself. */
+static void gmem_give_back_around_poison(struct page *page, unsigned int nr)
+{
+	gmem_frame_lose_poisoned(page, nr);
+	for (; nr--; page++)
+		if (gmem_page_state(page) != GMEM_PAGE_NONE &&
+		    gmem_give_back(page, 1))
+			gmem_quarantine(page, 1);
+}
+
 static void gmem_quarantine_retry(struct list_head *list, unsigned int nr)
 {
 	struct page *page, *next;
@@ -63,7 +76,11 @@ static void gmem_quarantine_retry(struct list_head *list, unsigned int nr)
 
 	list_for_each_entry_safe(page, next, &waiting, lru) {
 		list_del(&page->lru);
-		if (gmem_give_back(page, nr)) {
+		if (gmem_any_poisoned(page, nr)) {
+			gmem_give_back_around_poison(page, nr);
+			atomic_long_sub(nr, &quarantined_pages);
+			module_put(THIS_MODULE);
+		} else if (gmem_give_back(page, nr)) {
 			spin_lock(&quarantine_lock);
 			list_add_tail(&page->lru, list);
 			spin_unlock(&quarantine_lock);

@@ -24,8 +24,9 @@ static void gmem_release_around_poison(struct page *page, unsigned int nr)
 	for (; nr--; page++)
 		if (gmem_page_state(page) != GMEM_PAGE_NONE)
 			gmem_release(page, 1);
-	pr_warn("%u pages with a memory error stay out of the direct map and out of use\n",
-		lost);
+	if (lost)
+		pr_warn("%u pages with a memory error stay out of the direct map and out of use\n",
+			lost);
 }
 
 /**

@@ -15,7 +15,7 @@ POISON=/sys/kernel/debug/hwpoison
 modprobe -q hwpoison-inject 2>/dev/null || true
 [ -e $POISON/corrupt-pfn ] || skip_all 'this kernel has no hwpoison-inject'
 
-for kind in private shared kept single pool; do
+for kind in private shared kept single pool pinned; do
 	ok "a page of a file that is $kind" \
 		/opt/gmemfs/tests/module/poisoned $kind
 done

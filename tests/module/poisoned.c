@@ -3,9 +3,13 @@
  * A page with a memory error: nobody reads or writes it, it isn't handed out,
  * exposed or lent, and its neighbours are as they were. poison.sh runs this for
  * each kind of file, and for the pool.
- *   poisoned private|shared|kept|single|pool
+ *   poisoned private|shared|kept|single|pool|pinned
  */
 #include "gmem_test.h"
+
+#include <sys/uio.h>
+
+#include "../../ctl/kcore.h"
 
 #define SIZE	(2 * BLOCK)
 #define BAD	7
@@ -137,11 +141,51 @@ static void test_file(void)
 	close(fd);
 }
 
+/*
+ * A pipe has the page when the file goes. Who reads the pipe then reads by the
+ * direct map: the page stays there as long, and no longer.
+ */
+static void test_pinned(void)
+{
+	struct kcore kcore;
+	struct iovec page;
+	uint64_t pfn;
+	int pipe_fds[2], out;
+	char *view;
+
+	kind = "shared";
+	open_file();
+	pfn = fault_pfn(mem + BAD * PAGE);
+	view = shared_map(fd, SIZE);
+	memset(view, 'd', BLOCK);
+	must(pipe(pipe_fds));
+	page = (struct iovec){ view + BAD * PAGE, PAGE };
+	is(vmsplice(pipe_fds[1], &page, 1, 0), PAGE, "a pipe has a page");
+	poison(pfn);
+	is(state(BAD) & GMEM_STATE_POISONED, GMEM_STATE_POISONED,
+	   "which has an error then");
+	munmap(mem, SIZE);
+	munmap(view, SIZE);
+	is(ftruncate(fd, 0), 0, "the file gives it up");
+	close(fd);
+	is(sysfs("pinned_bytes"), PAGE, "the pipe still has it");
+	must(kcore_open(&kcore));
+	ok(kcore_has_frame(&kcore, pfn), "it is in the direct map");
+	out = must(open("/dev/shm", O_TMPFILE | O_RDWR, 0600));
+	ok(splice(pipe_fds[0], NULL, out, NULL, PAGE, 0) == PAGE ||
+	   errno == EIO, "and the pipe can be read, or says that it can't");
+	close(out);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	ok(becomes("pinned_bytes", 0), "nobody has it any more");
+	ok(!kcore_has_frame(&kcore, pfn), "and it's out of the direct map");
+	kcore_close(&kcore);
+}
+
 /* What waits in the pool isn't handed out once it has an error. */
 static void test_pool(void)
 {
 	uint64_t pfn;
-	long lost;
 
 	must(write_text("/sys/fs/gmemfs/pool/low_bytes", "8388608"));
 	ok(becomes("pool/free_bytes", 4 * (long)BLOCK), "the pool is full");
@@ -161,8 +205,7 @@ static void test_pool(void)
 	close(fd);
 	must(write_text("/sys/fs/gmemfs/pool/low_bytes", "0"));
 	ok(becomes("pool/free_bytes", 0), "the pool is empty");
-	lost = sysfs("hidden_bytes");
-	is(lost, 0, "nothing is hidden any more");
+	ok(becomes("hidden_bytes", 0), "nothing is hidden any more");
 }
 
 int main(int argc, char **argv)
@@ -170,6 +213,8 @@ int main(int argc, char **argv)
 	kind = argc > 1 ? argv[1] : "private";
 	if (!strcmp(kind, "pool"))
 		test_pool();
+	else if (!strcmp(kind, "pinned"))
+		test_pinned();
 	else
 		test_file();
 	nothing_is_left();
