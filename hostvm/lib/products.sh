@@ -82,7 +82,7 @@ products_build() {
 	touch "$tree"
 	# From one that was interrupted.
 	root_give 0 "$tree"
-	tree_update "$tree" "$run/source.tar"
+	tree_update "$tree" "$run/source.tar" || return
 	root_run "$tree/src" "$tree/out" make --jobs="$(nproc)" products OUT=/out KVER="$kver" \
 		${products_flavour:+COVERAGE=yes}
 	[ -e "$tree/out/gmemfs.ko" ] || {
@@ -103,6 +103,7 @@ tree_update() {
 	rm -rf "$1/new"
 	mkdir "$1/new"
 	tar -C "$1/new" --extract --touch --file="$2"
+	tree_names_are_plain "$1/new" || return
 	tree_manifest "$1/new" >"$1/manifest.new"
 	: >>"$1/manifest"
 	if tree_must_restart "$1"; then
@@ -118,6 +119,19 @@ tree_update() {
 		rm -rf "$1/new"
 	fi
 	mv "$1/manifest.new" "$1/manifest"
+}
+
+newline='
+'
+
+# A manifest is lines of words: a name or a link's target that looks like more than one of them would
+# have us write or remove files elsewhere, and we aren't nobody.
+tree_names_are_plain() {
+	odd=$(cd "$1" && LC_ALL=C find . \( -name "*$newline*" -o -name '*  *' -o -name '* ' \
+		-o -name '*\\*' -o -lname '*[[:space:]\\]*' \) -printf '%p -> %l\n' | head -n 1)
+	[ -n "$odd" ] || return 0
+	echo "the source tree has '$odd': a name with a line break, a backslash or two blanks in a row, or a symbolic link to one with any blank, isn't built; rename it" >&2
+	return 1
 }
 
 # Lines of MODE HASH NAME.

@@ -53,17 +53,25 @@ by_device() { mknod /out/disk b "$(stat -c %Hd /src)" "$(stat -c %Ld /src)"; }
 by_descriptor() { ls -l /proc/self/fd | grep -v -e "total" -e " [012] ->" -e "/proc/[0-9]*/fd\$"; }
 makes_root_program() { cp /usr/bin/id /tmp/ && chown 0 /tmp/id; }
 writes_root() { echo >/usr/bin/new; }
+has_keyring() { perl -e "\$t = q(user); \$d = q(gmemfs-jail); exit !(syscall(250, 10, -3, \$t, \$d, 0) >= 0)"; }
 has_network() { ip -br link | grep -v "^lo "; }
 writes_beside() { mkdir -p "${secret%/*}"; echo >"${secret%/*}/new"; echo >"$secret"; }
 for what in builds is_root has_capabilities can_gain has_groups by_process by_chroot \
-	by_namespace by_device by_descriptor makes_root_program writes_root has_network; do
+	by_namespace by_device by_descriptor makes_root_program writes_root has_network has_keyring; do
 	try $what $what
 done
 try by_name cat "$secret"
 writes_beside
 echo end'
 
-got=$("$in_root" --kernel "${KERNEL:-6.12}" sh -uc "$step" sh "$secret" </dev/null || :)
+# A session keyring of ours, with a key that all who are in the session may use.
+# shellcheck disable=SC2016 # for perl
+keyring='syscall(250, 1, 0) > 0 or exit 1;
+	my ($type, $name, $data) = (q(user), q(gmemfs-jail), q(secret));
+	my $key = syscall(248, $type, $name, $data, 6, -3);
+	$key > 0 or exit 1; syscall(250, 5, $key, 0x3f3f3f3f); exec @ARGV'
+
+got=$(perl -e "$keyring" "$in_root" --kernel "${KERNEL:-6.12}" sh -uc "$step" sh "$secret" </dev/null || :)
 
 answered() { # yes|no NAME WHAT
 	is "$(printf '%s\n' "$got" | sed -n "s/^$2: //p")" "$1" "$3"
@@ -83,6 +91,7 @@ answered no by_device "  by the disk's device"
 answered no by_descriptor '  by a descriptor'
 answered no makes_root_program "it can't make a program that is root for who runs it"
 answered no writes_root "  nor write to the root's files"
+answered no has_keyring "  nor use the keys of who runs it"
 answered no has_network "  nor use the machine's network"
 is "$(cat "$secret")" 'for me only' 'the file is as it was'
 is "$(ls "$work")" secret '  and alone'
@@ -104,4 +113,12 @@ kill -- "-$sleeper"
 wait "$sleeper" 2>/dev/null || :
 sleeper=
 not_ok 'Ctrl-C and the like end it' builds
+
+# From a terminal, whose shell would run what is typed there: which who is controlled by it can do.
+controller='cut -d" " -f7 /proc/self/stat; test -t 0 && echo a terminal; echo end'
+said=$(script -qec "'$in_root' --kernel '${KERNEL:-6.12}' sh -c '$controller'" /dev/null </dev/null |
+	tr -d '\r')
+like "$said" '^a terminal$' 'started from a terminal, a step has it as its input'
+like "$said" '^0$' '  and is not controlled by it'
+like "$said" '^end$' '  and goes on'
 done_testing

@@ -124,6 +124,30 @@ rm "$work/tree/manifest"
 ok 'after an interruption it' update
 not_ok '... starts anew' built module/main.o
 
+# Names that a manifest's lines would show as others: we write as ourselves, and not as nobody.
+mkdir "$work/mine"
+echo precious >"$work/mine/file"
+refused() { # WHAT COMMAND...
+	in_tree "$2"
+	not_ok "$1: not built" update
+	like "$tap_output" 'rename it' '... and why'
+	is "$(cat "$work/mine/file")" precious "... and what is ours is untouched"
+	in_tree "$3"
+	ok '... without it, all is well' update
+}
+refused "a link's target that looks like a name" "ln -s $work/mine 'd  .'; ln -s 'd  .' sub" \
+	"rm sub 'd  .'"
+refused "a link's target of two lines" \
+	"ln -s \"\$(printf 't\n644 0000  ./../../../mine/file\nq')\" z" 'rm z'
+refused 'a name of two lines' 'echo >"$(printf "a\nb")"' 'rm a*b'
+refused 'a name with a backslash' "echo >'a\\b'" "rm a*b"
+ok 'a link that becomes a folder' sh -euc "cd '$work/source'; ln -s '$work/mine' sub"
+ok '... is a link' update
+in_tree 'rm sub; mkdir sub; echo new >sub/file'
+ok '... is a folder then' update
+is "$(cat "$work/mine/file")" precious '... and nothing is written through it'
+ok '... but in it' built sub/file
+
 in_tree 'rm -rf .git; mkdir build; echo >build/x'
 like "$(source_list | tr '\0' '\n')" '^module/main.c$' 'outside of git, all files are sources'
 not_ok '... but for build/' sh -c 'case $1 in *build/x*) exit 0 ;; esac; exit 1' sh \
