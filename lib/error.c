@@ -9,6 +9,7 @@
 
 #include "internal.h"
 
+/* Of the little room that the C library keeps for libraries loaded late. */
 static _Thread_local char last_error[512];
 
 int gmem_fail(int error, const char *fmt, ...)

@@ -146,6 +146,42 @@ static void stop_threads(void)
 		pthread_join(threads[i], NULL);
 }
 
+/* ---- what a signal handler may call, whatever it has interrupted ---- */
+
+void *__libc_malloc(size_t size);
+
+static _Thread_local bool counting;
+static _Thread_local int allocations;
+
+/* The dynamic linker's is this, too. */
+void *malloc(size_t size)
+{
+	allocations += counting;
+	return __libc_malloc(size);
+}
+
+static int allocated[THREADS];
+
+static void ask_for_error(int id)
+{
+	counting = true;
+	plugin->error();
+	counting = false;
+	allocated[id] = allocations;
+	allocations = 0;
+}
+
+/* The threads haven't been in the library before. */
+static void test_first_call(void)
+{
+	int i, sum = 0;
+
+	in_all_threads(ask_for_error, NULL);
+	for (i = 0; i < THREADS; i++)
+		sum += allocated[i];
+	is(sum, 0, "older threads' first call of the library allocates nothing");
+}
+
 /* ---- what was told of a fault ---- */
 
 /* Alone in the process. The plugin is gone when the fault comes. */
@@ -402,6 +438,7 @@ int main(int argc, char **argv)
 	ok(!is_global(), "this program knows nothing of libgmem");
 	load_by_thread(RTLD_LAZY);
 	ok(!is_global(), "nor when the plugin is loaded");
+	test_first_call();
 	test_threads();
 	test_others();
 	test_signal_handler();
