@@ -30,13 +30,22 @@ static const struct {
 	int err;
 	const char *text;
 } reasons[] = {
-	{ -ELOOP,
-	  "a symbolic link on the way is, or may be, somebody else's, who chooses the file by it; name the file itself ('readlink -f' says where links lead)" },
-	{ -EMEDIUMTYPE, "not a file; 'gmemctl ls' lists what there is" },
-	{ -ENOTTY,
-	  "not in a gmemfs mount; 'gmemctl ls' lists what there is" },
-	{ -EAGAIN,
-	  "somebody has a lease on it (fcntl(F_SETLEASE)), and was told to give that up; try again" },
+	{
+		-ELOOP,
+		"a symbolic link on the way is, or may be, somebody else's, who chooses the file by it; name the file itself ('readlink -f' says where links lead)",
+	},
+	{
+		-EMEDIUMTYPE,
+		"not a file; 'gmemctl ls' lists what there is",
+	},
+	{
+		-ENOTTY,
+		"not in a gmemfs mount; 'gmemctl ls' lists what there is",
+	},
+	{
+		-EAGAIN,
+		"somebody has a lease on it (fcntl(F_SETLEASE)), and was told to give that up; try again",
+	},
 };
 
 static const char *why(int err)

@@ -9,7 +9,7 @@
 
 enum gmem_point {
 	GMEM_POINT_TAKE_KEY,	/* a region loses its key, not changed yet */
-	GMEM_POINT_GIVE_KEY,	/* a key was found, and isn't the region's yet */
+	GMEM_POINT_GIVE_KEY,	/* a key was found, but not given yet */
 	GMEM_POINT_UNMAP,	/* a region is about to be unmapped */
 	GMEM_POINT_UNMAPPED,	/* it just was */
 	GMEM_POINT_MAPPED,	/* not kept from children yet */

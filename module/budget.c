@@ -27,7 +27,7 @@ static void gmem_budget_top_up(struct gmem_budget *budget)
 {
 	unsigned long now = jiffies, passed = now - budget->since;
 
-	passed = min(passed, (unsigned long)HZ);
+	passed = min_t(unsigned long, passed, HZ);
 	budget->credit = min(budget->credit + passed * GMEM_FLUSHES_PER_SECOND,
 			     GMEM_MAX_CREDIT);
 	budget->since = now;

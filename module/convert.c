@@ -323,8 +323,8 @@ static void gmem_settle(struct gmem_conversion *c, struct gmem_block *block)
 }
 
 /*
- * The block at @pgoff, if any of it is to change; NULL: none is, and no block is
- * made to say so. Or an ERR_PTR.
+ * The block at @pgoff, if any of it is to change; NULL: none is, and no block
+ * is made to say so. Or an ERR_PTR.
  */
 static struct gmem_block *gmem_block_to_convert(struct gmem_conversion *c,
 						pgoff_t pgoff)

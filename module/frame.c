@@ -539,8 +539,7 @@ void gmem_frame_lose_left(struct page *page)
  *
  * References only go, so nobody writes to the others any more. That is asked
  * before they are zeroed: who lets go after that may have written since. Needs
- * no lock: nobody else changes what nobody's pages are, but for the last
- * borrower, who has written before.
+ * no lock: nobody but the last borrower changes them, who has written before.
  */
 void gmem_frame_find_held(struct page *page, unsigned int nr,
 			  unsigned long *held)

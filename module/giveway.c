@@ -37,18 +37,19 @@ static unsigned long gmem_shrinker_scan(struct shrinker *shrinker,
 static int gmem_pool_oom(struct notifier_block *nb, unsigned long unused,
 			 void *freed)
 {
-	unsigned long *pages = freed;
+	unsigned long *pages = freed, blocks = 0;
 	unsigned int flags;
 	int node;
 
 	/*
-	 * Zeroing may need memory. This is under oom_lock, so an allocation that
-	 * finds none would wait for a lock that we have.
+	 * Zeroing may need memory. This is under oom_lock, so an allocation
+	 * that finds none would wait for a lock that we have.
 	 */
 	flags = memalloc_noreclaim_save();
 	for_each_node_state(node, N_MEMORY)
-		*pages += gmem_pool_shrink(node, ULONG_MAX) * GMEM_BLOCK_PAGES;
+		blocks += gmem_pool_shrink(node, ULONG_MAX);
 	memalloc_noreclaim_restore(flags);
+	*pages += blocks * GMEM_BLOCK_PAGES;
 	return NOTIFY_OK;
 }
 

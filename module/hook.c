@@ -5,9 +5,9 @@
  *
  * All hooks are ftrace's in one piece: they are placed in one step or not at
  * all, and removing them waits for the whole system once, not for each. To
- * place them a second time is an error of ours, and is refused: ftrace's list of
- * what is registered would not survive it. The caller's lock keeps placing and
- * removing apart.
+ * place them a second time is an error of ours, and is refused: ftrace's list
+ * of what is registered would not survive it. The caller's lock keeps placing
+ * and removing apart.
  */
 #include <linux/bug.h>
 #include <linux/ftrace.h>

@@ -9,8 +9,8 @@
  * the guest view, which is in the inode's, keeps it.
  *
  * It has a dentry of its own, and by that open() (file.c) knows it: so who
- * opens /proc/PID/fd/N of a shared view gets a shared view. Programs that take memory
- * by a path only can use it that way.
+ * opens /proc/PID/fd/N of a shared view gets a shared view. Programs that take
+ * memory by a path only can use it that way.
  *
  * A page is put into page tables under the file's invalidate_lock, shared, and
  * has a reference for each mapping. convert.c holds that lock exclusively.

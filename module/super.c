@@ -252,7 +252,7 @@ static int gmem_fill_super(struct super_block *sb, struct fs_context *fc)
 	struct gmem_sb *sbi = gmem_sb(sb);	/* moved there from @fc */
 	struct inode *root;
 
-	/* The end of a page, and of a block, is never beyond what loff_t has. */
+	/* No end of a page, or of a block, is beyond what loff_t has. */
 	sb->s_maxbytes = round_down(MAX_LFS_FILESIZE, GMEM_BLOCK_SIZE);
 	sb->s_blocksize = PAGE_SIZE;
 	sb->s_blocksize_bits = PAGE_SHIFT;

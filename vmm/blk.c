@@ -12,9 +12,7 @@
 #define SECTOR_SIZE	512U
 #define BUFFER_ALIGN	4096
 
-/* Two descriptors of a chain aren't data. Segments are at most this long, so
- * that a request is at most REQUEST_MAX.
- */
+/* Two descriptors of a chain aren't data. No segment is longer than this. */
 #define SEGMENTS_MAX	(CHAIN_SEGMENTS - 2)
 #define SEGMENT_MAX	(32U << 10)
 #define REQUEST_MAX	(SEGMENTS_MAX * SEGMENT_MAX)
@@ -24,10 +22,7 @@
 
 #define ZERO_SECTORS_MAX	(1U << 22)
 
-/*
- * That takes a disk without such a command minutes. A part of it doesn't, and
- * what has not begun need not when the guest ends.
- */
+/* All of it takes some disks minutes. What has not begun need not, at last. */
 #define ZERO_PART	(16U << 20)
 
 /* Requests that are taken in a piece of work. */

@@ -25,8 +25,7 @@
  *  - fork() is safe, whatever other threads are at in the library. In the child
  *    the library can be used, but not what the parent has made: calls for such
  *    a region or VM say -ESTALE, and to destroy one only frees what the child
- *    has of it. That is seen by pthread_atfork(): after vfork(), _Fork() or
- *    clone() the child makes none of these calls.
+ *    has of it. After vfork(), _Fork() or clone() the child makes no calls.
  *  - No call is a cancellation point. Asynchronous cancellation isn't for
  *    threads that make any.
  *  - Descriptors are close-on-exec.

@@ -174,9 +174,10 @@ void forget_orphans(long offset, long size)
 	int i;
 
 	for (i = 0; i < VCPUS * PLACE_KINDS; i++, p++) {
-		long block = p->offset & -(long)BLOCK;
+		long first = p->offset & -(long)BLOCK;
 
-		if (block >= offset && block + (long)BLOCK <= offset + size)
+		if (first >= offset &&
+		    offset + size >= first + (long)BLOCK)
 			p->on = false;
 	}
 }

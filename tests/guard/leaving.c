@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A block leaves its file while KVM has one page of it: that page is held, and
- * the 511 others are the kernel's, and nothing else. The kernel soon merges what
- * it gets, and writes into the page structs of it; whoever took that for a note
- * of gmemfs would put free pages on a list, and the host would die of it.
+ * the 511 others are the kernel's, and nothing else. The kernel soon merges
+ * what it gets, and writes into the page structs of it; whoever took that for a
+ * note of gmemfs would put free pages on a list, and the host would die of it.
  */
 #include <limits.h>
 #include <sched.h>

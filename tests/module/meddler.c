@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Changes what a page of gmemfs is behind the module's back, so that a test sees
- * the frame check find it: write a frame's number to the parameter
+ * Changes what a page of gmemfs is behind the module's back, so that a test
+ * sees the frame check find it: write a frame's number to the parameter
  *	expose	the page is put into the direct map
  *	hide	the page is taken out of it
- *	flip	the page's word, of which gmemfs makes its state, has another bit
- *		0; the same once more undoes it
+ *	flip	the page's word, which has its state, has another bit 0; once
+ *		more, and it is as it was
  */
 #include <linux/kprobes.h>
 #include <linux/mm.h>

@@ -2,7 +2,7 @@
 /*
  * A device writes to pages of a block that leaves its file: by an O_DIRECT read
  * into a shared view, which is under way as the block is punched. Whatever was
- * written at whichever moment, the frames are zeroed when they are the kernel's.
+ * written at whichever moment, the kernel gets zeroed frames.
  */
 #include "gmem_test.h"
 
