@@ -113,7 +113,7 @@ static unsigned int gmem_convertible(struct gmem_conversion *c,
 		if (gmem_page_poisoned(page + i))
 			*why = -EIO;
 		else if (!c->shared && gmem_page_may_be_had(page + i) &&
-			 (gmem_state_pinned(page + i) ||
+			 (gmem_page_pinned(page + i) ||
 			  gmem_lend_keeps(page + i)))
 			*why = -EAGAIN;
 		if (*why)

@@ -152,15 +152,6 @@ void gmem_frame_assign(struct page *page, unsigned int nr, struct inode *inode)
 	gmem_delta_apply(&delta, inode);
 }
 
-/* Somebody else has a reference, who may write to the page yet. */
-static bool gmem_is_held(struct page *page)
-{
-	unsigned long word = gmem_page_word(page);
-
-	return word & GMEM_LENT ||
-	       (word & GMEM_PAGE_SEEN && page_count(page) > 1);
-}
-
 /*
  * Of a page that its file gives up. What has an error is hidden, if it can, but
  * not under somebody who has it: see gmem_frame_lose_left().
@@ -171,7 +162,7 @@ static void gmem_frame_leave_one(struct gmem_frames *frames, struct page *page,
 	unsigned long lent = gmem_page_word(page) & GMEM_LENT;
 
 	if (gmem_page_state(page) == GMEM_PAGE_EXPOSED) {
-		bool bad = gmem_page_poisoned(page) && !gmem_is_held(page) &&
+		bool bad = gmem_page_poisoned(page) && !gmem_page_held(page) &&
 			   !gmem_directmap_hide(page, 1);
 
 		gmem_set_state(frames, page, bad ? GMEM_PAGE_POISONED
@@ -210,7 +201,8 @@ unsigned int gmem_frame_leave_locked(struct gmem_frames *frames,
 	}
 	for (i = 0; i < nr; i++) {
 		gmem_frame_leave_one(frames, page + i, &delta);
-		others += gmem_page_state(page + i) != GMEM_PAGE_HIDDEN;
+		others += gmem_page_state(page + i) != GMEM_PAGE_HIDDEN ||
+			  gmem_page_held(page + i);
 	}
 	gmem_delta_apply(&delta, inode);
 	return others;
@@ -548,7 +540,7 @@ void gmem_frame_find_held(struct page *page, unsigned int nr,
 
 	for (i = 0; i < nr; i++)
 		if (gmem_page_state(page + i) == GMEM_PAGE_LEAVING &&
-		    (gmem_is_held(page + i) || gmem_page_poisoned(page + i)))
+		    (gmem_page_held(page + i) || gmem_page_poisoned(page + i)))
 			__set_bit(i, held);
 }
 
@@ -574,7 +566,7 @@ unsigned int gmem_frame_free(struct page *page, unsigned int nr,
 	for (i = 0; i < nr; i++) {
 		if (gmem_page_state(page + i) != GMEM_PAGE_LEAVING)
 			continue;
-		if (test_bit(i, held) || gmem_is_held(page + i)) {
+		if (test_bit(i, held) || gmem_page_held(page + i)) {
 			__set_bit(i, held);
 			continue;
 		}

@@ -197,8 +197,8 @@ static bool gmem_is_lent_only(const struct page *page)
 }
 
 /*
- * Nobody has the page any more. Return: 0; -EAGAIN if its file has had its
- * flushes; or what the direct map answered. After an error it is tried again.
+ * No borrower has the page any more. Return: 0; -EAGAIN if its file has had its
+ * flushes, or somebody has a reference, if only for a moment; or what the direct map answered. After an error it is tried again.
  */
 static int gmem_rehide(struct gmem_frames *frames, struct gmem_loan *loan)
 {
@@ -207,7 +207,8 @@ static int gmem_rehide(struct gmem_frames *frames, struct gmem_loan *loan)
 	int ret = 0;
 
 	if (gmem_is_lent_only(loan->page))
-		ret = gmem_budget_take(&gmem_i(inode)->flushes);
+		ret = gmem_page_pinned(loan->page) ? -EAGAIN :
+		      gmem_budget_take(&gmem_i(inode)->flushes);
 	if (!ret)
 		ret = gmem_frame_hide_locked(&span, GMEM_LENT, inode);
 	if (ret)
@@ -439,7 +440,7 @@ static void gmem_forget_loan(struct gmem_frames *frames, struct gmem_loan *loan)
  * @nr: 1, or a block's 512
  * @inode: the file
  *
- * Return: how many of them aren't HIDDEN: see gmem_frame_leave_locked().
+ * Return: how many can't go to another file: see gmem_frame_leave_locked().
  */
 unsigned int gmem_lend_leave(struct page *page, unsigned int nr,
 			     struct inode *inode)
@@ -475,16 +476,23 @@ static bool gmem_keeps_shared(const struct gmem_frames *frames,
 	return loan && loan->borrowers;
 }
 
-static bool gmem_keeps_one_shared(const struct gmem_span *span)
+/*
+ * Must one of them stay shared? Who has a page pinned could go on reading it,
+ * and the host dies of it where the page is hidden. That is asked here, once
+ * more: before, a loan that began or ended could be taken for a pin's end.
+ */
+static bool gmem_span_stays_shared(const struct gmem_span *span)
 {
 	unsigned int i;
 
-	if (READ_ONCE(may_lend_hidden))
-		return false;
-	for (i = 0; i < span->nr; i++)
-		if (gmem_keeps_shared(gmem_span_record(span, i),
-				      span->page + i))
+	for (i = 0; i < span->nr; i++) {
+		struct page *page = span->page + i;
+
+		if (gmem_page_may_be_had(page) &&
+		    (gmem_page_pinned(page) ||
+		     gmem_keeps_shared(gmem_span_record(span, i), page)))
 			return true;
+	}
 	return false;
 }
 
@@ -509,7 +517,7 @@ static int gmem_make_private(struct gmem_frames **records, struct page *page,
 	int ret = -EAGAIN;
 
 	gmem_span_lock(&span, records, page, nr);
-	if (!gmem_keeps_one_shared(&span))
+	if (!gmem_span_stays_shared(&span))
 		ret = gmem_frame_hide_locked(&span, GMEM_WANTED, inode);
 	gmem_span_unlock(&span);
 	return ret;
@@ -532,8 +540,9 @@ static noinline int gmem_make_blocks_private(struct page *page, unsigned int nr,
  *
  * What is lent is hidden when it is returned.
  *
- * Return: 0; -EAGAIN, with none of them changed, if KVM has one that must stay
- * shared; or what the direct map answered, with some of them hidden.
+ * Return: 0; -EAGAIN, with none of them changed, if one is pinned, or KVM has
+ * one that must stay shared; or what the direct map answered, with some of them
+ * hidden.
  */
 int gmem_lend_make_private(struct page *page, unsigned int nr,
 			   struct inode *inode)

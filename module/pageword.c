@@ -29,6 +29,38 @@ void gmem_delta_apply(struct gmem_delta *delta, struct inode *inode)
 	}
 }
 
+/**
+ * gmem_page_held - may anybody write to this page yet?
+ * @page: the page, of which no user has a mapping, or will get one
+ *
+ * Needs no lock: that somebody has a reference is seen, whatever loans begin or
+ * end meanwhile. Who lends looks once more for the page, and finds it gone.
+ */
+bool gmem_page_held(struct page *page)
+{
+	unsigned long word = gmem_page_word(page);
+
+	return word & GMEM_LENT ||
+	       (word & GMEM_PAGE_SEEN && page_count(page) > 1);
+}
+
+/**
+ * gmem_page_pinned - has anybody a reference to this page?
+ * @page: the page, of a file, with no mapping by a shared view, and none that
+ *	  could come
+ *
+ * Beside our own and a loan's. A mapping that isn't the shared view's is as
+ * good as a pin: TCP makes such of what it has received. Loans begin and end
+ * under the lock of the page's record: without that the answer is a guess.
+ */
+bool gmem_page_pinned(struct page *page)
+{
+	unsigned long word = gmem_page_word(page);
+
+	return word & GMEM_PAGE_SEEN &&
+	       page_count(page) > 1 + !!(word & GMEM_LENT);
+}
+
 /* gmem_forget_word - what the page allocator left in a page means nothing */
 void gmem_forget_word(struct page *page)
 {

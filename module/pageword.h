@@ -69,6 +69,9 @@ static inline bool gmem_page_may_be_had(const struct page *page)
 	return gmem_page_word(page) & (GMEM_PAGE_SEEN | GMEM_LENT);
 }
 
+bool gmem_page_held(struct page *page);
+bool gmem_page_pinned(struct page *page);
+
 /* ---- changes: for frame.c only, which has the table of them ---- */
 
 /**

@@ -9,11 +9,11 @@
 #include "charge.h"
 #include "gmem_inode.h"
 #include "lend.h"
+#include "pageword.h"
 #include "pieces.h"
 #include "pool.h"
 #include "punch.h"
 #include "release.h"
-#include "state.h"
 #include "tempmap.h"
 #include "units.h"
 
@@ -90,8 +90,7 @@ static void gmem_make_holes(struct gmem_block *block, unsigned int from,
 			    unsigned int to)
 {
 	for (; from < to; from++) {
-		if (gmem_state_pinned(block->huge + from) ||
-		    gmem_lend_count(block->huge + from))
+		if (gmem_page_held(block->huge + from))
 			continue;
 		__set_bit(from, block->holes);
 		WRITE_ONCE(block->nr_holes, block->nr_holes + 1);

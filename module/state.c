@@ -131,15 +131,13 @@ unsigned long gmem_state_count_shared(struct inode *inode)
 
 /* ---- GMEM_GET_STATE ---- */
 
-/* References that are neither ours, nor a mapping's, nor a loan's. */
-bool gmem_state_pinned(struct page *page)
+/* Beside those of the shared view's mappings. A guess: see gmem_page_pinned(). */
+static bool gmem_state_pinned(struct page *page)
 {
-	int others;
+	int others = page_count(page) - 1 - folio_mapcount(page_folio(page));
 
-	if (!(gmem_page_word(page) & GMEM_PAGE_SEEN))
-		return false;
-	others = page_count(page) - 1 - folio_mapcount(page_folio(page));
-	return others > 0 && others > gmem_lend_count(page);
+	return gmem_page_word(page) & GMEM_PAGE_SEEN &&
+	       others > (int)gmem_lend_count(page);
 }
 
 static u8 gmem_state_of_page(const struct gmem_block *block, struct page *page)
