@@ -472,6 +472,17 @@ int gmem_frame_expose_leaving(struct page *page, unsigned int nr)
 	return ret;
 }
 
+/*
+ * A page with a memory error is out of use for good. With one more reference,
+ * or unpoison_memory() would give the kernel what isn't in the direct map.
+ */
+static void gmem_frame_lose(struct gmem_frames *frames, struct page *page)
+{
+	get_page(page);
+	gmem_set_word(frames, page, GMEM_PAGE_NONE);
+	gmem_frametable_remove(frames, page, 1);
+}
+
 /**
  * gmem_frame_lose_poisoned - nobody's pages with a memory error stay out of use
  * @page: first page of a record
@@ -494,8 +505,7 @@ unsigned int gmem_frame_lose_poisoned(struct page *page, unsigned int nr)
 		if (state != GMEM_PAGE_POISONED &&
 		    (state != GMEM_PAGE_HIDDEN || !gmem_page_poisoned(page)))
 			continue;
-		gmem_set_word(frames, page, GMEM_PAGE_NONE);
-		gmem_frametable_remove(frames, page, 1);
+		gmem_frame_lose(frames, page);
 		lost++;
 	}
 	gmem_frames_unlock(frames);
@@ -505,9 +515,7 @@ unsigned int gmem_frame_lose_poisoned(struct page *page, unsigned int nr)
 
 /**
  * gmem_frame_lose_left - a LEAVING page with a memory error stays out of use
- * @page: the page, which nobody has any more
- *
- * It is taken out of the direct map, if it can be.
+ * @page: the page, which nobody has any more; it's hidden, if that works
  */
 void gmem_frame_lose_left(struct page *page)
 {
@@ -517,8 +525,7 @@ void gmem_frame_lose_left(struct page *page)
 
 	if (!gmem_directmap_hide(page, 1))
 		gmem_directmap_uncount(1);
-	gmem_set_word(frames, page, GMEM_PAGE_NONE);
-	gmem_frametable_remove(frames, page, 1);
+	gmem_frame_lose(frames, page);
 	gmem_frames_unlock(frames);
 }
 

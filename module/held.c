@@ -87,8 +87,7 @@ static int gmem_try_free(struct page *page)
 	bool pinnable = gmem_may_be_pinned(page);
 	bool bad = gmem_page_poisoned(page);
 
-	/* memory_failure() keeps a reference to a page with an error. */
-	if (page_count(page) > 1 + bad || gmem_page_word(page) & GMEM_LENT)
+	if (page_count(page) > 1 || gmem_page_word(page) & GMEM_LENT)
 		return -EBUSY;
 	if (bad)
 		gmem_lose(page);

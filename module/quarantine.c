@@ -55,14 +55,23 @@ void gmem_quarantine(struct page *page, unsigned int nr)
 	schedule_delayed_work(&quarantine_retry, GMEM_QUARANTINE_RETRY);
 }
 
-/* An error that came while they were here: each page goes by itself. */
-static void gmem_give_back_around_poison(struct page *page, unsigned int nr)
+/**
+ * gmem_give_back_around_poison - give pages back, but for those with an error
+ * @page: first page, nobody's: HIDDEN, LEAVING or POISONED; some have a memory
+ *	  error
+ * @nr: 1, or a block's 512, which is whole no more: each page goes by itself
+ */
+void gmem_give_back_around_poison(struct page *page, unsigned int nr)
 {
-	gmem_frame_lose_poisoned(page, nr);
+	unsigned int lost = gmem_frame_lose_poisoned(page, nr);
+
 	for (; nr--; page++)
 		if (gmem_page_state(page) != GMEM_PAGE_NONE &&
 		    gmem_give_back(page, 1))
 			gmem_quarantine(page, 1);
+	if (lost)
+		pr_warn("%u pages with a memory error stay out of the direct map and out of use\n",
+			lost);
 }
 
 static void gmem_quarantine_retry(struct list_head *list, unsigned int nr)
@@ -76,6 +85,7 @@ static void gmem_quarantine_retry(struct list_head *list, unsigned int nr)
 
 	list_for_each_entry_safe(page, next, &waiting, lru) {
 		list_del(&page->lru);
+		/* The error may have come while it was here. */
 		if (gmem_any_poisoned(page, nr)) {
 			gmem_give_back_around_poison(page, nr);
 			atomic_long_sub(nr, &quarantined_pages);

@@ -8,26 +8,12 @@
 
 #include "frame.h"
 #include "giveback.h"
-#include "pageword.h"
 #include "pieces.h"
 #include "poison.h"
 #include "quarantine.h"
 #include "release.h"
 #include "tempmap.h"
 #include "units.h"
-
-/* A block of which pages are out of use is whole no more: each by itself. */
-static void gmem_release_around_poison(struct page *page, unsigned int nr)
-{
-	unsigned int lost = gmem_frame_lose_poisoned(page, nr);
-
-	for (; nr--; page++)
-		if (gmem_page_state(page) != GMEM_PAGE_NONE)
-			gmem_release(page, 1);
-	if (lost)
-		pr_warn("%u pages with a memory error stay out of the direct map and out of use\n",
-			lost);
-}
 
 /**
  * gmem_release - pages with data in them leave
@@ -37,13 +23,8 @@ static void gmem_release_around_poison(struct page *page, unsigned int nr)
  */
 void gmem_release(struct page *page, unsigned int nr)
 {
-	if (gmem_any_poisoned(page, nr) && nr > 1) {
-		gmem_release_around_poison(page, nr);
-		return;
-	}
-	if (nr == 1 && gmem_page_poisoned(page) &&
-	    gmem_frame_lose_poisoned(page, 1)) {
-		pr_warn("a page with a memory error stays out of the direct map and out of use\n");
+	if (gmem_any_poisoned(page, nr)) {
+		gmem_give_back_around_poison(page, nr);
 		return;
 	}
 	if (gmem_give_back(page, nr))

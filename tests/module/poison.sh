@@ -42,4 +42,10 @@ is "$(cat /sys/fs/gmemfs/quarantined_bytes)" 0 'nor in quarantine'
 is "$(kscan --pfn $pfn | grep -c absent)" 1 'the page with the error is absent'
 is "$(kscan --pfn $((pfn + 1)) | grep -c readable)" 1 'its neighbour is back'
 is "$(kscan --pfn $((pfn - 1)) | grep -c readable)" 1 'on both sides'
+
+# The kernel must not get it back in this state: whoever has it next would die.
+echo $pfn >$POISON/unpoison-pfn 2>/dev/null || true
+count=$(dd if=/proc/kpagecount bs=8 skip=$pfn count=1 2>/dev/null |
+	od -A n -t u8 | tr -d ' ')
+ok 'it stays out of use when its error is taken back' test "$count" -ge 1
 done_testing

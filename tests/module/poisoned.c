@@ -169,6 +169,8 @@ static void test_pinned(void)
 	is(ftruncate(fd, 0), 0, "the file gives it up");
 	close(fd);
 	is(sysfs("pinned_bytes"), PAGE, "the pipe still has it");
+	sleep(1);	/* the module looks every quarter of that */
+	is(sysfs("pinned_bytes"), PAGE, "and keeps it");
 	must(kcore_open(&kcore));
 	ok(kcore_has_frame(&kcore, pfn), "it is in the direct map");
 	out = must(open("/dev/shm", O_TMPFILE | O_RDWR, 0600));
