@@ -159,6 +159,9 @@ long gmem_shared_view(struct file *file)
 	struct file *view;
 	int fd;
 
+	/* It can be mapped, and what is mapped can be read. */
+	if (!(file->f_mode & FMODE_READ))
+		return -EBADF;
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;

@@ -44,7 +44,7 @@ static bool all_states(int fd, long from, long to, uint8_t mask, uint8_t want)
 
 static void test_bad_input(void)
 {
-	int fd = new_file(SIZE), ro;
+	int fd = new_file(SIZE), ro, wo;
 	struct gmem_attributes set = { .size = PAGE, .reserved = { 0, 1 } };
 	struct gmem_state get = { .size = PAGE, .reserved = { 1 } };
 	char path[32];
@@ -75,6 +75,10 @@ static void test_bad_input(void)
 	ro = must(open(path, O_RDONLY | O_CLOEXEC));
 	is_errno(set_shared(ro, 0, PAGE), EBADF, "a file open for reading");
 	close(ro);
+	wo = must(open(path, O_WRONLY | O_CLOEXEC));
+	is_errno(ioctl(wo, GMEM_SHARED_VIEW, 0), EBADF,
+		 "a view of a file open for writing only");
+	close(wo);
 	ok(all_states(fd, 0, PAGES, 0xff, 0), "nothing of that changed a page");
 	close(fd);
 }
