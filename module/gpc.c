@@ -40,6 +40,7 @@
 #include "gpc.h"
 #include "hook.h"
 #include "lend.h"
+#include "vmmexit.h"
 
 DEFINE_STATIC_CALL_NULL(kvm_activate, kvm_gpc_activate);
 DEFINE_STATIC_CALL_NULL(kvm_activate_hva, kvm_gpc_activate_hva);
@@ -95,10 +96,14 @@ static void gmem_gpc_return_all(struct hlist_head *loans)
  * struct gmem_gpc_call - a call into KVM that may give a cache another frame
  * @borrow: the note of it
  * @gpc: the cache
+ * @token: what gmem_hook_enter() gave
+ * @refused: 0; or why KVM must not look into the VMM's memory
  */
 struct gmem_gpc_call {
 	struct gmem_borrow borrow;
 	struct gfn_to_pfn_cache *gpc;
+	int token;
+	int refused;
 };
 
 /* Under refresh_lock, which KVM holds. */
@@ -220,18 +225,19 @@ static bool gmem_gpc_slipped_through(struct gfn_to_pfn_cache *gpc)
 	return slipped;
 }
 
+/* Return: 0; or that KVM isn't to be called, only gmem_gpc_end(). */
 static int gmem_gpc_begin(struct gmem_gpc_call *call,
 			  struct gfn_to_pfn_cache *gpc)
 {
-	int token = gmem_hook_enter();
-
+	call->token = gmem_hook_enter();
 	call->gpc = gpc;
 	call->borrow.keep = gmem_gpc_keep;
 	gmem_borrow_begin(&call->borrow);
-	return token;
+	call->refused = gmem_vmm_get(gpc->kvm);
+	return call->refused;
 }
 
-static int gmem_gpc_end(struct gmem_gpc_call *call, int token, int ret)
+static int gmem_gpc_end(struct gmem_gpc_call *call, int ret)
 {
 	gmem_borrow_end(&call->borrow);
 	gmem_gpc_settle(call->gpc);
@@ -239,7 +245,9 @@ static int gmem_gpc_end(struct gmem_gpc_call *call, int token, int ret)
 		static_call(kvm_deactivate)(call->gpc);
 		ret = -EFAULT;
 	}
-	gmem_hook_leave(token);
+	if (!call->refused)
+		gmem_vmm_put(call->gpc->kvm);
+	gmem_hook_leave(call->token);
 	return ret;
 }
 
@@ -249,28 +257,32 @@ static int gmem_gpc_activate(struct gfn_to_pfn_cache *gpc, gpa_t gpa,
 			     unsigned long len)
 {
 	struct gmem_gpc_call call;
-	int token = gmem_gpc_begin(&call, gpc);
+	int ret = gmem_gpc_begin(&call, gpc);
 
-	return gmem_gpc_end(&call, token,
-			    static_call(kvm_activate)(gpc, gpa, len));
+	if (!ret)
+		ret = static_call(kvm_activate)(gpc, gpa, len);
+	return gmem_gpc_end(&call, ret);
 }
 
 static int gmem_gpc_activate_hva(struct gfn_to_pfn_cache *gpc,
 				 unsigned long uhva, unsigned long len)
 {
 	struct gmem_gpc_call call;
-	int token = gmem_gpc_begin(&call, gpc);
+	int ret = gmem_gpc_begin(&call, gpc);
 
-	return gmem_gpc_end(&call, token,
-			    static_call(kvm_activate_hva)(gpc, uhva, len));
+	if (!ret)
+		ret = static_call(kvm_activate_hva)(gpc, uhva, len);
+	return gmem_gpc_end(&call, ret);
 }
 
 static int gmem_gpc_refresh(struct gfn_to_pfn_cache *gpc, unsigned long len)
 {
 	struct gmem_gpc_call call;
-	int token = gmem_gpc_begin(&call, gpc);
+	int ret = gmem_gpc_begin(&call, gpc);
 
-	return gmem_gpc_end(&call, token, static_call(kvm_refresh)(gpc, len));
+	if (!ret)
+		ret = static_call(kvm_refresh)(gpc, len);
+	return gmem_gpc_end(&call, ret);
 }
 
 static void gmem_gpc_deactivate(struct gfn_to_pfn_cache *gpc)
@@ -299,10 +311,9 @@ struct gmem_hook gmem_gpc_deactivate_hook =
  * @page: the page; no caller's lock but mutexes is held
  *
  * KVM invalidates a cache when its MMU notifier is told that the page goes. But
- * once a VMM's address space is gone, nobody tells it any more, the cache stays
- * valid, and events for the VM are still written to it. So we do what the
- * notifier would have done; else a cache might be valid when we are unloaded
- * and the page with it is given back.
+ * on 6.12 that can be missed by a look-up which is under way, if the address is
+ * in no memory slot. So we do what the notifier would have done; else a cache
+ * might be valid when we are unloaded and the page with it is given back.
  *
  * With its bucket locked a record is that of a cache that lives.
  */

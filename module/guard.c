@@ -9,7 +9,7 @@
  * it is hidden, the host dies of a page fault; so it has to be exposed first.
  *
  * ftrace redirects those functions of KVM to ours: hook.c. What ours do is in
- * borrow.c, gpc.c and vcpumap.c, and what differs between versions of KVM in
+ * borrow.c, gpc.c, vcpumap.c and vmmexit.c, and what differs between versions of KVM in
  * kvm_6_*.c. This file places the hooks and removes them, as kvm.ko comes and
  * goes, and as the parameter "guard" says.
  *
@@ -49,6 +49,7 @@
 #include "layout.h"
 #include "lend.h"
 #include "vcpumap.h"
+#include "vmmexit.h"
 
 enum gmem_guard_mode { GUARD_LEND, GUARD_DENY, GUARD_NONE };
 
@@ -77,6 +78,7 @@ static struct gmem_hook *const hooks[] = {
 	&gmem_gpc_deactivate_hook,
 	&gmem_gpc_activate_hva_hook,
 	&gmem_gpc_activate_hook,
+	&gmem_vmm_release_hook,
 };
 
 static int gmem_hooks_place(void)
@@ -85,6 +87,8 @@ static int gmem_hooks_place(void)
 
 	ret = gmem_layout_check(gmem_kvm_layouts, gmem_kvm_nr_layouts,
 				"kvm_gpc_activate");
+	if (!ret)
+		ret = gmem_vmm_find();
 	if (!ret)
 		ret = gmem_hook_place(hooks, ARRAY_SIZE(hooks), "kvm");
 	if (!ret)

@@ -14,7 +14,13 @@
 #include "kvm.h"
 #include "vcpumap.h"
 
+static const struct gmem_member kvm_members[] = {
+	GMEM_MEMBER(struct kvm, mm),
+	GMEM_MEMBER(struct kvm, mmu_notifier),
+};
+
 static const struct gmem_member gpc_members[] = {
+	GMEM_MEMBER(struct gfn_to_pfn_cache, kvm),
 	GMEM_MEMBER(struct gfn_to_pfn_cache, lock),
 	GMEM_MEMBER(struct gfn_to_pfn_cache, refresh_lock),
 	GMEM_MEMBER(struct gfn_to_pfn_cache, pfn),
@@ -27,8 +33,11 @@ static const struct gmem_member map_members[] = {
 };
 
 const struct gmem_layout gmem_kvm_layouts[] = {
+	GMEM_LAYOUT(kvm, kvm_members),
 	GMEM_LAYOUT(gfn_to_pfn_cache, gpc_members),
 	GMEM_LAYOUT(kvm_host_map, map_members),
+	GMEM_PROTOTYPE(kvm_mmu_notifier_release, 2),
+	GMEM_PROTOTYPE(gfn_to_pfn_cache_invalidate_start, 3),
 	GMEM_PROTOTYPE(hva_to_pfn, 6),
 };
 

@@ -146,7 +146,7 @@ check_design() {
 		owned 'a symbol looked up outside symbol.c' '/symbol\.c$' \
 			'\b(register_kprobe|kallsyms_lookup_name)\('
 		owned "KVM internals outside of the guard's files" \
-			'/(kvm|kvm_[0-9_]+|gpc|vcpumap|borrow|guard)\.[ch]$' \
+			'/(kvm|kvm_[0-9_]+|gpc|vcpumap|borrow|guard|vmmexit)\.[ch]$' \
 			'#include (<linux/kvm_host\.h>|"kvm\.h")'
 		list_c | grep -v -E '^(include/uapi|tests)/' |
 			xargs grep -n -E '\b_IO[RW]*\(' /dev/null |

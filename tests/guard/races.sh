@@ -11,7 +11,7 @@ set -eu
 GMEMFS=/opt/gmemfs/gmemfs.ko
 LEND=/opt/gmemfs/tests/guard/lend
 MNT=/dev/gmem
-HOOKS=7
+HOOKS=8
 ROUNDS=8
 
 if grep -q '^kvm_amd' /proc/modules; then vendor=kvm_amd; else vendor=kvm_intel; fi
