@@ -182,7 +182,8 @@ static void gmem_frame_leave_one(struct gmem_frames *frames, struct page *page,
  * @nr: 1, or a block's 512
  * @inode: the file that has them
  *
- * Return: how many of them aren't HIDDEN. They are LEAVING or POISONED.
+ * Return: how many of them can't go to another file as they are: they are
+ * LEAVING or POISONED; or HIDDEN, and somebody has a reference.
  */
 unsigned int gmem_frame_leave_locked(struct gmem_frames *frames,
 				     struct page *page, unsigned int nr,

@@ -180,6 +180,8 @@ void gmem_block_evict(struct inode *inode)
 	unsigned long index;
 
 	gmem_block_punch(inode, 0, GMEM_TO_END);
-	xa_for_each(blocks, index, block)
+	xa_for_each(blocks, index, block) {
 		gmem_block_free(inode, block);
+		cond_resched();
+	}
 }
