@@ -65,6 +65,11 @@ static int open_reached(const struct reach *r, const char *path, int flags,
 {
 	int fd, err;
 
+	if ((flags & O_ACCMODE) != O_RDONLY && r->chosen) {
+		ctl_error("%s: a process chooses what is below its root and its directories; name the file itself, or /proc/PID/fd/N of a process that may write to it",
+			  text_safe(path));
+		return -1;
+	}
 	if ((flags & O_ACCMODE) != O_RDONLY && !reach_may_write(r)) {
 		ctl_error("%s: the process that has it can't write to it; name the file itself, if that is meant",
 			  text_safe(path));

@@ -103,6 +103,7 @@ struct walk {
 	dev_t proc;		/* the device of our /proc, or 0 */
 	unsigned int links;
 	char *rest;		/* what is still to be gone */
+	bool chosen;		/* by a process: see struct reach */
 };
 
 static bool is_ours(const struct reach *r)
@@ -148,6 +149,13 @@ static int begin_at(struct walk *w, const char *path)
 	return err;
 }
 
+/* By a link to what a process has? It mounts and moves there what it likes. */
+static bool is_of_process(const struct reach *r)
+{
+	return r->holder >= 0 && strcmp(r->how, "self") &&
+	       strcmp(r->how, "thread-self");
+}
+
 /* A link that the kernel makes. It knows where that leads, and no text does. */
 static int follow_proc(struct walk *w, const char *name)
 {
@@ -187,6 +195,8 @@ static int one_step(struct walk *w, const char *name)
 
 	if (err)
 		return err;
+	if (is_of_process(&w->at))
+		w->chosen = true;
 	if (!S_ISLNK(to.mode)) {
 		go_to(w, &to);
 		return 0;
@@ -239,11 +249,13 @@ int reach_path(const char *path, struct reach *r)
 	w.rest = ctl_copy(path);
 	err = walk_all(&w, path);
 	free(w.rest);
-	if (err)
+	if (err) {
 		reach_leave(&w.at);
-	else
-		*r = w.at;
-	return err;
+		return err;
+	}
+	*r = w.at;
+	r->chosen = w.chosen;
+	return 0;
 }
 
 /* ---- what users have ---- */
@@ -354,6 +366,8 @@ static bool is_mapped_for_writing(const struct reach *r)
 
 bool reach_may_write(const struct reach *r)
 {
+	if (r->chosen)
+		return false;
 	if (r->holder < 0)
 		return true;
 	return is_open_for_writing(r) || is_mapped_for_writing(r);
@@ -380,6 +394,16 @@ static int reopen_own(int dir, const char *name)
 	return fd;
 }
 
+static int create_in(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+			0666);
+
+	if (fd >= 0)
+		return fd;
+	return errno == EEXIST ? reopen_own(dir, name) : -errno;
+}
+
 int reach_create(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -392,10 +416,8 @@ int reach_create(const char *path)
 	free(above);
 	if (err)
 		return err;
-	fd = openat(dir.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		    0666);
-	if (fd < 0)
-		fd = errno == EEXIST ? reopen_own(dir.fd, name) : -errno;
+	fd = dir.chosen || is_of_process(&dir) ? -EXDEV :
+						 create_in(dir.fd, name);
 	reach_leave(&dir);
 	return fd;
 }

@@ -39,6 +39,7 @@ struct reach {
 	/* If the last step was a link of /proc to what a process has: */
 	int holder;		/* the directory of that link, or -1 */
 	char how[48];		/* the link's name in there */
+	bool chosen;		/* such a link, of a process, came before more */
 };
 
 /*
@@ -72,7 +73,8 @@ bool reach_is_gmemfs(const struct reach *r);
 
 /*
  * reach_may_write - could the process by whose link it was found write to it
- * itself? True also for what was found by a name.
+ * itself? True also for what was found by a name; false for one in a directory
+ * of a process (/proc/PID/root/...), which chooses what the name leads to.
  */
 bool reach_may_write(const struct reach *r);
 
@@ -84,7 +86,8 @@ DIR *reach_list(int root, const char *name, int *err);
 
 /*
  * reach_create - a file for output: a new one, or one of the caller's own that
- * loses what it had
+ * loses what it had. Return: a descriptor; -EXDEV where a process chooses what
+ * the path leads to; another negative errno.
  */
 int reach_create(const char *path);
 

@@ -168,6 +168,34 @@ test_convert_descriptor() {
 	rm /dev/gmem/victim
 }
 
+# Below its root, a user's process mounts what it likes under names of its own.
+test_convert_root() {
+	head -c 2M /dev/urandom >/dev/gmem/victim
+	chmod 600 /dev/gmem/victim
+	by_user truncate -s 2M /dev/gmem/mine
+	$as_user unshare -Urm sh -c 'cd /dev/gmem &&
+		mount --bind victim mine && exec sleep 1000' &
+	binder=$!
+	wait_for grep /dev/gmem/mine "/proc/$binder/mountinfo"
+	for way in root/dev/gmem/mine cwd/../gmem/mine \
+		root/proc/self/root/dev/gmem/mine "task/$binder/root/dev/gmem/mine"; do
+		refused 'a process chooses' "convert: a user's $way" \
+			--zero "/proc/$binder/$way" 0 4K shared
+	done
+	is "$(first_page /dev/gmem/victim)" 0 '  the page is private still'
+	ctl show "/proc/$binder/root/dev/gmem/mine"
+	is "$status" 0 '  to look is allowed'
+	for way in root cwd root/run "task/$binder/cwd" root/proc/self/root/run; do
+		ctl map --svg="/proc/$binder/$way/made.svg" /dev/gmem/victim
+		is "$status" 1 "--svg: not to a user's $way"
+		like "$err" 'a process chooses' '  and why'
+	done
+	is "$(find / -xdev -name made.svg)" '' '  nothing was made there'
+	kill "$binder"
+	wait "$binder" || :
+	rm /dev/gmem/victim /dev/gmem/mine
+}
+
 # root's --svg where users may put something first.
 test_output() {
 	truncate -s 2M /dev/gmem/file
@@ -279,6 +307,7 @@ test_build() {
 	test_kinds
 	test_convert
 	test_convert_descriptor
+	test_convert_root
 	test_output
 	test_lease
 	test_printed
