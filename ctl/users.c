@@ -133,6 +133,9 @@ static void add_nameless(struct scan *s, const struct reach *r)
 	struct index_key key = { r->dev, r->ino, 1 };
 	size_t seen;
 
+	if (!m)
+		inventory_missed(s->inv, "process %d has a directory or the like of a gmemfs that is mounted nowhere in sight: end the process, or mount it",
+				 s->tid);
 	if (!m || r->links || index_find(&s->seen, key, &seen))
 		return;
 	index_put(&s->seen, key, 0);

@@ -63,6 +63,20 @@ test_covered() {
 	umount /run/elsewhere
 }
 
+# Mounted nowhere any more, but a process has a directory in it: files have names
+# there, and nobody has them open.
+test_detached() {
+	for way in 'cd "$1"; exec sleep 1000' 'exec sleep 1000 7<"$1"'; do
+		mount_kept
+		sh -c "$way" sh "$kept" &
+		holder=$!
+		sleep 1
+		umount -l "$kept"
+		incomplete "process $holder has .* nowhere in sight" "detached: $way"
+		stop_holder
+	done
+}
+
 # In a mount namespace of its own: as root of it sees it, and below a root of its own.
 test_namespaces() {
 	mkdir -p "$kept" /run/jail
@@ -312,6 +326,7 @@ for i in range(1500, 12000): open("/dev/gmem/file%d" % i, "w")'
 
 test_build() {
 	test_covered
+	test_detached
 	test_namespaces
 	test_no_source
 	test_holders
