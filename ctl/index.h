@@ -22,6 +22,9 @@ struct index {
 	size_t used;
 };
 
+/* Bytes that a key takes at most: six slots while there is made more room. */
+#define INDEX_COST	256
+
 /* index_find - return: whether there is such a key, and its value */
 bool index_find(const struct index *index, struct index_key key,
 		size_t *value);

@@ -93,13 +93,7 @@ void inventory_missed(struct inventory *inv, const char *fmt, ...)
 
 /* ---- files that have a name ---- */
 
-/* Names of directories that are still to be read, below the mount's root. */
-struct worklist {
-	char **names;
-	size_t count;
-};
-
-static bool take_room(struct inventory *inv, size_t bytes)
+bool inventory_room(struct inventory *inv, size_t bytes)
 {
 	if (bytes > inv->left) {
 		inventory_missed(inv, "more names than there is room for");
@@ -121,25 +115,28 @@ static void add_named(struct inventory *inv, const struct mount_point *m,
 	struct file_entry *f = inventory_file(inv, m->dev, d->d_ino);
 	const char *top = strcmp(m->dir, "/") ? m->dir : "";
 
-	if (f->path || !take_room(inv, sizeof(*f) + strlen(top) + strlen(dir) +
-				       strlen(d->d_name) + 3))
+	if (f->path || !inventory_room(inv, sizeof(*f) + strlen(top) + 3 +
+					    strlen(dir) + strlen(d->d_name)))
 		return;
 	f->path = ctl_format("%s/%s%s%s", top, dir, *dir ? "/" : "", d->d_name);
 	f->name = f->path + strlen(top) + 1;
 	f->linked = true;
 }
 
-static void add_directory(struct inventory *inv, struct worklist *todo,
-			  const char *dir, const struct dirent *d)
+static void add_other(struct inventory *inv, const struct mount_point *m,
+		      const char *dir, const struct dirent *d)
 {
-	if (!take_room(inv, strlen(dir) + strlen(d->d_name) + 2))
-		return;
-	todo->names = ctl_grow(todo->names, todo->count, sizeof(char *));
-	todo->names[todo->count++] = name_below(dir, d->d_name);
+	struct other other = {
+		.name = name_below(dir, d->d_name),
+		.is_directory = d->d_type == DT_DIR,
+	};
+
+	inventory_other(inv, m->dev, d->d_ino, &other);
+	free(other.name);
 }
 
-static void read_directory(struct inventory *inv, struct mount_point *m,
-			   struct worklist *todo, const char *dir)
+static void read_directory(struct inventory *inv, const struct mount_point *m,
+			   const char *dir)
 {
 	struct dirent *d;
 	int err;
@@ -156,31 +153,25 @@ static void read_directory(struct inventory *inv, struct mount_point *m,
 	while ((d = readdir(list))) {
 		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
 			continue;
-		m->names++;
 		if (d->d_type == DT_REG)
 			add_named(inv, m, dir, d);
-		else if (d->d_type == DT_DIR)
-			add_directory(inv, todo, dir, d);
+		else
+			add_other(inv, m, dir, d);
 	}
 	closedir(list);
 }
 
-static void walk_mount(struct inventory *inv, struct mount_point *m)
+/* Directories that were met in there are those that are still to be read. */
+static void walk_mount(struct inventory *inv, const struct mount_point *m)
 {
-	struct worklist todo = { 0 };
+	size_t i = inv->nr_others;
 
 	if (m->root < 0)
 		return;
-	m->names++;
-	read_directory(inv, m, &todo, "");
-	while (todo.count) {
-		char *dir = todo.names[--todo.count];
-
-		read_directory(inv, m, &todo, dir);
-		inv->left += strlen(dir) + 1;
-		free(dir);
-	}
-	free(todo.names);
+	read_directory(inv, m, "");
+	for (; i < inv->nr_others; i++)
+		if (inv->others[i].is_directory)
+			read_directory(inv, m, inv->others[i].name);
 }
 
 /* ---- opening them ---- */
@@ -274,7 +265,8 @@ static void ask_file(struct inventory *inv, struct file_entry *f)
 	if (fd >= 0 && !fstat(fd, &st)) {
 		f->uid = st.st_uid;
 		f->mode = st.st_mode & 07777;
-		f->links = st.st_nlink;
+		inventory_count(inv, f->dev, st.st_mode, st.st_nlink,
+				&st.st_ctim);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -317,45 +309,7 @@ static int by_path(const void *a, const void *b)
 	return strcmp(x->path, y->path);
 }
 
-/* ---- is that all? ---- */
-
-/*
- * A file without a name can be on its way through a socket, or be known to
- * io_uring only. /proc shows neither. But a mount counts its inodes: each of
- * them, and each further name, is one.
- */
-static uint64_t count_known(const struct inventory *inv,
-			    const struct mount_point *m)
-{
-	uint64_t known = m->names;
-
-	for (size_t i = 0; i < inv->nr_files; i++)
-		known += inv->files[i].dev == m->dev && !inv->files[i].links;
-	return known;
-}
-
-static bool all_counted(struct inventory *inv, bool tell)
-{
-	bool all = true;
-
-	for (size_t i = 0; i < inv->nr_mounts; i++) {
-		struct mount_point *m = &inv->mounts[i];
-		uint64_t known = count_known(inv, m);
-
-		if (m->root < 0 || !m->whole)
-			continue;
-		inventory_ask_mount(m);
-		if (!m->counted || m->files == known)
-			continue;
-		all = false;
-		if (tell)
-			inventory_missed(inv, "%s has %llu inodes, but %llu were found: files come and go, or are on their way through a socket or in an io_uring",
-					 text_safe(m->dir),
-					 (unsigned long long)m->files,
-					 (unsigned long long)known);
-	}
-	return all;
-}
+/* ---- all of it ---- */
 
 static void read_once(struct inventory *inv)
 {
@@ -367,9 +321,11 @@ static void read_once(struct inventory *inv)
 	for (size_t i = 0; i < inv->nr_mounts; i++)
 		walk_mount(inv, &inv->mounts[i]);
 	inventory_add_users(inv);
+	inventory_begin_count(inv);
 	for (size_t i = 0; i < inv->nr_files; i++)
 		if (inv->files[i].path)
 			ask_file(inv, &inv->files[i]);
+	inventory_ask_others(inv);
 	drop_gone(inv);
 	inventory_sort(inv, by_path);
 }
@@ -379,13 +335,13 @@ void inventory_read(struct inventory *inv)
 {
 	read_once(inv);
 	for (int i = 1; i < TRIES && inv->complete &&
-	     !all_counted(inv, false); i++) {
+	     !inventory_all_counted(inv, false); i++) {
 		inventory_free(inv);
 		ctl_sleep(PAUSE_SECONDS);
 		read_once(inv);
 	}
 	if (inv->complete)
-		all_counted(inv, true);
+		inventory_all_counted(inv, true);
 }
 
 static void free_mount(struct mount_point *m)
@@ -405,10 +361,14 @@ void inventory_free(struct inventory *inv)
 		free_mount(&inv->mounts[i]);
 	for (size_t i = 0; i < inv->nr_files; i++)
 		free_file(&inv->files[i]);
+	for (size_t i = 0; i < inv->nr_others; i++)
+		free(inv->others[i].name);
 	for (size_t i = 0; i < inv->nr_reasons; i++)
 		free(inv->reasons[i]);
 	index_free(&inv->by_inode);
+	index_free(&inv->by_other);
 	index_free(&inv->devices);
+	free(inv->others);
 	free(inv->mounts);
 	free(inv->files);
 	memset(inv, 0, sizeof(*inv));

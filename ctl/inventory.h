@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "index.h"
 
@@ -33,7 +34,8 @@ struct mount_point {
 	uint64_t used;
 	uint64_t files;
 	bool counted;		/* @files is known: there is a limit */
-	uint64_t names;		/* met in there, the root among them */
+	struct timespec asked;	/* when it had as many */
+	uint64_t known;		/* of these, how many were there: see count.c */
 };
 
 /* A name in /proc/PID of something that a process has; "": none. */
@@ -58,13 +60,21 @@ struct file_entry {
 	char *path;		/* as a user may type it */
 	const char *name;	/* the part of @path below its mount, or NULL */
 	bool linked;		/* it has a name that @path is */
-	unsigned int links;
 	uid_t uid;
 	mode_t mode;
 	struct gmem_info info;
 	int err;		/* of getting @info */
 	struct user *users;
 	size_t nr_users;
+};
+
+/* An inode that is no regular file. */
+struct other {
+	dev_t dev;
+	ino_t ino;
+	char *name;		/* below its mount; or in /proc/PID of: */
+	pid_t pid;		/* 0: it has a name */
+	bool is_directory;	/* with a name */
 };
 
 /* Reasons that are told; the rest is counted. */
@@ -76,6 +86,9 @@ struct inventory {
 	struct file_entry *files;
 	size_t nr_files;
 	struct index by_inode;	/* of @files */
+	struct other *others;
+	size_t nr_others;
+	struct index by_other;
 	struct index devices;	/* 1: a gmemfs, 0: not */
 	size_t left;		/* room for names, in bytes */
 	bool complete;		/* false: some could not be looked at */
@@ -99,6 +112,9 @@ void inventory_sort(struct inventory *inv,
 __attribute__((format(printf, 2, 3)))
 void inventory_missed(struct inventory *inv, const char *fmt, ...);
 
+/* inventory_room - return: whether there is room for so many bytes more */
+bool inventory_room(struct inventory *inv, size_t bytes);
+
 /* Mounts in the namespace of a process, 0 is ours; and the way into them. */
 void inventory_add_mounts(struct inventory *inv, pid_t pid);
 void inventory_reach_mounts(struct inventory *inv);
@@ -118,6 +134,20 @@ struct file_entry *inventory_find(const struct inventory *inv, dev_t dev,
  * another negative errno.
  */
 int inventory_open(struct inventory *inv, struct file_entry *f, int flags);
+
+/* inventory_other - this one was met: @found->name is copied */
+void inventory_other(struct inventory *inv, dev_t dev, ino_t ino,
+		     const struct other *found);
+
+/*
+ * Whether all inodes were met. After all was: inventory_begin_count(). Then
+ * each is looked for again, and inventory_count() told of what is there still.
+ */
+void inventory_begin_count(struct inventory *inv);
+void inventory_count(struct inventory *inv, dev_t dev, mode_t mode,
+		     unsigned int links, const struct timespec *changed);
+void inventory_ask_others(struct inventory *inv);
+bool inventory_all_counted(struct inventory *inv, bool tell);
 
 /* Of all processes; for inventory.c. */
 void inventory_add_namespaces(struct inventory *inv);

@@ -45,6 +45,8 @@ static int look_at(int dir, const char *name, struct reach *r)
 	r->mode = sx.stx_mode;
 	r->uid = sx.stx_uid;
 	r->links = sx.stx_nlink;
+	r->changed.tv_sec = sx.stx_ctime.tv_sec;
+	r->changed.tv_nsec = sx.stx_ctime.tv_nsec;
 	return 0;
 }
 

@@ -27,6 +27,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include <time.h>
 
 struct reach {
 	int fd;			/* O_PATH; -1: none */
@@ -36,10 +37,11 @@ struct reach {
 	mode_t mode;
 	uid_t uid;
 	unsigned int links;
+	struct timespec changed;
 	/* If the last step was a link of /proc to what a process has: */
 	int holder;		/* the directory of that link, or -1 */
 	char how[48];		/* the link's name in there */
-	bool chosen;		/* such a link, of a process, came before more */
+	bool chosen;		/* a process's link came before more */
 };
 
 /*

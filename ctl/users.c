@@ -29,7 +29,7 @@ struct scan {
 	pid_t pid;
 	pid_t tid;		/* a thread that has something of its own */
 	bool counts;		/* gmemctl itself is no user */
-	struct index seen;	/* roots; directories without a name */
+	struct index seen;	/* roots */
 };
 
 /* A process that has gone has nothing, and a dying one says so oddly. */
@@ -127,19 +127,15 @@ static void add_use(struct scan *s, dev_t dev, ino_t ino,
 }
 
 /* A directory or the like that has no name any more counts as an inode. */
-static void add_nameless(struct scan *s, const struct reach *r)
+static void add_nameless(struct scan *s, const struct reach *r, const char *how)
 {
-	struct mount_point *m = inventory_mount(s->inv, r->dev);
-	struct index_key key = { r->dev, r->ino, 1 };
-	size_t seen;
+	struct other other = { .name = (char *)how, .pid = s->tid };
 
-	if (!m)
+	if (!inventory_mount(s->inv, r->dev))
 		inventory_missed(s->inv, "process %d has a directory or the like of a gmemfs that is mounted nowhere in sight: end the process, or mount it",
 				 s->tid);
-	if (!m || r->links || index_find(&s->seen, key, &seen))
-		return;
-	index_put(&s->seen, key, 0);
-	m->names++;
+	else if (!r->links)
+		inventory_other(s->inv, r->dev, r->ino, &other);
 }
 
 static bool is_shared_view(DIR *list, const char *name)
@@ -162,7 +158,7 @@ static void look_at_fd(struct scan *s, DIR *list, const char *name)
 	if (!is_ours(s, r.dev, way.how))
 		return;
 	if (!S_ISREG(r.mode)) {
-		add_nameless(s, &r);
+		add_nameless(s, &r, way.how);
 		return;
 	}
 	way.shared = is_shared_view(list, name);
@@ -191,7 +187,7 @@ static void look_at_directory(struct scan *s, const char *how)
 	if (reach_link(s->tid, how, &r))
 		return;
 	if (is_ours(s, r.dev, how))
-		add_nameless(s, &r);
+		add_nameless(s, &r, how);
 	reach_leave(&r);
 }
 
@@ -353,5 +349,4 @@ void inventory_add_users(struct inventory *inv)
 	struct scan s = { .inv = inv };
 
 	visit_processes(&s, look_at_process);
-	index_free(&s.seen);
 }

@@ -180,6 +180,72 @@ os.close(f)'
 	umount "$kept"
 }
 
+# in_flight MAKE [UNMAKE]: a holder whose file is in a socket, and who makes up for it:
+# makes something in the directory u, and unmakes it when u was read, again and again
+in_flight() {
+	holder '
+a, b = socket.socketpair()
+a.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [f]))])
+os.close(f)
+os.mkdir(sys.argv[1] + "/u")
+os.chdir(sys.argv[1] + "/u")
+def make():
+	'"$1"'
+def unmake():
+	'"$2"'
+def hide():
+	while True:
+		os.read(watch, 4096)
+		unmake()
+		time.sleep(.5)
+		make()
+make()
+watch = libc.inotify_init()
+assert libc.inotify_add_watch(watch, b".", 0x10) > 0
+threading.Thread(target=hide, daemon=True).start()'
+}
+
+never_complete() { # NAME
+	for _ in 1 2 3; do
+		json verify --all
+		echo "$status$(ask 'd["complete"]')"
+	done >"$work/said"
+	is "$(sort -u "$work/said")" 5false "in flight, and $1: never complete"
+	stop_holder
+	rm -rf "$kept/u"
+}
+
+# What goes once it was counted doesn't make up for a file in a socket.
+test_made_up() {
+	mount_kept
+	rm "$kept/file"
+	in_flight 'global g; g = os.open("a", os.O_CREAT | os.O_RDWR)' \
+		'os.unlink("a"); time.sleep(2); os.close(g)'
+	never_complete 'a file that loses its name, and is open'
+	in_flight 'open("a", "w").close()' 'os.unlink("a")'
+	never_complete 'a file that goes'
+	in_flight 'os.mkdir("a")' 'os.rmdir("a")'
+	never_complete 'a directory that goes'
+	in_flight 'os.symlink("x", "a")' 'os.unlink("a")'
+	never_complete 'a symbolic link that goes'
+	in_flight 'open("a", "w").close(); os.link("a", "b")' 'os.unlink("b")
+	time.sleep(2); os.unlink("a")'
+	never_complete 'a further name that goes'
+	in_flight 'open("a", "w").close()' '
+	for _ in range(4000): os.link("a", "b"); os.unlink("b")
+	os.unlink("a")'
+	never_complete 'a further name that comes and goes'
+	touch "$kept/a"
+	ln "$kept/a" "$kept/b"
+	ln -s x "$kept/c"
+	ln -P "$kept/c" "$kept/d"
+	mkfifo "$kept/e"
+	sleep 0.1
+	json verify --all
+	is "$status$(ask 'd["complete"]')" 0true 'names that stay, several of one: all were met'
+	umount "$kept"
+}
+
 # The first who has it lets go of it and takes it again all the while.
 test_first_holder() {
 	mount_kept
@@ -330,6 +396,7 @@ test_build() {
 	test_namespaces
 	test_no_source
 	test_holders
+	test_made_up
 	test_first_holder
 	test_shared_view
 	test_changing
