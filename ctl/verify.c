@@ -36,6 +36,9 @@ _Static_assert(BLOCK_PAGES == WITNESS_PAGES, "a block is seen at once");
 /* Files may be in other hands by the time they are looked at. */
 #define ROUNDS		3
 
+/* How often the pages of one are counted that doesn't stay as it is. */
+#define COUNTS		4
+
 enum { OPT_ALL };
 
 struct verifier {
@@ -234,6 +237,62 @@ static void check_blocks(struct verifier *s, const struct gmem_info *info)
 			       (unsigned long long)s->v->unseen);
 }
 
+/* Of 2 MiB in one piece, the file keeps all, also what is holes by now. */
+static uint64_t count_held(const struct blocks *b)
+{
+	uint64_t held = 0;
+
+	for (size_t i = 0; i < b->pages; i++) {
+		if (b->states[i] & GMEM_STATE_HUGE)
+			return BLOCK_PAGES;
+		held += !!(b->states[i] & GMEM_STATE_POPULATED);
+	}
+	return held;
+}
+
+/*
+ * Pages that no block has: those beyond the end of the file. They have no
+ * state, and no mapping reaches them. What is emptied or filled meanwhile isn't
+ * missed.
+ */
+static int count_hidden_away(int fd, uint64_t *pages)
+{
+	struct gmem_info before, after;
+	uint64_t seen = 0, least;
+	struct blocks b;
+	int err = gmem_file_info(fd, &before);
+
+	if (err)
+		return err;
+	blocks_begin(&b, fd, &before);
+	while ((err = blocks_next(&b)) > 0)
+		seen += count_held(&b);
+	if (!err)
+		err = gmem_file_info(fd, &after);
+	if (err)
+		return err;
+	least = before.populated < after.populated ? before.populated :
+						     after.populated;
+	*pages = least / PAGE > seen ? least / PAGE - seen : 0;
+	return 0;
+}
+
+/* Files change meanwhile. */
+static void check_all_seen(struct verifier *s)
+{
+	uint64_t pages = 1;
+	int err = 0;
+
+	for (int i = 0; i < COUNTS && pages && !err; i++)
+		err = count_hidden_away(s->fd, &pages);
+	if (err && !s->v->missed)
+		verdict_missed(s->v, "its pages can't be counted: %s",
+			       strerror(-err));
+	else if (!err && pages)
+		verdict_missed(s->v, "it holds %llu pages more, beyond its end: make it longer (truncate -s) to have them looked at",
+			       (unsigned long long)pages);
+}
+
 static void check_file(struct verifier *s, const char *path, int fd,
 		       const struct gmem_info *info)
 {
@@ -241,6 +300,7 @@ static void check_file(struct verifier *s, const char *path, int fd,
 	s->fd = fd;
 	progress_begin(&s->progress, "verifying");
 	check_blocks(s, info);
+	check_all_seen(s);
 	progress_end(&s->progress);
 }
 

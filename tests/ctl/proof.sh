@@ -284,6 +284,52 @@ test_shared_view() {
 	stop_holder
 }
 
+# Beyond the end of a file there may be pages, which have no state and no mapping.
+test_beyond_end() {
+	mount_kept
+	rm "$kept/file"
+	touch "$kept/beyond"
+	fallocate -n -l 4M "$kept/beyond"
+	incomplete '1024 pages more, beyond its end' 'an empty file with pages'
+	rm "$kept/beyond"
+	head -c 5000 /dev/urandom >/dev/gmem/file
+	json verify --all
+	is "$status$(ask 'd["files"][0]["checked"]')" 02 'its last page in part: all was looked at'
+	fallocate -n -o 4M -l 64K /dev/gmem/file
+	incomplete '16 pages more, beyond its end' 'pages after a hole beyond the end'
+	truncate -s 8M /dev/gmem/file
+	json verify --all
+	is "$status$(ask 'd["files"][0]["checked"]')" 018 '  a longer file: they were looked at'
+	truncate -s 10000 /dev/gmem/file
+	json verify --all
+	is "$status$(ask 'd["files"][0]["checked"]')" 02 '  a shorter one: they have gone'
+	rm /dev/gmem/file
+	head -c 4M /dev/urandom >/dev/gmem/file
+	truncate -s 3000000 /dev/gmem/file
+	fallocate -p -o 64K -l 128K /dev/gmem/file
+	json verify --all
+	is "$status$(ask 'd["files"][0]["checked"]')" 0701 '  blocks of which parts were cut off and punched'
+	rm /dev/gmem/file
+	umount "$kept"
+}
+
+# What is filled meanwhile is not part of the proof, and not missed either.
+test_filled() {
+	holder '
+os.ftruncate(f, 1 << 30)
+def fill():
+	for at in range(2 << 20, 1 << 30, 2 << 20):
+		os.pwrite(f, b"x" * 4096, at)
+		time.sleep(.01)
+threading.Thread(target=fill, daemon=True).start()' /dev/gmem
+	for _ in 1 2 3; do
+		json verify --all
+		echo "$status$(ask 'd["complete"]')"
+	done >"$work/said"
+	is "$(sort -u "$work/said")" 0true 'a file that is filled all the while'
+	stop_holder
+}
+
 # What it does with a file that gets shorter and longer is its business, but
 # not to say more than it knows.
 test_changing() {
@@ -399,6 +445,8 @@ test_build() {
 	test_made_up
 	test_first_holder
 	test_shared_view
+	test_beyond_end
+	test_filled
 	test_changing
 }
 
