@@ -113,6 +113,7 @@ static void json_verdict(struct json *j, const struct verdict *v)
 	json_number(j, "readable_lent", v->lent);
 	json_number(j, "gone", v->gone);
 	json_number(j, "unseen", v->unseen);
+	json_number(j, "doubtful", v->doubtful);
 	json_string(j, "missed", v->missed);
 	for (int i = FINE + 1; i < PROBLEMS; i++)
 		json_number(j, problem_names[i], v->bad[i]);

@@ -39,6 +39,7 @@ struct verdict {
 	uint64_t lent;		/* of the readable, not shared */
 	uint64_t gone;		/* holes by the time it was looked at */
 	uint64_t unseen;	/* there, but not to be had by a mapping */
+	uint64_t doubtful;	/* wrong, with no time for a second look */
 	uint64_t bad[PROBLEMS];
 	struct bad_run listed[VERDICT_LISTED];
 	size_t nr_listed;

@@ -33,6 +33,14 @@ _Static_assert(BLOCK_PAGES == WITNESS_PAGES, "a block is seen at once");
 #define LOOKS		5
 #define LOOK_SECONDS	0.02
 
+/*
+ * Second looks at blocks, at one file's and in all: what is left is said to be
+ * doubtful. Else somebody could keep this busy for hours, by many pages that
+ * can't be mapped or that are converted all the while.
+ */
+#define SECOND_LOOKS_FILE	128
+#define SECOND_LOOKS_ALL	1500
+
 /* Files may be in other hands by the time they are looked at. */
 #define ROUNDS		3
 
@@ -46,7 +54,9 @@ struct verifier {
 	struct progress progress;
 	struct verdicts verdicts;
 	struct index looked_at;	/* files */
+	unsigned int second_looks;	/* so far */
 	/* While a file is looked at: */
+	unsigned int looks_left;	/* second ones at this file */
 	int fd;
 	const uint8_t *map;	/* the block */
 	struct verdict *v;
@@ -152,8 +162,20 @@ static int look_again(struct verifier *s, size_t pages, struct block_view *view)
 	return 0;
 }
 
+/* Return: whether there may be one more. */
+static bool take_second_look(struct verifier *s)
+{
+	if (!s->looks_left || s->second_looks == SECOND_LOOKS_ALL)
+		return false;
+	s->looks_left--;
+	s->second_looks++;
+	return true;
+}
+
+/* @judged: what is wrong was so each time */
 static void count_block(struct verifier *s, size_t pages,
-			const struct block_view *view, const bool *held)
+			const struct block_view *view, const bool *held,
+			bool judged)
 {
 	const struct blocks *b = view->b;
 
@@ -170,6 +192,10 @@ static void count_block(struct verifier *s, size_t pages,
 			s->v->unseen++;
 			continue;
 		}
+		if (!judged && is_doubtful(sight, b->states[i])) {
+			s->v->doubtful++;
+			continue;
+		}
 		count_page(s->v, sight, b->offset + i * PAGE, b->states[i],
 			   judge(sight, b->states[i]));
 		if (!sight->mapped && !sight->read)
@@ -182,14 +208,15 @@ static int check_mapped(struct verifier *s, struct blocks *b)
 	struct block_view view = { .b = b };
 	bool held[BLOCK_PAGES] = { 0 };
 	size_t pages = b->pages;
-	int err = view_block(s, &view);
+	int looks = 1, err = view_block(s, &view);
 
 	for (size_t i = 0; i < pages; i++)
 		held[i] = b->states[i] & GMEM_STATE_POPULATED;
-	for (int i = 1; !err && i < LOOKS && any_doubtful(&view, pages); i++)
+	for (; !err && looks < LOOKS && any_doubtful(&view, pages) &&
+	     take_second_look(s); looks++)
 		err = look_again(s, pages, &view);
 	if (!err)
-		count_block(s, pages, &view, held);
+		count_block(s, pages, &view, held, looks == LOOKS);
 	return err;
 }
 
@@ -235,6 +262,9 @@ static void check_blocks(struct verifier *s, const struct gmem_info *info)
 	if (s->v->unseen)
 		verdict_missed(s->v, "%llu pages can't be mapped (memory with an error, or only the shared view is in sight)",
 			       (unsigned long long)s->v->unseen);
+	if (s->v->doubtful)
+		verdict_missed(s->v, "%llu pages aren't as gmemfs says, but too many had to be looked at again to tell whether these are wrong or just changed: verify it again, alone",
+			       (unsigned long long)s->v->doubtful);
 }
 
 /* Of 2 MiB in one piece, the file keeps all, also what is holes by now. */
@@ -298,6 +328,7 @@ static void check_file(struct verifier *s, const char *path, int fd,
 {
 	s->v = verdicts_add(&s->verdicts, path);
 	s->fd = fd;
+	s->looks_left = SECOND_LOOKS_FILE;
 	progress_begin(&s->progress, "verifying");
 	check_blocks(s, info);
 	check_all_seen(s);

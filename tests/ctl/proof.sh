@@ -11,6 +11,7 @@ set -eu
 . /share/ctl/ctl.sh
 
 kept=/run/kept
+tests=/opt/gmemfs/tests/ctl
 
 # A mount in which all that verify looks at is bad: so it shows what it has looked at.
 mount_kept() {
@@ -405,6 +406,42 @@ threading.Thread(target=churn, daemon=True).start()' /dev/gmem
 	stop_holder
 }
 
+incomplete_in() { # SECONDS ERE NAME
+	status=0
+	timeout "$1" "$ctl" verify --all --json >"$work/json" 2>"$work/err" || status=$?
+	is "$status" 5 "$3: incomplete, in $1 s"
+	like "$(ask 'd["files"][0]["missed"]')" "$2" '  and what was missed'
+}
+
+# Four looks more at each of 4096 blocks, 20 ms apart, would take five minutes.
+test_doubtful() {
+	ctl=$plain
+	mkdir -p /run/small
+	mount -t gmemfs -o huge=never none /run/small
+	holder '
+os.ftruncate(f, 0)
+os.ftruncate(f, 8 << 30)
+for at in range(0, 8 << 30, 2 << 20): os.pwrite(f, b"x", at)
+view = fcntl.ioctl(f, 0xb904, 0)
+os.close(f)' /run/small
+	incomplete_in 150 "4096 pages can't be mapped" 'many pages that are not to be seen'
+	stop_holder
+	truncate -s 8G /run/small/file
+	python3 -c '
+import os
+f = os.open("/run/small/file", os.O_RDWR)
+for at in range(0, 8 << 30, 2 << 20): os.pwrite(f, b"x", at)'
+	export LIE=exposed LD_PRELOAD="$tests/liar.so"
+	status=0
+	timeout 150 "$ctl" verify --json /run/small/file >"$work/json" 2>"$work/err" || status=$?
+	unset LIE LD_PRELOAD
+	is "$status$(ask 'd["files"][0]["missing"]')" 132 'many pages that are wrong: some are, each time'
+	is "$(ask 'd["files"][0]["doubtful"]')" 4064 '  the others are doubtful'
+	like "$(ask 'd["files"][0]["missed"]')" '^4064 pages' '  and so it is said'
+	rm /run/small/file
+	umount /run/small
+}
+
 descriptor_of() { # PID
 	for fd in "/proc/$1/fd"/*; do
 		case $(readlink "$fd") in
@@ -453,5 +490,6 @@ test_build() {
 with_sanitizers test_build
 test_sparse
 test_endless
+test_doubtful
 test_many
 done_testing
