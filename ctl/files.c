@@ -43,6 +43,10 @@ static const struct {
 		"not in a gmemfs mount; 'gmemctl ls' lists what there is",
 	},
 	{
+		-ETIMEDOUT,
+		"the process doesn't answer: it waits for a file server, perhaps; end it, or name the file otherwise",
+	},
+	{
 		-EAGAIN,
 		"somebody has a lease on it (fcntl(F_SETLEASE)), and was told to give that up; try again",
 	},

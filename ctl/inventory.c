@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "ctl.h"
 #include "inventory.h"
 #include "reach.h"
@@ -256,6 +257,15 @@ int inventory_open(struct inventory *inv, struct file_entry *f, int flags)
 
 /* ---- what they hold ---- */
 
+const char *inventory_why(int err)
+{
+	if (err == -ENOENT)
+		return "not where it was found";
+	if (err == -ETIMEDOUT)
+		return "the process that has it doesn't answer";
+	return strerror(-err);
+}
+
 static void ask_file(struct inventory *inv, struct file_entry *f)
 {
 	int fd = inventory_open(inv, f, O_RDONLY);
@@ -275,7 +285,7 @@ static void ask_file(struct inventory *inv, struct file_entry *f)
 				 text_safe(f->path));
 	if (f->err && f->err != -ENOENT && f->err != -ENOTTY)
 		inventory_missed(inv, "%s: %s", text_safe(f->path),
-				 strerror(-f->err));
+				 inventory_why(f->err));
 }
 
 static void free_file(struct file_entry *f)
@@ -313,6 +323,7 @@ static int by_path(const void *a, const void *b)
 
 static void read_once(struct inventory *inv)
 {
+	ask_renew();
 	memset(inv, 0, sizeof(*inv));
 	inv->complete = true;
 	inv->left = ROOM_FOR_NAMES;

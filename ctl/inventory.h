@@ -135,6 +135,9 @@ struct file_entry *inventory_find(const struct inventory *inv, dev_t dev,
  */
 int inventory_open(struct inventory *inv, struct file_entry *f, int flags);
 
+/* inventory_why - in words, why a file could not be looked at */
+const char *inventory_why(int err);
+
 /* inventory_other - this one was met: @found->name is copied */
 void inventory_other(struct inventory *inv, dev_t dev, ino_t ino,
 		     const struct other *found);

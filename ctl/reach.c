@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "ctl.h"
 #include "procfs.h"
 #include "reach.h"
@@ -87,15 +88,19 @@ void reach_leave(struct reach *r)
 	clear(r);
 }
 
-bool reach_is_gmemfs(const struct reach *r)
+int reach_is_gmemfs(const struct reach *r)
 {
-	struct statfs fs;
+	uint64_t type;
+	int err;
 
 	/* No file system of this kind has a block device. */
-	if (r->fd < 0 || major(r->dev) || fstatfs(r->fd, &fs))
-		return false;
+	if (r->fd < 0 || major(r->dev))
+		return 0;
+	err = ask_type(r->fd, &type);
+	if (err)
+		return err;
 	/* With statfs=hugetlbfs it says that it is one. */
-	return fs.f_type == GMEMFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC;
+	return type == GMEMFS_MAGIC || type == HUGETLBFS_MAGIC;
 }
 
 /* ---- a path that somebody typed, step by step ---- */
@@ -151,18 +156,31 @@ static int begin_at(struct walk *w, const char *path)
 	return err;
 }
 
+static bool is_self(const char *name)
+{
+	return !strcmp(name, "self") || !strcmp(name, "thread-self");
+}
+
 /* By a link to what a process has? It mounts and moves there what it likes. */
 static bool is_of_process(const struct reach *r)
 {
-	return r->holder >= 0 && strcmp(r->how, "self") &&
-	       strcmp(r->how, "thread-self");
+	return r->holder >= 0 && !is_self(r->how);
+}
+
+/* Is it in /proc? A process may keep that from answering. */
+static int step_to(const struct walk *w, const char *name, int flags,
+		   struct reach *to)
+{
+	if (!w->proc || w->at.dev != w->proc || is_self(name))
+		return stand_at(w->at.fd, name, flags, to);
+	return stand_for(ask_open(w->at.fd, name, flags), to);
 }
 
 /* A link that the kernel makes. It knows where that leads, and no text does. */
 static int follow_proc(struct walk *w, const char *name)
 {
 	struct reach to;
-	int err = stand_at(w->at.fd, name, 0, &to);
+	int err = step_to(w, name, 0, &to);
 
 	if (err)
 		return err;
@@ -193,7 +211,7 @@ static int follow_text(struct walk *w, const struct reach *link)
 static int one_step(struct walk *w, const char *name)
 {
 	struct reach to;
-	int err = stand_at(w->at.fd, name, O_NOFOLLOW, &to);
+	int err = step_to(w, name, O_NOFOLLOW, &to);
 
 	if (err)
 		return err;
@@ -267,7 +285,7 @@ int reach_link(pid_t pid, const char *how, struct reach *r)
 	char path[96];
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, how);
-	return stand_at(AT_FDCWD, path, 0, r);
+	return stand_for(ask_open(AT_FDCWD, path, 0), r);
 }
 
 int reach_mount(pid_t pid, const char *dir, struct reach *r)
@@ -306,12 +324,13 @@ DIR *reach_list(int root, const char *name, int *err)
 int reach_open(const struct reach *r, int flags)
 {
 	char path[32];
-	int fd;
+	int fd, ours;
 
 	if (!S_ISREG(r->mode))
 		return -EMEDIUMTYPE;
-	if (!reach_is_gmemfs(r))
-		return -ENOTTY;
+	ours = reach_is_gmemfs(r);
+	if (ours <= 0)
+		return ours ? ours : -ENOTTY;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", r->fd);
 	fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	return fd < 0 ? -errno : fd;
@@ -322,11 +341,8 @@ int reach_open(const struct reach *r, int flags)
 static FILE *beside(const struct reach *r, const char *fmt)
 {
 	char *name = ctl_format(fmt, r->how);
-	int fd = openat(r->holder, name, O_RDONLY | O_CLOEXEC);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	FILE *f = ask_text(r->holder, name, 0);
 
-	if (fd >= 0 && !f)
-		close(fd);
 	free(name);
 	return f;
 }
@@ -445,6 +461,14 @@ FILE *reach_process_file(pid_t pid, const char *what)
 	else if (!f)
 		close(fd);
 	return f;
+}
+
+FILE *reach_process_maps(pid_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	return ask_text(AT_FDCWD, path, RESOLVE_NO_SYMLINKS);
 }
 
 DIR *reach_process_list(pid_t pid, const char *what)

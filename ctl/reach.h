@@ -17,6 +17,7 @@
  *	-EMEDIUMTYPE	not a regular file
  *	-ENOTTY		not in a gmemfs
  *	-ESTALE		not the file that was asked for
+ *	-ETIMEDOUT	a process, or its file server, doesn't answer: see ask.h
  * are what a look at it came to.
  */
 #ifndef REACH_H
@@ -70,8 +71,12 @@ int reach_mount(pid_t pid, const char *dir, struct reach *r);
 int reach_below(int root, const char *name, struct reach *r);
 void reach_leave(struct reach *r);
 
-/* reach_is_gmemfs - is the file system that it is in one of ours? */
-bool reach_is_gmemfs(const struct reach *r);
+/*
+ * reach_is_gmemfs - is the file system that it is in one of ours?
+ *
+ * Return: 1 if so, 0 if not, or a negative errno.
+ */
+int reach_is_gmemfs(const struct reach *r);
 
 /*
  * reach_may_write - could the process by whose link it was found write to it
@@ -97,6 +102,8 @@ int reach_create(const char *path);
 
 int reach_process(pid_t pid, const char *what);
 FILE *reach_process_file(pid_t pid, const char *what);
+/* reach_process_maps - its maps; to be closed before others are asked for */
+FILE *reach_process_maps(pid_t pid);
 DIR *reach_process_list(pid_t pid, const char *what);
 
 /* reach_at - the same as reach_path(), but of an entry of such a list */

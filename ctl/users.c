@@ -37,7 +37,10 @@ static void missed(struct scan *s, const char *what, int err)
 {
 	if (err == ENOENT || err == ESRCH || err == EINVAL)
 		return;
-	if (err == EACCES || err == EPERM)
+	if (err == ETIMEDOUT)
+		inventory_missed(s->inv, "process %d doesn't answer when asked for its %s: end it, or the file server that it waits for",
+				 s->tid, what);
+	else if (err == EACCES || err == EPERM)
 		inventory_missed(s->inv, "what processes of others have: only root sees that");
 	else
 		inventory_missed(s->inv, "%s of process %d: %s", what, s->tid,
@@ -50,13 +53,14 @@ static void missed(struct scan *s, const char *what, int err)
 static bool ask_device(struct scan *s, const char *how)
 {
 	struct reach r;
-	bool ours;
+	int ours = reach_link(s->tid, how, &r);
 
-	if (reach_link(s->tid, how, &r))
-		return false;
-	ours = reach_is_gmemfs(&r);
+	if (!ours)
+		ours = reach_is_gmemfs(&r);
 	reach_leave(&r);
-	return ours;
+	if (ours == -ETIMEDOUT)
+		missed(s, how, ETIMEDOUT);
+	return ours > 0;
 }
 
 static bool is_ours(struct scan *s, dev_t dev, const char *how)
@@ -183,8 +187,11 @@ static void look_at_fds(struct scan *s)
 static void look_at_directory(struct scan *s, const char *how)
 {
 	struct reach r;
+	int err = reach_link(s->tid, how, &r);
 
-	if (reach_link(s->tid, how, &r))
+	if (err == -ETIMEDOUT)
+		missed(s, how, ETIMEDOUT);
+	if (err)
 		return;
 	if (is_ours(s, r.dev, how))
 		add_nameless(s, &r, how);
@@ -212,7 +219,7 @@ static void look_at_map(struct scan *s, const char *line)
 
 static void look_at_maps(struct scan *s)
 {
-	FILE *f = reach_process_file(s->tid, "maps");
+	FILE *f = reach_process_maps(s->tid);
 	char *line = NULL;
 	size_t room = 0;
 

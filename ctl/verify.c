@@ -368,8 +368,7 @@ static void verify_next(struct verifier *s, struct inventory *inv,
 		check_file(s, f->path, fd, &info);
 	} else {
 		inventory_missed(inv, "%s: %s", text_safe(f->path),
-				 err == -ENOENT ? "not where it was found" :
-						  strerror(-err));
+				 inventory_why(err));
 	}
 	if (fd >= 0)
 		close(fd);
