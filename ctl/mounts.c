@@ -121,7 +121,7 @@ static bool reach_place(struct mount_point *m, const struct mount_place *place)
 
 	if (reach_mount(place->pid, place->dir, &r))
 		return false;
-	if (r.dev != m->dev || !S_ISDIR(r.mode)) {
+	if (r.dev != m->dev || !S_ISDIR(r.mode) || reach_is_gmemfs(&r) <= 0) {
 		reach_leave(&r);
 		return false;
 	}

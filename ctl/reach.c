@@ -88,6 +88,19 @@ void reach_leave(struct reach *r)
 	clear(r);
 }
 
+/* In a mount of gmemfs there is nobody who may keep that from answering. */
+static int type_of(const struct reach *r, uint64_t *type)
+{
+	struct statfs fs;
+
+	if (!r->within)
+		return ask_type(r->fd, type);
+	if (fstatfs(r->fd, &fs))
+		return -errno;
+	*type = fs.f_type;
+	return 0;
+}
+
 int reach_is_gmemfs(const struct reach *r)
 {
 	uint64_t type;
@@ -96,7 +109,7 @@ int reach_is_gmemfs(const struct reach *r)
 	/* No file system of this kind has a block device. */
 	if (r->fd < 0 || major(r->dev))
 		return 0;
-	err = ask_type(r->fd, &type);
+	err = type_of(r, &type);
 	if (err)
 		return err;
 	/* With statfs=hugetlbfs it says that it is one. */
@@ -306,7 +319,11 @@ int reach_mount(pid_t pid, const char *dir, struct reach *r)
 
 int reach_below(int root, const char *name, struct reach *r)
 {
-	return stand_for(open_how(root, name, O_PATH | O_NOFOLLOW, WITHIN), r);
+	int err = stand_for(open_how(root, name, O_PATH | O_NOFOLLOW, WITHIN),
+			    r);
+
+	r->within = !err;
+	return err;
 }
 
 /* In a mount of gmemfs, which the walk can't leave, this is one of its own. */

@@ -43,6 +43,7 @@ struct reach {
 	int holder;		/* the directory of that link, or -1 */
 	char how[48];		/* the link's name in there */
 	bool chosen;		/* a process's link came before more */
+	bool within;		/* a mount of which the root was looked at */
 };
 
 /*
@@ -67,7 +68,10 @@ int reach_link(pid_t pid, const char *how, struct reach *r);
  */
 int reach_mount(pid_t pid, const char *dir, struct reach *r);
 
-/* reach_below - a file in a mount; no symbolic links, no other mounts */
+/*
+ * reach_below - a file in a mount of gmemfs, by a name below its root; no
+ * symbolic links, no other mounts
+ */
 int reach_below(int root, const char *name, struct reach *r);
 void reach_leave(struct reach *r);
 
