@@ -35,12 +35,12 @@ static int64_t nanoseconds(const struct timespec *ts)
 void inventory_other(struct inventory *inv, dev_t dev, ino_t ino,
 		     const struct other *found)
 {
-	struct index_key key = { dev, ino, 0 };
+	struct index_key key = { .a = dev, .b = ino };
 	struct other *o;
 	size_t known;
 
 	if (index_find(&inv->by_other, key, &known) ||
-	    !inventory_room(inv, 2 * sizeof(*o) + INDEX_COST +
+	    !inventory_room(inv, 3 * sizeof(*o) + INDEX_COST +
 				 strlen(found->name) + 1))
 		return;
 	index_put(&inv->by_other, key, inv->nr_others);

@@ -115,6 +115,8 @@ const struct file_entry *files_find(struct inventory *inv, int fd,
 	f = inventory_find(inv, st.st_dev, st.st_ino);
 	if (f)
 		return f;
+	/* For the one that was asked for, there is room. */
+	inv->left += INVENTORY_FILE_COST;
 	f = inventory_file(inv, st.st_dev, st.st_ino);
 	f->path = ctl_copy(path);
 	f->linked = st.st_nlink;

@@ -14,16 +14,13 @@
 #include "reach.h"
 #include "text.h"
 
-/* Names of users, which may be many and long, take no more memory than this. */
-#define ROOM_FOR_NAMES	(256UL << 20)
-
 /* Files come and go while they are counted. */
 #define TRIES		4
 #define PAUSE_SECONDS	0.05
 
 static struct index_key key_of(dev_t dev, ino_t ino)
 {
-	return (struct index_key){ dev, ino, 0 };
+	return (struct index_key){ .a = dev, .b = ino };
 }
 
 struct file_entry *inventory_find(const struct inventory *inv, dev_t dev,
@@ -42,6 +39,8 @@ struct file_entry *inventory_file(struct inventory *inv, dev_t dev, ino_t ino)
 
 	if (f)
 		return f;
+	if (!inventory_room(inv, INVENTORY_FILE_COST))
+		return NULL;
 	index_put(&inv->by_inode, key_of(dev, ino), inv->nr_files);
 	inv->files = ctl_grow(inv->files, inv->nr_files, sizeof(*f));
 	f = &inv->files[inv->nr_files++];
@@ -98,6 +97,7 @@ bool inventory_room(struct inventory *inv, size_t bytes)
 {
 	if (bytes > inv->left) {
 		inventory_missed(inv, "more names than there is room for");
+		inv->full = true;
 		return false;
 	}
 	inv->left -= bytes;
@@ -116,8 +116,8 @@ static void add_named(struct inventory *inv, const struct mount_point *m,
 	struct file_entry *f = inventory_file(inv, m->dev, d->d_ino);
 	const char *top = strcmp(m->dir, "/") ? m->dir : "";
 
-	if (f->path || !inventory_room(inv, sizeof(*f) + strlen(top) + 3 +
-					    strlen(dir) + strlen(d->d_name)))
+	if (!f || f->path || !inventory_room(inv, strlen(top) + strlen(dir) +
+						  strlen(d->d_name) + 3))
 		return;
 	f->path = ctl_format("%s/%s%s%s", top, dir, *dir ? "/" : "", d->d_name);
 	f->name = f->path + strlen(top) + 1;
@@ -151,7 +151,7 @@ static void read_directory(struct inventory *inv, const struct mount_point *m,
 				 "another mount covers it" : strerror(-err));
 		return;
 	}
-	while ((d = readdir(list))) {
+	while (!inv->full && (d = readdir(list))) {
 		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
 			continue;
 		if (d->d_type == DT_REG)
@@ -170,7 +170,7 @@ static void walk_mount(struct inventory *inv, const struct mount_point *m)
 	if (m->root < 0)
 		return;
 	read_directory(inv, m, "");
-	for (; i < inv->nr_others; i++)
+	for (; i < inv->nr_others && !inv->full; i++)
 		if (inv->others[i].is_directory)
 			read_directory(inv, m, inv->others[i].name);
 }
@@ -326,7 +326,7 @@ static void read_once(struct inventory *inv)
 	ask_renew();
 	memset(inv, 0, sizeof(*inv));
 	inv->complete = true;
-	inv->left = ROOM_FOR_NAMES;
+	inv->left = INVENTORY_ROOM;
 	inventory_add_namespaces(inv);
 	inventory_reach_mounts(inv);
 	for (size_t i = 0; i < inv->nr_mounts; i++)

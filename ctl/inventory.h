@@ -80,6 +80,9 @@ struct other {
 /* Reasons that are told; the rest is counted. */
 #define INVENTORY_REASONS	16
 
+/* Names of users, which may be many and long, take no more memory than this. */
+#define INVENTORY_ROOM	(256UL << 20)
+
 struct inventory {
 	struct mount_point *mounts;
 	size_t nr_mounts;
@@ -90,7 +93,8 @@ struct inventory {
 	size_t nr_others;
 	struct index by_other;
 	struct index devices;	/* 1: a gmemfs, 0: not */
-	size_t left;		/* room for names, in bytes */
+	size_t left;		/* room, in bytes */
+	bool full;		/* there was more than that */
 	bool complete;		/* false: some could not be looked at */
 	char *reasons[INVENTORY_REASONS];
 	size_t nr_reasons;
@@ -122,7 +126,13 @@ void inventory_reach_mounts(struct inventory *inv);
 void inventory_ask_mount(struct mount_point *m);
 struct mount_point *inventory_mount(struct inventory *inv, dev_t dev);
 
-/* inventory_file - the record of a file, a new one if there is none */
+/* What the record of a file takes, also while there is made more room. */
+#define INVENTORY_FILE_COST	(3 * sizeof(struct file_entry) + INDEX_COST)
+
+/*
+ * inventory_file - the record of a file, a new one if there is none; NULL if
+ * there is no room
+ */
 struct file_entry *inventory_file(struct inventory *inv, dev_t dev, ino_t ino);
 struct file_entry *inventory_find(const struct inventory *inv, dev_t dev,
 				  ino_t ino);

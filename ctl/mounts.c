@@ -77,7 +77,9 @@ static void add_line(struct inventory *inv, char *line, pid_t pid)
 			new_mount(inv, &found);
 	}
 	m = ours ? inventory_mount(inv, found.dev) : NULL;
-	if (m)
+	if (m && (!m->nr_places ||
+		  inventory_room(inv, 3 * sizeof(*m->places) +
+				      strlen(found.dir) + 1)))
 		add_place(m, pid, &found);
 }
 

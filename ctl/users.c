@@ -92,12 +92,15 @@ static void read_comm(struct user *u)
 }
 
 /* Processes come one after the other: this one's record is the last. */
-static struct user *user_of(struct file_entry *file, pid_t pid)
+static struct user *user_of(struct inventory *inv, struct file_entry *file,
+			    pid_t pid)
 {
 	struct user *u;
 
 	if (file->nr_users && file->users[file->nr_users - 1].pid == pid)
 		return &file->users[file->nr_users - 1];
+	if (!inventory_room(inv, 3 * sizeof(*u)))
+		return NULL;
 	file->users = ctl_grow(file->users, file->nr_users, sizeof(*u));
 	u = &file->users[file->nr_users++];
 	memset(u, 0, sizeof(*u));
@@ -118,11 +121,15 @@ static void add_use(struct scan *s, dev_t dev, ino_t ino,
 	struct file_entry *file = inventory_file(s->inv, dev, ino);
 	struct user *u;
 
+	if (!file)
+		return;
 	if (!file->path)
 		file->path = ctl_format("/proc/%d/%s", found->pid, found->how);
 	if (!s->counts)
 		return;
-	u = user_of(file, s->pid);
+	u = user_of(s->inv, file, s->pid);
+	if (!u)
+		return;
 	if (mapped)
 		u->has_mapped = true;
 	else
@@ -270,25 +277,37 @@ static void visit_threads(struct scan *s, int what, thread_fn fn)
 
 /* ---- all processes ---- */
 
+static int key_of_view(pid_t tid, struct index_key *key)
+{
+	struct reach root, ns;
+	int err = reach_link(tid, "root", &root);
+
+	if (err)
+		return err;
+	err = reach_link(tid, "ns/mnt", &ns);
+	*key = (struct index_key){ root.mount, root.dev, root.ino, ns.ino };
+	reach_leave(&root);
+	reach_leave(&ns);
+	return err;
+}
+
 /*
- * A process sees of its namespace what is below its root. So it's by its root,
- * which is in one namespace only, that it is known to see nothing new.
+ * A process sees of its namespace what is below its root. It's by both that it
+ * is known to see nothing new: its root may be in another namespace, and then
+ * it sees nothing.
  */
 static bool is_new_root(struct scan *s)
 {
 	struct index_key key;
-	struct reach root;
 	size_t seen;
-	int err;
+	int err = key_of_view(s->tid, &key);
 
-	err = reach_link(s->tid, "root", &root);
 	if (err) {
 		missed(s, "mounts", -err);
 		return false;
 	}
-	key = (struct index_key){ root.mount, root.dev, root.ino };
-	reach_leave(&root);
-	if (index_find(&s->seen, key, &seen))
+	if (index_find(&s->seen, key, &seen) ||
+	    !inventory_room(s->inv, INDEX_COST))
 		return false;
 	index_put(&s->seen, key, 0);
 	return true;

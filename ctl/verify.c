@@ -354,7 +354,7 @@ static int verify_one(const struct ctl_call *call, struct verifier *s)
 static void verify_next(struct verifier *s, struct inventory *inv,
 			struct file_entry *f)
 {
-	struct index_key key = { f->dev, f->ino, 0 };
+	struct index_key key = { .a = f->dev, .b = f->ino };
 	struct gmem_info info;
 	size_t before;
 	int fd, err;

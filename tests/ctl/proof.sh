@@ -102,6 +102,34 @@ test_namespaces() {
 	wait "$other" || :
 }
 
+# A process sees nothing of its own namespace if its root is in another one. So it
+# doesn't stand for the processes of that other one.
+test_root_elsewhere() {
+	mkdir -p "$kept"
+	rm -f /run/elsewhere.*
+	python3 -c '
+import ctypes, os, time
+while not os.path.exists("/run/elsewhere.pid"):
+	time.sleep(.1)
+at = os.open("/proc/%s/root" % open("/run/elsewhere.pid").read().strip(), os.O_RDONLY)
+assert not ctypes.CDLL(None).unshare(0x20000)
+os.fchdir(at)
+os.chroot(".")
+open("/run/elsewhere.ready", "w")
+time.sleep(1000)' &
+	first=$!
+	unshare --mount sh -c "mount -t gmemfs -o direct_map=kept none $kept
+		head -c 2M /dev/urandom >$kept/file
+		echo \$\$ >/run/elsewhere.part; mv /run/elsewhere.part /run/elsewhere.pid
+		exec sleep 1000" &
+	other=$!
+	wait_for test -e /run/elsewhere.ready
+	ok 'a root in another namespace: its process comes first' test "$first" -lt "$other"
+	looked "  that namespace"
+	kill "$first" "$other"
+	wait "$first" "$other" || :
+}
+
 # mount(8) and mountinfo have words between blanks, of which this is none.
 test_no_source() {
 	mkdir -p "$kept"
@@ -477,6 +505,7 @@ test_build() {
 	test_covered
 	test_detached
 	test_namespaces
+	test_root_elsewhere
 	test_no_source
 	test_holders
 	test_made_up
