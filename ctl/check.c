@@ -152,7 +152,7 @@ static void check_module(struct findings *f)
 
 static void check_mounts(struct findings *f)
 {
-	struct inventory inv = { 0 };
+	struct inventory inv = { .left = INVENTORY_ROOM };
 
 	inventory_add_mounts(&inv, 0);
 	inventory_reach_mounts(&inv);

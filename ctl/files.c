@@ -43,6 +43,10 @@ static const struct {
 		"not in a gmemfs mount; 'gmemctl ls' lists what there is",
 	},
 	{
+		-ETIMEDOUT,
+		"the process doesn't answer: it waits for a file server, perhaps; end it, or name the file otherwise",
+	},
+	{
 		-EAGAIN,
 		"somebody has a lease on it (fcntl(F_SETLEASE)), and was told to give that up; try again",
 	},
@@ -65,6 +69,11 @@ static int open_reached(const struct reach *r, const char *path, int flags,
 {
 	int fd, err;
 
+	if ((flags & O_ACCMODE) != O_RDONLY && r->chosen) {
+		ctl_error("%s: a process chooses what is below its root and its directories; name the file itself, or /proc/PID/fd/N of a process that may write to it",
+			  text_safe(path));
+		return -1;
+	}
 	if ((flags & O_ACCMODE) != O_RDONLY && !reach_may_write(r)) {
 		ctl_error("%s: the process that has it can't write to it; name the file itself, if that is meant",
 			  text_safe(path));
@@ -106,6 +115,8 @@ const struct file_entry *files_find(struct inventory *inv, int fd,
 	f = inventory_find(inv, st.st_dev, st.st_ino);
 	if (f)
 		return f;
+	/* For the one that was asked for, there is room. */
+	inv->left += INVENTORY_FILE_COST;
 	f = inventory_file(inv, st.st_dev, st.st_ino);
 	f->path = ctl_copy(path);
 	f->linked = st.st_nlink;

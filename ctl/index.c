@@ -23,14 +23,15 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 static struct index_slot *slot_of(const struct index *index,
 				  struct index_key key)
 {
-	uint64_t at = mix(mix(mix(0, key.a), key.b), key.c);
+	uint64_t at = mix(mix(mix(mix(0, key.a), key.b), key.c), key.d);
 
 	for (;; at++) {
 		struct index_slot *slot = &index->slots[at & (index->room - 1)];
 
 		if (!slot->used || (slot->key.a == key.a &&
 				    slot->key.b == key.b &&
-				    slot->key.c == key.c))
+				    slot->key.c == key.c &&
+				    slot->key.d == key.d))
 			return slot;
 	}
 }

@@ -14,6 +14,7 @@ struct index_key {
 	uint64_t a;
 	uint64_t b;
 	uint64_t c;
+	uint64_t d;
 };
 
 struct index {
@@ -21,6 +22,9 @@ struct index {
 	size_t room;		/* a power of two, or 0 */
 	size_t used;
 };
+
+/* Bytes that a key takes at most: six slots while there is made more room. */
+#define INDEX_COST	288
 
 /* index_find - return: whether there is such a key, and its value */
 bool index_find(const struct index *index, struct index_key key,

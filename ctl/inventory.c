@@ -8,13 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "ctl.h"
 #include "inventory.h"
 #include "reach.h"
 #include "text.h"
-
-/* Names of users, which may be many and long, take no more memory than this. */
-#define ROOM_FOR_NAMES	(256UL << 20)
 
 /* Files come and go while they are counted. */
 #define TRIES		4
@@ -22,7 +20,7 @@
 
 static struct index_key key_of(dev_t dev, ino_t ino)
 {
-	return (struct index_key){ dev, ino, 0 };
+	return (struct index_key){ .a = dev, .b = ino };
 }
 
 struct file_entry *inventory_find(const struct inventory *inv, dev_t dev,
@@ -41,6 +39,8 @@ struct file_entry *inventory_file(struct inventory *inv, dev_t dev, ino_t ino)
 
 	if (f)
 		return f;
+	if (!inventory_room(inv, INVENTORY_FILE_COST))
+		return NULL;
 	index_put(&inv->by_inode, key_of(dev, ino), inv->nr_files);
 	inv->files = ctl_grow(inv->files, inv->nr_files, sizeof(*f));
 	f = &inv->files[inv->nr_files++];
@@ -93,16 +93,11 @@ void inventory_missed(struct inventory *inv, const char *fmt, ...)
 
 /* ---- files that have a name ---- */
 
-/* Names of directories that are still to be read, below the mount's root. */
-struct worklist {
-	char **names;
-	size_t count;
-};
-
-static bool take_room(struct inventory *inv, size_t bytes)
+bool inventory_room(struct inventory *inv, size_t bytes)
 {
 	if (bytes > inv->left) {
 		inventory_missed(inv, "more names than there is room for");
+		inv->full = true;
 		return false;
 	}
 	inv->left -= bytes;
@@ -121,25 +116,28 @@ static void add_named(struct inventory *inv, const struct mount_point *m,
 	struct file_entry *f = inventory_file(inv, m->dev, d->d_ino);
 	const char *top = strcmp(m->dir, "/") ? m->dir : "";
 
-	if (f->path || !take_room(inv, sizeof(*f) + strlen(top) + strlen(dir) +
-				       strlen(d->d_name) + 3))
+	if (!f || f->path || !inventory_room(inv, strlen(top) + strlen(dir) +
+						  strlen(d->d_name) + 3))
 		return;
 	f->path = ctl_format("%s/%s%s%s", top, dir, *dir ? "/" : "", d->d_name);
 	f->name = f->path + strlen(top) + 1;
 	f->linked = true;
 }
 
-static void add_directory(struct inventory *inv, struct worklist *todo,
-			  const char *dir, const struct dirent *d)
+static void add_other(struct inventory *inv, const struct mount_point *m,
+		      const char *dir, const struct dirent *d)
 {
-	if (!take_room(inv, strlen(dir) + strlen(d->d_name) + 2))
-		return;
-	todo->names = ctl_grow(todo->names, todo->count, sizeof(char *));
-	todo->names[todo->count++] = name_below(dir, d->d_name);
+	struct other other = {
+		.name = name_below(dir, d->d_name),
+		.is_directory = d->d_type == DT_DIR,
+	};
+
+	inventory_other(inv, m->dev, d->d_ino, &other);
+	free(other.name);
 }
 
-static void read_directory(struct inventory *inv, struct mount_point *m,
-			   struct worklist *todo, const char *dir)
+static void read_directory(struct inventory *inv, const struct mount_point *m,
+			   const char *dir)
 {
 	struct dirent *d;
 	int err;
@@ -153,34 +151,28 @@ static void read_directory(struct inventory *inv, struct mount_point *m,
 				 "another mount covers it" : strerror(-err));
 		return;
 	}
-	while ((d = readdir(list))) {
+	while (!inv->full && (d = readdir(list))) {
 		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
 			continue;
-		m->names++;
 		if (d->d_type == DT_REG)
 			add_named(inv, m, dir, d);
-		else if (d->d_type == DT_DIR)
-			add_directory(inv, todo, dir, d);
+		else
+			add_other(inv, m, dir, d);
 	}
 	closedir(list);
 }
 
-static void walk_mount(struct inventory *inv, struct mount_point *m)
+/* Directories that were met in there are those that are still to be read. */
+static void walk_mount(struct inventory *inv, const struct mount_point *m)
 {
-	struct worklist todo = { 0 };
+	size_t i = inv->nr_others;
 
 	if (m->root < 0)
 		return;
-	m->names++;
-	read_directory(inv, m, &todo, "");
-	while (todo.count) {
-		char *dir = todo.names[--todo.count];
-
-		read_directory(inv, m, &todo, dir);
-		inv->left += strlen(dir) + 1;
-		free(dir);
-	}
-	free(todo.names);
+	read_directory(inv, m, "");
+	for (; i < inv->nr_others && !inv->full; i++)
+		if (inv->others[i].is_directory)
+			read_directory(inv, m, inv->others[i].name);
 }
 
 /* ---- opening them ---- */
@@ -265,6 +257,15 @@ int inventory_open(struct inventory *inv, struct file_entry *f, int flags)
 
 /* ---- what they hold ---- */
 
+const char *inventory_why(int err)
+{
+	if (err == -ENOENT)
+		return "not where it was found";
+	if (err == -ETIMEDOUT)
+		return "the process that has it doesn't answer";
+	return strerror(-err);
+}
+
 static void ask_file(struct inventory *inv, struct file_entry *f)
 {
 	int fd = inventory_open(inv, f, O_RDONLY);
@@ -274,7 +275,8 @@ static void ask_file(struct inventory *inv, struct file_entry *f)
 	if (fd >= 0 && !fstat(fd, &st)) {
 		f->uid = st.st_uid;
 		f->mode = st.st_mode & 07777;
-		f->links = st.st_nlink;
+		inventory_count(inv, f->dev, st.st_mode, st.st_nlink,
+				&st.st_ctim);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -283,7 +285,7 @@ static void ask_file(struct inventory *inv, struct file_entry *f)
 				 text_safe(f->path));
 	if (f->err && f->err != -ENOENT && f->err != -ENOTTY)
 		inventory_missed(inv, "%s: %s", text_safe(f->path),
-				 strerror(-f->err));
+				 inventory_why(f->err));
 }
 
 static void free_file(struct file_entry *f)
@@ -317,59 +319,24 @@ static int by_path(const void *a, const void *b)
 	return strcmp(x->path, y->path);
 }
 
-/* ---- is that all? ---- */
-
-/*
- * A file without a name can be on its way through a socket, or be known to
- * io_uring only. /proc shows neither. But a mount counts its inodes: each of
- * them, and each further name, is one.
- */
-static uint64_t count_known(const struct inventory *inv,
-			    const struct mount_point *m)
-{
-	uint64_t known = m->names;
-
-	for (size_t i = 0; i < inv->nr_files; i++)
-		known += inv->files[i].dev == m->dev && !inv->files[i].links;
-	return known;
-}
-
-static bool all_counted(struct inventory *inv, bool tell)
-{
-	bool all = true;
-
-	for (size_t i = 0; i < inv->nr_mounts; i++) {
-		struct mount_point *m = &inv->mounts[i];
-		uint64_t known = count_known(inv, m);
-
-		if (m->root < 0 || !m->whole)
-			continue;
-		inventory_ask_mount(m);
-		if (!m->counted || m->files == known)
-			continue;
-		all = false;
-		if (tell)
-			inventory_missed(inv, "%s has %llu inodes, but %llu were found: files come and go, or are on their way through a socket or in an io_uring",
-					 text_safe(m->dir),
-					 (unsigned long long)m->files,
-					 (unsigned long long)known);
-	}
-	return all;
-}
+/* ---- all of it ---- */
 
 static void read_once(struct inventory *inv)
 {
+	ask_renew();
 	memset(inv, 0, sizeof(*inv));
 	inv->complete = true;
-	inv->left = ROOM_FOR_NAMES;
+	inv->left = INVENTORY_ROOM;
 	inventory_add_namespaces(inv);
 	inventory_reach_mounts(inv);
 	for (size_t i = 0; i < inv->nr_mounts; i++)
 		walk_mount(inv, &inv->mounts[i]);
 	inventory_add_users(inv);
+	inventory_begin_count(inv);
 	for (size_t i = 0; i < inv->nr_files; i++)
 		if (inv->files[i].path)
 			ask_file(inv, &inv->files[i]);
+	inventory_ask_others(inv);
 	drop_gone(inv);
 	inventory_sort(inv, by_path);
 }
@@ -379,13 +346,13 @@ void inventory_read(struct inventory *inv)
 {
 	read_once(inv);
 	for (int i = 1; i < TRIES && inv->complete &&
-	     !all_counted(inv, false); i++) {
+	     !inventory_all_counted(inv, false); i++) {
 		inventory_free(inv);
 		ctl_sleep(PAUSE_SECONDS);
 		read_once(inv);
 	}
 	if (inv->complete)
-		all_counted(inv, true);
+		inventory_all_counted(inv, true);
 }
 
 static void free_mount(struct mount_point *m)
@@ -405,10 +372,14 @@ void inventory_free(struct inventory *inv)
 		free_mount(&inv->mounts[i]);
 	for (size_t i = 0; i < inv->nr_files; i++)
 		free_file(&inv->files[i]);
+	for (size_t i = 0; i < inv->nr_others; i++)
+		free(inv->others[i].name);
 	for (size_t i = 0; i < inv->nr_reasons; i++)
 		free(inv->reasons[i]);
 	index_free(&inv->by_inode);
+	index_free(&inv->by_other);
 	index_free(&inv->devices);
+	free(inv->others);
 	free(inv->mounts);
 	free(inv->files);
 	memset(inv, 0, sizeof(*inv));

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "index.h"
 
@@ -33,7 +34,8 @@ struct mount_point {
 	uint64_t used;
 	uint64_t files;
 	bool counted;		/* @files is known: there is a limit */
-	uint64_t names;		/* met in there, the root among them */
+	struct timespec asked;	/* when it had as many */
+	uint64_t known;		/* of these, how many were there: see count.c */
 };
 
 /* A name in /proc/PID of something that a process has; "": none. */
@@ -58,7 +60,6 @@ struct file_entry {
 	char *path;		/* as a user may type it */
 	const char *name;	/* the part of @path below its mount, or NULL */
 	bool linked;		/* it has a name that @path is */
-	unsigned int links;
 	uid_t uid;
 	mode_t mode;
 	struct gmem_info info;
@@ -67,8 +68,20 @@ struct file_entry {
 	size_t nr_users;
 };
 
+/* An inode that is no regular file. */
+struct other {
+	dev_t dev;
+	ino_t ino;
+	char *name;		/* below its mount; or in /proc/PID of: */
+	pid_t pid;		/* 0: it has a name */
+	bool is_directory;	/* with a name */
+};
+
 /* Reasons that are told; the rest is counted. */
 #define INVENTORY_REASONS	16
+
+/* Names of users, which may be many and long, take no more memory than this. */
+#define INVENTORY_ROOM	(256UL << 20)
 
 struct inventory {
 	struct mount_point *mounts;
@@ -76,8 +89,12 @@ struct inventory {
 	struct file_entry *files;
 	size_t nr_files;
 	struct index by_inode;	/* of @files */
+	struct other *others;
+	size_t nr_others;
+	struct index by_other;
 	struct index devices;	/* 1: a gmemfs, 0: not */
-	size_t left;		/* room for names, in bytes */
+	size_t left;		/* room, in bytes */
+	bool full;		/* there was more than that */
 	bool complete;		/* false: some could not be looked at */
 	char *reasons[INVENTORY_REASONS];
 	size_t nr_reasons;
@@ -99,6 +116,9 @@ void inventory_sort(struct inventory *inv,
 __attribute__((format(printf, 2, 3)))
 void inventory_missed(struct inventory *inv, const char *fmt, ...);
 
+/* inventory_room - return: whether there is room for so many bytes more */
+bool inventory_room(struct inventory *inv, size_t bytes);
+
 /* Mounts in the namespace of a process, 0 is ours; and the way into them. */
 void inventory_add_mounts(struct inventory *inv, pid_t pid);
 void inventory_reach_mounts(struct inventory *inv);
@@ -106,7 +126,13 @@ void inventory_reach_mounts(struct inventory *inv);
 void inventory_ask_mount(struct mount_point *m);
 struct mount_point *inventory_mount(struct inventory *inv, dev_t dev);
 
-/* inventory_file - the record of a file, a new one if there is none */
+/* What the record of a file takes, also while there is made more room. */
+#define INVENTORY_FILE_COST	(3 * sizeof(struct file_entry) + INDEX_COST)
+
+/*
+ * inventory_file - the record of a file, a new one if there is none; NULL if
+ * there is no room
+ */
 struct file_entry *inventory_file(struct inventory *inv, dev_t dev, ino_t ino);
 struct file_entry *inventory_find(const struct inventory *inv, dev_t dev,
 				  ino_t ino);
@@ -118,6 +144,23 @@ struct file_entry *inventory_find(const struct inventory *inv, dev_t dev,
  * another negative errno.
  */
 int inventory_open(struct inventory *inv, struct file_entry *f, int flags);
+
+/* inventory_why - in words, why a file could not be looked at */
+const char *inventory_why(int err);
+
+/* inventory_other - this one was met: @found->name is copied */
+void inventory_other(struct inventory *inv, dev_t dev, ino_t ino,
+		     const struct other *found);
+
+/*
+ * Whether all inodes were met. After all was: inventory_begin_count(). Then
+ * each is looked for again, and inventory_count() told of what is there still.
+ */
+void inventory_begin_count(struct inventory *inv);
+void inventory_count(struct inventory *inv, dev_t dev, mode_t mode,
+		     unsigned int links, const struct timespec *changed);
+void inventory_ask_others(struct inventory *inv);
+bool inventory_all_counted(struct inventory *inv, bool tell);
 
 /* Of all processes; for inventory.c. */
 void inventory_add_namespaces(struct inventory *inv);

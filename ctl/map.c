@@ -132,6 +132,9 @@ static int write_svg(const struct picture *p, const struct gmem_info *info,
 	if (fd == -EEXIST)
 		return ctl_error("%s: there is something that is no file of yours; remove it, or name another",
 				 text_safe(path));
+	if (fd == -EXDEV)
+		return ctl_error("%s: a process chooses what is below its root and its directories; name the file itself",
+				 text_safe(path));
 	if (fd < 0 || !out)
 		return ctl_error("%s: %s", text_safe(path),
 				 strerror(fd < 0 ? -fd : errno));

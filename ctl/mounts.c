@@ -77,7 +77,9 @@ static void add_line(struct inventory *inv, char *line, pid_t pid)
 			new_mount(inv, &found);
 	}
 	m = ours ? inventory_mount(inv, found.dev) : NULL;
-	if (m)
+	if (m && (!m->nr_places ||
+		  inventory_room(inv, 3 * sizeof(*m->places) +
+				      strlen(found.dir) + 1)))
 		add_place(m, pid, &found);
 }
 
@@ -121,7 +123,7 @@ static bool reach_place(struct mount_point *m, const struct mount_place *place)
 
 	if (reach_mount(place->pid, place->dir, &r))
 		return false;
-	if (r.dev != m->dev || !S_ISDIR(r.mode)) {
+	if (r.dev != m->dev || !S_ISDIR(r.mode) || reach_is_gmemfs(&r) <= 0) {
 		reach_leave(&r);
 		return false;
 	}

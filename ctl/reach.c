@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "ctl.h"
 #include "procfs.h"
 #include "reach.h"
@@ -45,6 +46,8 @@ static int look_at(int dir, const char *name, struct reach *r)
 	r->mode = sx.stx_mode;
 	r->uid = sx.stx_uid;
 	r->links = sx.stx_nlink;
+	r->changed.tv_sec = sx.stx_ctime.tv_sec;
+	r->changed.tv_nsec = sx.stx_ctime.tv_nsec;
 	return 0;
 }
 
@@ -85,15 +88,32 @@ void reach_leave(struct reach *r)
 	clear(r);
 }
 
-bool reach_is_gmemfs(const struct reach *r)
+/* In a mount of gmemfs there is nobody who may keep that from answering. */
+static int type_of(const struct reach *r, uint64_t *type)
 {
 	struct statfs fs;
 
+	if (!r->within)
+		return ask_type(r->fd, type);
+	if (fstatfs(r->fd, &fs))
+		return -errno;
+	*type = fs.f_type;
+	return 0;
+}
+
+int reach_is_gmemfs(const struct reach *r)
+{
+	uint64_t type;
+	int err;
+
 	/* No file system of this kind has a block device. */
-	if (r->fd < 0 || major(r->dev) || fstatfs(r->fd, &fs))
-		return false;
+	if (r->fd < 0 || major(r->dev))
+		return 0;
+	err = type_of(r, &type);
+	if (err)
+		return err;
 	/* With statfs=hugetlbfs it says that it is one. */
-	return fs.f_type == GMEMFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC;
+	return type == GMEMFS_MAGIC || type == HUGETLBFS_MAGIC;
 }
 
 /* ---- a path that somebody typed, step by step ---- */
@@ -103,6 +123,7 @@ struct walk {
 	dev_t proc;		/* the device of our /proc, or 0 */
 	unsigned int links;
 	char *rest;		/* what is still to be gone */
+	bool chosen;		/* by a process: see struct reach */
 };
 
 static bool is_ours(const struct reach *r)
@@ -148,11 +169,31 @@ static int begin_at(struct walk *w, const char *path)
 	return err;
 }
 
+static bool is_self(const char *name)
+{
+	return !strcmp(name, "self") || !strcmp(name, "thread-self");
+}
+
+/* By a link to what a process has? It mounts and moves there what it likes. */
+static bool is_of_process(const struct reach *r)
+{
+	return r->holder >= 0 && !is_self(r->how);
+}
+
+/* Is it in /proc? A process may keep that from answering. */
+static int step_to(const struct walk *w, const char *name, int flags,
+		   struct reach *to)
+{
+	if (!w->proc || w->at.dev != w->proc || is_self(name))
+		return stand_at(w->at.fd, name, flags, to);
+	return stand_for(ask_open(w->at.fd, name, flags), to);
+}
+
 /* A link that the kernel makes. It knows where that leads, and no text does. */
 static int follow_proc(struct walk *w, const char *name)
 {
 	struct reach to;
-	int err = stand_at(w->at.fd, name, 0, &to);
+	int err = step_to(w, name, 0, &to);
 
 	if (err)
 		return err;
@@ -183,10 +224,12 @@ static int follow_text(struct walk *w, const struct reach *link)
 static int one_step(struct walk *w, const char *name)
 {
 	struct reach to;
-	int err = stand_at(w->at.fd, name, O_NOFOLLOW, &to);
+	int err = step_to(w, name, O_NOFOLLOW, &to);
 
 	if (err)
 		return err;
+	if (is_of_process(&w->at))
+		w->chosen = true;
 	if (!S_ISLNK(to.mode)) {
 		go_to(w, &to);
 		return 0;
@@ -239,11 +282,13 @@ int reach_path(const char *path, struct reach *r)
 	w.rest = ctl_copy(path);
 	err = walk_all(&w, path);
 	free(w.rest);
-	if (err)
+	if (err) {
 		reach_leave(&w.at);
-	else
-		*r = w.at;
-	return err;
+		return err;
+	}
+	*r = w.at;
+	r->chosen = w.chosen;
+	return 0;
 }
 
 /* ---- what users have ---- */
@@ -253,7 +298,7 @@ int reach_link(pid_t pid, const char *how, struct reach *r)
 	char path[96];
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, how);
-	return stand_at(AT_FDCWD, path, 0, r);
+	return stand_for(ask_open(AT_FDCWD, path, 0), r);
 }
 
 int reach_mount(pid_t pid, const char *dir, struct reach *r)
@@ -274,7 +319,11 @@ int reach_mount(pid_t pid, const char *dir, struct reach *r)
 
 int reach_below(int root, const char *name, struct reach *r)
 {
-	return stand_for(open_how(root, name, O_PATH | O_NOFOLLOW, WITHIN), r);
+	int err = stand_for(open_how(root, name, O_PATH | O_NOFOLLOW, WITHIN),
+			    r);
+
+	r->within = !err;
+	return err;
 }
 
 /* In a mount of gmemfs, which the walk can't leave, this is one of its own. */
@@ -292,12 +341,13 @@ DIR *reach_list(int root, const char *name, int *err)
 int reach_open(const struct reach *r, int flags)
 {
 	char path[32];
-	int fd;
+	int fd, ours;
 
 	if (!S_ISREG(r->mode))
 		return -EMEDIUMTYPE;
-	if (!reach_is_gmemfs(r))
-		return -ENOTTY;
+	ours = reach_is_gmemfs(r);
+	if (ours <= 0)
+		return ours ? ours : -ENOTTY;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", r->fd);
 	fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	return fd < 0 ? -errno : fd;
@@ -308,11 +358,8 @@ int reach_open(const struct reach *r, int flags)
 static FILE *beside(const struct reach *r, const char *fmt)
 {
 	char *name = ctl_format(fmt, r->how);
-	int fd = openat(r->holder, name, O_RDONLY | O_CLOEXEC);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	FILE *f = ask_text(r->holder, name, 0);
 
-	if (fd >= 0 && !f)
-		close(fd);
 	free(name);
 	return f;
 }
@@ -354,6 +401,8 @@ static bool is_mapped_for_writing(const struct reach *r)
 
 bool reach_may_write(const struct reach *r)
 {
+	if (r->chosen)
+		return false;
 	if (r->holder < 0)
 		return true;
 	return is_open_for_writing(r) || is_mapped_for_writing(r);
@@ -380,6 +429,16 @@ static int reopen_own(int dir, const char *name)
 	return fd;
 }
 
+static int create_in(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+			0666);
+
+	if (fd >= 0)
+		return fd;
+	return errno == EEXIST ? reopen_own(dir, name) : -errno;
+}
+
 int reach_create(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -392,10 +451,8 @@ int reach_create(const char *path)
 	free(above);
 	if (err)
 		return err;
-	fd = openat(dir.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		    0666);
-	if (fd < 0)
-		fd = errno == EEXIST ? reopen_own(dir.fd, name) : -errno;
+	fd = dir.chosen || is_of_process(&dir) ? -EXDEV :
+						 create_in(dir.fd, name);
 	reach_leave(&dir);
 	return fd;
 }
@@ -421,6 +478,14 @@ FILE *reach_process_file(pid_t pid, const char *what)
 	else if (!f)
 		close(fd);
 	return f;
+}
+
+FILE *reach_process_maps(pid_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	return ask_text(AT_FDCWD, path, RESOLVE_NO_SYMLINKS);
 }
 
 DIR *reach_process_list(pid_t pid, const char *what)

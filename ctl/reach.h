@@ -17,6 +17,7 @@
  *	-EMEDIUMTYPE	not a regular file
  *	-ENOTTY		not in a gmemfs
  *	-ESTALE		not the file that was asked for
+ *	-ETIMEDOUT	a process, or its file server, doesn't answer: see ask.h
  * are what a look at it came to.
  */
 #ifndef REACH_H
@@ -27,6 +28,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include <time.h>
 
 struct reach {
 	int fd;			/* O_PATH; -1: none */
@@ -36,9 +38,12 @@ struct reach {
 	mode_t mode;
 	uid_t uid;
 	unsigned int links;
+	struct timespec changed;
 	/* If the last step was a link of /proc to what a process has: */
 	int holder;		/* the directory of that link, or -1 */
 	char how[48];		/* the link's name in there */
+	bool chosen;		/* a process's link came before more */
+	bool within;		/* a mount of which the root was looked at */
 };
 
 /*
@@ -63,16 +68,24 @@ int reach_link(pid_t pid, const char *how, struct reach *r);
  */
 int reach_mount(pid_t pid, const char *dir, struct reach *r);
 
-/* reach_below - a file in a mount; no symbolic links, no other mounts */
+/*
+ * reach_below - a file in a mount of gmemfs, by a name below its root; no
+ * symbolic links, no other mounts
+ */
 int reach_below(int root, const char *name, struct reach *r);
 void reach_leave(struct reach *r);
 
-/* reach_is_gmemfs - is the file system that it is in one of ours? */
-bool reach_is_gmemfs(const struct reach *r);
+/*
+ * reach_is_gmemfs - is the file system that it is in one of ours?
+ *
+ * Return: 1 if so, 0 if not, or a negative errno.
+ */
+int reach_is_gmemfs(const struct reach *r);
 
 /*
  * reach_may_write - could the process by whose link it was found write to it
- * itself? True also for what was found by a name.
+ * itself? True also for what was found by a name; false for one in a directory
+ * of a process (/proc/PID/root/...), which chooses what the name leads to.
  */
 bool reach_may_write(const struct reach *r);
 
@@ -84,7 +97,8 @@ DIR *reach_list(int root, const char *name, int *err);
 
 /*
  * reach_create - a file for output: a new one, or one of the caller's own that
- * loses what it had
+ * loses what it had. Return: a descriptor; -EXDEV where a process chooses what
+ * the path leads to; another negative errno.
  */
 int reach_create(const char *path);
 
@@ -92,6 +106,8 @@ int reach_create(const char *path);
 
 int reach_process(pid_t pid, const char *what);
 FILE *reach_process_file(pid_t pid, const char *what);
+/* reach_process_maps - its maps; to be closed before others are asked for */
+FILE *reach_process_maps(pid_t pid);
 DIR *reach_process_list(pid_t pid, const char *what);
 
 /* reach_at - the same as reach_path(), but of an entry of such a list */

@@ -29,7 +29,7 @@ struct scan {
 	pid_t pid;
 	pid_t tid;		/* a thread that has something of its own */
 	bool counts;		/* gmemctl itself is no user */
-	struct index seen;	/* roots; directories without a name */
+	struct index seen;	/* roots */
 };
 
 /* A process that has gone has nothing, and a dying one says so oddly. */
@@ -37,7 +37,10 @@ static void missed(struct scan *s, const char *what, int err)
 {
 	if (err == ENOENT || err == ESRCH || err == EINVAL)
 		return;
-	if (err == EACCES || err == EPERM)
+	if (err == ETIMEDOUT)
+		inventory_missed(s->inv, "process %d doesn't answer when asked for its %s: end it, or the file server that it waits for",
+				 s->tid, what);
+	else if (err == EACCES || err == EPERM)
 		inventory_missed(s->inv, "what processes of others have: only root sees that");
 	else
 		inventory_missed(s->inv, "%s of process %d: %s", what, s->tid,
@@ -50,13 +53,14 @@ static void missed(struct scan *s, const char *what, int err)
 static bool ask_device(struct scan *s, const char *how)
 {
 	struct reach r;
-	bool ours;
+	int ours = reach_link(s->tid, how, &r);
 
-	if (reach_link(s->tid, how, &r))
-		return false;
-	ours = reach_is_gmemfs(&r);
+	if (!ours)
+		ours = reach_is_gmemfs(&r);
 	reach_leave(&r);
-	return ours;
+	if (ours == -ETIMEDOUT)
+		missed(s, how, ETIMEDOUT);
+	return ours > 0;
 }
 
 static bool is_ours(struct scan *s, dev_t dev, const char *how)
@@ -88,12 +92,15 @@ static void read_comm(struct user *u)
 }
 
 /* Processes come one after the other: this one's record is the last. */
-static struct user *user_of(struct file_entry *file, pid_t pid)
+static struct user *user_of(struct inventory *inv, struct file_entry *file,
+			    pid_t pid)
 {
 	struct user *u;
 
 	if (file->nr_users && file->users[file->nr_users - 1].pid == pid)
 		return &file->users[file->nr_users - 1];
+	if (!inventory_room(inv, 3 * sizeof(*u)))
+		return NULL;
 	file->users = ctl_grow(file->users, file->nr_users, sizeof(*u));
 	u = &file->users[file->nr_users++];
 	memset(u, 0, sizeof(*u));
@@ -114,11 +121,15 @@ static void add_use(struct scan *s, dev_t dev, ino_t ino,
 	struct file_entry *file = inventory_file(s->inv, dev, ino);
 	struct user *u;
 
+	if (!file)
+		return;
 	if (!file->path)
 		file->path = ctl_format("/proc/%d/%s", found->pid, found->how);
 	if (!s->counts)
 		return;
-	u = user_of(file, s->pid);
+	u = user_of(s->inv, file, s->pid);
+	if (!u)
+		return;
 	if (mapped)
 		u->has_mapped = true;
 	else
@@ -127,16 +138,15 @@ static void add_use(struct scan *s, dev_t dev, ino_t ino,
 }
 
 /* A directory or the like that has no name any more counts as an inode. */
-static void add_nameless(struct scan *s, const struct reach *r)
+static void add_nameless(struct scan *s, const struct reach *r, const char *how)
 {
-	struct mount_point *m = inventory_mount(s->inv, r->dev);
-	struct index_key key = { r->dev, r->ino, 1 };
-	size_t seen;
+	struct other other = { .name = (char *)how, .pid = s->tid };
 
-	if (!m || r->links || index_find(&s->seen, key, &seen))
-		return;
-	index_put(&s->seen, key, 0);
-	m->names++;
+	if (!inventory_mount(s->inv, r->dev))
+		inventory_missed(s->inv, "process %d has a directory or the like of a gmemfs that is mounted nowhere in sight: end the process, or mount it",
+				 s->tid);
+	else if (!r->links)
+		inventory_other(s->inv, r->dev, r->ino, &other);
 }
 
 static bool is_shared_view(DIR *list, const char *name)
@@ -159,7 +169,7 @@ static void look_at_fd(struct scan *s, DIR *list, const char *name)
 	if (!is_ours(s, r.dev, way.how))
 		return;
 	if (!S_ISREG(r.mode)) {
-		add_nameless(s, &r);
+		add_nameless(s, &r, way.how);
 		return;
 	}
 	way.shared = is_shared_view(list, name);
@@ -184,11 +194,14 @@ static void look_at_fds(struct scan *s)
 static void look_at_directory(struct scan *s, const char *how)
 {
 	struct reach r;
+	int err = reach_link(s->tid, how, &r);
 
-	if (reach_link(s->tid, how, &r))
+	if (err == -ETIMEDOUT)
+		missed(s, how, ETIMEDOUT);
+	if (err)
 		return;
 	if (is_ours(s, r.dev, how))
-		add_nameless(s, &r);
+		add_nameless(s, &r, how);
 	reach_leave(&r);
 }
 
@@ -213,7 +226,7 @@ static void look_at_map(struct scan *s, const char *line)
 
 static void look_at_maps(struct scan *s)
 {
-	FILE *f = reach_process_file(s->tid, "maps");
+	FILE *f = reach_process_maps(s->tid);
 	char *line = NULL;
 	size_t room = 0;
 
@@ -264,25 +277,37 @@ static void visit_threads(struct scan *s, int what, thread_fn fn)
 
 /* ---- all processes ---- */
 
+static int key_of_view(pid_t tid, struct index_key *key)
+{
+	struct reach root, ns;
+	int err = reach_link(tid, "root", &root);
+
+	if (err)
+		return err;
+	err = reach_link(tid, "ns/mnt", &ns);
+	*key = (struct index_key){ root.mount, root.dev, root.ino, ns.ino };
+	reach_leave(&root);
+	reach_leave(&ns);
+	return err;
+}
+
 /*
- * A process sees of its namespace what is below its root. So it's by its root,
- * which is in one namespace only, that it is known to see nothing new.
+ * A process sees of its namespace what is below its root. It's by both that it
+ * is known to see nothing new: its root may be in another namespace, and then
+ * it sees nothing.
  */
 static bool is_new_root(struct scan *s)
 {
 	struct index_key key;
-	struct reach root;
 	size_t seen;
-	int err;
+	int err = key_of_view(s->tid, &key);
 
-	err = reach_link(s->tid, "root", &root);
 	if (err) {
 		missed(s, "mounts", -err);
 		return false;
 	}
-	key = (struct index_key){ root.mount, root.dev, root.ino };
-	reach_leave(&root);
-	if (index_find(&s->seen, key, &seen))
+	if (index_find(&s->seen, key, &seen) ||
+	    !inventory_room(s->inv, INDEX_COST))
 		return false;
 	index_put(&s->seen, key, 0);
 	return true;
@@ -350,5 +375,4 @@ void inventory_add_users(struct inventory *inv)
 	struct scan s = { .inv = inv };
 
 	visit_processes(&s, look_at_process);
-	index_free(&s.seen);
 }

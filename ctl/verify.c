@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gmem.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,11 +20,10 @@
 #include "ctl.h"
 #include "files.h"
 #include "index.h"
-#include "json.h"
 #include "kernel.h"
 #include "progress.h"
-#include "table.h"
 #include "text.h"
+#include "verdict.h"
 #include "witness.h"
 
 #define PAGE		GMEM_PAGE_SIZE
@@ -35,71 +33,30 @@ _Static_assert(BLOCK_PAGES == WITNESS_PAGES, "a block is seen at once");
 #define LOOKS		5
 #define LOOK_SECONDS	0.02
 
-/* Runs of bad pages that are listed. */
-#define MAX_LISTED	16
+/*
+ * Second looks at blocks, at one file's and in all: what is left is said to be
+ * doubtful. Else somebody could keep this busy for hours, by many pages that
+ * can't be mapped or that are converted all the while.
+ */
+#define SECOND_LOOKS_FILE	128
+#define SECOND_LOOKS_ALL	1500
 
 /* Files may be in other hands by the time they are looked at. */
 #define ROUNDS		3
 
+/* How often the pages of one are counted that doesn't stay as it is. */
+#define COUNTS		4
+
 enum { OPT_ALL };
-
-enum problem {
-	FINE,
-	UNPROTECTED,	/* gmemfs says so itself: it keeps it exposed */
-	LEAK,		/* gmemfs says hidden, and it's readable */
-	MISSING,	/* gmemfs says exposed, and it isn't there */
-	CONTRADICTION,	/* not in the page tables, and yet it was read */
-	PROBLEMS,
-};
-
-static const char *const problem_names[PROBLEMS] = {
-	[FINE] = "fine",
-	[UNPROTECTED] = "unprotected",
-	[LEAK] = "leak",
-	[MISSING] = "missing",
-	[CONTRADICTION] = "contradiction",
-};
-
-static const char *const problem_texts[PROBLEMS] = {
-	[FINE] = "as it should be",
-	[UNPROTECTED] = "readable, neither shared nor lent, as gmemfs says",
-	[LEAK] = "readable, and gmemfs says hidden",
-	[MISSING] = "not in the direct map, and gmemfs says exposed",
-	[CONTRADICTION] = "not in the page tables, and yet readable",
-};
-
-/* Pages of one file next to each other, in which the same is wrong. */
-struct bad_run {
-	uint64_t offset;
-	uint64_t pages;
-	uint64_t pfn;		/* of the first */
-	enum problem problem;
-};
-
-struct verdict {
-	char *path;
-	char *missed;		/* why not all of it was looked at, or NULL */
-	uint64_t checked;
-	uint64_t hidden;
-	uint64_t proven;	/* of these, with contents that weren't read */
-	uint64_t readable;
-	uint64_t shared;	/* of the readable */
-	uint64_t lent;		/* of the readable, not shared */
-	uint64_t gone;		/* holes by the time it was looked at */
-	uint64_t unseen;	/* there, but not to be had by a mapping */
-	uint64_t bad[PROBLEMS];
-	struct bad_run listed[MAX_LISTED];
-	size_t nr_listed;
-	uint64_t unlisted;	/* pages */
-};
 
 struct verifier {
 	struct witness witness;
 	struct progress progress;
-	struct verdict *verdicts;
-	size_t nr_verdicts;
+	struct verdicts verdicts;
 	struct index looked_at;	/* files */
+	unsigned int second_looks;	/* so far */
 	/* While a file is looked at: */
+	unsigned int looks_left;	/* second ones at this file */
 	int fd;
 	const uint8_t *map;	/* the block */
 	struct verdict *v;
@@ -120,23 +77,6 @@ static enum problem judge(const struct sight *sight, uint8_t state)
 	return FINE;
 }
 
-static void list_bad(struct verdict *v, uint64_t offset, uint64_t pfn,
-		     enum problem problem)
-{
-	struct bad_run *last = v->listed + v->nr_listed - 1;
-
-	if (v->nr_listed && last->problem == problem &&
-	    last->offset + last->pages * PAGE == offset)
-		last->pages++;
-	else if (v->nr_listed == MAX_LISTED)
-		v->unlisted++;
-	else
-		v->listed[v->nr_listed++] = (struct bad_run){
-			.offset = offset, .pages = 1, .pfn = pfn,
-			.problem = problem,
-		};
-}
-
 static void count_page(struct verdict *v, const struct sight *sight,
 		       uint64_t offset, uint8_t state, enum problem problem)
 {
@@ -151,7 +91,7 @@ static void count_page(struct verdict *v, const struct sight *sight,
 		v->lent++;
 	v->bad[problem]++;
 	if (problem != FINE)
-		list_bad(v, offset, sight->pfn, problem);
+		verdict_add_bad(v, offset, sight->pfn, problem);
 }
 
 /* ---- a block ---- */
@@ -222,8 +162,20 @@ static int look_again(struct verifier *s, size_t pages, struct block_view *view)
 	return 0;
 }
 
+/* Return: whether there may be one more. */
+static bool take_second_look(struct verifier *s)
+{
+	if (!s->looks_left || s->second_looks == SECOND_LOOKS_ALL)
+		return false;
+	s->looks_left--;
+	s->second_looks++;
+	return true;
+}
+
+/* @judged: what is wrong was so each time */
 static void count_block(struct verifier *s, size_t pages,
-			const struct block_view *view, const bool *held)
+			const struct block_view *view, const bool *held,
+			bool judged)
 {
 	const struct blocks *b = view->b;
 
@@ -240,6 +192,10 @@ static void count_block(struct verifier *s, size_t pages,
 			s->v->unseen++;
 			continue;
 		}
+		if (!judged && is_doubtful(sight, b->states[i])) {
+			s->v->doubtful++;
+			continue;
+		}
 		count_page(s->v, sight, b->offset + i * PAGE, b->states[i],
 			   judge(sight, b->states[i]));
 		if (!sight->mapped && !sight->read)
@@ -252,14 +208,15 @@ static int check_mapped(struct verifier *s, struct blocks *b)
 	struct block_view view = { .b = b };
 	bool held[BLOCK_PAGES] = { 0 };
 	size_t pages = b->pages;
-	int err = view_block(s, &view);
+	int looks = 1, err = view_block(s, &view);
 
 	for (size_t i = 0; i < pages; i++)
 		held[i] = b->states[i] & GMEM_STATE_POPULATED;
-	for (int i = 1; !err && i < LOOKS && any_doubtful(&view, pages); i++)
+	for (; !err && looks < LOOKS && any_doubtful(&view, pages) &&
+	     take_second_look(s); looks++)
 		err = look_again(s, pages, &view);
 	if (!err)
-		count_block(s, pages, &view, held);
+		count_block(s, pages, &view, held, looks == LOOKS);
 	return err;
 }
 
@@ -298,182 +255,87 @@ static void check_blocks(struct verifier *s, const struct gmem_info *info)
 		progress_show(&s->progress, done < all ? done : all, all);
 	}
 	if (err == -EBUSY)
-		s->v->missed = ctl_copy("it was filled or changed as fast as it could be looked at");
+		verdict_missed(s->v, "it was filled or changed as fast as it could be looked at");
 	else if (err)
-		s->v->missed = ctl_format("from offset 0x%" PRIx64 " on: %s",
-					  b.offset, strerror(-err));
-	else if (s->v->unseen)
-		s->v->missed = ctl_format("%" PRIu64 " pages can't be mapped (memory with an error, or only the shared view is in sight)",
-					  s->v->unseen);
+		verdict_missed(s->v, "from offset 0x%llx on: %s",
+			       (unsigned long long)b.offset, strerror(-err));
+	if (s->v->unseen)
+		verdict_missed(s->v, "%llu pages can't be mapped (memory with an error, or only the shared view is in sight)",
+			       (unsigned long long)s->v->unseen);
+	if (s->v->doubtful)
+		verdict_missed(s->v, "%llu pages aren't as gmemfs says, but too many had to be looked at again to tell whether these are wrong or just changed: verify it again, alone",
+			       (unsigned long long)s->v->doubtful);
+}
+
+/* Of 2 MiB in one piece, the file keeps all, also what is holes by now. */
+static uint64_t count_held(const struct blocks *b)
+{
+	uint64_t held = 0;
+
+	for (size_t i = 0; i < b->pages; i++) {
+		if (b->states[i] & GMEM_STATE_HUGE)
+			return BLOCK_PAGES;
+		held += !!(b->states[i] & GMEM_STATE_POPULATED);
+	}
+	return held;
+}
+
+/*
+ * Pages that no block has: those beyond the end of the file. They have no
+ * state, and no mapping reaches them. What is emptied or filled meanwhile isn't
+ * missed.
+ */
+static int count_hidden_away(int fd, uint64_t *pages)
+{
+	struct gmem_info before, after;
+	uint64_t seen = 0, least;
+	struct blocks b;
+	int err = gmem_file_info(fd, &before);
+
+	if (err)
+		return err;
+	blocks_begin(&b, fd, &before);
+	while ((err = blocks_next(&b)) > 0)
+		seen += count_held(&b);
+	if (!err)
+		err = gmem_file_info(fd, &after);
+	if (err)
+		return err;
+	least = before.populated < after.populated ? before.populated :
+						     after.populated;
+	*pages = least / PAGE > seen ? least / PAGE - seen : 0;
+	return 0;
+}
+
+/* Files change meanwhile. */
+static void check_all_seen(struct verifier *s)
+{
+	uint64_t pages = 1;
+	int err = 0;
+
+	for (int i = 0; i < COUNTS && pages && !err; i++)
+		err = count_hidden_away(s->fd, &pages);
+	if (err && !s->v->missed)
+		verdict_missed(s->v, "its pages can't be counted: %s",
+			       strerror(-err));
+	else if (!err && pages)
+		verdict_missed(s->v, "it holds %llu pages more, beyond its end: make it longer (truncate -s) to have them looked at",
+			       (unsigned long long)pages);
 }
 
 static void check_file(struct verifier *s, const char *path, int fd,
 		       const struct gmem_info *info)
 {
-	s->verdicts = ctl_grow(s->verdicts, s->nr_verdicts,
-			       sizeof(*s->verdicts));
-	s->v = &s->verdicts[s->nr_verdicts++];
-	*s->v = (struct verdict){ .path = ctl_copy(path) };
+	s->v = verdicts_add(&s->verdicts, path);
 	s->fd = fd;
+	s->looks_left = SECOND_LOOKS_FILE;
 	progress_begin(&s->progress, "verifying");
 	check_blocks(s, info);
+	check_all_seen(s);
 	progress_end(&s->progress);
 }
 
-/* ---- what came out ---- */
-
-static uint64_t nr_bad(const struct verdict *v)
-{
-	uint64_t n = 0;
-
-	for (int i = FINE + 1; i < PROBLEMS; i++)
-		n += v->bad[i];
-	return n;
-}
-
-static void json_bad_run(struct json *j, const struct bad_run *bad)
-{
-	json_object(j, NULL);
-	json_number(j, "offset", bad->offset);
-	json_number(j, "pages", bad->pages);
-	json_number(j, "pfn", bad->pfn);
-	json_string(j, "problem", problem_names[bad->problem]);
-	json_end(j);
-}
-
-static void json_verdict(struct json *j, const struct verdict *v)
-{
-	json_object(j, NULL);
-	json_string(j, "path", v->path);
-	json_number(j, "checked", v->checked);
-	json_number(j, "hidden", v->hidden);
-	json_number(j, "hidden_with_contents", v->proven);
-	json_number(j, "readable", v->readable);
-	json_number(j, "readable_shared", v->shared);
-	json_number(j, "readable_lent", v->lent);
-	json_number(j, "gone", v->gone);
-	json_number(j, "unseen", v->unseen);
-	json_string(j, "missed", v->missed);
-	for (int i = FINE + 1; i < PROBLEMS; i++)
-		json_number(j, problem_names[i], v->bad[i]);
-	json_array(j, "bad_runs");
-	for (size_t i = 0; i < v->nr_listed; i++)
-		json_bad_run(j, &v->listed[i]);
-	json_end(j);
-	json_end(j);
-}
-
-static uint64_t all_bad(const struct verifier *s)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < s->nr_verdicts; i++)
-		n += nr_bad(&s->verdicts[i]);
-	return n;
-}
-
-static bool is_complete(const struct verifier *s, const struct inventory *inv)
-{
-	bool complete = inv->complete;
-
-	for (size_t i = 0; i < s->nr_verdicts; i++)
-		complete &= !s->verdicts[i].missed;
-	return complete;
-}
-
-static void print_json(const struct verifier *s, const struct inventory *inv)
-{
-	struct json j;
-
-	json_begin(&j, stdout, false);
-	json_array(&j, "files");
-	for (size_t i = 0; i < s->nr_verdicts; i++)
-		json_verdict(&j, &s->verdicts[i]);
-	json_end(&j);
-	json_number(&j, "bad", all_bad(s));
-	json_bool(&j, "complete", is_complete(s, inv));
-	json_array(&j, "missed");
-	for (size_t i = 0; i < inv->nr_reasons; i++)
-		json_string(&j, NULL, inv->reasons[i]);
-	json_end(&j);
-	json_finish(&j);
-}
-
-static void print_bad(const struct verdict *v)
-{
-	for (size_t i = 0; i < v->nr_listed; i++) {
-		const struct bad_run *bad = &v->listed[i];
-
-		printf("%s: %" PRIu64 " page%s from offset 0x%" PRIx64
-		       " (frame 0x%" PRIx64 "): ", text_safe(v->path),
-		       bad->pages, bad->pages == 1 ? "" : "s", bad->offset,
-		       bad->pfn);
-		text_paint(stdout, COLOUR_RED, problem_texts[bad->problem]);
-		putchar('\n');
-	}
-	if (v->unlisted)
-		printf("%s: and %" PRIu64 " more\n", text_safe(v->path),
-		       v->unlisted);
-}
-
-static void print_missed(const struct verdict *v)
-{
-	if (!v->missed)
-		return;
-	printf("%s: ", text_safe(v->path));
-	text_paint(stdout, COLOUR_YELLOW, "not all of it was looked at");
-	printf(": %s\n", v->missed);
-}
-
-static void verdict_row(struct table *t, const struct verdict *v)
-{
-	uint64_t numbers[] = {
-		v->checked, v->hidden, v->readable, v->shared, v->lent,
-		nr_bad(v),
-	};
-
-	table_cell(t, "%s", text_safe(v->path));
-	for (size_t n = 0; n < sizeof(numbers) / sizeof(*numbers); n++)
-		table_cell(t, "%" PRIu64, numbers[n]);
-	table_cell(t, "%s", nr_bad(v) ? "BAD" :
-		   v->missed ? "incomplete" : "good");
-}
-
-static void print_text(const struct verifier *s, const struct inventory *inv)
-{
-	static const char *const headers[] = {
-		"FILE", ">PAGES", ">HIDDEN", ">READABLE", ">SHARED", ">LENT",
-		">WRONG", "VERDICT", NULL
-	};
-	struct table t;
-
-	table_begin(&t, headers);
-	for (size_t i = 0; i < s->nr_verdicts; i++)
-		verdict_row(&t, &s->verdicts[i]);
-	table_print(&t, stdout, 0);
-	for (size_t i = 0; i < s->nr_verdicts; i++)
-		print_bad(&s->verdicts[i]);
-	for (size_t i = 0; i < s->nr_verdicts; i++)
-		print_missed(&s->verdicts[i]);
-	inventory_print_reasons(inv);
-}
-
 /* ---- the command ---- */
-
-static int conclude(const struct ctl_call *call, const struct verifier *s,
-		    const struct inventory *inv)
-{
-	if (call->json)
-		print_json(s, inv);
-	else
-		print_text(s, inv);
-	if (all_bad(s))
-		return CTL_FAILED;
-	if (is_complete(s, inv))
-		return CTL_OK;
-	ctl_error("incomplete: nothing was found to be wrong, but not all could be looked at");
-	return CTL_INCOMPLETE;
-}
 
 static int verify_one(const struct ctl_call *call, struct verifier *s)
 {
@@ -485,14 +347,14 @@ static int verify_one(const struct ctl_call *call, struct verifier *s)
 		return CTL_FAILED;
 	check_file(s, call->args[0], fd, &info);
 	close(fd);
-	return conclude(call, s, &nothing_missed);
+	return verdicts_conclude(&s->verdicts, &nothing_missed, call->json);
 }
 
 /* A file that went meanwhile may be elsewhere: the next round finds it. */
 static void verify_next(struct verifier *s, struct inventory *inv,
 			struct file_entry *f)
 {
-	struct index_key key = { f->dev, f->ino, 0 };
+	struct index_key key = { .a = f->dev, .b = f->ino };
 	struct gmem_info info;
 	size_t before;
 	int fd, err;
@@ -506,8 +368,7 @@ static void verify_next(struct verifier *s, struct inventory *inv,
 		check_file(s, f->path, fd, &info);
 	} else {
 		inventory_missed(inv, "%s: %s", text_safe(f->path),
-				 err == -ENOENT ? "not where it was found" :
-						  strerror(-err));
+				 inventory_why(err));
 	}
 	if (fd >= 0)
 		close(fd);
@@ -533,18 +394,14 @@ static int verify_all(const struct ctl_call *call, struct verifier *s)
 	int status;
 
 	verify_files(s, &inv);
-	status = conclude(call, s, &inv);
+	status = verdicts_conclude(&s->verdicts, &inv, call->json);
 	inventory_free(&inv);
 	return status;
 }
 
 static void forget(struct verifier *s)
 {
-	for (size_t i = 0; i < s->nr_verdicts; i++) {
-		free(s->verdicts[i].path);
-		free(s->verdicts[i].missed);
-	}
-	free(s->verdicts);
+	verdicts_free(&s->verdicts);
 	index_free(&s->looked_at);
 }
 

@@ -168,6 +168,34 @@ test_convert_descriptor() {
 	rm /dev/gmem/victim
 }
 
+# Below its root, a user's process mounts what it likes under names of its own.
+test_convert_root() {
+	head -c 2M /dev/urandom >/dev/gmem/victim
+	chmod 600 /dev/gmem/victim
+	by_user truncate -s 2M /dev/gmem/mine
+	$as_user unshare -Urm sh -c 'cd /dev/gmem &&
+		mount --bind victim mine && exec sleep 1000' &
+	binder=$!
+	wait_for grep /dev/gmem/mine "/proc/$binder/mountinfo"
+	for way in root/dev/gmem/mine cwd/../gmem/mine \
+		root/proc/self/root/dev/gmem/mine "task/$binder/root/dev/gmem/mine"; do
+		refused 'a process chooses' "convert: a user's $way" \
+			--zero "/proc/$binder/$way" 0 4K shared
+	done
+	is "$(first_page /dev/gmem/victim)" 0 '  the page is private still'
+	ctl show "/proc/$binder/root/dev/gmem/mine"
+	is "$status" 0 '  to look is allowed'
+	for way in root cwd root/run "task/$binder/cwd" root/proc/self/root/run; do
+		ctl map --svg="/proc/$binder/$way/made.svg" /dev/gmem/victim
+		is "$status" 1 "--svg: not to a user's $way"
+		like "$err" 'a process chooses' '  and why'
+	done
+	is "$(find / -xdev -name made.svg)" '' '  nothing was made there'
+	kill "$binder"
+	wait "$binder" || :
+	rm /dev/gmem/victim /dev/gmem/mine
+}
+
 # root's --svg where users may put something first.
 test_output() {
 	truncate -s 2M /dev/gmem/file
@@ -210,6 +238,89 @@ time.sleep(1000)' &
 	kill "$holder"
 	wait "$holder" || :
 	rm /dev/gmem/file
+}
+
+# silent FUNCTION: a user's process N that has a file server of its own, which answers
+# what it takes to have a file mapped and no more, and calls that; sets $silent, $mapping
+silent() {
+	by_user mkdir -p /tmp/server
+	rm -f /tmp/server.ready
+	$as_user unshare -Urm python3 -c '
+import ctypes, os, struct, sys, threading, time
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+at = "/tmp/server"
+server = os.open("/dev/fuse", os.O_RDWR)
+assert not libc.mount(b"none", at.encode(), b"fuse", 0,
+	b"fd=%d,rootmode=40000,user_id=0,group_id=0" % server), ctypes.get_errno()
+def attributes(node):
+	mode = 0o40777 if node == 1 else 0o100666
+	return struct.pack("<6Q10I", node, 1 << 20, 8, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
+INIT, LOOKUP, GETATTR, OPEN, READ = 26, 1, 3, 14, 15
+def answer(op, node):
+	if op == INIT:
+		return struct.pack("<IIIIHHIIHHI", 7, 31, 65536, 0, 16, 12, 65536, 1, 256, 0, 0) + bytes(28)
+	if op == LOOKUP:
+		return struct.pack("<2Q2Q2I", 2, 0, 1000, 1000, 0, 0) + attributes(2)
+	if op == GETATTR:
+		return struct.pack("<QII", 1000, 0, 0) + attributes(node)
+	if op == OPEN:
+		return struct.pack("<QII", 1, 0, 0)
+def serve():
+	while True:
+		asked = os.read(server, 1 << 18)
+		size, op, unique, node = struct.unpack_from("<IIQQ", asked)
+		said = answer(op, node)
+		if said is not None:
+			os.write(server, struct.pack("<IiQ", 16 + len(said), 0, unique) + said)
+		elif op != READ:
+			os.write(server, struct.pack("<IiQ", 16, -38, unique))
+def ready():
+	open("/tmp/server.ready", "w").write("%d map_files/%x-%x\n" % (os.getpid(), own, own + 4096))
+def own_map():
+	f = os.open(at + "/f", os.O_RDONLY)
+	page = libc.mmap(None, 4096, 1, 1, f, 0)
+	me = os.open("/proc/self/mem", os.O_RDONLY)
+	threading.Thread(target=lambda: os.pread(me, 1, page), daemon=True).start()
+	time.sleep(1)
+	ready()
+	libc.mmap(None, 4096, 1, 0x22, -1, 0)
+if os.fork():
+	serve()
+os.close(server)
+vm = os.open("/dev/gmem/mine", os.O_RDWR)
+own = libc.mmap(None, 4096, 3, 1, vm, 0)
+eval(sys.argv[1])' "$1" &
+	server=$!
+	wait_for test -s /tmp/server.ready
+	sleep 1
+	read -r silent mapping </tmp/server.ready
+}
+
+# What reads of a process's memory map waits for its server, which need not answer.
+test_silent() {
+	modprobe fuse || :
+	chmod 666 /dev/fuse
+	by_user truncate -s 2M /dev/gmem/mine
+	silent 'own_map()'
+	not_ok "a process's maps: a read doesn't come back" timeout 3 cat "/proc/$silent/maps"
+	for command in ls 'top --count=1' 'verify --all'; do
+		status=0
+		# shellcheck disable=SC2086 # words
+		timeout 60 "$ctl" $command >"$work/out" 2>"$work/err" || status=$?
+		case $command in verify*) want=5 ;; *) want=0 ;; esac
+		is "$status" "$want" "  $command comes to an end"
+		like "$(cat "$work/out")" "process $silent doesn.t answer .*mappings" '  and says what it missed'
+		like "$(cat "$work/out")" '^/dev/gmem/mine' '  and what it did not'
+	done
+	status=0
+	timeout 60 "$ctl" show "/proc/$silent/$mapping" >"$work/out" 2>"$work/err" || status=$?
+	is "$status" 1 '  show by its mapping comes to an end'
+	like "$(cat "$work/err")" "process doesn.t answer" '  and says why'
+	kill -9 "$server"
+	wait "$server" || :
+	rm /dev/gmem/mine
 }
 
 # Text that has nothing but what is to be seen. Told to be UTF-8, or else ASCII.
@@ -279,8 +390,10 @@ test_build() {
 	test_kinds
 	test_convert
 	test_convert_descriptor
+	test_convert_root
 	test_output
 	test_lease
+	test_silent
 	test_printed
 }
 

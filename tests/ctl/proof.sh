@@ -11,6 +11,7 @@ set -eu
 . /share/ctl/ctl.sh
 
 kept=/run/kept
+tests=/opt/gmemfs/tests/ctl
 
 # A mount in which all that verify looks at is bad: so it shows what it has looked at.
 mount_kept() {
@@ -63,6 +64,20 @@ test_covered() {
 	umount /run/elsewhere
 }
 
+# Mounted nowhere any more, but a process has a directory in it: files have names
+# there, and nobody has them open.
+test_detached() {
+	for way in 'cd "$1"; exec sleep 1000' 'exec sleep 1000 7<"$1"'; do
+		mount_kept
+		sh -c "$way" sh "$kept" &
+		holder=$!
+		sleep 1
+		umount -l "$kept"
+		incomplete "process $holder has .* nowhere in sight" "detached: $way"
+		stop_holder
+	done
+}
+
 # In a mount namespace of its own: as root of it sees it, and below a root of its own.
 test_namespaces() {
 	mkdir -p "$kept" /run/jail
@@ -85,6 +100,34 @@ test_namespaces() {
 	looked '  with a root of its own'
 	kill "$other"
 	wait "$other" || :
+}
+
+# A process sees nothing of its own namespace if its root is in another one. So it
+# doesn't stand for the processes of that other one.
+test_root_elsewhere() {
+	mkdir -p "$kept"
+	rm -f /run/elsewhere.*
+	python3 -c '
+import ctypes, os, time
+while not os.path.exists("/run/elsewhere.pid"):
+	time.sleep(.1)
+at = os.open("/proc/%s/root" % open("/run/elsewhere.pid").read().strip(), os.O_RDONLY)
+assert not ctypes.CDLL(None).unshare(0x20000)
+os.fchdir(at)
+os.chroot(".")
+open("/run/elsewhere.ready", "w")
+time.sleep(1000)' &
+	first=$!
+	unshare --mount sh -c "mount -t gmemfs -o direct_map=kept none $kept
+		head -c 2M /dev/urandom >$kept/file
+		echo \$\$ >/run/elsewhere.part; mv /run/elsewhere.part /run/elsewhere.pid
+		exec sleep 1000" &
+	other=$!
+	wait_for test -e /run/elsewhere.ready
+	ok 'a root in another namespace: its process comes first' test "$first" -lt "$other"
+	looked "  that namespace"
+	kill "$first" "$other"
+	wait "$first" "$other" || :
 }
 
 # mount(8) and mountinfo have words between blanks, of which this is none.
@@ -166,6 +209,72 @@ os.close(f)'
 	umount "$kept"
 }
 
+# in_flight MAKE [UNMAKE]: a holder whose file is in a socket, and who makes up for it:
+# makes something in the directory u, and unmakes it when u was read, again and again
+in_flight() {
+	holder '
+a, b = socket.socketpair()
+a.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [f]))])
+os.close(f)
+os.mkdir(sys.argv[1] + "/u")
+os.chdir(sys.argv[1] + "/u")
+def make():
+	'"$1"'
+def unmake():
+	'"$2"'
+def hide():
+	while True:
+		os.read(watch, 4096)
+		unmake()
+		time.sleep(.5)
+		make()
+make()
+watch = libc.inotify_init()
+assert libc.inotify_add_watch(watch, b".", 0x10) > 0
+threading.Thread(target=hide, daemon=True).start()'
+}
+
+never_complete() { # NAME
+	for _ in 1 2 3; do
+		json verify --all
+		echo "$status$(ask 'd["complete"]')"
+	done >"$work/said"
+	is "$(sort -u "$work/said")" 5false "in flight, and $1: never complete"
+	stop_holder
+	rm -rf "$kept/u"
+}
+
+# What goes once it was counted doesn't make up for a file in a socket.
+test_made_up() {
+	mount_kept
+	rm "$kept/file"
+	in_flight 'global g; g = os.open("a", os.O_CREAT | os.O_RDWR)' \
+		'os.unlink("a"); time.sleep(2); os.close(g)'
+	never_complete 'a file that loses its name, and is open'
+	in_flight 'open("a", "w").close()' 'os.unlink("a")'
+	never_complete 'a file that goes'
+	in_flight 'os.mkdir("a")' 'os.rmdir("a")'
+	never_complete 'a directory that goes'
+	in_flight 'os.symlink("x", "a")' 'os.unlink("a")'
+	never_complete 'a symbolic link that goes'
+	in_flight 'open("a", "w").close(); os.link("a", "b")' 'os.unlink("b")
+	time.sleep(2); os.unlink("a")'
+	never_complete 'a further name that goes'
+	in_flight 'open("a", "w").close()' '
+	for _ in range(4000): os.link("a", "b"); os.unlink("b")
+	os.unlink("a")'
+	never_complete 'a further name that comes and goes'
+	touch "$kept/a"
+	ln "$kept/a" "$kept/b"
+	ln -s x "$kept/c"
+	ln -P "$kept/c" "$kept/d"
+	mkfifo "$kept/e"
+	sleep 0.1
+	json verify --all
+	is "$status$(ask 'd["complete"]')" 0true 'names that stay, several of one: all were met'
+	umount "$kept"
+}
+
 # The first who has it lets go of it and takes it again all the while.
 test_first_holder() {
 	mount_kept
@@ -201,6 +310,52 @@ test_shared_view() {
 	holder 'view = fcntl.ioctl(f, 0xb904, 0); os.dup2(f, view + 1); os.dup2(view, f)' /dev/gmem
 	json verify --all
 	is "$status$(ask 'd["files"][0]["checked"]')" 0512 '  with the file itself: that is taken'
+	stop_holder
+}
+
+# Beyond the end of a file there may be pages, which have no state and no mapping.
+test_beyond_end() {
+	mount_kept
+	rm "$kept/file"
+	touch "$kept/beyond"
+	fallocate -n -l 4M "$kept/beyond"
+	incomplete '1024 pages more, beyond its end' 'an empty file with pages'
+	rm "$kept/beyond"
+	head -c 5000 /dev/urandom >/dev/gmem/file
+	json verify --all
+	is "$status$(ask 'd["files"][0]["checked"]')" 02 'its last page in part: all was looked at'
+	fallocate -n -o 4M -l 64K /dev/gmem/file
+	incomplete '16 pages more, beyond its end' 'pages after a hole beyond the end'
+	truncate -s 8M /dev/gmem/file
+	json verify --all
+	is "$status$(ask 'd["files"][0]["checked"]')" 018 '  a longer file: they were looked at'
+	truncate -s 10000 /dev/gmem/file
+	json verify --all
+	is "$status$(ask 'd["files"][0]["checked"]')" 02 '  a shorter one: they have gone'
+	rm /dev/gmem/file
+	head -c 4M /dev/urandom >/dev/gmem/file
+	truncate -s 3000000 /dev/gmem/file
+	fallocate -p -o 64K -l 128K /dev/gmem/file
+	json verify --all
+	is "$status$(ask 'd["files"][0]["checked"]')" 0701 '  blocks of which parts were cut off and punched'
+	rm /dev/gmem/file
+	umount "$kept"
+}
+
+# What is filled meanwhile is not part of the proof, and not missed either.
+test_filled() {
+	holder '
+os.ftruncate(f, 1 << 30)
+def fill():
+	for at in range(2 << 20, 1 << 30, 2 << 20):
+		os.pwrite(f, b"x" * 4096, at)
+		time.sleep(.01)
+threading.Thread(target=fill, daemon=True).start()' /dev/gmem
+	for _ in 1 2 3; do
+		json verify --all
+		echo "$status$(ask 'd["complete"]')"
+	done >"$work/said"
+	is "$(sort -u "$work/said")" 0true 'a file that is filled all the while'
 	stop_holder
 }
 
@@ -279,6 +434,42 @@ threading.Thread(target=churn, daemon=True).start()' /dev/gmem
 	stop_holder
 }
 
+incomplete_in() { # SECONDS ERE NAME
+	status=0
+	timeout "$1" "$ctl" verify --all --json >"$work/json" 2>"$work/err" || status=$?
+	is "$status" 5 "$3: incomplete, in $1 s"
+	like "$(ask 'd["files"][0]["missed"]')" "$2" '  and what was missed'
+}
+
+# Four looks more at each of 4096 blocks, 20 ms apart, would take five minutes.
+test_doubtful() {
+	ctl=$plain
+	mkdir -p /run/small
+	mount -t gmemfs -o huge=never none /run/small
+	holder '
+os.ftruncate(f, 0)
+os.ftruncate(f, 8 << 30)
+for at in range(0, 8 << 30, 2 << 20): os.pwrite(f, b"x", at)
+view = fcntl.ioctl(f, 0xb904, 0)
+os.close(f)' /run/small
+	incomplete_in 150 "4096 pages can't be mapped" 'many pages that are not to be seen'
+	stop_holder
+	truncate -s 8G /run/small/file
+	python3 -c '
+import os
+f = os.open("/run/small/file", os.O_RDWR)
+for at in range(0, 8 << 30, 2 << 20): os.pwrite(f, b"x", at)'
+	export LIE=exposed LD_PRELOAD="$tests/liar.so"
+	status=0
+	timeout 150 "$ctl" verify --json /run/small/file >"$work/json" 2>"$work/err" || status=$?
+	unset LIE LD_PRELOAD
+	is "$status$(ask 'd["files"][0]["missing"]')" 132 'many pages that are wrong: some are, each time'
+	is "$(ask 'd["files"][0]["doubtful"]')" 4064 '  the others are doubtful'
+	like "$(ask 'd["files"][0]["missed"]')" '^4064 pages' '  and so it is said'
+	rm /run/small/file
+	umount /run/small
+}
+
 descriptor_of() { # PID
 	for fd in "/proc/$1/fd"/*; do
 		case $(readlink "$fd") in
@@ -312,16 +503,22 @@ for i in range(1500, 12000): open("/dev/gmem/file%d" % i, "w")'
 
 test_build() {
 	test_covered
+	test_detached
 	test_namespaces
+	test_root_elsewhere
 	test_no_source
 	test_holders
+	test_made_up
 	test_first_holder
 	test_shared_view
+	test_beyond_end
+	test_filled
 	test_changing
 }
 
 with_sanitizers test_build
 test_sparse
 test_endless
+test_doubtful
 test_many
 done_testing

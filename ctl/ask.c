@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ask.h"
+#include "ctl.h"
+
+/* Seconds: that each question has in any case, at most, and all above that. */
+#define LEAST	0.25
+#define MOST	3.0
+#define ALL	12.0
+
+#define CHUNK	16384
+
+enum what { OPEN, TYPE, TEXT };
+
+struct question {
+	enum what what;
+	int flags;
+	uint64_t resolve;
+	char path[128];
+};
+
+struct answer {
+	int64_t value;		/* of TEXT: bytes, 0 at the end; or an error */
+	char text[CHUNK];
+};
+
+#define HEAD	offsetof(struct answer, text)
+
+struct asker {
+	pid_t pid;		/* 0: there is no helper */
+	bool dead;		/* and that number may be somebody else's */
+	int sock;
+	double waited;		/* for the answer to this question */
+	struct answer answer;
+	size_t taken;		/* of its text */
+};
+
+/* Other questions come up while a text is read. */
+static struct asker reader, asker;
+static double left_of_all = ALL;
+
+/* ---- messages, perhaps with a descriptor ---- */
+
+union control {
+	char room[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+static ssize_t send_with(int sock, const void *data, size_t size, int fd)
+{
+	union control control = { 0 };
+	struct iovec iov = { (void *)data, size };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+	}
+	return sendmsg(sock, &msg, MSG_NOSIGNAL);
+}
+
+static ssize_t receive_with(int sock, void *data, size_t size, int *fd)
+{
+	union control control = { 0 };
+	struct iovec iov = { data, size };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *head = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	*fd = -1;
+	if (head && head->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(head), sizeof(*fd));
+	return n;
+}
+
+/* ---- the helper ---- */
+
+static void reply(int sock, struct answer *a, int fd)
+{
+	size_t size = HEAD + (a->value > 0 && fd < 0 ? a->value : 0);
+
+	if (send_with(sock, a, size, fd) < 0)
+		_exit(0);
+}
+
+static int open_asked(const struct question *q, int dir)
+{
+	struct open_how how = {
+		.flags = q->flags | O_CLOEXEC, .resolve = q->resolve,
+	};
+	int fd = syscall(SYS_openat2, dir, q->path, &how, sizeof(how));
+
+	return fd < 0 ? -errno : fd;
+}
+
+static void reply_text(int sock, struct answer *a, int fd)
+{
+	ssize_t n;
+
+	do {
+		n = fd < 0 ? fd : read(fd, a->text, CHUNK);
+		a->value = n < 0 && fd >= 0 ? -errno : n;
+		reply(sock, a, -1);
+	} while (n > 0);
+}
+
+static void reply_type(int sock, struct answer *a, int fd)
+{
+	struct statfs fs;
+
+	a->value = fstatfs(fd, &fs) ? -errno : 0;
+	if (!a->value) {
+		uint64_t type = fs.f_type;
+
+		memcpy(a->text, &type, sizeof(type));
+		a->value = sizeof(type);
+	}
+	reply(sock, a, -1);
+}
+
+static void reply_to(int sock, const struct question *q, struct answer *a,
+		     int dir)
+{
+	int fd;
+
+	if (q->what == TYPE) {
+		reply_type(sock, a, dir);
+		return;
+	}
+	fd = open_asked(q, dir < 0 ? AT_FDCWD : dir);
+	if (q->what == TEXT) {
+		reply_text(sock, a, fd);
+	} else {
+		a->value = fd < 0 ? fd : 0;
+		reply(sock, a, fd);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * It keeps none of our files and no end of a pipe that others read, since it
+ * may stay for longer than we do.
+ */
+static _Noreturn void help(int sock)
+{
+	static struct answer a;
+	struct question q;
+	int dir;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	sock = dup2(sock, 3);
+	syscall(SYS_close_range, 0, 2, 0);
+	syscall(SYS_close_range, 4, ~0U, 0);
+	while (receive_with(sock, &q, sizeof(q), &dir) == sizeof(q)) {
+		reply_to(sock, &q, &a, dir);
+		if (dir >= 0)
+			close(dir);
+	}
+	_exit(0);
+}
+
+/* ---- asking it ---- */
+
+/* Who doesn't obey SIGKILL either is left behind: nobody waits for it. */
+static void give_up(struct asker *by)
+{
+	if (!by->dead)
+		kill(by->pid, SIGKILL);
+	close(by->sock);
+	by->pid = 0;
+}
+
+static void reap(void)
+{
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+		asker.dead |= asker.pid == pid;
+		reader.dead |= reader.pid == pid;
+	}
+}
+
+static int start(struct asker *by)
+{
+	int socks[2];
+
+	if (by->pid)
+		return 0;
+	reap();
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks))
+		return -errno;
+	by->sock = socks[0];
+	by->dead = false;
+	by->pid = fork();
+	if (!by->pid)
+		help(socks[1]);
+	close(socks[1]);
+	if (by->pid > 0)
+		return 0;
+	by->pid = 0;
+	close(socks[0]);
+	return -EAGAIN;
+}
+
+/* What took long is taken from the time for all. */
+static void finish(struct asker *by)
+{
+	double more = by->waited - LEAST;
+
+	if (more > 0)
+		left_of_all = left_of_all > more ? left_of_all - more : 0;
+	by->waited = 0;
+}
+
+/* Signals are no answer. */
+static bool wait_for_answer(struct asker *by)
+{
+	double room = LEAST + (left_of_all < MOST ? left_of_all : MOST);
+	struct pollfd in = { .fd = by->sock, .events = POLLIN };
+	double before = ctl_now() - by->waited;
+	int n = 0;
+
+	while (n <= 0 && by->waited < room) {
+		n = poll(&in, 1, (room - by->waited) * 1000 + 1);
+		by->waited = ctl_now() - before;
+	}
+	return n > 0;
+}
+
+/* Return: 0 for an answer, whatever that is. */
+static int take_answer(struct asker *by, int *fd)
+{
+	int err = 0;
+
+	*fd = -1;
+	if (!wait_for_answer(by))
+		err = -ETIMEDOUT;
+	else if (receive_with(by->sock, &by->answer, sizeof(by->answer),
+			      fd) < (ssize_t)HEAD)
+		err = -EIO;
+	if (err) {
+		finish(by);
+		give_up(by);
+	}
+	return err;
+}
+
+/* Return: 0 for an answer that is none of an error. */
+static int ask(struct asker *by, const struct question *q, int dir, int *fd)
+{
+	int err = start(by);
+
+	if (err)
+		return err;
+	if (send_with(by->sock, q, sizeof(*q), dir) != sizeof(*q)) {
+		give_up(by);
+		return -EIO;
+	}
+	err = take_answer(by, fd);
+	return err || by->answer.value >= 0 ? err : by->answer.value;
+}
+
+void ask_renew(void)
+{
+	left_of_all = ALL;
+}
+
+static int set_path(struct question *q, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (n >= sizeof(q->path))
+		return -ENAMETOOLONG;
+	memcpy(q->path, path, n + 1);
+	return 0;
+}
+
+int ask_open(int dir, const char *path, int flags)
+{
+	struct question q = { .what = OPEN, .flags = O_PATH | flags };
+	int fd, err = set_path(&q, path);
+
+	if (!err)
+		err = ask(&asker, &q, dir, &fd);
+	finish(&asker);
+	if (err)
+		return err;
+	return fd < 0 ? -EMFILE : fd;
+}
+
+int ask_type(int fd, uint64_t *type)
+{
+	struct question q = { .what = TYPE };
+	int none, err = ask(&asker, &q, fd, &none);
+
+	finish(&asker);
+	if (!err)
+		memcpy(type, asker.answer.text, sizeof(*type));
+	return err;
+}
+
+/* ---- texts ---- */
+
+static int take_more(struct asker *by)
+{
+	int none, err;
+
+	if (by->answer.value <= 0 || by->taken < (size_t)by->answer.value)
+		return 0;
+	by->taken = 0;
+	err = take_answer(by, &none);
+	if (err)
+		by->answer.value = err;
+	return err;
+}
+
+static ssize_t read_text(void *cookie, char *to, size_t size)
+{
+	struct asker *by = cookie;
+	const struct answer *a = &by->answer;
+	size_t n;
+
+	take_more(by);
+	if (a->value < 0) {
+		errno = -a->value;
+		return -1;
+	}
+	n = a->value - by->taken;
+	if (n > size)
+		n = size;
+	memcpy(to, a->text + by->taken, n);
+	by->taken += n;
+	return n;
+}
+
+/* If nobody wants the rest, the helper doesn't know that. */
+static int close_text(void *cookie)
+{
+	struct asker *by = cookie;
+
+	finish(by);
+	if (by->answer.value > 0)
+		give_up(by);
+	return 0;
+}
+
+FILE *ask_text(int dir, const char *path, uint64_t resolve)
+{
+	const cookie_io_functions_t io = {
+		.read = read_text, .close = close_text,
+	};
+	struct question q = {
+		.what = TEXT, .flags = O_RDONLY | O_NONBLOCK,
+		.resolve = resolve,
+	};
+	int none, err = set_path(&q, path);
+	FILE *f = NULL;
+
+	if (!err)
+		err = ask(&reader, &q, dir, &none);
+	reader.taken = 0;
+	if (!err)
+		f = fopencookie(&reader, "r", io);
+	if (!f)
+		errno = err ? -err : ENOMEM;
+	return f;
+}
