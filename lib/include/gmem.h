@@ -585,7 +585,16 @@ int gmem_fault_describe(const siginfo_t *info, char *text, size_t size);
  *
  * Installs a handler of SIGSEGV for the process. After it has written the
  * sentence, or if the fault has nothing to do with windows, what was installed
- * before gets the signal; by default the process ends.
+ * before gets the signal, with its sa_mask, SA_SIGINFO, SA_NODEFER, SA_RESTART
+ * and SA_RESETHAND in force. By default the process ends, also if somebody has
+ * sent the signal. If it was ignored, one that was sent still is; a fault ends
+ * the process, as ever.
+ *
+ * It runs on the alternate stack of a thread that has one.
+ *
+ * Where another handler has been installed since, a further call goes before
+ * that one, which may call what it has replaced. It gets the siginfo_t that it
+ * was called with, by which the library knows its own.
  *
  * Return: 0, or an error of sigaction(2).
  */
