@@ -247,7 +247,8 @@ int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
  *	0 or less: none. It is duplicated and stays the caller's. @flags must
  *	be 0
  * @vm_fd: a VM of KVM's, which guest_memfd needs; 0 or less: none
- * @windows: GMEM_WINDOWS_*; a demand for windows goes before NONE
+ * @windows: GMEM_WINDOWS_*; a demand for windows goes before NONE, also where
+ *	that is with OR_PROCESS: it gets GMEM_WINDOWS_KEYS or _PROCESS
  * @reserved: 0
  */
 struct gmem_region_options {
