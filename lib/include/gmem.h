@@ -11,6 +11,8 @@
  *    of flags that this header doesn't have are refused, with -EINVAL unless it
  *    says otherwise, whatever the kernel or the kind of memory would make of
  *    them. Nothing is done then.
+ *  - Pointers are to what is there: one that isn't is a SIGSEGV, not an error,
+ *    but where it says -EFAULT, and for paths, which are -EFAULT too.
  *  - A call that can fail returns a negative errno, and 0 or what it says when
  *    it succeeds. gmem_last_error() has a sentence for the last failure of the
  *    calling thread.
@@ -82,8 +84,13 @@ int gmem_file_create(const char *directory, uint64_t size, uint64_t flags);
  *	   mode 0600 less the umask, size 0, and the mount's flags), O_EXCL,
  *	   O_NOFOLLOW; and no others
  *
- * Return: a descriptor; -ENOTTY if the file isn't in a gmemfs, -EINVAL for
- * other flags, or an error of open(2).
+ * Outside of a gmemfs nothing is made, and neither a device nor a pipe opened.
+ * To make a file takes the right to read its directory, too. A symbolic link
+ * to nothing is no name to make one by.
+ *
+ * Return: a descriptor; -ENOTTY if that isn't a file in a gmemfs, or wouldn't
+ * be; -EINVAL for other flags; or an error of open(2), such as -ENOENT, -EEXIST,
+ * -EACCES, -ELOOP.
  */
 int gmem_file_open(const char *path, int flags);
 
@@ -92,7 +99,7 @@ int gmem_file_open(const char *path, int flags);
  * @fd: the file
  * @info: filled
  *
- * Return: 0; -ENOTTY, -EBADF, -EFAULT.
+ * Return: 0; -ENOTTY, -EBADF; -EFAULT if @info can't be written to.
  */
 int gmem_file_info(int fd, struct gmem_info *info);
 
@@ -141,7 +148,7 @@ int gmem_file_shared_view(int fd);
  * @states: gets @size / GMEM_PAGE_SIZE bytes of GMEM_STATE_*
  *
  * Return: 0; -EINVAL if the range isn't whole pages inside of the file,
- * -ENOTTY, -EFAULT, -EINTR.
+ * -ENOTTY, -EINTR; -EFAULT if @states can't be written to.
  */
 int gmem_file_state(int fd, uint64_t offset, uint64_t size, uint8_t *states);
 
@@ -342,7 +349,7 @@ void gmem_region_destroy(struct gmem_region *region);
  * @region: the region
  * @protection: filled
  *
- * Return: 0, or an error of gmem_file_info().
+ * Return: 0, or an error of gmem_file_info() but -EFAULT.
  */
 int gmem_region_protection(const struct gmem_region *region,
 			   struct gmem_protection *protection);
@@ -597,7 +604,7 @@ int gmem_fault_describe(const siginfo_t *info, char *text, size_t size);
  * that one, which may call what it has replaced. It gets the siginfo_t that it
  * was called with, by which the library knows its own.
  *
- * Return: 0, or an error of sigaction(2).
+ * Return: 0; -ENOMEM, or an error of sigaction(2).
  */
 int gmem_fault_install(void);
 
