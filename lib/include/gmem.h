@@ -89,8 +89,7 @@ int gmem_file_create(const char *directory, uint64_t size, uint64_t flags);
  * to nothing is no name to make one by.
  *
  * Return: a descriptor; -ENOTTY if that isn't a file in a gmemfs, or wouldn't
- * be; -EINVAL for other flags; or an error of open(2), such as -ENOENT, -EEXIST,
- * -EACCES, -ELOOP.
+ * be; -EINVAL for other flags; or an error of open(2).
  */
 int gmem_file_open(const char *path, int flags);
 
@@ -521,7 +520,7 @@ int gmem_vcpu_enforce_cpuid(int vcpu_fd);
  */
 void gmem_cpuid_forbid_nesting(struct kvm_cpuid2 *cpuid);
 
-/* ---- windows: see gmem_window.h ---- */
+/* ---- windows, and faults outside of them: see gmem_window.h ---- */
 
 /**
  * struct gmem_window_stats - what windows have cost so far, in this process
@@ -574,39 +573,6 @@ int gmem_region_write(struct gmem_region *region, uint64_t offset,
  * Return: 0, or an error of KVM_RUN: -EINTR, -EAGAIN, -EFAULT.
  */
 int gmem_vcpu_run(int vcpu_fd);
-
-/**
- * gmem_fault_describe() - what a SIGSEGV has to do with windows
- * @info: what the signal handler got
- * @text: gets a sentence with a line break
- * @size: room there, 160 bytes will do
- *
- * May be called from a signal handler.
- *
- * Return: 1 if that was an access to a region's memory; 0 if not, with @text
- * as it was.
- */
-int gmem_fault_describe(const siginfo_t *info, char *text, size_t size);
-
-/**
- * gmem_fault_install() - have such accesses told on stderr
- *
- * Installs a handler of SIGSEGV for the process. After it has written the
- * sentence, or if the fault has nothing to do with windows, what was installed
- * before gets the signal, with its sa_mask, SA_SIGINFO, SA_NODEFER, SA_RESTART
- * and SA_RESETHAND in force. By default the process ends, also if somebody has
- * sent the signal. If it was ignored, one that was sent still is; a fault ends
- * the process, as ever.
- *
- * It runs on the alternate stack of a thread that has one.
- *
- * Where another handler has been installed since, a further call goes before
- * that one, which may call what it has replaced. It gets the siginfo_t that it
- * was called with, by which the library knows its own.
- *
- * Return: 0; -ENOMEM, or an error of sigaction(2).
- */
-int gmem_fault_install(void);
 
 #ifdef __cplusplus
 }

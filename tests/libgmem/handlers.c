@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * handlers: gmem_fault_install() around handlers of SIGSEGV, and what these get:
- * what the kernel would have given them. Each in a process of its own, which
- * dies of it or says what it has seen.
+ * handlers: gmem_fault_install() around handlers of SIGSEGV, and what these
+ * get: what the kernel would have given them. Each in a process of its own,
+ * which dies of it or says what it has seen.
  */
 #include <pthread.h>
 #include <sys/syscall.h>
@@ -440,9 +440,12 @@ static void test_case(unsigned int i)
 {
 	static char text[1 << 16];
 
+	const char *what = "the process goes on";
+
+	if (cases[i].end == DIES)
+		what = "the process ends by it";
 	is(run(cases[i].run, text, sizeof(text)), cases[i].end, "%s: %s",
-	   cases[i].name, cases[i].end == DIES ? "the process ends by it" :
-	   "the process goes on");
+	   cases[i].name, what);
 	is_str(seen->who, cases[i].who, "  these handlers were called");
 	is(count(text, "outside of a window"), cases[i].told,
 	   "  told that often");
