@@ -43,8 +43,8 @@ int control_listen(const char *path)
 	int fd, ret;
 
 	if (length >= sizeof(address.sun_path))
-		return fail("%s: a socket's path has %zu characters at most",
-			    path, sizeof(address.sun_path) - 1);
+		return fail("--control: a socket's path has %zu characters at most, not %zu: %s",
+			    sizeof(address.sun_path) - 1, length, path);
 	memcpy(address.sun_path, path, length + 1);
 	remove_stale(&address);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
