@@ -261,6 +261,38 @@ console_is_used() {
 		grep -q '"exits":{"port":[1-9]'
 }
 
+# A file server that doesn't answer: the call can't be interrupted, and no guest is there yet.
+test_stuck() {
+	modprobe fuse
+	mkdir -p "$work/stuck"
+	/share/vmm/stuck-file.py "$work/stuck" "$work/asked" &
+	server=$!
+	wait_for grep -q "$work/stuck" /proc/mounts
+	stuck 'no answer to who reads the kernel' --kernel="$work/stuck/1"
+	stuck '  with --no-reboot' --kernel="$work/stuck/2" --no-reboot
+	stuck 'nor the initrd' --kernel="$kernel" --initrd="$work/stuck/3"
+	stuck '  with --no-reboot' --kernel="$kernel" --initrd="$work/stuck/4" --no-reboot
+	umount -l "$work/stuck"
+	kill "$server"
+	wait "$server" || :
+}
+
+stuck() { # WHAT OPTION...
+	what=$1
+	shift
+	rm -f "$work/asked" "$work/control"
+	# shellcheck disable=SC2086 # words
+	timeout --signal=KILL 100 /opt/gmemfs/bin/gmemvm $plain --control="$work/control" "$@" </dev/null \
+		>"$work/out" 2>"$work/err" &
+	timeout=$!
+	wait_for test -s "$work/asked"
+	vmm_pid=$(pgrep -P "$timeout")
+	kill "$vmm_pid"
+	status=0
+	wait "$timeout" || status=$?
+	is "$status$(cat "$work/err")" 0 "$what, SIGTERM: status 0"
+}
+
 ids() { # PID
 	sed -n 's/^[UG]id:\t//p' "/proc/$1/status" | tr '\t\n' '  '
 }
@@ -327,6 +359,7 @@ test_man
 test_terminal
 test_ended
 test_stalled
+test_stuck
 test_become
 test_as_user
 done_testing
