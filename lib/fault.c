@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Faults: what a SIGSEGV says about windows. What is in here runs in signal
- * handlers: no locks, no allocation, no printf().
+ * Faults: what a SIGSEGV says about windows; who is told is in handler.c. What
+ * is in here runs in signal handlers: no locks, no allocation, no printf().
  *
  * Regions' addresses are in a list that only grows; entries are used again.
  */
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "internal.h"
 
@@ -27,7 +25,6 @@ struct known {
 };
 
 static struct known *known;	/* atomic */
-static struct sigaction before;
 
 #define load(what)		__atomic_load_n(&(what), __ATOMIC_SEQ_CST)
 #define store(what, value)	__atomic_store_n(&(what), value, \
@@ -154,63 +151,4 @@ EXPORT int gmem_fault_describe(const siginfo_t *info, char *text, size_t size)
 	append(&to, info->si_code == SEGV_PKUERR ?
 		    " (protection key)\n" : " (mprotect)\n");
 	return 1;
-}
-
-/* ---- a handler ---- */
-
-/* By default, going back gives the same fault, and that's the end. */
-static void pass_on(int sig, siginfo_t *info, void *context)
-{
-	if (before.sa_flags & SA_SIGINFO)
-		before.sa_sigaction(sig, info, context);
-	else if (before.sa_handler == SIG_DFL || before.sa_handler == SIG_IGN)
-		signal(sig, SIG_DFL);
-	else
-		before.sa_handler(sig);
-}
-
-static void tell(const siginfo_t *info)
-{
-	char text[160];
-	int error = errno;
-	int cancel NOT_CANCELLED = gmem_cancel_off();
-
-	if (gmem_fault_describe(info, text, sizeof(text)) &&
-	    write(STDERR_FILENO, text, strlen(text)) < 0)
-		text[0] = 0;
-	errno = error;
-}
-
-static void on_fault(int sig, siginfo_t *info, void *context)
-{
-	tell(info);
-	pass_on(sig, info, context);
-}
-
-/* With the lock. */
-static int install(void)
-{
-	struct sigaction act = {
-		.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK,
-	};
-	struct sigaction old;
-
-	if (sigaction(SIGSEGV, NULL, &old))
-		return gmem_fail_errno("can't install a handler of SIGSEGV");
-	if (old.sa_flags & SA_SIGINFO && old.sa_sigaction == on_fault)
-		return 0;
-	before = old;
-	if (sigaction(SIGSEGV, &act, NULL))
-		return gmem_fail_errno("can't install a handler of SIGSEGV");
-	return 0;
-}
-
-EXPORT int gmem_fault_install(void)
-{
-	int ret;
-
-	gmem_windows_lock();
-	ret = install();
-	gmem_windows_unlock();
-	return ret;
 }

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: MIT
-/* Files: make, open, map, and what they hold. */
+/* Files: make, map, and what they hold. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "internal.h"
 #include "range.h"
 
-static const char not_gmemfs[] =
-	"this is not on a gmemfs; mount one with: mount -t gmemfs none "
-	GMEM_DEFAULT_MOUNT;
-
-/* ---- to open ---- */
+/* ---- to make; open.c has those with names ---- */
 
 static int open_directory(const char *path)
 {
@@ -21,6 +18,8 @@ static int open_directory(const char *path)
 
 	if (fd >= 0)
 		return fd;
+	if (errno == EFAULT)
+		return gmem_fail(-EFAULT, "directory: points to nothing");
 	if (errno == ENOENT)
 		return gmem_fail_errno("%s: there is no such directory; is the module loaded and gmemfs mounted there?",
 				       path);
@@ -31,7 +30,7 @@ static int create_failed(const char *path, uint64_t size, uint64_t flags)
 {
 	switch (errno) {
 	case ENOTTY:
-		return gmem_fail(-ENOTTY, "%s: %s", path, not_gmemfs);
+		return gmem_fail(-ENOTTY, "%s: " GMEM_NOT_GMEMFS, path);
 	case EINVAL:
 		return gmem_fail(-EINVAL, "flags %#llx: unknown to this module, or they exclude each other",
 				 (unsigned long long)flags);
@@ -62,27 +61,6 @@ EXPORT int gmem_file_create(const char *directory, uint64_t size,
 		fd = create_failed(path, size, flags);
 	close(dir);
 	return fd;
-}
-
-/* Without O_WRONLY, and whatever makes a descriptor that isn't of a file. */
-#define OPEN_FLAGS	(O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
-
-EXPORT int gmem_file_open(const char *path, int flags)
-{
-	int fd, ret = gmem_check_bits("flags", (unsigned int)flags, OPEN_FLAGS);
-	struct gmem_info info;
-	int cancel NOT_CANCELLED = gmem_cancel_off();
-
-	if (ret)
-		return ret;
-	fd = open(path, flags | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return gmem_fail_errno("%s: can't open the file", path);
-	ret = gmem_file_info(fd, &info);
-	if (!ret)
-		return fd;
-	close(fd);
-	return gmem_fail(ret, "%s: %s", path, not_gmemfs);
 }
 
 EXPORT int gmem_file_shared_view(int fd)
@@ -130,13 +108,37 @@ EXPORT int gmem_file_map(int fd, uint64_t offset, uint64_t size, int prot,
 
 /* ---- what it holds ---- */
 
+/*
+ * Has the kernel write something, as it says EFAULT where we would get SIGSEGV.
+ * Who may do nothing else may still ask which signals are blocked.
+ */
+static bool can_write(void *to)
+{
+	return !syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, to, 8);
+}
+
+/* The kernel wants it to be zero. It is in two pages at most. */
+static int clear(struct gmem_info *info)
+{
+	uint64_t *words = (uint64_t *)info;
+
+	if (!can_write(words) || !can_write(&words[sizeof(*info) / 8 - 1]))
+		return gmem_fail(-EFAULT, "info: points to no memory that can be written");
+	*info = (struct gmem_info){};
+	return 0;
+}
+
 EXPORT int gmem_file_info(int fd, struct gmem_info *info)
 {
-	*info = (struct gmem_info){};
+	int ret = clear(info);
+
+	if (ret)
+		return ret;
 	if (!ioctl(fd, GMEM_GET_INFO, info))
 		return 0;
 	if (errno == ENOTTY)
-		return gmem_fail(-ENOTTY, "descriptor %d: %s", fd, not_gmemfs);
+		return gmem_fail(-ENOTTY, "descriptor %d: " GMEM_NOT_GMEMFS,
+				 fd);
 	return gmem_fail_errno("descriptor %d: can't ask what it holds", fd);
 }
 

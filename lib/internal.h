@@ -26,6 +26,11 @@ int gmem_fail(int error, const char *fmt, ...)
 /* The same for a call that has just failed: the error is in errno. */
 #define gmem_fail_errno(...)	gmem_fail(-errno, __VA_ARGS__)
 
+/* Behind what isn't. */
+#define GMEM_NOT_GMEMFS \
+	"this is not on a gmemfs; mount one with: mount -t gmemfs none " \
+	GMEM_DEFAULT_MOUNT
+
 /* For a range that isn't one, or that the module has refused. */
 int gmem_bad_range(int fd, uint64_t offset, uint64_t size);
 

@@ -131,14 +131,18 @@ int gmem_map_guest(int fd, uint64_t offset, uint64_t size, int prot,
 	return ret;
 }
 
+/* A demand goes before NONE, also where that is what OR_PROCESS is with. */
 static uint32_t wanted_windows(const struct gmem_region_options *options)
 {
-	if (options->windows)
-		return options->windows;
-	if (options->demand & GMEM_PROTECT_WINDOWS)
-		return GMEM_WINDOWS_KEYS;
-	return options->demand & GMEM_PROTECT_PROCESS_WINDOWS ?
-	       GMEM_WINDOWS_PROCESS : GMEM_WINDOWS_NONE;
+	uint32_t or_process = options->windows & GMEM_WINDOWS_OR_PROCESS;
+	uint32_t kind = options->windows & ~GMEM_WINDOWS_OR_PROCESS;
+
+	if (kind == GMEM_WINDOWS_NONE && options->demand & GMEM_PROTECT_WINDOWS)
+		kind = GMEM_WINDOWS_KEYS;
+	else if (kind == GMEM_WINDOWS_NONE &&
+		 options->demand & GMEM_PROTECT_PROCESS_WINDOWS)
+		kind = GMEM_WINDOWS_PROCESS;
+	return kind | or_process;
 }
 
 static int region_map(struct region *r,

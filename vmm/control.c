@@ -43,8 +43,8 @@ int control_listen(const char *path)
 	int fd, ret;
 
 	if (length >= sizeof(address.sun_path))
-		return fail("%s: a socket's path has %zu characters at most",
-			    path, sizeof(address.sun_path) - 1);
+		return fail("--control: a socket's path has %zu characters at most, not %zu: %s",
+			    sizeof(address.sun_path) - 1, length, path);
 	memcpy(address.sun_path, path, length + 1);
 	remove_stale(&address);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -149,6 +149,15 @@ void control_serve(struct control *c, int fd)
 
 /* ---- the thread ---- */
 
+/*
+ * It may be for want of descriptors, and the client is still there: to try at
+ * once would take all of a CPU. Not if the VM ends meanwhile.
+ */
+static void pause_for(struct pollfd *end)
+{
+	poll(end, 1, CONTROL_PAUSE_MS);
+}
+
 /* Nobody reads the event of the VM's end: it stays. */
 static void *control_thread(void *arg)
 {
@@ -164,8 +173,10 @@ static void *control_thread(void *arg)
 		if (fds[0].revents)
 			break;
 		fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd < 0)
+		if (fd < 0) {
+			pause_for(&fds[0]);
 			continue;
+		}
 		control_serve(c, fd);
 		close(fd);
 	}

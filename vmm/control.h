@@ -13,6 +13,7 @@
 
 /* For all that a client has to say, and again for all that it has to read. */
 #define CONTROL_PATIENCE_MS	1000
+#define CONTROL_PAUSE_MS	100
 
 struct control {
 	int fd;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <gmem.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -11,6 +12,9 @@
 #include "error.h"
 
 #define PATIENCE_MS	1000
+
+/* A path of the user's, and what is said of it. */
+#define TEXT_MAX	(PATH_MAX + 256)
 
 /* Whoever doesn't read what gmemvm says doesn't keep it from ending. */
 static bool can_print(void)
@@ -23,7 +27,7 @@ static bool can_print(void)
 /* In one piece, as several threads may have something to say. */
 static void print(const char *format, va_list ap, const char *why)
 {
-	char text[512], line[1024];
+	char text[TEXT_MAX], line[TEXT_MAX + 512];
 	int size;
 
 	vsnprintf(text, sizeof(text), format, ap);

@@ -211,6 +211,21 @@ static void destroy(struct machine *m)
 
 /* ---- a life ---- */
 
+/*
+ * The files may be a server's that doesn't answer. Nothing of the machine is
+ * outside of the process yet, so that may just end.
+ */
+static int create_watched(struct machine *m, const struct options *options)
+{
+	struct thread watch = {};
+	int ret = signals_watch(&watch);
+
+	if (!ret)
+		ret = create(m, options);
+	/* Before the sandbox, which wants to be alone. */
+	return signals_unwatch(&watch) || ret ? -1 : 0;
+}
+
 /* A signal from outside ends the guest as if its plug were pulled. */
 static void wait_for_end(struct vm *vm, int signals)
 {
@@ -242,7 +257,7 @@ enum vm_end machine_run(const struct options *options, const struct user *user,
 		.fd = control_fd, .vm = &m->vm, .answer = report_answer,
 		.arg = m,
 	};
-	if (!create(m, options)) {
+	if (!create_watched(m, options)) {
 		if (start(m, options, user))
 			vm_end(&m->vm, VM_FAILED);
 		wait_for_end(&m->vm, signals);

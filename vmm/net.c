@@ -200,6 +200,15 @@ static bool handle_events(struct net *n)
 	return more;
 }
 
+/* It stays ready for ever then, and there is nothing to read. */
+static void see_end(struct net *n, short revents)
+{
+	if (!(revents & (POLLERR | POLLHUP | POLLNVAL)) || revents & POLLIN)
+		return;
+	n->is_gone = true;
+	warn_of("--net: the tap is gone: what the guest sends is lost, and it gets nothing more; start it anew with another");
+}
+
 static void *net_thread(void *arg)
 {
 	struct net *n = arg;
@@ -212,12 +221,13 @@ static void *net_thread(void *arg)
 
 	while (!virtio_is_stopping(&n->virtio)) {
 		/* Negative ones are left out. */
-		fds[1].fd = n->receives ? n->tap_fd : -1;
+		fds[1].fd = n->receives && !n->is_gone ? n->tap_fd : -1;
 		if (poll(fds, 2, more ? 0 : -1) < 0 && errno != EINTR)
 			break;
 		if (fds[0].revents & POLLIN &&
 		    read(fds[0].fd, &kicks, sizeof(kicks)) != sizeof(kicks))
 			break;
+		see_end(n, fds[1].revents);
 		more = handle_events(n);
 	}
 	return NULL;

@@ -24,6 +24,7 @@ struct net {
 	int tap_fd;
 	struct vhost vhost;
 	bool receives;		/* there is room for what the tap has */
+	bool is_gone;		/* the tap: only the thread looks */
 	struct net_counters counters;	/* with the device's lock */
 	char packet[NET_PACKET_MAX];
 };

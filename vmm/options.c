@@ -120,7 +120,7 @@ static int find_name(const char *const *names, const char *name)
  * what set() answered first that wasn't.
  */
 static int parse_list(const char *option, char *list, void *to,
-		      int (*set)(void *to, const char *key, const char *value))
+		      int (*set)(void *to, const char *key, char *value))
 {
 	char *word, *value;
 	int ret;
@@ -156,15 +156,14 @@ const uint64_t protection_bits[] = {
 	GMEM_PROTECT_WINDOWS, 0,
 };
 
-static int set_protection(struct memory_options *memory, const char *value)
+/* Up to the end, however long that is: what is left out would protect less. */
+static int set_protection(struct memory_options *memory, char *value)
 {
-	char copy[64];
-	char *rest = copy, *word;
+	char *rest = value, *word;
 	int i;
 
 	memory->demand = 0;
 	memory->demand_given = true;
-	snprintf(copy, sizeof(copy), "%s", value);
 	while ((word = strsep(&rest, "+"))) {
 		i = find_name(protection_names, word);
 		if (i < 0)
@@ -208,7 +207,7 @@ static int set_shared_io(struct memory_options *memory, const char *value)
 	return 0;
 }
 
-static int set_memory(void *to, const char *key, const char *value)
+static int set_memory(void *to, const char *key, char *value)
 {
 	struct memory_options *memory = to;
 
@@ -232,7 +231,7 @@ static int set_memory(void *to, const char *key, const char *value)
 
 /* ---- --disk ---- */
 
-static int set_disk(void *to, const char *key, const char *value)
+static int set_disk(void *to, const char *key, char *value)
 {
 	struct disk_options *disk = to;
 
@@ -291,7 +290,7 @@ static int set_fd(struct net_options *net, const char *value)
 	return 0;
 }
 
-static int set_net(void *to, const char *key, const char *value)
+static int set_net(void *to, const char *key, char *value)
 {
 	struct net_options *net = to;
 

@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -18,7 +19,25 @@
 
 #define SPACES	(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
 
+#define ALONE_TRIES	1000
+
 #define WITHOUT_SPACES	"(--sandbox=calls does without namespaces)"
+
+/*
+ * For the kernel, a thread that was waited for may still be there for a moment,
+ * and who has another one can't have a user namespace: EINVAL.
+ */
+static int unshare_alone(int spaces)
+{
+	static const struct timespec pause = { .tv_nsec = 1000000 };
+	int ret = unshare(spaces);
+
+	for (int i = 0; ret && errno == EINVAL && i < ALONE_TRIES; i++) {
+		nanosleep(&pause, NULL);
+		ret = unshare(spaces);
+	}
+	return ret;
+}
 
 /*
  * An ordinary user is root in a namespace of his own, where he may have one; so
@@ -31,7 +50,7 @@ static int leave_spaces(const struct user *user, bool *is_user)
 	if (user->given && user_become(user))
 		return -1;
 	*is_user = user->given;
-	if (!unshare(CLONE_NEWUSER | SPACES))
+	if (!unshare_alone(CLONE_NEWUSER | SPACES))
 		return 0;
 	return fail_errno("the sandbox: namespaces " WITHOUT_SPACES);
 }

@@ -57,7 +57,10 @@ static void update_irq(struct serial *s)
 
 /* ---- bytes ---- */
 
-/* Return: false if the VM ends before there is room */
+/*
+ * Where it can't be asked, the write says why, or waits. Return: false if the
+ * VM ends before there is room
+ */
 static bool wait_for_room(const struct serial *s)
 {
 	struct pollfd fds[] = {
@@ -65,9 +68,12 @@ static bool wait_for_room(const struct serial *s)
 		{ .fd = s->vm->end_fd, .events = POLLIN },
 	};
 
-	while (!vm_has_ended(s->vm))
-		if (poll(fds, 2, -1) > 0 && fds[0].revents)
+	while (!vm_has_ended(s->vm)) {
+		int ret = poll(fds, 2, -1);
+
+		if (ret < 0 ? errno != EINTR : fds[0].revents)
 			return true;
+	}
 	return false;
 }
 

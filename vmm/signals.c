@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <stdbool.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "signals.h"
+#include "status.h"
 
 static sigset_t ending(void)
 {
@@ -29,6 +32,34 @@ void signals_block(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
+
+/* ---- while nobody reads them ---- */
+
+static bool is_over;	/* atomic */
+
+/* Whoever ends the thread interrupts it. */
+static void *watch(void *arg)
+{
+	sigset_t set = ending();
+
+	while (sigwaitinfo(&set, NULL) < 0)
+		if (__atomic_load_n(&is_over, __ATOMIC_ACQUIRE))
+			return arg;
+	_exit(STATUS_OK);
+}
+
+int signals_watch(struct thread *thread)
+{
+	return thread_start(thread, "signals", watch, NULL);
+}
+
+int signals_unwatch(struct thread *thread)
+{
+	__atomic_store_n(&is_over, true, __ATOMIC_RELEASE);
+	return thread_end(thread, "signals", THREAD_PATIENCE_MS);
+}
+
+/* ---- to read them ---- */
 
 int signals_open(void)
 {

@@ -12,12 +12,31 @@ products_flavour=${GMEMFS_COVERAGE:+-coverage}
 # Names of the source files, NUL-separated: in a checkout what git knows or would add, elsewhere
 # everything but what a build leaves.
 source_list() {
+	source_names | source_not_behind_links
+}
+
+source_names() {
 	if [ -e "$source_dir/.git" ] && have git; then
 		git -c safe.directory='*' -C "$source_dir" ls-files -z -co --exclude-standard
 	else
 		(cd "$source_dir" && find . \( -name .git -o -path ./build \) -prune -o \
 			\( -type f -o -type l \) -printf '%P\0')
 	fi
+}
+
+# For git, a file whose folder a symbolic link has replaced is a deleted one, and still listed; we
+# would follow the link, to files that are none of the tree's.
+# shellcheck disable=SC2016 # for perl
+source_not_behind_links() {
+	perl -0 -e '
+		chdir shift or die qq($!\n);
+		NAME: while (my $name = <STDIN>) {
+			my $folder = $name;
+			while ($folder =~ s{/[^/]*\z}{}) {
+				next NAME if $is_link{$folder} //= -l $folder ? 1 : 0;
+			}
+			print $name;
+		}' "$source_dir"
 }
 
 # The same without what cannot change the products: tests in sh run from the tree, or are shared

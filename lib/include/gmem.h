@@ -11,6 +11,8 @@
  *    of flags that this header doesn't have are refused, with -EINVAL unless it
  *    says otherwise, whatever the kernel or the kind of memory would make of
  *    them. Nothing is done then.
+ *  - Pointers are to what is there: one that isn't is a SIGSEGV, not an error,
+ *    but where it says -EFAULT, and for paths, which are -EFAULT too.
  *  - A call that can fail returns a negative errno, and 0 or what it says when
  *    it succeeds. gmem_last_error() has a sentence for the last failure of the
  *    calling thread.
@@ -82,8 +84,12 @@ int gmem_file_create(const char *directory, uint64_t size, uint64_t flags);
  *	   mode 0600 less the umask, size 0, and the mount's flags), O_EXCL,
  *	   O_NOFOLLOW; and no others
  *
- * Return: a descriptor; -ENOTTY if the file isn't in a gmemfs, -EINVAL for
- * other flags, or an error of open(2).
+ * Outside of a gmemfs nothing is made, and neither a device nor a pipe opened.
+ * To make a file takes the right to read its directory, too. A symbolic link
+ * to nothing is no name to make one by.
+ *
+ * Return: a descriptor; -ENOTTY if that isn't a file in a gmemfs, or wouldn't
+ * be; -EINVAL for other flags; or an error of open(2).
  */
 int gmem_file_open(const char *path, int flags);
 
@@ -92,7 +98,7 @@ int gmem_file_open(const char *path, int flags);
  * @fd: the file
  * @info: filled
  *
- * Return: 0; -ENOTTY, -EBADF, -EFAULT.
+ * Return: 0; -ENOTTY, -EBADF; -EFAULT if @info can't be written to.
  */
 int gmem_file_info(int fd, struct gmem_info *info);
 
@@ -141,7 +147,7 @@ int gmem_file_shared_view(int fd);
  * @states: gets @size / GMEM_PAGE_SIZE bytes of GMEM_STATE_*
  *
  * Return: 0; -EINVAL if the range isn't whole pages inside of the file,
- * -ENOTTY, -EFAULT, -EINTR.
+ * -ENOTTY, -EINTR; -EFAULT if @states can't be written to.
  */
 int gmem_file_state(int fd, uint64_t offset, uint64_t size, uint8_t *states);
 
@@ -247,7 +253,8 @@ int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
  *	0 or less: none. It is duplicated and stays the caller's. @flags must
  *	be 0
  * @vm_fd: a VM of KVM's, which guest_memfd needs; 0 or less: none
- * @windows: GMEM_WINDOWS_*; a demand for windows goes before NONE
+ * @windows: GMEM_WINDOWS_*; a demand for windows goes before NONE, also where
+ *	that is with OR_PROCESS: it gets GMEM_WINDOWS_KEYS or _PROCESS
  * @reserved: 0
  */
 struct gmem_region_options {
@@ -341,7 +348,7 @@ void gmem_region_destroy(struct gmem_region *region);
  * @region: the region
  * @protection: filled
  *
- * Return: 0, or an error of gmem_file_info().
+ * Return: 0, or an error of gmem_file_info() but -EFAULT.
  */
 int gmem_region_protection(const struct gmem_region *region,
 			   struct gmem_protection *protection);
@@ -513,7 +520,7 @@ int gmem_vcpu_enforce_cpuid(int vcpu_fd);
  */
 void gmem_cpuid_forbid_nesting(struct kvm_cpuid2 *cpuid);
 
-/* ---- windows: see gmem_window.h ---- */
+/* ---- windows, and faults outside of them: see gmem_window.h ---- */
 
 /**
  * struct gmem_window_stats - what windows have cost so far, in this process
@@ -566,30 +573,6 @@ int gmem_region_write(struct gmem_region *region, uint64_t offset,
  * Return: 0, or an error of KVM_RUN: -EINTR, -EAGAIN, -EFAULT.
  */
 int gmem_vcpu_run(int vcpu_fd);
-
-/**
- * gmem_fault_describe() - what a SIGSEGV has to do with windows
- * @info: what the signal handler got
- * @text: gets a sentence with a line break
- * @size: room there, 160 bytes will do
- *
- * May be called from a signal handler.
- *
- * Return: 1 if that was an access to a region's memory; 0 if not, with @text
- * as it was.
- */
-int gmem_fault_describe(const siginfo_t *info, char *text, size_t size);
-
-/**
- * gmem_fault_install() - have such accesses told on stderr
- *
- * Installs a handler of SIGSEGV for the process. After it has written the
- * sentence, or if the fault has nothing to do with windows, what was installed
- * before gets the signal; by default the process ends.
- *
- * Return: 0, or an error of sigaction(2).
- */
-int gmem_fault_install(void);
 
 #ifdef __cplusplus
 }

@@ -37,6 +37,7 @@
 #define GMEM_WINDOW_H
 
 #include <gmem.h>
+#include <signal.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -260,6 +261,41 @@ static inline struct gmem_window gmem_window_begin(struct gmem_region *region,
 #define gmem_window_scope(name, region, mode) \
 	struct gmem_window name __attribute__((cleanup(gmem_window_close))) = \
 		gmem_window_begin(region, mode)
+
+/* ---- faults ---- */
+
+/**
+ * gmem_fault_describe() - what a SIGSEGV has to do with windows
+ * @info: what the signal handler got
+ * @text: gets a sentence with a line break
+ * @size: room there, 160 bytes will do
+ *
+ * May be called from a signal handler.
+ *
+ * Return: 1 if that was an access to a region's memory; 0 if not, with @text
+ * as it was.
+ */
+int gmem_fault_describe(const siginfo_t *info, char *text, size_t size);
+
+/**
+ * gmem_fault_install() - have such accesses told on stderr
+ *
+ * Installs a handler of SIGSEGV for the process. After it has written the
+ * sentence, or if the fault has nothing to do with windows, what was installed
+ * before gets the signal, with its sa_mask, SA_SIGINFO, SA_NODEFER, SA_RESTART
+ * and SA_RESETHAND in force. By default the process ends, also if somebody has
+ * sent the signal. If it was ignored, one that was sent still is; a fault ends
+ * the process, as ever.
+ *
+ * It runs on the alternate stack of a thread that has one.
+ *
+ * Where another handler has been installed since, a further call goes before
+ * that one, which may call what it has replaced. It gets the siginfo_t that it
+ * was called with, by which the library knows its own.
+ *
+ * Return: 0; -ENOMEM, or an error of sigaction(2).
+ */
+int gmem_fault_install(void);
 
 #ifdef __cplusplus
 }

@@ -85,6 +85,17 @@ check_symbols() {
 	in_root nm --dynamic --defined-only --with-symbol-versions \
 		/out/lib/lib/libgmem.so | awk '{ print $3 }' | LC_ALL=C sort >"$work/symbols"
 	grep -v '^#' lib/libgmem.symbols | diff - "$work/symbols"
+	no_dynamic_tls /out/lib/lib/libgmem.so
+}
+
+# Signal handlers call the library, and by this a thread's first access to a variable of its own may
+# be a malloc().
+no_dynamic_tls() { # LIBRARY
+	in_root readelf --wide --relocs --dyn-syms "$1" >"$work/relocations"
+	! grep -E '__tls_get_addr|_DTPMOD|_TLSDESC' "$work/relocations" || {
+		echo "$1: has variables of threads that are allocated late; see TLS in lib/Makefile"
+		return 1
+	}
 }
 
 # What has products to build, but for the module and the Makefile above all.

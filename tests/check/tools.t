@@ -62,4 +62,14 @@ finds cppcheck 'leak\.c:6: error: .*\[(zerodiv|arrayIndexOutOfBounds)\]'
 finds checkpatch 'lib/style\.c:2: ERROR:SPACING'
 finds w1 'gmemfs\.c:2:.*no previous prototype' 'debug/module/gmemfs\.c:2:'
 finds sparse 'gmemfs\.c:4:.*dereference of noderef' 'debug/module/gmemfs\.c:4:'
+
+# A library whose first access to a variable of a thread's is a call.
+put lib/Makefile 'products:' '	mkdir -p $(OUT)/lib' \
+	'	$(CC) -shared -fPIC -ftls-model=global-dynamic -o $(OUT)/lib/libgmem.so late.c'
+put lib/late.c '_Thread_local int late_value;' 'int *late(void);' \
+	'int *late(void) { return &late_value; }'
+put lib/libgmem.symbols late late_value
+finds symbols '__tls_get_addr' 'TLS in lib/Makefile'
+put lib/libgmem.symbols late
+finds symbols 'late_value'
 done_testing

@@ -114,6 +114,62 @@ wait "$sleeper" 2>/dev/null || :
 sleeper=
 not_ok 'Ctrl-C and the like end it' builds
 
+# What a step is to have read-only is that, or the step isn't run.
+mkdir "$work/bin"
+real_mount=$(command -v mount)
+cat >"$work/bin/mount" <<END
+#!/bin/sh
+case \$* in *remount*) exit 32 ;; esac
+exec $real_mount "\$@"
+END
+chmod +x "$work/bin/mount"
+status=0
+said=$(PATH="$work/bin:$PATH" "$in_root" --kernel "${KERNEL:-6.12}" echo 'was run' 2>&1 </dev/null) ||
+	status=$?
+is "$status" 125 "where the root can't be made read-only: status 125"
+like "$said" "can't make .* read-only" '  and why'
+not_ok '  and nothing is run' sh -c 'case $1 in *"was run"*) exit 0 ;; esac; exit 1' sh "$said"
+
+# As for an ordinary user whose cache is on a file system with such flags: they are locked in a user
+# namespace, and to make the root read-only names them. Only root can set this up.
+# shellcheck disable=SC2016 # for the other shells
+root_flags() { # ROOT
+	unshare --mount sh -euc '
+		mount --bind "$1" "$2/root"
+		mount -o remount,bind,nosuid,nodev,noatime "$2/root"
+		mkfifo "$2/go"
+		unshare --user --mount --pid --net --fork sh -euc "read -r go <\"\$2/go\"
+			exec sh \"\$3\" \"\$2/root\" 1900000000 \"\$2/src\" \"\$2/out\" \
+				sed -n \"s|^[^ ]* [^ ]* [^ ]* [^ ]* / \([^ ]*\) .*|\1|p\" /proc/self/mountinfo" \
+			sh "$1" "$2" "$3" &
+		until [ -n "$(pgrep -P $!)" ]; do sleep 0.1; done
+		for map in uid_map gid_map; do echo "0 0 4294967295" >"/proc/$!/$map"; done
+		echo >"$2/go"
+		wait $!' sh "$1" "$work" "$here/../../hostvm/lib/enter"
+}
+# shellcheck disable=SC2034,SC2154 # these are for and from what is sourced
+find_root() (
+	hostvm=$here/../../hostvm
+	# shellcheck source=hostvm/lib/common.sh
+	. "$hostvm/lib/common.sh"
+	# shellcheck source=hostvm/lib/cache.sh
+	. "$hostvm/lib/cache.sh"
+	# shellcheck source=hostvm/lib/root.sh
+	. "$hostvm/lib/root.sh"
+	cache_open
+	root_need "${KERNEL:-6.12}"
+	echo "$root"
+)
+if [ "$(id -u)" = 0 ]; then
+	mkdir "$work/root" "$work/src" "$work/out"
+	ok 'where flags of the file system are locked, a step is run' \
+		root_flags "$(find_root)"
+	like "$tap_output" '(^|,)ro(,|$)' '  and its root is read-only'
+	like "$tap_output" '(^|,)nosuid,nodev(,|$)' '  with these flags'
+else
+	skip 3 'only root can lock flags of a mount'
+fi
+
 # From a terminal, whose shell would run what is typed there: which who is controlled by it can do.
 controller='cut -d" " -f7 /proc/self/stat; test -t 0 && echo a terminal; echo end'
 said=$(script -qec "'$in_root' --kernel '${KERNEL:-6.12}' sh -c '$controller'" /dev/null </dev/null |

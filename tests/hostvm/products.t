@@ -148,6 +148,27 @@ ok '... is a folder then' update
 is "$(cat "$work/mine/file")" precious '... and nothing is written through it'
 ok '... but in it' built sub/file
 
+# Files that git knows of, in a folder that has become a link: those behind it are somebody's.
+in_tree 'mkdir -p folder/in; echo 1 >folder/file; echo 1 >folder/in/file'
+in_tree_git 'add .'
+mkdir -p "$work/mine/in"
+cp "$work/mine/file" "$work/mine/in/"
+packs() { # ERE
+	source_pack source_list "$work/source.tar"
+	tar -tf "$work/source.tar" | grep -q "$1"
+}
+ok 'files in folders are packed' packs '^folder/in/file$'
+for link in folder folder/in; do
+	in_tree "mv $link ../kept; ln -s '$work/mine' $link"
+	not_ok "$link becomes a link: what is behind it is not packed" packs "^$link/"
+	not_ok '... nor its contents' grep -q precious "$work/source.tar"
+	ok '... but the link' packs "^$link\$"
+	in_tree "echo /folder >>.git/info/exclude"
+	not_ok '... nor where git ignores it' packs "^$link/"
+	in_tree ": >.git/info/exclude; rm $link; mv ../kept $link"
+done
+ok '... and as folders again, they are' packs '^folder/in/file$'
+
 in_tree 'rm -rf .git; mkdir build; echo >build/x'
 like "$(source_list | tr '\0' '\n')" '^module/main.c$' 'outside of git, all files are sources'
 not_ok '... but for build/' sh -c 'case $1 in *build/x*) exit 0 ;; esac; exit 1' sh \

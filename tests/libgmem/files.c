@@ -2,6 +2,8 @@
 /* libgmem: files, what their calls return, and what is said of errors. */
 #include <gmem.h>
 #include <pthread.h>
+#include <sched.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 
@@ -81,6 +83,152 @@ static void test_open(void)
 	unlink(MNT "/named");
 	fails(gmem_file_open(MNT "/named", O_RDWR), -ENOENT, "named");
 	fails(gmem_file_open("/etc/passwd", O_RDONLY), -ENOTTY, "gmemfs");
+}
+
+/* ---- names of what isn't there, or isn't a file of gmemfs's ---- */
+
+static bool exists(const char *path)
+{
+	struct stat st;
+
+	return !lstat(path, &st);
+}
+
+static void test_make_elsewhere(void)
+{
+	must(symlink("/tmp/elsewhere", MNT "/link"));
+	must(chdir("/tmp"));
+	fails(gmem_file_open("/tmp/elsewhere", O_RDWR | O_CREAT), -ENOTTY,
+	      "gmemfs");
+	fails(gmem_file_open("elsewhere", O_RDWR | O_CREAT | O_EXCL), -ENOTTY,
+	      "gmemfs");
+	fails(gmem_file_open(MNT "/link", O_RDWR | O_CREAT), -EEXIST, "make");
+	fails(gmem_file_open("/nowhere/elsewhere", O_RDWR | O_CREAT), -ENOENT,
+	      "directory");
+	ok(!exists("/tmp/elsewhere"), "none was made in another file system");
+	must(unlink(MNT "/link"));
+}
+
+static void opens(const char *path, int flags, const char *what)
+{
+	int fd = gmem_file_open(path, flags);
+
+	ok(fd >= 0 && get_info(fd).size == 0, "%s: opened", what);
+	is(fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK | O_APPEND), O_RDWR,
+	   "  as it was asked for");
+	close(fd);
+}
+
+static void test_make_here(void)
+{
+	must(chdir(MNT));
+	opens("here", O_RDWR | O_CREAT, "by a name alone");
+	must(symlink(MNT "/here", "/tmp/link"));
+	opens("/tmp/link", O_RDWR, "by a link from elsewhere");
+	opens("/tmp/link", O_RDWR | O_CREAT, "  also if it would be made");
+	fails(gmem_file_open("/tmp/link", O_RDWR | O_NOFOLLOW), -ELOOP, "link");
+	fails(gmem_file_open("/tmp/link", O_RDWR | O_CREAT | O_EXCL), -EEXIST,
+	      "make");
+	must(unlink("/tmp/link"));
+	must(unlink(MNT "/here"));
+	must(chdir("/"));
+}
+
+/* statfs() of such a mount doesn't say that it's gmemfs. */
+static void test_make_like_hugetlbfs(void)
+{
+	const char *dir = "/run/like";
+
+	must(mkdir(dir, 0700));
+	must(mount("none", dir, "gmemfs", 0, "statfs=hugetlbfs"));
+	opens("/run/like/file", O_RDWR | O_CREAT | O_EXCL, "like hugetlbfs");
+	opens("/run/like/file", O_RDWR, "  and again");
+	must(umount(dir));
+	must(rmdir(dir));
+}
+
+/* The device has no driver: who opens it is told so. */
+static void test_no_file(const char *dir)
+{
+	char pipe[64], device[64];
+
+	snprintf(pipe, sizeof(pipe), "%s/pipe", dir);
+	snprintf(device, sizeof(device), "%s/device", dir);
+	must(mkfifo(pipe, 0600));
+	must(mknod(device, S_IFCHR | 0600, makedev(511, 511)));
+	is_errno(open(device, O_RDONLY), ENXIO, "a device without a driver");
+	alarm(20);
+	fails(gmem_file_open(device, O_RDONLY), -ENOTTY, "gmemfs");
+	fails(gmem_file_open(device, O_RDWR | O_CREAT), -ENOTTY, "gmemfs");
+	fails(gmem_file_open(pipe, O_RDONLY), -ENOTTY, "gmemfs");
+	fails(gmem_file_open(pipe, O_RDONLY | O_CREAT), -ENOTTY, "gmemfs");
+	fails(gmem_file_open(dir, O_RDONLY), -ENOTTY, "gmemfs");
+	alarm(0);
+	must(unlink(pipe));
+	must(unlink(device));
+}
+
+static int open_without_proc(void)
+{
+	int fd, flags;
+
+	must(unshare(CLONE_NEWNS));
+	must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	must(mount("none", "/proc", "tmpfs", 0, NULL));
+	fd = gmem_file_open(MNT "/named", O_RDWR);
+	flags = fcntl(fd, F_GETFL);
+	return fd < 0 || flags & O_NONBLOCK || get_info(fd).size != BLOCK;
+}
+
+static void test_without_proc(void)
+{
+	int fd = gmem_file_open(MNT "/named", O_RDWR | O_CREAT), status;
+	pid_t pid;
+
+	must(gmem_file_resize(fd, BLOCK) ? -1 : 0);
+	pid = must(fork());
+	if (!pid) {
+		tap_finished = true;
+		_exit(open_without_proc());
+	}
+	must(waitpid(pid, &status, 0));
+	is(status, 0, "a file is opened, without /proc too");
+	close(fd);
+	must(unlink(MNT "/named"));
+}
+
+/* ---- pointers ---- */
+
+static void test_pointers(void)
+{
+	int fd = must_create(SIZE);
+	char *p = must(mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	char *bad = (char *)8;
+	const int half = sizeof(struct gmem_info) / 2;
+	struct gmem_info *across = (void *)(p + PAGE - half);
+
+	memset(p, 1, 2 * PAGE);
+	is(gmem_file_info(fd, across), 0, "info, in two pages");
+	is(across->size, SIZE, "  is all there");
+	must(mprotect(p + PAGE, PAGE, PROT_READ));
+	memset(p, 1, PAGE);
+	fails(gmem_file_info(fd, across), -EFAULT, "info");
+	fails(gmem_file_info(fd, (void *)(p + PAGE)), -EFAULT, "info");
+	fails(gmem_file_info(fd, (void *)(p + PAGE - 1)), -EFAULT, "info");
+	must(munmap(p + PAGE, PAGE));
+	fails(gmem_file_info(fd, across), -EFAULT, "info");
+	fails(gmem_file_info(fd, NULL), -EFAULT, "info");
+	fails(gmem_file_info(fd, (void *)bad), -EFAULT, "info");
+	fails(gmem_file_state(fd, 0, SIZE, (void *)(p + PAGE - 1)), -EFAULT,
+	      "state");
+	fails(gmem_file_state(fd, 0, SIZE, NULL), -EFAULT, "state");
+	fails(gmem_file_open(bad, O_RDWR), -EFAULT, "path");
+	fails(gmem_file_open(bad, O_RDWR | O_CREAT), -EFAULT, "path");
+	fails(gmem_file_open(NULL, O_RDWR | O_CREAT), -EFAULT, "path");
+	fails(gmem_file_create(bad, SIZE, 0), -EFAULT, "directory");
+	must(munmap(p, PAGE));
+	close(fd);
 }
 
 static void test_memory(void)
@@ -256,6 +404,13 @@ int main(void)
 {
 	test_create();
 	test_open();
+	test_make_elsewhere();
+	test_make_here();
+	test_make_like_hugetlbfs();
+	test_no_file(MNT);
+	test_no_file("/tmp");
+	test_without_proc();
+	test_pointers();
 	test_memory();
 	test_full();
 	test_convert();

@@ -751,6 +751,41 @@ static bool cpu_has_keys(void)
 	return found;
 }
 
+/* Return: which kind of windows a region has got, or the error. */
+static int kind_of(uint32_t windows, uint64_t demand)
+{
+	struct gmem_region_options options = {
+		.size = SIZE, .windows = windows, .demand = demand,
+	};
+	struct gmem_region *r;
+	int kind = gmem_region_create(&options, &r);
+
+	if (kind)
+		return kind;
+	kind = r->windows;
+	gmem_region_destroy(r);
+	return kind;
+}
+
+/* Where the caller hasn't said what kind, a demand does. */
+static void test_demand(bool keys)
+{
+	static const uint32_t none[] = {
+		GMEM_WINDOWS_NONE, GMEM_WINDOWS_NONE | GMEM_WINDOWS_OR_PROCESS,
+	};
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		is(kind_of(none[i], 0), GMEM_WINDOWS_NONE,
+		   "windows = %#x: none, without a demand", none[i]);
+		is(kind_of(none[i], GMEM_PROTECT_WINDOWS),
+		   keys ? GMEM_WINDOWS_KEYS : -EOPNOTSUPP,
+		   "  demanded: by keys, if there are any");
+		is(kind_of(none[i], GMEM_PROTECT_PROCESS_WINDOWS),
+		   GMEM_WINDOWS_PROCESS, "  or by mprotect");
+	}
+}
+
 /* They report themselves absent, and a demand says why. */
 static void test_no_keys(void)
 {
@@ -799,6 +834,7 @@ int main(int argc, char **argv)
 	test_none();
 	test_mprotect();
 	test_kvm(GMEM_WINDOWS_PROCESS, SEGV_ACCERR, "kvm, mprotect");
+	test_demand(cpu_has_keys());
 	if (cpu_has_keys())
 		test_keys(argc > 1 ? atoi(argv[1]) : 5);
 	else

@@ -54,6 +54,16 @@ test_wrong() {
 	wrong 'backend is gmemfs, ' --kernel=x --memory=backend=shmem
 	wrong 'protect is hidden, ' --kernel=x --memory=protect=hidden+all
 	wrong 'protect is hidden, ' --kernel=x --memory=protect=
+	# All of it is looked at: the first 63 characters are in order.
+	eight=windows+windows+windows+windows+windows+windows+windows+windows
+	wrong "not 'all'" --kernel=x --memory=protect=$eight+all
+	wrong "not ''" --kernel=x --memory=protect=$eight+
+	long=$(head -c 5000 /dev/zero | tr '\0' x)
+	for option in sandbox=L cpus=L memory=L=1 memory=size=L memory=backend=L \
+		memory=protect=L memory=by-file=L memory=shared-io=L disk=L=1 \
+		disk=path=x,direct=L net=mac=L net=fd=L net=vhost=L x=L; do
+		wrong '.' --kernel=x "--${option%%L*}$long${option#*L}"
+	done
 	wrong "KEY=VALUE,... and not 'huge'" --kernel=x --memory=huge
 	wrong "no 'colour'" --kernel=x --memory=size=1G,colour=red
 	wrong 'by-file=on is for --sandbox=off' --kernel=x --memory=by-file=on
@@ -88,6 +98,7 @@ test_user() {
 	refused 2 "there is no user 'nosuchuser'" --kernel=x --user=nosuchuser
 	refused 2 'user is NAME or UID' --kernel=x --user=
 	refused 2 'user is NAME or UID' --kernel=x --user=:65534
+	refused 2 'user is NAME or UID' --kernel=x --user="$(head -c 64 /dev/zero | tr '\0' r)"
 	refused 2 'the group is a number' --kernel=x --user=nobody:nogroup
 	refused 2 'the group is a number' --kernel=x --user=nobody:
 	refused 2 'the group is a number' --kernel=x --user=nobody:4294967295
@@ -137,8 +148,16 @@ test_failed() {
 	failed 'fd 0 is no tap' --kernel="$kernel" $plain --net=fd=0
 	failed 'no interface has a name' --kernel="$kernel" $plain \
 		--net=tap=a-name-that-is-too-long
-	failed 'a socket.s path' --kernel="$kernel" $plain \
-		--control="$(head -c 200 /dev/zero | tr '\0' x)"
+	for size in 108 200 5000; do
+		failed 'a socket.s path has 107 characters at most, ' --kernel="$kernel" $plain \
+			--control="$(head -c $size /dev/zero | tr '\0' x)"
+	done
+	# What is wrong with it is said behind it.
+	long=/$(head -c 4000 /dev/zero | tr '\0' x)
+	failed ': File name too long' --kernel="$long" $plain
+	failed ': File name too long' --kernel="$kernel" --initrd="$long" $plain
+	failed ': File name too long' --kernel="$kernel" $plain --disk=path="$long"
+	failed 'File name too long' --kernel="$kernel" --memory=directory="$long"
 	failed '/nonexistent/x: No such file' --kernel="$kernel" $plain \
 		--control=/nonexistent/x
 	failed 'odd: Address already in use' --kernel="$kernel" $plain \
@@ -242,6 +261,38 @@ console_is_used() {
 		grep -q '"exits":{"port":[1-9]'
 }
 
+# A file server that doesn't answer: the call can't be interrupted, and no guest is there yet.
+test_stuck() {
+	modprobe fuse
+	mkdir -p "$work/stuck"
+	/share/vmm/stuck-file.py "$work/stuck" "$work/asked" &
+	server=$!
+	wait_for grep -q "$work/stuck" /proc/mounts
+	stuck 'no answer to who reads the kernel' --kernel="$work/stuck/1"
+	stuck '  with --no-reboot' --kernel="$work/stuck/2" --no-reboot
+	stuck 'nor the initrd' --kernel="$kernel" --initrd="$work/stuck/3"
+	stuck '  with --no-reboot' --kernel="$kernel" --initrd="$work/stuck/4" --no-reboot
+	umount -l "$work/stuck"
+	kill "$server"
+	wait "$server" || :
+}
+
+stuck() { # WHAT OPTION...
+	what=$1
+	shift
+	rm -f "$work/asked" "$work/control"
+	# shellcheck disable=SC2086 # words
+	timeout --signal=KILL 100 /opt/gmemfs/bin/gmemvm $plain --control="$work/control" "$@" </dev/null \
+		>"$work/out" 2>"$work/err" &
+	timeout=$!
+	wait_for test -s "$work/asked"
+	vmm_pid=$(pgrep -P "$timeout")
+	kill "$vmm_pid"
+	status=0
+	wait "$timeout" || status=$?
+	is "$status$(cat "$work/err")" 0 "$what, SIGTERM: status 0"
+}
+
 ids() { # PID
 	sed -n 's/^[UG]id:\t//p' "/proc/$1/status" | tr '\t\n' '  '
 }
@@ -308,6 +359,7 @@ test_man
 test_terminal
 test_ended
 test_stalled
+test_stuck
 test_become
 test_as_user
 done_testing

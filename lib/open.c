@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Files by name. What isn't gmemfs's is neither made nor opened: to open a
+ * device does something, a pipe would wait, and a new file would stay behind.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "range.h"
+
+/* Without O_WRONLY, and whatever makes a descriptor that isn't of a file. */
+#define OPEN_FLAGS	(O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
+
+static int not_gmemfs(const char *path)
+{
+	return gmem_fail(-ENOTTY, "%s: " GMEM_NOT_GMEMFS, path);
+}
+
+/* ---- one that is there ---- */
+
+/*
+ * The file that @fd has found, whatever has its name by now. Without /proc it
+ * is by that name after all; then at least nothing waits.
+ */
+static int open_found(int fd, const char *path, int flags)
+{
+	char link[32];
+	int file;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	file = open(link, flags & ~O_NOFOLLOW);
+	if (file >= 0 || errno != ENOENT)
+		return file;
+	file = open(path, flags | O_NONBLOCK | O_NOCTTY);
+	if (file >= 0)
+		fcntl(file, F_SETFL, 0);
+	return file;
+}
+
+static int check_found(int fd, const char *path)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return gmem_fail_errno("%s: can't ask what it is", path);
+	if (S_ISLNK(st.st_mode))
+		return gmem_fail(-ELOOP, "%s: this is a symbolic link, and O_NOFOLLOW refuses those",
+				 path);
+	return S_ISREG(st.st_mode) ? 0 : not_gmemfs(path);
+}
+
+static int open_existing(int found, const char *path, int flags)
+{
+	struct gmem_info info;
+	int fd, ret;
+
+	if (flags & O_CREAT && flags & O_EXCL)
+		return gmem_fail(-EEXIST, "%s: can't make the file", path);
+	ret = check_found(found, path);
+	if (ret)
+		return ret;
+	fd = open_found(found, path, (flags & ~(O_CREAT | O_EXCL)) | O_CLOEXEC);
+	if (fd < 0)
+		return gmem_fail_errno("%s: can't open the file", path);
+	if (!gmem_file_info(fd, &info))
+		return fd;
+	close(fd);
+	return not_gmemfs(path);
+}
+
+/* ---- one that isn't ---- */
+
+/* Opened. The last part of @path is then *@name. */
+static int open_parent(const char *path, const char **name)
+{
+	const char *slash = strrchr(path, '/');
+	char *parent = slash ? strndup(path, slash - path + 1) : strdup(".");
+	int dir;
+
+	if (!parent)
+		return gmem_fail(-ENOMEM, "no memory for a path");
+	*name = slash ? slash + 1 : path;
+	dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		dir = gmem_fail_errno("%s: can't open the directory", parent);
+	free(parent);
+	return dir;
+}
+
+/* Others don't know the ioctl. statfs() may say that it's a hugetlbfs. */
+static bool is_gmemfs(int dir)
+{
+	return ioctl(dir, GMEM_CREATE, NULL) < 0 && errno == EFAULT;
+}
+
+/* O_EXCL: nothing that has come meanwhile, and nothing behind a link. */
+static int create(const char *path, int flags)
+{
+	const char *name = path;
+	int fd, dir = open_parent(path, &name);
+
+	if (dir < 0)
+		return dir;
+	if (is_gmemfs(dir)) {
+		fd = openat(dir, name, flags | O_EXCL | O_CLOEXEC, 0600);
+		if (fd < 0)
+			fd = gmem_fail_errno("%s: can't make the file", path);
+	} else {
+		fd = not_gmemfs(path);
+	}
+	close(dir);
+	return fd;
+}
+
+/* ---- either ---- */
+
+static int find(const char *path, int flags)
+{
+	bool follow = !(flags & O_NOFOLLOW) &&
+		      (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+
+	return open(path, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
+}
+
+static int open_by_name(const char *path, int flags)
+{
+	int ret, found;
+
+	if (!path)
+		return gmem_fail(-EFAULT, "path: is NULL");
+	found = find(path, flags);
+	if (found >= 0) {
+		ret = open_existing(found, path, flags);
+		close(found);
+		return ret;
+	}
+	if (errno == ENOENT && flags & O_CREAT)
+		return create(path, flags);
+	if (errno == EFAULT)
+		return gmem_fail(-EFAULT, "path: points to nothing");
+	return gmem_fail_errno("%s: can't open the file", path);
+}
+
+EXPORT int gmem_file_open(const char *path, int flags)
+{
+	int ret = gmem_check_bits("flags", (unsigned int)flags, OPEN_FLAGS);
+	int cancel NOT_CANCELLED = gmem_cancel_off();
+
+	if (ret)
+		return ret;
+	ret = open_by_name(path, flags);
+	/* Somebody else has made it between two looks. */
+	if (ret == -EEXIST && !(flags & O_EXCL))
+		ret = open_by_name(path, flags);
+	return ret;
+}
