@@ -84,7 +84,7 @@ static void test_pinned(bool (*make)(long *tries), double seconds,
 	pthread_join(thread, NULL);
 	diag("%ld tries, %ld loans", tries, (long)loans);
 	is(made, false, "lent and returned, it %s", what);
-	ok(made || (tries > 100 && loans > 100), "both were tried often");
+	ok(made || (tries > 10 && loans > 10), "both were done several times");
 	is(state() & (GMEM_STATE_SHARED | GMEM_STATE_EXPOSED |
 		      GMEM_STATE_PINNED),
 	   GMEM_STATE_SHARED | GMEM_STATE_EXPOSED | GMEM_STATE_PINNED,

@@ -139,6 +139,7 @@ int main(void)
 	test_others();
 	must(write_text("/sys/fs/gmemfs/pool/low_bytes", "0"));
 	ok(becomes("pool/free_bytes", 0), "the pool is empty");
+	ok(becomes("hidden_bytes", 0), "and what was in it has gone back");
 	nothing_is_left();
 	return done_testing();
 }
