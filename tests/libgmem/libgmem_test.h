@@ -7,6 +7,17 @@
 
 #include "../lib/tap.h"
 
+/*
+ * What a child of a program with threads may do is the C library's promise:
+ * that of AddressSanitizer's allocator may find a lock taken by a thread that
+ * isn't in the child.
+ */
+#ifdef __SANITIZE_ADDRESS__
+#define CHILDREN_ALLOCATE	false
+#else
+#define CHILDREN_ALLOCATE	true
+#endif
+
 /* A call without which there is nothing to test. */
 #define good(call) \
 	do { \

@@ -325,8 +325,11 @@ static int has_region(void)
 static int live_on(void)
 {
 	int mapped = has_region();
-	struct gmem_region *r = make(ONLY(MEMFD), GMEM_WINDOWS_KEYS);
+	struct gmem_region *r;
 
+	if (!CHILDREN_ALLOCATE)
+		return mapped;
+	r = make(ONLY(MEMFD), GMEM_WINDOWS_KEYS);
 	good(gmem_region_write(r, 0, "x", 1));
 	gmem_region_destroy(r);
 	return mapped;

@@ -351,6 +351,8 @@ static int live_as_child(void)
 
 	for (i = 0; i < STAYING; i++) {
 		failed += gmem_region_read(staying[i], 0, &byte, 1) != -ESTALE;
+		if (!CHILDREN_ALLOCATE)
+			continue;
 		failed += make(&r, GMEM_WINDOWS_KEYS, false, SIZE) ||
 			  gmem_region_write(r, 0, &byte, 1) ||
 			  gmem_region_read(r, 0, &byte, 1);

@@ -24,7 +24,7 @@
 #define MEMORY		(64ULL << 20)
 #define TIME_LIMIT_S	120
 #define LOOK_US		500000
-#define FEW		50	/* calls in that time; who spins makes thousands */
+#define FEW		50	/* calls meanwhile; who spins makes thousands */
 
 static struct vm vm;
 
