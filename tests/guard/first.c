@@ -255,6 +255,7 @@ static void test_mode_changes(void)
 
 int main(void)
 {
+	vm_keep_one();
 	test_clock_stays(SHARED_HOLE);
 	test_clock_stays(SHARED_FILE);
 	test_clock_stays(SHARED_LATER);

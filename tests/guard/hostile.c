@@ -415,20 +415,6 @@ static void open_file(const char *dir)
 		diag("%s is not gmemfs", dir);
 }
 
-/*
- * The first VM and the end of the last switch a static branch that each task
- * switch passes (preempt_notifier_key). When a VM was killed and another made a
- * thousand times, QEMU's TCG once ran the int3 of that patching after it was
- * over, and the host died.
- */
-static void keep_a_vm(void)
-{
-	int kvm = must(open("/dev/kvm", O_RDWR | O_CLOEXEC));
-
-	must(ioctl(kvm, KVM_CREATE_VM, 0));
-	close(kvm);
-}
-
 static void check_gmemfs(double seconds)
 {
 	ok(sysfs("loans") > 20 * seconds, "and were lent pages");
@@ -460,7 +446,7 @@ int main(int argc, char **argv)
 	stats = must(mmap(NULL, sizeof(*stats), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 	open_file(argc > 3 ? argv[3] : MNT);
-	keep_a_vm();
+	vm_keep_one();
 
 	for (round = 0; kills ? round < kills : now() < end; round++) {
 		uint64_t round_seed = seed + round * 1000003;

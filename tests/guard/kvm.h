@@ -40,6 +40,9 @@ struct vm {
 void vm_make(struct vm *vm, unsigned int nr_vcpus, bool hyperv);
 void vm_free(struct vm *vm);
 
+/* For who makes many VMs, one after the other: one more, until the test ends. */
+void vm_keep_one(void);
+
 /* 0 or -1 and errno. @size 0 deletes the slot. Slot 0 is taken. */
 int vm_set_slot(struct vm *vm, unsigned int slot, uint64_t addr, void *mem,
 		uint64_t size);
