@@ -30,6 +30,7 @@
 
 #include "../../ctl/kcore.h"
 #include "fuzz.h"
+#include "../guard/kvm.h"
 
 #define RING	24
 
@@ -393,6 +394,8 @@ int main(int argc, char **argv)
 	bool good;
 
 	without = argc > 5 ? argv[5] : "";
+	if (!access("/dev/kvm", R_OK | W_OK))
+		vm_keep_one();
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (!life_seed)
 		life_seed = ((uint64_t)now.tv_nsec << 16 | 1) & INT64_MAX;

@@ -40,7 +40,7 @@ struct vm {
 void vm_make(struct vm *vm, unsigned int nr_vcpus, bool hyperv);
 void vm_free(struct vm *vm);
 
-/* For who makes many VMs, one after the other: one more, until the test ends. */
+/* For who makes many VMs, one after another: one more, until the test ends. */
 void vm_keep_one(void);
 
 /* 0 or -1 and errno. @size 0 deletes the slot. Slot 0 is taken. */

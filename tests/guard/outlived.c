@@ -9,8 +9,8 @@
  * somebody else's. Somebody else is another file, which takes that page as soon
  * as it is to be had.
  *
- * Once with memory of gmemfs and once with a memfd, which is KVM's own flaw; but
- * where "somebody else" is hidden, it would be gmemfs's host that dies of it.
+ * Once with memory of gmemfs and once with a memfd. That is KVM's own flaw, but
+ * where "somebody else" is hidden, the host dies of it.
  */
 #include <sched.h>
 #include <sys/eventfd.h>
@@ -232,7 +232,7 @@ static uint64_t pagemap_pfn(const volatile char *address)
 	    sizeof(entry))
 		bail_out("can't read pagemap");
 	close(pagemap);
-	return entry & ((1UL << 55) - 1);	/* Documentation/.../pagemap.rst */
+	return entry & ((1UL << 55) - 1);	/* bits 0 to 54: the frame */
 }
 
 /* Waits for the end of who holds the VM. */
