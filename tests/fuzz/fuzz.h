@@ -302,7 +302,7 @@ long viewed_bytes(void);
 
 /* of_vm.c: the model of VMs */
 extern unsigned long placed[PLACE_KINDS];	/* KVM wrote there */
-extern unsigned long orphans_wrote;
+extern unsigned long orphans_asked;
 struct machine *machine_of_order(void);
 bool in_range(long at, long offset, long size);
 struct slot *slot_of(struct machine *m, long offset);
