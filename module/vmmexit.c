@@ -34,7 +34,7 @@ void gfn_to_pfn_cache_invalidate_start(struct kvm *kvm, unsigned long start,
 DEFINE_STATIC_CALL_NULL(kvm_release, kvm_mmu_notifier_release);
 DEFINE_STATIC_CALL_NULL(kvm_invalidate, gfn_to_pfn_cache_invalidate_start);
 
-/* With a kthread's it may be the last reference: not in the midst of KVM. */
+/* A kthread's: it uses an address space that others have. */
 static bool gmem_vmm_is_borrowed(void)
 {
 	return current->flags & PF_KTHREAD;
@@ -56,6 +56,7 @@ int gmem_vmm_get(struct kvm *kvm)
 	return 0;
 }
 
+/* It may be the last reference, and KVM isn't to be torn down from within. */
 void gmem_vmm_put(struct kvm *kvm)
 {
 	if (gmem_vmm_is_borrowed())
