@@ -64,6 +64,11 @@ test_covered() {
 	umount /run/elsewhere
 }
 
+# is_named NAME PID: it has got as far as this program
+is_named() {
+	[ "$(cat "/proc/$2/comm")" = "$1" ]
+}
+
 # Mounted nowhere any more, but a process has a directory in it: files have names
 # there, and nobody has them open.
 test_detached() {
@@ -71,7 +76,7 @@ test_detached() {
 		mount_kept
 		sh -c "$way" sh "$kept" &
 		holder=$!
-		sleep 1
+		wait_for is_named sleep "$holder"
 		umount -l "$kept"
 		incomplete "process $holder has .* nowhere in sight" "detached: $way"
 		stop_holder
@@ -202,7 +207,7 @@ os.close(f)'
 		exec sleep 1000
 	) &
 	holder=$!
-	sleep 1
+	wait_for is_named sleep "$holder"
 	json verify --all
 	is "$status$(ask 'd["complete"]')" 0true 'a directory that is gone is no file that was missed'
 	stop_holder
