@@ -4,8 +4,6 @@
 # The benchmark of guests, on few operations: the methods that use gmemfs boot and
 # do all works, and what makes the difference is counted: nothing is edited or flushed for an
 # operation on hidden memory, and each takes edits and flushes by "reinsert".
-#
-# long: three guests, and fio in each
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
 # shellcheck source=tests/lib/tap.sh

@@ -3,8 +3,6 @@
 #
 # bench/run --on-this-host, where "this host" is a throwaway one that has the
 # source tree: what must be there, the parts that aren't for it, and one that is.
-#
-# long: everything is compiled under emulation
 set -eu
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)

@@ -3,7 +3,7 @@
 #
 # programs.sh LINES: inside a test host without the module, runs programs that are a test each, one
 # after the other, each with the module freshly loaded, and tells of each as of one test, with its own
-# lines indented before. The lines are what select prints.
+# lines indented before. The lines are those of table_programs().
 set -eu
 # shellcheck source=tests/lib/tap.sh
 . /share/lib/tap.sh
