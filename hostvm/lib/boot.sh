@@ -7,6 +7,10 @@
 # A host that has not started the command by then never will. Emulated on a busy machine, the boot
 # takes a few seconds at most.
 boot_limit=120
+# A saved one is there within a second or two.
+resume_limit=30
+# QEMU looks at each page, of gigabytes, to save one.
+save_limit=300
 # After the command, the host only unloads the module.
 finish_limit=30
 
@@ -64,7 +68,8 @@ initramfs_make() {
 	mkdir "$run/initramfs.d"
 	cp "$hostvm/guest/initramfs-init" "$run/initramfs.d/init"
 	cp "$hostvm/guest/init" "$run/initramfs.d/guest-init"
-	chmod 755 "$run/initramfs.d/init" "$run/initramfs.d/guest-init"
+	cp "$hostvm/guest/await" "$run/initramfs.d/guest-await"
+	chmod 755 "$run/initramfs.d/init" "$run"/initramfs.d/guest-*
 	{ cat "$root_dir/initramfs" && image_cpio "$run/initramfs.d"; } >"$run/initramfs"
 }
 
@@ -140,9 +145,8 @@ qemu_start() {
 	set -- "$@" -L "$root/usr/share/qemu" -L "$root/usr/share/seabios" -L "$root/usr/lib/ipxe/qemu"
 	set -- "$@" -kernel "$root_dir/vmlinuz" -initrd "$run/initramfs" \
 		-append "$(kernel_arguments)" -serial "file:$run/console"
-	# All runs share the image; what this one writes goes to an unlinked file of its own.
 	set -- "$@" \
-		-drive "if=none,id=root,format=raw,snapshot=on,file=$(qemu_word "$root_dir/host.ext4")" \
+		-drive "if=none,id=root,$(root_drive)" \
 		-device virtio-blk-pci,drive=root \
 		-drive "if=none,id=payload,format=raw,readonly=on,file=$(qemu_word "$payload")" \
 		-device virtio-blk-pci,drive=payload
@@ -154,15 +158,36 @@ qemu_start() {
 	[ "$interactive" = no ] || set -- "$@" -chardev stdio,id=console,signal=off \
 		-device virtconsole,chardev=console
 	[ -z "$qmp" ] || set -- "$@" -qmp "unix:$(qemu_word "$qmp"),server=on,wait=off"
+	case $start in
+	make) set -- "$@" -qmp stdio -global migration.store-global-state=off ;;
+	resume) set -- "$@" -global migration.mapped-ram=on -incoming "file:$state/memory" ;;
+	esac
 	# An interactive console is on what the script itself was given.
 	exec 3<&0 4>&1
 	[ "$interactive" = yes ] || exec 3</dev/null 4>/dev/null
+	[ "$start" != make ] || exec 3<>"$run/orders" 4>"$run/answers"
 	TMPDIR=$run root_tool_exec qemu-system-x86_64 "$@" <&3 >&4 2>"$run/qemu.err" &
 	qemu=$!
 	exec 3<&- 4>&-
 }
 
+# All runs share the image; what this one writes goes to an unlinked file of its own.
+root_drive() {
+	case $start in
+	boot) echo "format=raw,snapshot=on,file=$(qemu_word "$root_dir/host.ext4")" ;;
+	make) echo "format=qcow2,cache=unsafe,file=$(qemu_word "$state_tmp/root.qcow2")" ;;
+	resume) echo "format=qcow2,snapshot=on,file=$(qemu_word "$state/root.qcow2")" ;;
+	esac
+}
+
 # --- the streams ---
+
+streams_clear() {
+	for stream in console out err status qemu.err; do
+		: >"$run/$stream"
+	done
+	rm -f "$run/overdue"
+}
 
 # QEMU writes plain files, which never block and lose nothing, and `tail` follows them: it ends by
 # itself after QEMU's last byte. If whoever reads our output goes away, so does the host.
@@ -187,7 +212,8 @@ stalls() {
 # Ends a run that takes too long, or whose script was killed. What it finds it leaves in
 # $run/overdue.
 watch_limits() {
-	phase=boot left=$(half_seconds "$boot_limit")
+	phase=$(run_phase)
+	left=$(half_seconds "$(phase_limit)")
 	while sleep 0.5 && kill -0 "$qemu"; do
 		if [ "$(run_phase)" != "$phase" ]; then
 			phase=$(run_phase)
@@ -214,6 +240,10 @@ run_phase() {
 		echo finish
 	elif grep -q '^started' "$run/status"; then
 		echo command
+	elif [ "$start" = resume ] && ! grep -q '^resumed' "$run/status"; then
+		echo resume
+	elif [ "$start" = make ] && grep -q '^ready' "$run/status"; then
+		echo save
 	else
 		echo boot
 	fi
@@ -222,6 +252,9 @@ run_phase() {
 # 0 is no limit: a count that starts there never comes back to it.
 phase_limit() {
 	case $phase in
+	resume) echo "$resume_limit" ;;
+	boot) echo "$boot_limit" ;;
+	save) echo "$save_limit" ;;
 	command) echo "$timeout" ;;
 	*) echo "$finish_limit" ;;
 	esac
@@ -233,6 +266,8 @@ phase_limit() {
 boot() {
 	payload_make "$@"
 	initramfs_make
+	! state_need || ! state_boot || return 0
+	start=boot
 	boots=1
 	boot_once
 	while emulator_failed && [ "$boots" -lt "$boots_at_most" ]; do
@@ -243,10 +278,7 @@ boot() {
 }
 
 boot_once() {
-	for stream in console out err status qemu.err; do
-		: >"$run/$stream"
-	done
-	rm -f "$run/overdue"
+	streams_clear
 	qemu_start
 	follow "$run/out" &
 	follow_out=$!

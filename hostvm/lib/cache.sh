@@ -6,7 +6,8 @@
 
 cache_open() {
 	cache=${GMEMFS_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/gmemfs}
-	mkdir -p "$cache/kernels" "$cache/roots" "$cache/products" "$cache/build" "$cache/run" "$cache/logs"
+	mkdir -p "$cache/kernels" "$cache/roots" "$cache/products" "$cache/build" "$cache/run" "$cache/logs" \
+		"$cache/states"
 	cache=$(cd "$cache" && pwd -P)
 }
 
@@ -21,6 +22,16 @@ cache_locked() {
 			say "waiting for another run that builds $lock_name"
 			flock 9
 		fi
+		"$@"
+	) 9>"$cache/$lock_name.lock"
+}
+
+# The same for what takes no longer than a boot: without a word.
+cache_locked_briefly() {
+	lock_name=$1
+	shift
+	(
+		flock 9
 		"$@"
 	) 9>"$cache/$lock_name.lock"
 }
@@ -50,6 +61,16 @@ cache_drop() (
 cache_prune() {
 	for prune_dir in $(newest_first "$1" "$2" | tail -n "+$(($3 + 1))"); do
 		cache_drop "$1/$prune_dir"
+	done
+}
+
+# The same with all but the newest that take KIB together.
+#   cache_prune_to FOLDER KIB
+cache_prune_to() {
+	prune_left=$2
+	for prune_dir in $(newest_first "$1" '*'); do
+		prune_left=$((prune_left - $(du -sk "$1/$prune_dir" | cut -f1)))
+		[ "$prune_left" -ge 0 ] || cache_drop "$1/$prune_dir"
 	done
 }
 

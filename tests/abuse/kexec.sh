@@ -35,7 +35,8 @@ make_initrd() {
 	ln -s busybox $new/bin/sh
 	cp /share/guest/initramfs-init $new/init
 	cp /share/guest/init $new/guest-init
-	chmod 755 $new/init $new/guest-init
+	cp /share/guest/await $new/guest-await
+	chmod 755 $new/init $new/guest-*
 	module=$(modinfo -n virtio_blk)
 	case $module in
 	*.xz) xz -d -c "$module" ;;
