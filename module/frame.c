@@ -520,7 +520,7 @@ unsigned int gmem_frame_lose_poisoned(struct page *page, unsigned int nr)
  */
 void gmem_frame_lose_left(struct page *page)
 {
-	/* A split may allocate memory: not the lock class for reclaim. */
+	/* Hiding may split an entry, and allocate: not reclaim's lock class. */
 	struct gmem_frames *frames =
 		gmem_frames_lock(page, GMEM_FRAMES_OF_FILES);
 
