@@ -24,7 +24,7 @@ struct page;
  *	   Changes under the invalidate_lock, held exclusively.
  * @index: index of the block in its file
  * @bare: it holds no memory, and so the file is charged for it. Changes under
- * @lock, or under the invalidate_lock, held exclusively.
+ *	  the block's lock, or under the invalidate_lock, held exclusively.
  *
  * Readers hold the file's invalidate_lock and need no other lock: memory leaves
  * a block only under that lock, held exclusively.

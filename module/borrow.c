@@ -177,10 +177,7 @@ static int gmem_borrow_page(struct gmem_borrow *b, struct gmem_lookup *l,
 	return ret;
 }
 
-/*
- * Return: 0; or 1: try again. Sets @pfn to what KVM gets, which may be an
- * error.
- */
+/* Return: 0, or 1: try again. Sets @pfn to what KVM gets, if only an error. */
 static int gmem_borrow_once(struct gmem_borrow *b, struct gmem_lookup *l,
 			    kvm_pfn_t *pfn)
 {

@@ -43,9 +43,7 @@ int gmem_sb_charge(struct super_block *sb, unsigned long nr)
 	return gmem_charge(&sbi->used, READ_ONCE(sbi->limit), nr);
 }
 
-/*
- * gmem_sb_has - does a mount have so many pages left? A guess: takes no lock.
- */
+/* gmem_sb_has - does a mount have so many pages left? A guess, unlocked. */
 bool gmem_sb_has(struct super_block *sb, unsigned long nr)
 {
 	unsigned long limit = READ_ONCE(gmem_sb(sb)->limit);

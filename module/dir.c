@@ -106,8 +106,8 @@ static int gmem_tmpfile(struct mnt_idmap *idmap, struct inode *dir,
 
 /*
  * A name takes kernel memory as an inode does. So nr_inodes= counts each name
- * but the first, which is counted with the inode; also if the inode has no name
- * yet.
+ * but the first, which is counted with the inode, even if it gets that name
+ * later.
  */
 static int gmem_link(struct dentry *old, struct inode *dir,
 		     struct dentry *dentry)

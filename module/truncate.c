@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Truncate: a file gets another size, or other attributes.
- */
+/* Truncate: set a file's size, or other attributes. */
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -13,8 +11,8 @@
 #include "units.h"
 
 /*
- * What lies beyond the new end goes, also what fallocate() put beyond the old.
- * The rest of the last page stays, and is zeroed.
+ * Memory beyond the new end is given back, also memory that fallocate() put
+ * beyond the old end. The rest of the last page stays, and is zeroed.
  */
 static int gmem_set_size(struct inode *inode, loff_t size)
 {
