@@ -341,7 +341,7 @@ void gmem_gpc_gone(struct page *page)
 }
 
 /**
- * gmem_gpc_forget_all - return all loans: KVM doesn't call the hooks any more
+ * gmem_gpc_forget_all - return all loans: the hooks are removed
  *
  * A VM may outlive gmemfs, and have a record of a page that left its file long
  * ago. Its cache has been invalid since, and KVM doesn't touch the page.

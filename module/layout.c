@@ -8,8 +8,8 @@
  * KVM, nor for structs that no header declares, and of which we have copies.
  *
  * A module's BTF extends the kernel's, and repeats those types that it couldn't
- * share with it. So the check goes through all types of both, and each struct of
- * a known name must be right.
+ * share with it. So the check goes through all types of both, and each struct
+ * of a known name must be right.
  */
 #include <linux/bits.h>
 #include <linux/btf.h>

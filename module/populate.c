@@ -32,7 +32,7 @@ static struct page *gmem_take_ready(const struct gmem_want *want)
 	return gmem_pool_take(&want->place);
 }
 
-/* The reasons why memory stays exposed, where all of it is @shared or not. */
+/* Why new memory isn't hidden, or 0. @shared: is all of it wanted shared? */
 static unsigned long gmem_reasons(struct inode *inode, bool shared)
 {
 	if (gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP)
@@ -72,7 +72,7 @@ static struct page *gmem_take(struct inode *inode, unsigned int order,
 
 /*
  * Not for the last block of a file that ends inside it: that would waste
- * memory. write() passes the size that it expects the file to get, in @want.
+ * memory. If the caller expects the file to grow, @want has the size.
  */
 static bool gmem_may_be_huge(struct inode *inode, pgoff_t pgoff,
 			     const struct gmem_want *want)
@@ -114,9 +114,7 @@ static struct page *gmem_populate_single(struct inode *inode,
 	page = gmem_take(inode, 0, gmem_reasons(inode, shared), want);
 	if (!IS_ERR(page)) {
 		WRITE_ONCE(slots[slot], page);
-		/*
-		 * A reader that sees @slots sees the page: gmem_block_page().
-		 */
+		/* A reader of @slots sees the page: gmem_block_page(). */
 		smp_store_release(&block->pages, slots);
 	} else if (slots != block->pages) {
 		kfree(slots);
@@ -201,9 +199,9 @@ struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
  * @want: how the memory should be got, with an empty batch
  * @nr: how many blocks are wanted
  *
- * Does nothing if the pool has blocks, or for files whose memory isn't hidden.
- * It may prepare fewer blocks than wanted: each block then gets its memory
- * alone.
+ * Does nothing if the pool has blocks, or if the file's memory isn't hidden or
+ * consists of single pages. It may prepare fewer blocks than wanted: each of
+ * the others then gets its memory alone.
  */
 void gmem_batch_fill(struct inode *inode, struct gmem_want *want,
 		     unsigned int nr)

@@ -15,9 +15,9 @@
 static bool hibernating;
 
 /*
- * The caller has already counted the pages as hidden. There is a full barrier
- * on either side: so we see @hibernating, or the notifier sees the count, or
- * both.
+ * The caller has already counted the pages as hidden. Both sides have a full
+ * barrier between their write and their read: so we see @hibernating, or the
+ * notifier sees the count, or both.
  */
 bool gmem_power_may_hide(void)
 {

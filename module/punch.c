@@ -115,9 +115,7 @@ static bool gmem_punch_huge(struct gmem_block *block, unsigned int from,
 	return false;
 }
 
-/*
- * Give back the block's memory in some slots. Return: true if it has no more.
- */
+/* Give back the block's memory in some slots. Return: true if none is left. */
 static bool gmem_block_drop(struct inode *inode, struct gmem_block *block,
 			    unsigned int from, unsigned int to,
 			    struct gmem_batch *out)

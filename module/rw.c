@@ -26,9 +26,7 @@
 #include "tempmap.h"
 #include "units.h"
 
-/*
- * How many bytes one step copies: as much as is mapped at once, in one block.
- */
+/* How many bytes one step copies: what is mapped at once, within a block. */
 static size_t gmem_step(loff_t pos, size_t len)
 {
 	loff_t mapped = (loff_t)GMEM_TEMPMAP_PAGES << PAGE_SHIFT;

@@ -44,7 +44,7 @@ bool gmem_state_shared(struct inode *inode, const struct gmem_block *block,
 	return gmem_shared_by_default(inode);
 }
 
-/* gmem_state_all - does userspace want all of the block so? */
+/* gmem_state_all - does userspace want all of the block (not) shared? */
 bool gmem_state_all(struct inode *inode, const struct gmem_block *block,
 		    bool shared)
 {

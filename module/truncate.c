@@ -11,8 +11,9 @@
 #include "units.h"
 
 /*
- * Memory beyond the new end is given back, also memory that fallocate() put
- * beyond the old end. The rest of the last page stays, and is zeroed.
+ * Unless the file grows, memory beyond the new end is given back, also memory
+ * that fallocate() put beyond the old end. The rest of the last page stays,
+ * zeroed.
  */
 static int gmem_set_size(struct inode *inode, loff_t size)
 {

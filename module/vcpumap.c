@@ -101,9 +101,9 @@ static bool gmem_may_sleep(void)
 }
 
 /*
- * KVM doesn't have the page any more. The caller is inside a hook. The worker
- * is flushed when no task is, so gmemfs isn't unloaded before the loan is
- * returned.
+ * KVM doesn't have the page any more. The caller is inside a hook, and the
+ * worker is flushed once no task is. So gmemfs isn't unloaded before the loan
+ * is returned.
  */
 static void gmem_map_end(struct gmem_map *m)
 {
@@ -125,9 +125,7 @@ static struct gmem_map *gmem_map_take(struct kvm_vcpu *vcpu, kvm_pfn_t pfn)
 	struct gmem_map_bucket *bucket = gmem_map_bucket(vcpu);
 	struct gmem_map *m, *found = NULL;
 
-	/*
-	 * This thread has added all records of this vCPU: no lock to see them.
-	 */
+	/* All records of this vCPU were added by this thread. */
 	if (hlist_empty(&bucket->maps))
 		return NULL;
 	raw_spin_lock(&bucket->lock);
@@ -267,8 +265,7 @@ void gmem_vcpumap_unmap(struct kvm_vcpu *vcpu, struct kvm_host_map *map,
 }
 
 /**
- * gmem_vcpumap_forget_all - return all loans: KVM doesn't call the hooks any
- *			     more
+ * gmem_vcpumap_forget_all - return all loans: the hooks are removed
  *
  * The worker returns its loans. There are other records only if KVM has
  * forgotten a map and is being unloaded itself.
