@@ -101,9 +101,9 @@ void gmem_block_set_bare(struct inode *inode, struct gmem_block *block,
 }
 
 /**
- * gmem_block_free - forget a block that holds no memory
+ * gmem_block_free - free a block that holds no memory
  * @inode: the file; the caller holds its invalidate_lock exclusively, or is the
- *	   last to know the file
+ *	   file's last user
  * @block: its block
  */
 void gmem_block_free(struct inode *inode, struct gmem_block *block)

@@ -76,7 +76,7 @@ static GMEM_MKDIR_RETURNS gmem_mkdir(struct mnt_idmap *idmap,
 	int ret = gmem_mknod(idmap, dir, dentry, mode | S_IFDIR, 0);
 
 	if (!ret)
-		inc_nlink(dir);		/* the new one's ".." */
+		inc_nlink(dir);		/* the new dir's ".." */
 	return gmem_mkdir_result(ret);
 }
 

@@ -35,7 +35,7 @@ static int gmem_set_size(struct inode *inode, loff_t size)
 	return 0;
 }
 
-/* gmem_setattr - the inode operation, of a file */
+/* gmem_setattr - the inode operation of a file */
 int gmem_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
 		 struct iattr *attr)
 {
