@@ -62,8 +62,7 @@
  * @map_faults_2m: 2 MiB entries that faults have put into user page tables
  * @map_faults_4k: 4 KiB entries that faults have put into user page tables
  * @lent: the part of @populated that is in the direct map only because KVM
- *	  itself has to reach it there (for kvm-clock and the like); not part of
- *	  @hidden
+ *	  has to reach it there (kvm-clock and the like); not part of @hidden
  * @shared: the part of @populated that userspace wants shared
  * @reserved: zero
  *
