@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Blocks: which memory a file has where.
+ * Blocks: the memory of a file, by offset.
  *
- * A block is 2 MiB of a file. It is one physically contiguous run of 512 pages
- * where the host can give that, and single pages otherwise. Either way every
- * page has a refcount of its own and no page is ever in the page cache.
+ * A block is 2 MiB of a file. Its memory is one physically contiguous run of
+ * 512 pages if the host has one, and single pages otherwise. Either way each
+ * page has a refcount of its own, and no page is ever in the page cache.
  *
- * A part of a contiguous block that is punched, or cut off by truncate, is
- * zeroed at once, but the memory stays until nothing of the block is in use:
+ * If a part of a contiguous block is punched, or cut off by truncate, that part
+ * is zeroed at once. But its memory stays until nothing of the block is in use:
  * to free a part, the direct map's 2 MiB entry would have to be split for ever.
  */
 #include <linux/mm.h>
@@ -28,8 +28,8 @@ struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)
 /* ---- blocks come and go ---- */
 
 /*
- * What a block without memory is charged for: itself, what is wanted of it, and
- * its part of the tree. One that holds memory isn't: it's a small part of that.
+ * A block without memory is charged for itself, its @wants, and its part of the
+ * xarray. A block with memory is not: these are small beside its memory.
  */
 #define GMEM_BLOCK_COST	SZ_512
 
@@ -52,7 +52,7 @@ static struct gmem_block *gmem_block_new(struct inode *inode, pgoff_t pgoff)
 }
 
 /**
- * gmem_block_get - the file's block around an offset, made if there is none
+ * gmem_block_get - find or make the file's block around an offset
  * @inode: the file
  * @pgoff: offset in pages
  *
@@ -73,19 +73,20 @@ struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff)
 	if (!other)
 		return block;
 
-	/* Another fault made it first, or the tree has no memory to grow. */
+	/* Another task made it first, or there is no memory for the xarray. */
 	gmem_uncharge_bookkeeping(inode, GMEM_BLOCK_COST);
 	kfree(block);
 	return xa_is_err(other) ? ERR_PTR(xa_err(other)) : other;
 }
 
 /**
- * gmem_block_set_bare - a block is about to hold memory, or holds none any more
+ * gmem_block_set_bare - note that a block holds no memory, or is about to
  * @inode: the file
  * @block: its block, locked; or the caller holds the file's invalidate_lock
  *	   exclusively
- * @bare: holds none. That is charged even if the mount is full: the memory that
- *	  has just been given back, or was not to be had, is more.
+ * @bare: it holds none. That is charged even if the mount is full: the block's
+ *	  memory, which has just been given back or could not be allocated, is
+ *	  more.
  */
 void gmem_block_set_bare(struct inode *inode, struct gmem_block *block,
 			 bool bare)
@@ -100,9 +101,9 @@ void gmem_block_set_bare(struct inode *inode, struct gmem_block *block,
 }
 
 /**
- * gmem_block_free - forget a block that holds no memory
+ * gmem_block_free - free a block that holds no memory
  * @inode: the file; the caller holds its invalidate_lock exclusively, or is the
- *	   last to know the file
+ *	   file's last user
  * @block: its block
  */
 void gmem_block_free(struct inode *inode, struct gmem_block *block)
@@ -114,7 +115,7 @@ void gmem_block_free(struct inode *inode, struct gmem_block *block)
 	kfree(block);
 }
 
-/* gmem_block_tidy - the same, if it says nothing that isn't so without it */
+/* gmem_block_tidy - free a block that holds no memory and no @wants */
 void gmem_block_tidy(struct inode *inode, struct gmem_block *block)
 {
 	if (block->bare && !block->wants)
@@ -126,7 +127,7 @@ void gmem_block_tidy(struct inode *inode, struct gmem_block *block)
  * @block: the file's block there, or NULL
  * @pgoff: offset in pages
  *
- * The caller holds the file's invalidate_lock: the page stays.
+ * The caller holds the file's invalidate_lock, so the page stays in the file.
  *
  * Return: the page, or NULL for a hole.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Which memory a file has where: block.c. */
+/* The memory of a file, by offset: block.c. */
 #ifndef GMEMFS_BLOCK_H
 #define GMEMFS_BLOCK_H
 
@@ -14,23 +14,23 @@ struct page;
 
 /**
  * struct gmem_block - 2 MiB of a file, naturally aligned in it
- * @lock: held while memory is put into the block
+ * @lock: held while memory is added to the block
  * @huge: first of 512 physically contiguous pages, or NULL
- * @pages: where @huge is NULL, one entry a page, NULL while it is a hole
- * @holes: where @huge is set, the pages of it that the file doesn't use; they
- *	   are zeroed, and no user has them mapped
+ * @pages: if @huge is NULL: one entry for each page, NULL for a hole
+ * @holes: if @huge is set: the pages that the file doesn't use. They are
+ *	   zeroed, and no user has them mapped.
  * @nr_holes: bits set in @holes
- * @wants: what userspace wants, or NULL where that is as the file was made;
- *	   changes under the invalidate_lock, held exclusively
- * @index: of the block in its file
- * @bare: it holds no memory, so that the file is charged for it; under @lock,
- *	  or the invalidate_lock, held exclusively
+ * @wants: what userspace wants of each page; NULL: the file's default for all.
+ *	   Changes under the invalidate_lock, held exclusively.
+ * @index: index of the block in its file
+ * @bare: it holds no memory, and so the file is charged for it. Changes under
+ *	  the block's lock, or under the invalidate_lock, held exclusively.
  *
- * Readers hold the mapping's invalidate_lock and need no more: memory only
- * ever leaves a block under that lock, held exclusively.
+ * Readers hold the file's invalidate_lock and need no other lock: memory leaves
+ * a block only under that lock, held exclusively.
  */
 struct gmem_block {
-	struct mutex lock;	/* who fills the block */
+	struct mutex lock;	/* adding memory */
 	struct page *huge;
 	struct page **pages;
 	DECLARE_BITMAP(holes, HPAGE_PMD_NR);

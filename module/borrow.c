@@ -1,34 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Borrowing: a task is about to map a page of a guest's into the kernel, and
- * what that means where KVM looks the page up.
+ * Borrowing: a task runs KVM code that maps a guest's page into the kernel, and
+ * the page is lent where KVM looks it up.
  *
- * All ways by which KVM maps a page have one place where a user address becomes
- * a frame: hva_to_pfn(). So gpc.c and vcpumap.c leave a note that this task is
- * on its way to map a page, and call KVM's function. When that comes to
- * hva_to_pfn(), ftrace asks gmem_borrow_under_way(), and for a task with a note
- * it leads here. All other calls, such as those for the guest's own page
- * faults, run KVM's function as if we weren't there.
+ * However KVM maps a page, one function turns the user address into a frame:
+ * hva_to_pfn(). So gpc.c and vcpumap.c leave a note that the current task is
+ * going to map a page, and call KVM's function. When that calls hva_to_pfn(),
+ * ftrace calls gmem_borrow_under_way(), and a task with a note is redirected to
+ * this file. All other calls of hva_to_pfn(), such as those for the guest's own
+ * page faults, run KVM's function unchanged.
  *
- * For a task with a note the frame is lent before KVM gets to know it. There is
- * no moment at which KVM has a frame that is still hidden. If the frame can't
- * be lent, hva_to_pfn() fails, and KVM does what it does for a guest page that
- * isn't there.
+ * For a task with a note, the frame is lent before KVM learns its number. So
+ * KVM never has a frame that is still hidden. If the frame can't be lent,
+ * hva_to_pfn() fails, and KVM does what it does for a guest page that doesn't
+ * exist.
  *
- * Whose page is it that was lent? A frame number says nothing: between KVM's
- * look at the page table and the loan, the page may have left its file, and
- * another file, of another guest, may have got it. So the address is looked up
- * again, by KVM's own function:
- *   - What is lent goes to no other file before it is returned.
- *   - The second look found that this address maps that frame, and it was after
- *     the loan. So then the page belonged to the file that is mapped there.
- *   - It is lent still; so whoever has it since, it is no other file.
- * If the second look finds another frame, or none, the loan is given back.
+ * The loan has to be one of the right page. The frame number doesn't tell:
+ * between KVM's look at the page table and the loan, the page may have left its
+ * file, and another file, of another guest, may own it. So KVM's own function
+ * looks the address up again:
  *
- * What isn't lent is somebody else's memory. If KVM got a reference with it, it
- * can't have been ours a moment ago. Otherwise it is looked up again, too, and
- * must still be none of ours; what becomes of it after that, KVM's own MMU
- * notifier tells it, as for any device's memory.
+ *   - A page that is lent goes to no other file before it is returned.
+ *   - The second look-up came after the loan, and found that the address maps
+ *     that frame. So at that time the file that is mapped there owned the page.
+ *   - The page is still lent. So even if it has left that file since, no other
+ *     file owns it.
+ *
+ * If the second look-up finds another frame, or none, the loan is given back.
+ *
+ * A frame that isn't lent is not memory of ours. If KVM got a reference with
+ * it, it can't have been ours a moment ago. Otherwise the address is looked up
+ * again, too, and the frame must still not be ours. Later changes are reported
+ * to KVM by its own MMU notifier, as for any device memory.
  */
 #include <linux/cache.h>
 #include <linux/errno.h>
@@ -46,9 +49,9 @@
 /* ---- notes ---- */
 
 /*
- * Looked at in each of KVM's look-ups, for whatever VM, and written to only by
- * tasks that map something: so a bucket shares its cache line with no other.
- * The lock is a raw one because KVM may look a page up with a spinlock held.
+ * All look-ups of KVM read these, for any VM, and only tasks that map something
+ * write to them: so a bucket shares its cache line with no other. The lock is a
+ * raw spinlock because KVM may look a page up with a spinlock held.
  */
 #define BUCKET_BITS	6
 
@@ -67,8 +70,9 @@ static __always_inline struct gmem_bucket *gmem_bucket_of_current(void)
 }
 
 /**
- * gmem_borrow_begin - this task is about to map a page into the kernel
- * @b: with @keep set; on the stack, and there until gmem_borrow_end()
+ * gmem_borrow_begin - note that this task is about to map a page into the
+ *		       kernel
+ * @b: with @keep set; it stays on the stack until gmem_borrow_end()
  */
 void gmem_borrow_begin(struct gmem_borrow *b)
 {
@@ -89,13 +93,13 @@ void gmem_borrow_end(struct gmem_borrow *b)
 	raw_spin_unlock(&bucket->lock);
 }
 
-/* Only the task itself adds and removes its own, so the answer stays true. */
+/* Only a task itself adds and removes its notes, so the answer stays true. */
 static notrace struct gmem_borrow *gmem_borrow_current(void)
 {
 	struct gmem_bucket *bucket = gmem_bucket_of_current();
 	struct gmem_borrow *b, *found = NULL;
 
-	/* What this task has added itself, it sees without the lock, too. */
+	/* A task sees its own additions without the lock. */
 	if (hlist_empty(&bucket->notes))
 		return NULL;
 	raw_spin_lock(&bucket->lock);
@@ -106,7 +110,7 @@ static notrace struct gmem_borrow *gmem_borrow_current(void)
 	return found;
 }
 
-/* gmem_borrow_under_way - has this task left a note? For ftrace to ask. */
+/* gmem_borrow_under_way - has this task left a note? ftrace calls it. */
 notrace bool gmem_borrow_under_way(void)
 {
 	return gmem_borrow_current();
@@ -130,12 +134,12 @@ static kvm_pfn_t gmem_error_pfn(int error)
 }
 
 /*
- * Is @pfn still what the address leads to, and @page, if any, that page? The
- * reference of the first look is dropped, the loan keeps the page; KVM gets
- * that of the second.
+ * Does the address still lead to @pfn; and if no @page was lent, is that still
+ * no frame of ours? The reference of the first look-up is dropped: the loan
+ * keeps the page. KVM gets the reference of the second.
  *
- * Return: 0; 1 if it is another one now; or -errno. But for 0 no reference is
- * left.
+ * Return: 0; 1 if the address leads elsewhere now; or -errno. No reference is
+ * left unless it is 0.
  */
 static int gmem_look_again(struct gmem_lookup *l, kvm_pfn_t pfn,
 			   struct page *page)
@@ -154,8 +158,8 @@ static int gmem_look_again(struct gmem_lookup *l, kvm_pfn_t pfn,
 }
 
 /*
- * The page that was lent, or none for somebody else's memory, goes with this
- * frame to KVM. As gmem_look_again().
+ * Look again, and let the caller keep @page, which was lent; @page is NULL for
+ * a frame that isn't ours. Return: as gmem_look_again().
  */
 static int gmem_borrow_page(struct gmem_borrow *b, struct gmem_lookup *l,
 			    kvm_pfn_t pfn, struct page *page)
@@ -173,7 +177,7 @@ static int gmem_borrow_page(struct gmem_borrow *b, struct gmem_lookup *l,
 	return ret;
 }
 
-/* 0, or 1: try again; @pfn is what KVM gets otherwise, if only an error. */
+/* Return: 0, or 1: try again. Sets @pfn to what KVM gets, if only an error. */
 static int gmem_borrow_once(struct gmem_borrow *b, struct gmem_lookup *l,
 			    kvm_pfn_t *pfn)
 {
@@ -201,12 +205,12 @@ static int gmem_borrow_once(struct gmem_borrow *b, struct gmem_lookup *l,
 }
 
 /**
- * gmem_borrow_lookup - what hva_to_pfn() is for a task with a note
- * @l: what KVM called it with
+ * gmem_borrow_lookup - replaces hva_to_pfn() for a task with a note
+ * @l: KVM's arguments
  *
- * Return: as hva_to_pfn(). A frame of ours has been lent and is kept by the
- * note's keep(). KVM may come by several times, when an MMU notifier makes it
- * try again.
+ * Return: as hva_to_pfn(). If the frame is ours, it has been lent, and the
+ * note's keep() has the loan. KVM may call this several times, when an MMU
+ * notifier makes it try again.
  */
 kvm_pfn_t gmem_borrow_lookup(struct gmem_lookup *l)
 {
@@ -216,19 +220,19 @@ kvm_pfn_t gmem_borrow_lookup(struct gmem_lookup *l)
 
 	if (!b)
 		return gmem_kvm_lookup(l);
-	/* Who moves the page all the time has none. */
+	/* A VMM that moves the page all the time gets an error. */
 	while (gmem_borrow_once(b, l, &pfn) && --tries)
 		;
 	return pfn;
 }
 
 /**
- * gmem_borrow_slipped_through - a frame that KVM has mapped: is it ours?
- * @pfn: mapped, and not lent for it
+ * gmem_borrow_slipped_through - is this frame, which KVM has mapped, ours?
+ * @pfn: mapped, and not lent for that
  *
- * KVM got it and didn't come by hva_to_pfn(). That can't be, unless a compiler
- * put that function into its caller: it is checked because the next access
- * would be the host's last.
+ * If it is, KVM has found it without a hooked call of hva_to_pfn(). That can
+ * only happen if a compiler has inlined that function. It is checked because
+ * KVM's next access would crash the host.
  */
 bool gmem_borrow_slipped_through(kvm_pfn_t pfn)
 {

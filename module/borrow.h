@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A task that is about to map a page into the kernel: borrow.c. */
+/* A task for which KVM is about to map a page into the kernel: borrow.c. */
 #ifndef GMEMFS_BORROW_H
 #define GMEMFS_BORROW_H
 
@@ -13,9 +13,9 @@ struct page;
  * struct gmem_borrow - a note on the stack of a task that maps a page
  * @node: in the bucket of that task
  * @task: the task
- * @keep: takes over a loan of @page that was made for this task; 0 or -errno,
- *	  then the loan is given back. Called under the locks that KVM holds as
- *	  it looks an address up. May sleep.
+ * @keep: takes over a loan of @page that was made for this task. Return: 0; or
+ *	  -errno: then the loan is given back. Called under the locks that KVM
+ *	  holds while it looks an address up. May sleep.
  */
 struct gmem_borrow {
 	struct hlist_node node;

@@ -2,10 +2,10 @@
 /*
  * Budget: how often a guest may make the host flush its TLBs.
  *
- * A guest chooses which of its pages KVM borrows, and how often. To hide a page
- * that was returned flushes the TLBs of all CPUs, and so may lending one. So
- * each file has a number of flushes a second. They add up while it needs none,
- * to what one second brings: that is more than any guest needs that doesn't run
+ * A guest chooses which of its pages KVM borrows, and how often. To hide a
+ * returned page flushes the TLBs of all CPUs, and so may lending one. So each
+ * file may cause a limited number of flushes a second. Unused ones add up to at
+ * most those of one second. That is more than any guest needs that doesn't run
  * guests itself.
  */
 #include <linux/errno.h>
@@ -34,10 +34,10 @@ static void gmem_budget_top_up(struct gmem_budget *budget)
 }
 
 /**
- * gmem_budget_take - one flush, if there is one left
- * @budget: a file's
+ * gmem_budget_take - take one flush, if there is one left
+ * @budget: a file's budget
  *
- * Return: 0, or -EAGAIN: there will be a flush later.
+ * Return: 0; or -EAGAIN: there will be a flush later.
  */
 int gmem_budget_take(struct gmem_budget *budget)
 {

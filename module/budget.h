@@ -6,14 +6,14 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-/* Flushes a second that a file's pages may cause by being lent and returned. */
+/* TLB flushes a second that lending and returning a file's pages may cause. */
 #define GMEM_FLUSHES_PER_SECOND	100U
 
 /**
- * struct gmem_budget - flushes that a file may cause
- * @lock: the two below
- * @credit: HZ for each flush; at most those of one second
- * @since: jiffies up to which @credit has been topped up
+ * struct gmem_budget - TLB flushes that a file may cause
+ * @lock: protects the two below
+ * @credit: HZ for each flush; at most as much as one second adds
+ * @since: @credit has been topped up to this time, in jiffies
  */
 struct gmem_budget {
 	spinlock_t lock;	/* see above */

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Charging: what a mount's files hold, and its limits, size= and nr_inodes=.
+ * Charging: how much a mount's files hold, and its limits, size= and
+ * nr_inodes=.
  *
- * The kernel memory that a file takes for itself is bounded by the same limits.
- * What it takes for memory that it holds is a small part of that. Its first
- * 4 KiB are bounded by nr_inodes=. All else counts in size=: what is wanted of
- * holes, and extended attributes.
+ * The same limits bound the kernel memory that a file takes for itself. What a
+ * file takes to manage its memory isn't charged: it is a small part of that
+ * memory. Of all else, the first 4 KiB of a file are bounded by nr_inodes=, and
+ * the rest counts in size=: what userspace wants of holes, and extended
+ * attributes.
  */
 #include <linux/atomic.h>
 #include <linux/fs.h>
@@ -27,21 +29,21 @@ static int gmem_charge(atomic_long_t *counter, unsigned long limit,
 }
 
 /**
- * gmem_sb_charge - take part of a mount's size
+ * gmem_sb_charge - charge a mount's size
  * @sb: the mount
  * @nr: pages
  *
- * Return: 0, or -ENOSPC if it has not that much left.
+ * Return: 0, or -ENOSPC if less than that is left.
  */
 int gmem_sb_charge(struct super_block *sb, unsigned long nr)
 {
 	struct gmem_sb *sbi = gmem_sb(sb);
 
-	/* A remount may change the limit just now. */
+	/* A remount may change the limit at the same time. */
 	return gmem_charge(&sbi->used, READ_ONCE(sbi->limit), nr);
 }
 
-/* gmem_sb_has - does a mount still have so many pages, to all appearances? */
+/* gmem_sb_has - does a mount have so many pages left? A guess, unlocked. */
 bool gmem_sb_has(struct super_block *sb, unsigned long nr)
 {
 	unsigned long limit = READ_ONCE(gmem_sb(sb)->limit);
@@ -55,7 +57,7 @@ void gmem_sb_uncharge(struct super_block *sb, unsigned long nr)
 	atomic_long_sub(nr, &gmem_sb(sb)->used);
 }
 
-/* The same for nr_inodes: one inode, or one more name of an inode. */
+/* Charge nr_inodes=: for an inode, or for one more name of an inode. */
 int gmem_sb_charge_inode(struct super_block *sb)
 {
 	struct gmem_sb *sbi = gmem_sb(sb);
@@ -77,11 +79,11 @@ static long gmem_bookkeeping_pages(size_t bytes)
 }
 
 /**
- * gmem_charge_bookkeeping - a file takes kernel memory for itself
+ * gmem_charge_bookkeeping - charge kernel memory that a file takes for itself
  * @inode: the file
  * @bytes: how much
  *
- * Return: 0, or -ENOSPC if the mount's size= hasn't that much left.
+ * Return: 0, or -ENOSPC if the mount's size= has less than that left.
  */
 int gmem_charge_bookkeeping(struct inode *inode, size_t bytes)
 {
@@ -99,7 +101,7 @@ int gmem_charge_bookkeeping(struct inode *inode, size_t bytes)
 	return ret;
 }
 
-/* The same, over the limit if need be: for who has just given up more. */
+/* The same, even over the limit: the caller has just given up more memory. */
 void gmem_charge_bookkeeping_anyway(struct inode *inode, size_t bytes)
 {
 	struct gmem_inode *gi = gmem_i(inode);
@@ -126,7 +128,7 @@ void gmem_uncharge_bookkeeping(struct inode *inode, size_t bytes)
 
 /* ---- what a file holds ---- */
 
-/* gmem_inode_account - @nr pages more, or less where it is negative */
+/* gmem_inode_account - the file has @nr pages more, or fewer if negative */
 void gmem_inode_account(struct inode *inode, long nr, bool huge)
 {
 	struct gmem_inode *gi = gmem_i(inode);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a mount may hold, and holds: charge.c. */
+/* How much a mount holds, and may hold: charge.c. */
 #ifndef GMEMFS_CHARGE_H
 #define GMEMFS_CHARGE_H
 

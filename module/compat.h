@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Differences between kernel versions. The rest of the module is written for
- * the newest kernel; what is here gives older ones the same interface. Only the
+ * the newest kernel; this file gives older kernels the same interface. Only the
  * files for versions of KVM, kvm_6_*.c, have conditionals of their own: one
  * each.
  */
@@ -38,14 +38,14 @@ static inline vm_fault_t gmem_insert_pfn_pmd(struct vm_fault *vmf,
 
 /* ---- filesystems ---- */
 
-/* 6.18 renamed it. */
+/* 6.18 renamed generic_delete_inode(). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
 #define inode_just_drop generic_delete_inode
 #endif
 
 /*
- * 6.19 marks the names that live in the dcache alone. Before, it was one more
- * reference that kept them, and another function that dropped those at umount.
+ * 6.19 marks names that live in the dcache alone. Before, an additional
+ * reference kept them, and another function dropped those references at umount.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
 static inline void gmem_make_persistent(struct dentry *dentry,
@@ -66,7 +66,7 @@ static inline void gmem_make_persistent(struct dentry *dentry,
 #define gmem_kill_tree kill_anon_super
 #endif
 
-/* 6.15 lets ->mkdir() return another dentry than it was given. */
+/* Since 6.15, ->mkdir() may return another dentry than it was given. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 #define GMEM_MKDIR_RETURNS int
 #define gmem_mkdir_result(error) (error)
@@ -75,7 +75,7 @@ static inline void gmem_make_persistent(struct dentry *dentry,
 #define gmem_mkdir_result(error) ERR_PTR(error)
 #endif
 
-/* ->create() was told of O_EXCL, until some version between these two. */
+/* Some version after 6.12, and up to 7.3, removed O_EXCL from ->create(). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
 #define GMEM_CREATE_MODE umode_t mode, bool excl
 #else
@@ -87,9 +87,9 @@ static inline void gmem_make_persistent(struct dentry *dentry,
 #ifdef CONFIG_NUMA
 
 /*
- * The exported function that takes nodes is gone: there is one for single pages
- * still. For more, the nodes are asked in turn; who wants 2 MiB doesn't wait
- * for the OOM killer anyway, which doesn't run with __GFP_THISNODE.
+ * 7.3 exports no function that takes a node mask, except for single pages. For
+ * 2 MiB, the nodes are tried in turn with __GFP_THISNODE. With that the OOM
+ * killer doesn't run; but an allocation of 2 MiB doesn't wait for it anyway.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
 static inline struct page *gmem_alloc_of_nodes(gfp_t gfp, unsigned int order,

@@ -2,19 +2,21 @@
 /*
  * Convert: private to shared and back, in place.
  *
- * The guest view is never touched: neither what VMMs have mapped nor what KVM
- * has in stage 2 changes, because the pages stay where they are. Only the
- * direct map and the shared views do.
+ * The guest view never changes: the pages stay where they are, so what VMMs
+ * have mapped and what KVM has in stage 2 stays. Only the direct map and the
+ * shared views change.
  *
- * Under the file's invalidate_lock: nobody faults, reads, or gives back pages
- * of the file meanwhile. From shared to private goes like this: take the pages
- * out of all shared views, see that nobody else has a reference to them, take
- * them out of the direct map. Whoever can still get a page after the first step
- * would need a fault, and that waits for the lock.
+ * A conversion holds the file's invalidate_lock exclusively: meanwhile nobody
+ * faults, reads, or gives back pages of the file. It makes pages private in
+ * three steps: unmap them from all shared views; check that nobody else has a
+ * reference to them; remove them from the direct map. After the first step,
+ * only a fault could get a new reference to a page, and faults wait for the
+ * lock.
  *
- * Each hold of the lock is for one block, or for up to GMEM_BATCH whole ones
- * that become private together: those of them that are neighbours in memory
- * leave the direct map in one step, with one flush. So do single pages.
+ * The lock is held for one block at a time; or for up to GMEM_BATCH whole
+ * blocks that become private together. Of these, physically contiguous blocks
+ * leave the direct map in one step, with one TLB flush. So do single pages of
+ * one block.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -40,9 +42,9 @@ static_assert(sizeof(struct gmem_attributes) == 64);
 /**
  * struct gmem_conversion - one call of GMEM_SET_ATTRIBUTES
  * @inode: the file
- * @shared: what is wanted
- * @zero: whether contents go
- * @zeroed: some have
+ * @shared: the new attribute: shared, or private
+ * @zero: zero the pages that change
+ * @zeroed: at least one page may have been zeroed
  */
 struct gmem_conversion {
 	struct inode *inode;
@@ -51,7 +53,7 @@ struct gmem_conversion {
 	bool zeroed;
 };
 
-/* Single pages that are hidden together: an array that the stack can hold. */
+/* How many single pages are hidden together: the array is on the stack. */
 #define GMEM_SINGLES	64
 
 struct gmem_singles {
@@ -61,7 +63,10 @@ struct gmem_singles {
 
 /* ---- a part of a block ---- */
 
-/* How many, as many as can be mapped at once, are wanted as the first is. */
+/*
+ * How many pages, from @slot on, have the same attribute as the first? At most
+ * as many as can be mapped at once.
+ */
 static unsigned int gmem_alike(struct gmem_conversion *c,
 			       struct gmem_block *block, unsigned int slot,
 			       unsigned int nr)
@@ -77,8 +82,8 @@ static unsigned int gmem_alike(struct gmem_conversion *c,
 }
 
 /*
- * Zero those of them that do change. Return: how many, from the first on, are
- * as they should be: fewer than @nr where there was no memory to map one.
+ * Zero the pages that change. Return: how many, from the first on, are as they
+ * should be: fewer than @nr if there was no memory to map one.
  */
 static unsigned int gmem_convert_zero(struct gmem_conversion *c,
 				      struct gmem_block *block,
@@ -99,8 +104,9 @@ static unsigned int gmem_convert_zero(struct gmem_conversion *c,
 }
 
 /*
- * How many of them, from the first on, can be converted. Sets @why to why the
- * next can't. Who has a page pinned could go on reading it where it's private.
+ * How many pages, from the first on, can be converted? Sets @why to the reason
+ * why the next can't, or to 0. A pinned page can't become private: the holder
+ * of the pin could go on reading it.
  */
 static unsigned int gmem_convertible(struct gmem_conversion *c,
 				     struct page *page, unsigned int nr,
@@ -144,9 +150,9 @@ static int gmem_make_shared(struct gmem_conversion *c, struct page *page,
 }
 
 /*
- * Contents that go are zeroed while the page is hidden. Once they are, the page
- * is as it was asked for, but for the direct map: if that can't be edited now,
- * the page is exposed when a shared view touches it.
+ * With @zero, pages are zeroed while they are hidden. Once that is done, an
+ * error of the direct map doesn't count: the page is shared, and the first
+ * fault of a shared view exposes it.
  */
 static int gmem_share_span(struct gmem_conversion *c, struct gmem_block *block,
 			   struct page *page, unsigned int slot,
@@ -166,7 +172,7 @@ static int gmem_share_span(struct gmem_conversion *c, struct gmem_block *block,
 	return ret;
 }
 
-/* What is hidden and could not be zeroed isn't private yet. */
+/* A page that is hidden now but couldn't be zeroed doesn't count as private. */
 static int gmem_unshare_span(struct gmem_conversion *c,
 			     struct gmem_block *block, struct page *page,
 			     unsigned int slot, unsigned int *nr)
@@ -184,7 +190,7 @@ static int gmem_unshare_span(struct gmem_conversion *c,
 	return ret;
 }
 
-/* Sets @nr to how many are converted, which is fewer if there is an error. */
+/* Sets @nr to how many are converted: fewer if there is an error. */
 static int gmem_convert_span(struct gmem_conversion *c,
 			     struct gmem_block *block, struct page *page,
 			     unsigned int slot, unsigned int *nr)
@@ -200,15 +206,16 @@ static int gmem_convert_span(struct gmem_conversion *c,
 
 /* ---- what becomes private together ---- */
 
-/* Contents that go take longer than any flush: that is done piece by piece. */
+/* Zeroing takes longer than any TLB flush: so it goes piece by piece. */
 static bool gmem_hides_together(struct gmem_conversion *c)
 {
 	return !c->shared && !c->zero && !gmem_keeps_all(c);
 }
 
 /*
- * Pieces of @each pages, in any order: a step and a flush for those that are
- * neighbours in memory. Return: 0, or an errno with some of them hidden.
+ * Make pieces of @each pages private. They may come in any order: contiguous
+ * ones take one step and one TLB flush. Return: 0, or an errno: some may be
+ * hidden.
  */
 static int gmem_hide_pieces(struct gmem_conversion *c, struct page **pieces,
 			    unsigned int nr, unsigned int each)
@@ -226,7 +233,7 @@ static int gmem_hide_pieces(struct gmem_conversion *c, struct page **pieces,
 
 /* ---- single pages of a block ---- */
 
-/* Return: the first that can't go along, or isn't looked at. */
+/* Return: the first slot that can't go along, or that wasn't looked at. */
 static unsigned int gmem_gather_singles(struct gmem_conversion *c,
 					struct gmem_block *block,
 					unsigned int slot, unsigned int to,
@@ -260,7 +267,7 @@ static void gmem_unhide_singles(struct gmem_conversion *c,
 	}
 }
 
-/* Return: how many were converted. */
+/* Return: how many slots were converted. */
 static unsigned int gmem_singles_together(struct gmem_conversion *c,
 					  struct gmem_block *block,
 					  unsigned int slot, unsigned int to)
@@ -281,7 +288,7 @@ static unsigned int gmem_singles_together(struct gmem_conversion *c,
 
 /* ---- one block ---- */
 
-/* Return: 0, or an errno with *@slot the first that isn't converted. */
+/* Return: 0, or an errno with *@slot set to the first that isn't converted. */
 static int gmem_convert_slots(struct gmem_conversion *c,
 			      struct gmem_block *block, unsigned int *slot,
 			      unsigned int to)
@@ -295,7 +302,7 @@ static int gmem_convert_slots(struct gmem_conversion *c,
 		*slot += nr;
 		if (nr)
 			continue;
-		/* Holes in a contiguous block go with the rest. */
+		/* Holes in a contiguous block are converted with the rest. */
 		page = block->huge ? block->huge + *slot
 				   : gmem_block_page(block, *slot);
 		nr = block->huge ? to - *slot : 1;
@@ -315,7 +322,7 @@ static void gmem_unmap_shared(struct gmem_conversion *c, pgoff_t pgoff,
 			    (loff_t)nr << PAGE_SHIFT, 0);
 }
 
-/* A record is there only where something else is wanted than usual. */
+/* Free records that say no more than the file's default. */
 static void gmem_settle(struct gmem_conversion *c, struct gmem_block *block)
 {
 	gmem_state_settle(c->inode, block);
@@ -323,8 +330,8 @@ static void gmem_settle(struct gmem_conversion *c, struct gmem_block *block)
 }
 
 /*
- * The block at @pgoff, if any of it is to change; NULL: none is, and no block
- * is made to say so. Or an ERR_PTR.
+ * Return: the block at @pgoff; NULL if nothing in it changes, so that a block
+ * that doesn't exist isn't made for that; or an ERR_PTR.
  */
 static struct gmem_block *gmem_block_to_convert(struct gmem_conversion *c,
 						pgoff_t pgoff)
@@ -385,8 +392,9 @@ static int gmem_go_along(struct gmem_conversion *c, struct gmem_block *block,
 }
 
 /*
- * Return: the end of them, @pgoff if there are none. The first that can't go
- * along isn't looked at further: why is found out when it's its turn.
+ * Return: the end of the blocks that go along, @pgoff if there are none. It
+ * stops at the first that can't go along, whatever the reason:
+ * gmem_convert_block() finds that out when it converts this block alone.
  */
 static pgoff_t gmem_gather(struct gmem_conversion *c, pgoff_t pgoff,
 			   pgoff_t end, struct gmem_batch *batch)
@@ -416,8 +424,9 @@ static pgoff_t gmem_gather(struct gmem_conversion *c, pgoff_t pgoff,
 }
 
 /*
- * They aren't converted after all: what is wanted shared is exposed again. If
- * that fails, too, a page is exposed when a shared view touches it.
+ * These blocks are not converted after all. Pages that are wanted shared are
+ * exposed again. If that fails, too, the first fault of a shared view exposes
+ * them.
  */
 static void gmem_unhide_blocks(struct gmem_conversion *c, pgoff_t pgoff,
 			       pgoff_t stop)
@@ -472,7 +481,7 @@ static pgoff_t gmem_blocks_together(struct gmem_conversion *c, pgoff_t pgoff,
 
 /* ---- a range ---- */
 
-/* What can't be done together is tried piece by piece: that error counts. */
+/* If blocks can't go together, one is tried alone: its error is returned. */
 static int gmem_convert_some(struct gmem_conversion *c, pgoff_t *pgoff,
 			     pgoff_t end)
 {
@@ -505,7 +514,7 @@ static int gmem_convert(struct gmem_conversion *c, pgoff_t *pgoff, pgoff_t end)
 }
 
 /**
- * gmem_set_attributes - GMEM_SET_ATTRIBUTES: see the ABI's header
+ * gmem_set_attributes - GMEM_SET_ATTRIBUTES: see the header of the ABI
  * @file: the file, open for writing
  * @arg: a struct gmem_attributes
  */

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Names: what can be done in a directory. Create, link, rename, remove, and
+ * Names: what can be done in a directory: create, link, rename, remove, and
  * GMEM_CREATE, which makes a file without a name.
  *
- * As in every file system without a disk the dentries are the directory: one
- * that has an inode holds a reference on itself until it is removed.
+ * As in every file system without a disk, the dentries are the directory: a
+ * dentry with an inode stays in the dcache until the name is removed
+ * (gmem_make_persistent()).
  *
- * The VFS holds the i_rwsem of each directory that a call here changes.
+ * The VFS holds the i_rwsem of each directory that a function here changes.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -75,7 +76,7 @@ static GMEM_MKDIR_RETURNS gmem_mkdir(struct mnt_idmap *idmap,
 	int ret = gmem_mknod(idmap, dir, dentry, mode | S_IFDIR, 0);
 
 	if (!ret)
-		inc_nlink(dir);		/* the new one's ".." */
+		inc_nlink(dir);		/* the new dir's ".." */
 	return gmem_mkdir_result(ret);
 }
 
@@ -104,8 +105,9 @@ static int gmem_tmpfile(struct mnt_idmap *idmap, struct inode *dir,
 }
 
 /*
- * A name pins memory as an inode does, so nr_inodes= counts each but the first,
- * which came with the inode: of a file without a name, too.
+ * A name takes kernel memory as an inode does. So nr_inodes= counts each name
+ * but the first, which is counted with the inode, even if it gets that name
+ * later.
  */
 static int gmem_link(struct dentry *old, struct inode *dir,
 		     struct dentry *dentry)
@@ -115,7 +117,7 @@ static int gmem_link(struct dentry *old, struct inode *dir,
 	return simple_link(old, dir, dentry);
 }
 
-/* Does the inode stay when this name of it goes? */
+/* Does the inode keep another name when this one is removed? */
 static bool gmem_is_spare_name(struct dentry *dentry)
 {
 	return d_really_is_positive(dentry) && !d_is_dir(dentry) &&
@@ -173,9 +175,9 @@ static int gmem_check_create(struct inode *dir,
 }
 
 /*
- * Nobody else knows the file, but for a fanotify listener that heard of its
- * being opened. Flags must not change under memory, and memory comes only with
- * the invalidate_lock.
+ * Nobody else has the file, except a fanotify listener that was told of the
+ * open. Flags must not change once the file has memory, and memory is added
+ * only under the invalidate_lock.
  */
 static int gmem_init_created(struct inode *inode,
 			     const struct gmem_create *create)
@@ -204,8 +206,8 @@ unlock:
 }
 
 /*
- * The VFS opens the file as it does for O_TMPFILE in this directory: with its
- * checks, and counted against the caller's limits.
+ * The VFS opens the file as for O_TMPFILE in this directory: with the same
+ * checks, and charged to the caller's limits.
  */
 static struct file *gmem_open_created(struct file *dir,
 				      const struct gmem_create *create)

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's direct map: the only file that edits the kernel's page tables.
+ * The kernel's direct map. Only this file edits the kernel's page tables.
  *
  * x86's set_memory_np() and set_memory_p() clear and set the present bit of a
- * range of kernel addresses and flush every CPU's TLB.
- * Given an aligned 2 MiB that the direct map holds as one entry, they change
- * that entry in place, in one step and with one flush. Smaller ranges split
- * the entry, which costs a page of page table, and it stays split.
+ * range of kernel addresses and flush every CPU's TLB. If the direct map has an
+ * aligned 2 MiB range as one entry, they change that entry in place, in one
+ * step and with one flush. For a smaller range they split the entry. That costs
+ * a page for the page table, and the entry stays split.
  *
- * Where an entry is split, set_direct_map_default_noflush() exposes without a
- * flush. There is no such thing for 2 MiB: on a page of those it splits.
+ * set_direct_map_default_noflush() exposes a page of a split entry without a
+ * flush. There is no such function for 2 MiB: it would split their entry.
  *
- * Locks. All of these may be called for neighbours within one entry by several
- * CPUs at once: the kernel looks an entry up, splits and sets it in one piece
- * under its cpa_lock, and who has dropped that to get memory for a split looks
- * again. (6.12 goes without where debug_pagealloc is on; there nothing is left
- * to split, and an entry is one word.) So the callers' locks are for the pages'
- * state, not for page tables.
+ * Locks. Several CPUs may call these functions at once for pages within one
+ * entry. The kernel looks an entry up, splits it and sets it under its
+ * cpa_lock, without letting go; if it drops the lock to allocate memory for a
+ * split, it looks the entry up again. (With debug_pagealloc, 6.12 does that
+ * without the lock; then there is no entry to split, and an entry is one word.)
+ * So the callers' locks protect the state of pages, not the page tables.
  *
- * Linux 7.3 also puts split entries together again and frees the page tables
- * under them. Against that, set_memory_np() and set_memory_p() hold init_mm's
- * mmap lock for reading, but set_direct_map_default_noflush() doesn't. It need
- * not: it touches page tables under cpa_lock only, as the collapsing does. And
- * that is done by set_memory_rox() alone, to addresses that hold code, which
- * the direct map's don't: what lookup_address() finds here may be split, but
- * doesn't go away.
+ * Linux 7.3 also merges split entries again, and frees the page tables under
+ * them. set_memory_np() and set_memory_p() hold init_mm's mmap lock for reading
+ * against that. set_direct_map_default_noflush() doesn't, and needs no lock for
+ * it: it touches page tables under cpa_lock only, and so does the merging.
+ * Besides, only set_memory_rox() merges, at addresses that hold code, and the
+ * direct map's addresses don't. So an entry that lookup_address() finds here
+ * may be split, but its page table isn't freed.
  *
- * The mmap lock makes them sleep, as the splits do on 6.12. It isn't held while
- * memory is got for a split, so reclaim, and with it the pool's shrinker, may
- * come here.
+ * The functions sleep: on the mmap lock, and on 6.12 in a split. Memory for a
+ * split is allocated without the mmap lock. So reclaim, and with it the pool's
+ * shrinker, may call these functions.
  */
 #include <linux/atomic.h>
 #include <linux/gfp.h>
@@ -79,11 +79,12 @@ static int gmem_set_absent_pages(struct page *page, unsigned int nr)
 }
 
 /*
- * No CPU keeps a translation that isn't present, so nothing has to be flushed
- * when it becomes that. The function also makes the page writable, which
- * set_memory_np() had left as it was: no difference.
+ * A TLB has no translation for an entry that isn't present. So nothing has to
+ * be flushed when the entry becomes present. set_direct_map_default_noflush()
+ * also makes the page writable. set_memory_np() had not changed that bit, so it
+ * makes no difference.
  *
- * Return: whether that is done; else some of them may still be absent.
+ * Return: whether that is done; if not, some pages may still be absent.
  */
 static bool gmem_set_present_without_flush(struct page *page, unsigned int nr)
 {
@@ -101,7 +102,7 @@ static bool gmem_set_present_without_flush(struct page *page, unsigned int nr)
 	return pte_present(*pte);
 }
 
-/* gmem_directmap_has - is this page in the direct map, by its page table? */
+/* gmem_directmap_has - does the page table have this page in the direct map? */
 bool gmem_directmap_has(struct page *page)
 {
 	unsigned int level;
@@ -110,7 +111,7 @@ bool gmem_directmap_has(struct page *page)
 	return pte && pte_flags(*pte) & _PAGE_PRESENT;
 }
 
-/* gmem_directmap_expose_flushes - would exposing this page flush all CPUs? */
+/* gmem_directmap_expose_flushes - would exposing this page flush all TLBs? */
 bool gmem_directmap_expose_flushes(struct page *page)
 {
 	unsigned int level;
@@ -138,14 +139,15 @@ static int gmem_set_present_pages(struct page *page, unsigned int nr)
  *
  * On return no CPU has a translation for them in its TLB. Sleeps.
  *
- * Return: 0; -ENOMEM or another errno if nothing was hidden; -EIO if some
- * pages went and could not be put back: the caller must not free them.
+ * Return: 0; -ENOMEM or another errno if nothing was hidden; -EIO if some pages
+ * were hidden and could not be exposed again: the caller must not free the
+ * pages.
  */
 int gmem_directmap_hide(struct page *page, unsigned int nr)
 {
 	int ret = gmem_set_absent_pages(page, nr);
 
-	/* It may have failed half way, for want of memory to split an entry. */
+	/* It may have failed half way, without memory to split an entry. */
 	if (ret && !gmem_set_present_pages(page, nr))
 		return ret;
 
@@ -159,10 +161,10 @@ int gmem_directmap_hide(struct page *page, unsigned int nr)
  * @nr: how many, physically contiguous
  * @exposed: how many of them are not hidden yet
  *
- * One step, and one flush. Only to split an entry can fail: so, if the first is
- * the only one that may have to be split, it's all or nothing.
+ * One step, and one flush. Only a split can fail. So if at most the first entry
+ * may have to be split, then on an error no page has changed.
  *
- * Return: 0, or an errno, and the caller may try again.
+ * Return: 0, or an errno: the caller may try again.
  */
 int gmem_directmap_hide_some(struct page *page, unsigned int nr,
 			     unsigned int exposed)
@@ -180,8 +182,10 @@ int gmem_directmap_hide_some(struct page *page, unsigned int nr,
  * @nr: how many, physically contiguous
  * @hidden: how many of them are hidden; the others stay as they are
  *
- * Return: 0, or an errno if some pages are still absent: the caller must not
- * free them, and may try again. Sleeps.
+ * Sleeps.
+ *
+ * Return: 0; or an errno if some pages are still absent: the caller must not
+ * free the pages, and may try again.
  */
 int gmem_directmap_expose(struct page *page, unsigned int nr,
 			  unsigned int hidden)
@@ -193,7 +197,7 @@ int gmem_directmap_expose(struct page *page, unsigned int nr,
 	return ret;
 }
 
-/* gmem_directmap_uncount - so many hidden pages are no concern of ours now */
+/* gmem_directmap_uncount - pages stay hidden for good: don't count them */
 void gmem_directmap_uncount(unsigned int hidden)
 {
 	atomic_long_sub(hidden, &hidden_pages);
@@ -218,8 +222,8 @@ static bool gmem_kernel_can_read(struct page *page)
 }
 
 /*
- * Believe what the page tables do, not what the functions are called: hide
- * memory, see that the kernel can't read it, and the same back.
+ * Test what the functions do, whatever they are called: hide memory, check that
+ * the kernel can't read it, expose it, and check that the kernel can.
  */
 static int gmem_directmap_prove(void)
 {
@@ -254,13 +258,13 @@ out_free:
 	__free_pages(page, order);
 	return ret;
 lost:
-	/* Not given back: whoever gets it next would crash the kernel. */
+	/* Don't free it: its next owner would crash the kernel. */
 	pr_err("could not put %lu KiB back into the direct map; they are lost until the next boot\n",
 	       (PAGE_SIZE << order) / 1024);
 	return -EIO;
 }
 
-/* Can be done without. */
+/* Optional: without this function, exposing always flushes. */
 static void __init gmem_directmap_find_noflush(void)
 {
 	void *found =

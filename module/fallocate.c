@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * fallocate(2): memory for a range ahead of use, zeros, and holes.
- */
+/* fallocate(2): allocate memory ahead of use, zero a range, and punch holes. */
 #include <linux/fs.h>
 #include <linux/falloc.h>
 #include <linux/mm.h>
@@ -25,8 +23,8 @@
 /* ---- zeros ---- */
 
 /*
- * A part of one page, if the file has that page. Nothing is done to one with a
- * memory error, and so nobody reads anything there.
+ * Zero a part of one page, if the file has that page. A page with a memory
+ * error is left alone: nobody can read it anyway.
  */
 static void gmem_zero_in_page(struct inode *inode, loff_t start, loff_t end)
 {
@@ -40,7 +38,7 @@ static void gmem_zero_in_page(struct inode *inode, loff_t start, loff_t end)
 }
 
 /**
- * gmem_zero_part - zero what a file has of a part of one page, and keep it
+ * gmem_zero_part - zero a part of one page, if the file has that page
  * @inode: the file; the caller holds its invalidate_lock exclusively
  * @start: first byte
  * @end: byte after the last, in the same page
@@ -51,7 +49,10 @@ void gmem_zero_part(struct inode *inode, loff_t start, loff_t end)
 	gmem_tempmap_flush();
 }
 
-/* Neighbours in memory, from @first on and below @end. */
+/*
+ * How many pages from @first on, and below @end, are physically contiguous, or
+ * are all holes?
+ */
 static unsigned int gmem_zeroable_run(struct gmem_block *block, pgoff_t first,
 				      pgoff_t end)
 {
@@ -65,7 +66,7 @@ static unsigned int gmem_zeroable_run(struct gmem_block *block, pgoff_t first,
 	return nr;
 }
 
-/* Whole pages, in one block. Return: 0, -EIO or -ENOMEM. */
+/* Zero whole pages in one block. Return: 0, -EIO or -ENOMEM. */
 static int gmem_zero_pages(struct inode *inode, pgoff_t first, pgoff_t end)
 {
 	struct gmem_block *block = gmem_block_find(inode, first);
@@ -84,7 +85,7 @@ static int gmem_zero_pages(struct inode *inode, pgoff_t first, pgoff_t end)
 	return ret;
 }
 
-/* Up to the next end of a block. Sets *@start to where it goes on. */
+/* Zero up to the end of the block or @end, and set *@start to that. */
 static int gmem_zero_step(struct inode *inode, loff_t *start, loff_t end)
 {
 	loff_t first = round_up(*start, PAGE_SIZE), last;
@@ -106,7 +107,7 @@ static int gmem_zero_step(struct inode *inode, loff_t *start, loff_t end)
 	return ret;
 }
 
-/* What a file has in a range. What was zeroed before an error stays so. */
+/* Zero what a file has in a range. On an error, a part may be zeroed. */
 static int gmem_zero_range(struct inode *inode, loff_t start, loff_t end)
 {
 	int ret = 0;
@@ -123,7 +124,7 @@ static int gmem_zero_range(struct inode *inode, loff_t start, loff_t end)
 
 /* ---- holes ---- */
 
-/* Whole pages go, and the parts of pages at both ends are zeroed. */
+/* Give back whole pages, and zero the parts of pages at both ends. */
 static void gmem_punch(struct inode *inode, loff_t start, loff_t end)
 {
 	loff_t first = round_up(start, PAGE_SIZE);
@@ -144,7 +145,7 @@ static void gmem_punch(struct inode *inode, loff_t start, loff_t end)
 
 /* ---- memory ahead of use ---- */
 
-/* Memory that the range would add to what the mount holds, roughly. */
+/* Roughly how many pages populating the range would add to the mount's. */
 static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 				  pgoff_t end)
 {
@@ -169,7 +170,7 @@ static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 	return missing;
 }
 
-/* Populate what the block around @pgoff has of the range, from @pgoff on. */
+/* Populate the range from @pgoff on, up to the end of that block. */
 static int gmem_populate_step(struct inode *inode, pgoff_t pgoff, pgoff_t end,
 			      struct gmem_want *want)
 {
@@ -194,8 +195,8 @@ static int gmem_populate_step(struct inode *inode, pgoff_t pgoff, pgoff_t end,
 }
 
 /*
- * What was populated before an error stays: it is zero, as the holes were, and
- * the next try finds it.
+ * Pages that were populated before an error stay: they are zero, as the holes
+ * were, and the next call finds them.
  */
 static int gmem_populate_range(struct inode *inode, pgoff_t first, pgoff_t end)
 {
@@ -257,9 +258,9 @@ static int gmem_allocate(struct inode *inode, int mode, loff_t start,
  * @len: in bytes
  *
  * Return: 0; -EOPNOTSUPP for other modes; -ENOSPC over the mount's size, with
- * nothing done; -EFBIG over RLIMIT_FSIZE; -EIO for a page with a memory error;
- * -ENOMEM or -EINTR: with some of it done, which the same call will find when
- * it's made again.
+ * nothing done unless other files fill the mount at the same time; -EFBIG over
+ * RLIMIT_FSIZE; -EIO for a page with a memory error; -ENOMEM or -EINTR, with a
+ * part done: the same call goes on from there.
  */
 long gmem_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 {

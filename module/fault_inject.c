@@ -46,7 +46,7 @@ MODULE_PARM_DESC(fail_second_look, "the nth next time that KVM looks a lent page
 module_param_named(fail_borrow, fail_at[GMEM_FAIL_BORROW], int, 0600);
 MODULE_PARM_DESC(fail_borrow, "the nth next allocation of a record of what KVM has borrowed fails; -n: that and all after it");
 
-/* How long KVM knows a frame that isn't lent yet. */
+/* For how long KVM knows a frame that isn't lent yet. */
 static int delay_lending;
 module_param(delay_lending, int, 0600);
 MODULE_PARM_DESC(delay_lending, "milliseconds from a page's first look-up to its being lent");
@@ -64,7 +64,7 @@ static int fail_init;
 module_param(fail_init, int, 0400);
 MODULE_PARM_DESC(fail_init, "the nth step of loading that the kernel can make fail does: /proc/PID/fail-nth");
 
-/* From here on, not from where the kernel begins to load a module. */
+/* Count from here, not from where the kernel begins to load the module. */
 void __init gmem_fault_inject_init(void)
 {
 	current->fail_nth = fail_init;
@@ -75,7 +75,7 @@ int gmem_fault_inject(enum gmem_fail kind)
 {
 	int n = READ_ONCE(fail_at[kind]);
 
-	/* -1 stays: from now on all of them fail. */
+	/* -1 is not counted further: from now on all such steps fail. */
 	while (n > 0 || n < -1) {
 		int seen = cmpxchg(&fail_at[kind], n, n > 0 ? n - 1 : n + 1);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Make a step fail on purpose. Only in the debug build: in a release build all
- * of this is a constant 0. Set the parameter fail_hide (fail_alloc, ...) to n
- * to make the nth next such step fail, to -n for that one and all after it.
+ * Make a step fail on purpose. Only in the debug build: in a release build
+ * these functions do nothing and return 0. If the parameter fail_hide
+ * (fail_alloc_huge, ...) is set to n, the nth such step from then on fails; if
+ * it is set to -n, that step and all after it fail.
  */
 #ifndef GMEMFS_FAULT_INJECT_H
 #define GMEMFS_FAULT_INJECT_H

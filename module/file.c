@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a user can do with an open file: ioctls and fdinfo here, the rest by
- * name.
+ * File operations of an open file: ioctls and fdinfo are here, the others are
+ * in the files that the tables below name.
  *
  * splice(2) and sendfile(2) copy, as read(2) and write(2) do: no page of a file
- * ever lands in a pipe.
+ * ever gets into a pipe.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -86,7 +86,7 @@ static void gmem_show_fdinfo(struct seq_file *m, struct file *file)
 
 static const struct file_operations gmem_shared_operations;
 
-/* Any open() of a file, its shared view's included. */
+/* Called for each open of a file, also of its shared view. */
 static int gmem_file_open(struct inode *inode, struct file *file)
 {
 	if (!gmem_is_shared_view(file))
@@ -113,7 +113,7 @@ const struct file_operations gmem_file_operations = {
 	.llseek			= gmem_llseek,
 };
 
-/* The same file, but for what mapping it means: see sharedview.c. */
+/* The same, except that mmap() gives a shared view: see sharedview.c. */
 static const struct file_operations gmem_shared_operations = {
 	.owner			= THIS_MODULE,
 	.mmap			= gmem_shared_mmap,

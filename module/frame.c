@@ -1,44 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frames: what each page of gmemfs is, and whose. The only file that changes
- * either. A page is known here from before a file has it until the kernel has
- * it back, whether it was ever hidden or not.
+ * Frames: the state and the owner of each page of gmemfs. Only this file
+ * changes either. It tracks a page from before a file owns it until the kernel
+ * has it back, whether or not the page is ever hidden.
  *
- * Whose a page is: nobody's at first, then a file's, then nobody's again, in
- * the pool or on its way to the kernel.
+ * Owner: no file owns a page at first, then one file does, then none again. An
+ * unowned page is new, in the pool, or on its way to the kernel.
  *
- * What it is:
+ * State:
  *
  *   from      to        when
- *   NONE      HIDDEN    it was got from the kernel (gmem_frame_add)
- *   NONE      EXPOSED   the same, for a file that wants it shared or keeps all
- *			 in the direct map
+ *   NONE      HIDDEN    the kernel has allocated it (gmem_frame_add)
+ *   NONE      EXPOSED   the same, for memory that is wanted shared, or a file
+ *			 that keeps all its memory in the direct map
  *   HIDDEN    EXPOSED   it gets its first reason (gmem_frame_expose)
  *   EXPOSED   HIDDEN    it loses its last reason (gmem_frame_hide)
  *   HIDDEN    POISONED  a memory error was found in it
  *   EXPOSED   LEAVING   its file gives it up (gmem_frame_leave_locked); a
- *			 HIDDEN page stays HIDDEN then, and is nobody's
- *   EXPOSED   POISONED  the same, with a memory error in it
- *   HIDDEN    LEAVING   it goes to the kernel, zeroed
- *			 (gmem_frame_expose_leaving)
+ *			 HIDDEN page stays HIDDEN then, and is unowned
+ *   EXPOSED   POISONED  the same, with a memory error in it, if nobody holds
+ *			 it and it could be hidden
+ *   HIDDEN    LEAVING   it goes to the kernel (gmem_frame_expose_leaving)
  *   LEAVING   HIDDEN    the direct map could not be edited
- *   LEAVING   NONE      it is the kernel's (gmem_frame_free)
+ *   LEAVING   NONE      it is freed to the kernel (gmem_frame_free)
  *   POISONED  NONE      it is out of use for good (gmem_frame_lose_poisoned);
- *			 also HIDDEN, nobody's, with a memory error in it, and
- *			 LEAVING, once nobody has it (gmem_frame_lose_left)
+ *			 also from HIDDEN, if it is unowned and has a memory
+ *			 error, and from LEAVING (gmem_frame_lose_left)
  *
- * A page is EXPOSED exactly while it has a reason to be: wanted shared, lent to
- * KVM, kept, reinserted. It is not freed while somebody has a reference to it:
- * a loan has one, and so has who pinned it by the shared view. (A frame that
- * several files share will be one whose owners are counted, and one that a
- * device has is one more reason not to be freed.)
+ * A page is EXPOSED exactly while it has a reason: wanted shared, lent to KVM,
+ * kept, or reinserted. It is not freed while anybody has a reference to it: a
+ * loan has one, and so has each pin made through the shared view.
  *
- * All of that changes under the lock of the record (frametable.c) of the page's
- * 2 MiB. Who keeps a page where it is, by the invalidate_lock of its file, may
- * read its word without.
+ * State and owner change under the lock of the record (frametable.c) of the
+ * page's 2 MiB. A caller that holds the invalidate_lock of the page's file, so
+ * that the page stays in it, may read the page's word without the record's
+ * lock.
  *
- * While a page is a file's by itself, nobody has it on a list: its ->lru.prev
- * says which file's it is. Else ->lru is for the lists of who has it.
+ * While a file owns a single page, the page is on no list: its ->lru.prev
+ * points to the file's inode. Otherwise ->lru is for a list of the page's user.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -50,7 +49,7 @@
 #include "poison.h"
 #include "units.h"
 
-/* ---- whose a page is ---- */
+/* ---- the owner of a page ---- */
 
 static void gmem_frame_forget(struct page *page, unsigned int nr)
 {
@@ -64,7 +63,7 @@ static void gmem_frame_forget(struct page *page, unsigned int nr)
 	gmem_frames_unlock(frames);
 }
 
-/* Pages of one record. Their words are set before the record shows them. */
+/* Track pages of one record. Their words are set before its bitmap has them. */
 static int gmem_frame_know(struct page *page, unsigned int nr,
 			   unsigned long word)
 {
@@ -82,14 +81,14 @@ static int gmem_frame_know(struct page *page, unsigned int nr,
 }
 
 /**
- * gmem_frame_add - these pages are gmemfs' from now on, and nobody's in it
+ * gmem_frame_add - track these pages, which no file owns yet
  * @page: first page, fresh from the kernel and zeroed
- * @nr: 1, or a multiple of a block's 512: neighbours in memory
- * @reasons: why they stay exposed; 0 to hide them: one step, one flush
+ * @nr: 1, or a multiple of a block's 512; physically contiguous
+ * @reasons: why they stay exposed; 0: hide them, in one step with one flush
  *
- * Return: 0; -ENOMEM or what the direct map answered, and they aren't
- * gmemfs'; -EIO: they are, and HIDDEN, though some may be exposed: they must be
- * put into quarantine.
+ * Return: 0; -ENOMEM or an error from the direct map: the pages are not
+ * tracked; -EIO: the pages are tracked as HIDDEN, but some may be exposed: the
+ * caller must put them into quarantine.
  */
 int gmem_frame_add(struct page *page, unsigned int nr, unsigned long reasons)
 {
@@ -114,9 +113,9 @@ int gmem_frame_add(struct page *page, unsigned int nr, unsigned long reasons)
 }
 
 /**
- * gmem_frame_owner - the file that has a page, or NULL
+ * gmem_frame_owner - the file that owns a page, or NULL
  * @frames: its record, locked
- * @page: the page, of gmemfs
+ * @page: the page, tracked
  */
 struct inode *gmem_frame_owner(const struct gmem_frames *frames,
 			       const struct page *page)
@@ -130,8 +129,8 @@ struct inode *gmem_frame_owner(const struct gmem_frames *frames,
 }
 
 /**
- * gmem_frame_assign - these pages are a file's, and can be lent
- * @page: first page, nobody's; all in the same state and on no list
+ * gmem_frame_assign - give these pages to a file; from now on they can be lent
+ * @page: first page, unowned; all in the same state and on no list
  * @nr: 1, or a block's 512
  * @inode: the file
  */
@@ -153,8 +152,8 @@ void gmem_frame_assign(struct page *page, unsigned int nr, struct inode *inode)
 }
 
 /*
- * Of a page that its file gives up. What has an error is hidden, if it can, but
- * not under somebody who has it: see gmem_frame_lose_left().
+ * The file gives up one page. An exposed page with a memory error is hidden, if
+ * that works, but not while somebody holds it: see gmem_frame_lose_left().
  */
 static void gmem_frame_leave_one(struct gmem_frames *frames, struct page *page,
 				 struct gmem_delta *delta)
@@ -176,14 +175,14 @@ static void gmem_frame_leave_one(struct gmem_frames *frames, struct page *page,
 }
 
 /**
- * gmem_frame_leave_locked - these pages are nobody's from now on
+ * gmem_frame_leave_locked - take these pages from their file
  * @frames: their record, locked
- * @page: first page, of which no user has a mapping
+ * @page: first page; no user has any of them mapped
  * @nr: 1, or a block's 512
- * @inode: the file that has them
+ * @inode: the file that owns them
  *
- * Return: how many of them can't go to another file as they are: they are
- * LEAVING or POISONED; or HIDDEN, and somebody has a reference.
+ * Return: how many can't go to another file as they are: pages that are LEAVING
+ * or POISONED, and HIDDEN pages to which somebody has a reference.
  */
 unsigned int gmem_frame_leave_locked(struct gmem_frames *frames,
 				     struct page *page, unsigned int nr,
@@ -209,9 +208,9 @@ unsigned int gmem_frame_leave_locked(struct gmem_frames *frames,
 	return others;
 }
 
-/* ---- whether it is exposed: pages of files ---- */
+/* ---- whether a page of a file is exposed ---- */
 
-/* Those that are hidden, and have a memory error. */
+/* Hidden pages with a memory error become POISONED. */
 static void gmem_note_poison(struct gmem_frames *frames, struct page *page,
 			     unsigned int nr, struct gmem_delta *delta)
 {
@@ -223,8 +222,8 @@ static void gmem_note_poison(struct gmem_frames *frames, struct page *page,
 }
 
 /*
- * Sets @nr_hidden to how many are. Return: 0, or -EHWPOISON if one of them has
- * a memory error, and is not to be touched.
+ * Sets @nr_hidden to the number of hidden pages. Return: 0, or -EHWPOISON if a
+ * page has a memory error: then none of them may be touched.
  */
 static int gmem_span_look(struct gmem_span *span, unsigned int *nr_hidden,
 			  struct inode *inode)
@@ -251,13 +250,13 @@ static int gmem_span_look(struct gmem_span *span, unsigned int *nr_hidden,
 }
 
 /**
- * gmem_frame_expose_locked - a reason for pages to be in the direct map
- * @span: neighbours in memory, of a file; some may be exposed already
+ * gmem_frame_expose_locked - give pages a reason to be in the direct map
+ * @span: contiguous pages of a file; some may be exposed already
  * @reason: of GMEM_REASONS
  * @inode: the file
  *
- * Return: 0; -EHWPOISON if one of them has a memory error; or what the direct
- * map answered. After an error all is as it was.
+ * Return: 0; -EHWPOISON if a page has a memory error; or an error from the
+ * direct map. On an error no page gets exposed or gets the reason.
  */
 int gmem_frame_expose_locked(struct gmem_span *span, unsigned long reason,
 			     struct inode *inode)
@@ -281,7 +280,7 @@ int gmem_frame_expose_locked(struct gmem_span *span, unsigned long reason,
 	return 0;
 }
 
-/* gmem_frame_expose - the same, of a part of a block, not locked yet */
+/* gmem_frame_expose - the same for a part of a block, which it locks */
 int gmem_frame_expose(struct page *page, unsigned int nr, unsigned long reason,
 		      struct inode *inode)
 {
@@ -295,13 +294,13 @@ int gmem_frame_expose(struct page *page, unsigned int nr, unsigned long reason,
 	return ret;
 }
 
-/* Is @reason all that keeps it exposed, or is it hidden already? */
+/* Is the page hidden, or will it be when it loses @reason? */
 static bool gmem_would_hide(const struct page *page, unsigned long reason)
 {
 	return !(gmem_page_reasons(page) & ~reason);
 }
 
-/* How many of a span, from the @i-th on, would hide. Adds up those exposed. */
+/* How many pages from the @i-th on would hide. Adds the exposed to @exposed. */
 static unsigned int gmem_count_to_hide(const struct gmem_span *span,
 				       unsigned int i, unsigned long reason,
 				       unsigned int *exposed)
@@ -318,7 +317,7 @@ static unsigned int gmem_count_to_hide(const struct gmem_span *span,
 	return i - first;
 }
 
-/* Pages @i to @end, of which @exposed are, and all of which would hide. */
+/* Hide pages @i to @end: all would hide, and @exposed are exposed. */
 static int gmem_hide_run(struct gmem_span *span, unsigned int i,
 			 unsigned int end, unsigned int exposed,
 			 struct inode *inode)
@@ -343,7 +342,7 @@ static int gmem_hide_run(struct gmem_span *span, unsigned int i,
 	return 0;
 }
 
-/* The page stays exposed, for its other reasons. */
+/* The page stays exposed for its other reasons. */
 static void gmem_drop_reason(struct gmem_span *span, unsigned int i,
 			     unsigned long reason, struct inode *inode)
 {
@@ -357,13 +356,13 @@ static void gmem_drop_reason(struct gmem_span *span, unsigned int i,
 
 /**
  * gmem_frame_hide_locked - pages lose a reason to be in the direct map
- * @span: neighbours in memory, of a file; some may be hidden already
+ * @span: contiguous pages of a file; some may be hidden already
  * @reason: of GMEM_REASONS
  * @inode: the file
  *
- * One step and one flush for those that become hidden and are neighbours.
+ * Each contiguous run of pages that become hidden takes one step and one flush.
  *
- * Return: 0, or what the direct map answered, with some of them hidden.
+ * Return: 0; or an error from the direct map: some of them may be hidden then.
  */
 int gmem_frame_hide_locked(struct gmem_span *span, unsigned long reason,
 			   struct inode *inode)
@@ -383,7 +382,7 @@ int gmem_frame_hide_locked(struct gmem_span *span, unsigned long reason,
 	return ret;
 }
 
-/* gmem_frame_hide - the same, of a part of a block, not locked yet */
+/* gmem_frame_hide - the same for a part of a block, which it locks */
 int gmem_frame_hide(struct page *page, unsigned int nr, unsigned long reason,
 		    struct inode *inode)
 {
@@ -409,11 +408,11 @@ void gmem_frame_note_seen(struct page *page)
 	gmem_frames_unlock(frames);
 }
 
-/* ---- nobody's pages, on their way to the kernel ---- */
+/* ---- unowned pages, on their way to the kernel ---- */
 
 /*
- * Pages of one record change from one state to another, as far as they are in
- * it. Return: how many did.
+ * Of these pages of one record, those in state @from change to @to. Return: how
+ * many.
  */
 static unsigned int gmem_frame_move(struct page *page, unsigned int nr,
 				    unsigned long from, unsigned long to)
@@ -448,15 +447,16 @@ static unsigned int gmem_frame_move_all(struct page *page, unsigned int nr,
 }
 
 /**
- * gmem_frame_expose_leaving - put nobody's pages back into the direct map
- * @page: first of neighbours in memory: HIDDEN, or LEAVING
+ * gmem_frame_expose_leaving - put unowned pages back into the direct map
+ * @page: first of contiguous pages: HIDDEN, or LEAVING
  * @nr: 1 to 512 of a record, or a multiple of 512
  *
- * Where memory is reclaimed, too: so their records are locked one after the
- * other, and not during the edit. Nobody else does anything to nobody's pages,
- * but for the last borrower that returns one.
+ * This also runs in memory reclaim. So it locks the records one after the
+ * other, and none during the edit. Nobody else changes unowned pages, except
+ * the last borrower that returns one.
  *
- * Return: 0; or what the direct map answered, and those that were HIDDEN are.
+ * Return: 0; or an error from the direct map: HIDDEN pages are HIDDEN again
+ * then.
  */
 int gmem_frame_expose_leaving(struct page *page, unsigned int nr)
 {
@@ -474,8 +474,8 @@ int gmem_frame_expose_leaving(struct page *page, unsigned int nr)
 }
 
 /*
- * A page with a memory error is out of use for good. With one more reference,
- * or unpoison_memory() would give the kernel what isn't in the direct map.
+ * Never use or free this page again: it has a memory error. The extra reference
+ * keeps unpoison_memory() from freeing a page that isn't in the direct map.
  */
 static void gmem_frame_lose(struct gmem_frames *frames, struct page *page)
 {
@@ -485,12 +485,12 @@ static void gmem_frame_lose(struct gmem_frames *frames, struct page *page)
 }
 
 /**
- * gmem_frame_lose_poisoned - nobody's pages with a memory error stay out of use
+ * gmem_frame_lose_poisoned - take unowned pages with a memory error out of use
  * @page: first page of a record
  * @nr: how many
  *
- * They are neither put back into the direct map, where a speculative access
- * could hit the error again, nor freed.
+ * They are not freed. They also stay out of the direct map, where a speculative
+ * access could hit the error again.
  *
  * Return: how many there were.
  */
@@ -515,12 +515,12 @@ unsigned int gmem_frame_lose_poisoned(struct page *page, unsigned int nr)
 }
 
 /**
- * gmem_frame_lose_left - a LEAVING page with a memory error stays out of use
- * @page: the page, which nobody has any more; it's hidden, if that works
+ * gmem_frame_lose_left - take a LEAVING page with a memory error out of use
+ * @page: the page, which nobody holds any more; it is hidden, if that works
  */
 void gmem_frame_lose_left(struct page *page)
 {
-	/* To split a mapping may need memory: not the class for reclaim. */
+	/* Hiding may split an entry, and allocate: not reclaim's lock class. */
 	struct gmem_frames *frames =
 		gmem_frames_lock(page, GMEM_FRAMES_OF_FILES);
 
@@ -531,15 +531,15 @@ void gmem_frame_lose_left(struct page *page)
 }
 
 /**
- * gmem_frame_find_held - which of these pages has somebody?
- * @page: first page of a record, nobody's
+ * gmem_frame_find_held - which of these pages does somebody still hold?
+ * @page: first page of a record, unowned
  * @nr: how many
- * @held: set to those that are LEAVING and may be written to yet, and to those
- *	  with a memory error, which are nothing to write to
+ * @held: set to the LEAVING pages that somebody may still write to, and those
+ *	  with a memory error, which must not be written to
  *
- * References only go, so nobody writes to the others any more. That is asked
- * before they are zeroed: who lets go after that may have written since. Needs
- * no lock: nobody but the last borrower changes them, who has written before.
+ * References only go away, so nobody writes to the other pages any more. Ask
+ * before zeroing: a holder may write after the zeroing, and then let go. Needs
+ * no lock: only the last borrower changes these pages, after its last write.
  */
 void gmem_frame_find_held(struct page *page, unsigned int nr,
 			  unsigned long *held)
@@ -553,13 +553,13 @@ void gmem_frame_find_held(struct page *page, unsigned int nr,
 }
 
 /**
- * gmem_frame_free - LEAVING pages go to the kernel
+ * gmem_frame_free - free LEAVING pages to the kernel
  * @page: first page of a record, zeroed
  * @nr: how many
- * @held: which of them must not; set to all that did not, because somebody has
- *	  them, too: they stay LEAVING, and the caller keeps them until that is
- *	  over. What the others are can't be looked up any more: the kernel has
- *	  its own use for the words of pages that are its own.
+ * @held: pages that must not be freed; set to all that were not, because
+ *	  somebody holds them: they stay LEAVING, and the caller keeps them
+ *	  until nobody does. Don't read the words of the others any more: the
+ *	  kernel uses page->private of free pages itself.
  *
  * Return: how many are held.
  */

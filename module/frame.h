@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What each page is, and whose: frame.c. */
+/* The state and the owner of each page: frame.c. */
 #ifndef GMEMFS_FRAME_H
 #define GMEMFS_FRAME_H
 
@@ -11,7 +11,7 @@ struct gmem_frames;
 struct gmem_span;
 struct inode;
 
-/* whose a page is */
+/* the owner of a page */
 int gmem_frame_add(struct page *page, unsigned int nr, unsigned long reasons);
 void gmem_frame_assign(struct page *page, unsigned int nr, struct inode *inode);
 struct inode *gmem_frame_owner(const struct gmem_frames *frames,
@@ -20,7 +20,7 @@ unsigned int gmem_frame_leave_locked(struct gmem_frames *frames,
 				     struct page *page, unsigned int nr,
 				     struct inode *inode);
 
-/* whether it is exposed */
+/* whether a page is exposed */
 int gmem_frame_expose(struct page *page, unsigned int nr, unsigned long reason,
 		      struct inode *inode);
 int gmem_frame_expose_locked(struct gmem_span *span, unsigned long reason,
@@ -31,7 +31,7 @@ int gmem_frame_hide_locked(struct gmem_span *span, unsigned long reason,
 			   struct inode *inode);
 void gmem_frame_note_seen(struct page *page);
 
-/* nobody's pages, on their way to the kernel */
+/* unowned pages, on their way to the kernel */
 int gmem_frame_expose_leaving(struct page *page, unsigned int nr);
 unsigned int gmem_frame_lose_poisoned(struct page *page, unsigned int nr);
 void gmem_frame_lose_left(struct page *page);
@@ -42,7 +42,7 @@ unsigned int gmem_frame_free(struct page *page, unsigned int nr,
 void gmem_frame_return_left_locked(struct gmem_frames *frames,
 				   struct page *page);
 
-/* framecheck.c, in the debug build and on kernels that check themselves */
+/* framecheck.c, in the debug build and on kernels with lockdep or KCSAN */
 #ifdef GMEM_CHECK
 int gmem_frame_check(void);
 #endif

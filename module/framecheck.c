@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frame check: every record against itself, its loans and the page tables. In
- * the debug build, and on kernels that check themselves: any write to the
- * module's parameter frame_check does it, at any time and beside whatever goes
- * on. It fails with EUCLEAN, and the kernel warns, if something is wrong.
+ * Frame check: compare every record with itself, its loans and the page tables.
+ * Only in the debug build, and on kernels with lockdep or KCSAN. Any write to
+ * the module's parameter frame_check runs it, at any time and whatever else
+ * runs. If something is wrong, the write fails with EUCLEAN, and the kernel
+ * warns.
  *
- * A page that is on its way from or to the kernel is nobody's, and may just be
- * between two states; the totals may be between two pages. Such a difference
- * counts if it is still there when all has been looked at several times.
+ * A page on its way from or to the kernel is unowned, and may be between two
+ * states; a counter may be between two pages. So the check
+ * is repeated, and has failed only if it fails each time.
  */
 #include <linux/delay.h>
 #include <linux/errno.h>
@@ -25,12 +26,12 @@
 #define GMEM_CHECK_PAUSE_MS	20
 
 /**
- * struct gmem_check - one look at all records
+ * struct gmem_check - one check of all records
  * @hidden: pages that are absent from the direct map
  * @lent: pages that are exposed for KVM only
- * @wrong: what is wrong, the first of it, or NULL
- * @pfn: where
- * @word: of that page
+ * @wrong: the first thing that is wrong, or NULL
+ * @pfn: the frame where it was found
+ * @word: the word of that page
  */
 struct gmem_check {
 	unsigned long hidden;
@@ -136,7 +137,7 @@ static void gmem_check_once(struct gmem_check *check)
 /**
  * gmem_frame_check - compare all records with the page tables
  *
- * Return: 0, or -EUCLEAN if something is wrong, and the kernel has warned.
+ * Return: 0; or -EUCLEAN if something is wrong: then the kernel has warned.
  */
 int gmem_frame_check(void)
 {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The frame table: a record for each 2 MiB of physical memory of which gmemfs
- * has pages, found by frame number. What the records say is frame.c's business.
+ * has pages, found by frame number. frame.c knows what the records say.
  *
- * KVM comes with the number of any frame, and must be told whether it is ours
- * and get hold of its record, while that may be on its way out. So the table is
- * read under RCU, and a record has references.
+ * KVM asks with any frame number whether the frame is one of ours, and needs
+ * its record, which another CPU may be removing. So the table is read under
+ * RCU, and a record has a reference count.
  *
- * The table has two levels: a leaf for each GiB, which stays once it is there,
- * and in it a pointer for each 2 MiB. No lock is for more than one record, so
- * that nobody who fills a file waits for somebody who fills another.
+ * The table has two levels: a leaf for each GiB, which stays once it exists,
+ * and in it a pointer for each 2 MiB. No lock covers more than one record, so
+ * that a task that fills one file doesn't wait for a task that fills another.
  */
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -28,7 +28,7 @@ struct gmem_leaf {
 	struct gmem_frames __rcu *records[GMEM_LEAF_RECORDS];
 };
 
-/* By GiB. Leaves are added, and freed at unload only. */
+/* Indexed by GiB. Leaves are added at any time, and freed only at unload. */
 static DEFINE_XARRAY(leaves);
 
 /* ---- leaves ---- */
@@ -95,10 +95,11 @@ static struct gmem_frames *gmem_frames_new(unsigned long pfn)
 }
 
 /**
- * gmem_frames_get - the record of a frame, if there is one
+ * gmem_frames_get - look up the record of a frame
  * @pfn: any frame
  *
- * Return: the record for gmem_frames_put(), not locked; or NULL.
+ * Return: the record, not locked, with a reference for gmem_frames_put(); or
+ * NULL.
  */
 struct gmem_frames *gmem_frames_get(unsigned long pfn)
 {
@@ -125,7 +126,8 @@ void gmem_frames_put(struct gmem_frames *frames)
  * gmem_frames_has - is this frame one of gmemfs'?
  * @pfn: any frame
  *
- * Takes no lock. For a frame that the caller has a hold of, it stays true.
+ * Takes no lock. The answer stays true only while the caller keeps the page
+ * from being freed.
  */
 bool gmem_frames_has(unsigned long pfn)
 {
@@ -145,9 +147,9 @@ bool gmem_frames_has(unsigned long pfn)
 
 /**
  * gmem_frames_lock - lock the record of a page
- * @page: of a file, or one that the caller is about to give back: so that the
- *	  record stays
- * @class: what may happen while it is locked
+ * @page: a page that nobody else can free: of a file, or one that the caller is
+ *	  about to give back. So its record stays.
+ * @class: what may happen while the record is locked
  */
 struct gmem_frames *gmem_frames_lock(struct page *page,
 				     enum gmem_frames_class class)
@@ -155,15 +157,15 @@ struct gmem_frames *gmem_frames_lock(struct page *page,
 	struct gmem_frames __rcu **slot = gmem_slot_find(page_to_pfn(page));
 	struct gmem_frames *frames;
 
-	/* It has pages of the caller's, so the table doesn't let go of it. */
+	/* The record has a page of the caller's, so the table keeps it. */
 	frames = rcu_dereference_protected(*slot, true);
 	mutex_lock_nested(&frames->lock, class);
 	return frames;
 }
 
 /**
- * gmem_frames_unlock - unlock a record, which goes if no page is left in it
- * @frames: the record, of which the caller must not know any more then
+ * gmem_frames_unlock - unlock a record, and drop it if it has no page left
+ * @frames: the record; the caller must not use it afterwards
  */
 void gmem_frames_unlock(struct gmem_frames *frames)
 {
@@ -176,13 +178,13 @@ void gmem_frames_unlock(struct gmem_frames *frames)
 		gmem_frames_put(frames);
 }
 
-/* ---- neighbours ---- */
+/* ---- contiguous pages ---- */
 
 /**
- * gmem_span_lock - lock the records of neighbours in memory
+ * gmem_span_lock - lock the records of physically contiguous pages
  * @span: filled in
  * @records: room for the records
- * @page: the first page, of a file of the caller's
+ * @page: the first page; the pages belong to a file of the caller's
  * @nr: how many
  */
 void gmem_span_lock(struct gmem_span *span, struct gmem_frames **records,
@@ -211,7 +213,7 @@ void gmem_span_unlock(struct gmem_span *span)
 
 /* ---- pages come and go ---- */
 
-/* The record that is there, locked; NULL if it is on its way out. */
+/* The existing record, locked; NULL if there is none or it is being dropped. */
 static struct gmem_frames *gmem_frames_join(unsigned long pfn)
 {
 	struct gmem_frames *frames = gmem_frames_get(pfn);
@@ -225,12 +227,12 @@ static struct gmem_frames *gmem_frames_join(unsigned long pfn)
 	gmem_frames_put(frames);
 	return NULL;
 out:
-	/* The table's reference holds it while it has pages. */
+	/* The table's reference keeps the record while it has pages. */
 	gmem_frames_put(frames);
 	return frames;
 }
 
-/* A record for a frame that has none, locked; NULL: somebody was first. */
+/* Returns @frames, locked; NULL if another task has inserted one first. */
 static struct gmem_frames *
 gmem_frames_insert(struct gmem_frames __rcu **slot, struct gmem_frames *frames)
 {
@@ -242,10 +244,10 @@ gmem_frames_insert(struct gmem_frames __rcu **slot, struct gmem_frames *frames)
 }
 
 /**
- * gmem_frametable_need - a record for a page that is about to be gmemfs'
+ * gmem_frametable_need - get a record for a page that gmemfs is about to have
  * @page: the page
- * @locked: set to the record, locked. It goes by gmem_frames_unlock() if it is
- *	    new and nothing has been added.
+ * @locked: set to the record, locked. If it is new, and no page has been added,
+ *	    gmem_frames_unlock() drops it.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -277,9 +279,9 @@ int gmem_frametable_need(struct page *page, struct gmem_frames **locked)
 }
 
 /**
- * gmem_frametable_add - these pages are gmemfs' from now on
+ * gmem_frametable_add - gmemfs has these pages from now on
  * @frames: their record, locked
- * @page: first page, nobody else's
+ * @page: first page, which only the caller uses
  * @nr: 1, or a block's 512
  */
 void gmem_frametable_add(struct gmem_frames *frames, struct page *page,
@@ -291,7 +293,7 @@ void gmem_frametable_add(struct gmem_frames *frames, struct page *page,
 }
 
 /**
- * gmem_frametable_remove - these pages are not gmemfs' any more
+ * gmem_frametable_remove - gmemfs doesn't have these pages any more
  * @frames: their record, locked
  * @page: first page
  * @nr: how many
@@ -304,12 +306,12 @@ void gmem_frametable_remove(struct gmem_frames *frames, struct page *page,
 	frames->nr_ours -= nr;
 }
 
-/* ---- all of them ---- */
+/* ---- all records ---- */
 
 /**
  * gmem_frametable_for_each - visit all records, each locked
- * @visit: called for each; what it returns other than 0 ends the walk
- * @data: for it
+ * @visit: called for each record; the walk ends when it returns other than 0
+ * @data: its second argument
  */
 void gmem_frametable_for_each(int (*visit)(struct gmem_frames *frames,
 					   void *data), void *data)
@@ -334,7 +336,9 @@ void gmem_frametable_for_each(int (*visit)(struct gmem_frames *frames,
 	}
 }
 
-/* No page is ours any more, but for what is lost until the next boot. */
+/*
+ * gmemfs has no page any more, except those that are lost until the next boot.
+ */
 void gmem_frametable_exit(void)
 {
 	struct gmem_leaf *leaf;

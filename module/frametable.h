@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Records of memory, found by frame number: frametable.c. */
+/* The records of physical memory, found by frame number: frametable.c. */
 #ifndef GMEMFS_FRAMETABLE_H
 #define GMEMFS_FRAMETABLE_H
 
@@ -15,19 +15,19 @@
 struct inode;
 
 /**
- * struct gmem_frames - what is known of 2 MiB of physical memory, aligned, of
- *			which gmemfs has all pages or some
- * @lock: all of the below, and the words of the pages (see frame.h). Several
- *	  are taken in the order of their frames.
- * @refs: one of the table, while @nr_ours isn't 0; one of each
+ * struct gmem_frames - the record of 2 MiB of physical memory, aligned, in
+ *			which gmemfs has at least one page
+ * @lock: protects all fields below, and the words of the pages (pageword.h).
+ *	  Several are taken in the order of their frames.
+ * @refs: one for the table, while @nr_ours isn't 0; one for each
  *	  gmem_frames_get()
  * @pfn: the first frame
  * @nr_ours: bits set in @ours
- * @nr_plain: how many pages are HIDDEN and nothing else: frame.c's
- * @owner: the file that has all 512 pages. NULL: each page may have a file of
- *	   its own, which gmem_frame_owner() tells, or all are nobody's.
- * @loans: struct gmem_loan, of pages that KVM has borrowed: lend.c's
- * @rcu: to free it after those who look it up
+ * @nr_plain: how many pages have the word HIDDEN without any other bit
+ * @owner: the file that owns all 512 pages. NULL: each page has an owner of its
+ *	   own, see gmem_frame_owner(), or none.
+ * @loans: struct gmem_loan, for pages that KVM has borrowed: lend.c
+ * @rcu: frees the record after its RCU readers
  * @ours: the pages that gmemfs has
  */
 struct gmem_frames {
@@ -42,19 +42,19 @@ struct gmem_frames {
 	DECLARE_BITMAP(ours, HPAGE_PMD_NR);
 };
 
-/* How a record is locked, for lockdep. */
+/* Why a record is locked: lockdep's subclass. */
 enum gmem_frames_class {
-	GMEM_FRAMES_OF_FILES,	/* memory may be allocated while it is held */
+	GMEM_FRAMES_OF_FILES,	/* memory may be allocated under it */
 	GMEM_FRAMES_LEAVING,	/* taken while memory is reclaimed */
 };
 
 /**
- * struct gmem_span - neighbours in memory whose records are locked
- * @page: the first
+ * struct gmem_span - physically contiguous pages whose records are locked
+ * @page: the first page
  * @nr: how many pages
  * @nr_records: how many records
- * @records: in the order of their frames; the caller's, with room for as many
- *	     as there are: one for a part of a block
+ * @records: in the order of their frames. The caller provides the array: one
+ *	     entry is enough for a part of a block.
  */
 struct gmem_span {
 	struct page *page;
@@ -95,7 +95,7 @@ static inline struct gmem_frames *gmem_span_record(const struct gmem_span *span,
 			     (first >> GMEM_BLOCK_ORDER)];
 }
 
-/* gmem_frames_are_whole - has gmemfs all of these 2 MiB? */
+/* gmem_frames_are_whole - does gmemfs have all pages of these 2 MiB? */
 static inline bool gmem_frames_are_whole(const struct gmem_frames *frames)
 {
 	return frames->nr_ours == GMEM_BLOCK_PAGES;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Give back: how memory becomes the kernel's again.
+ * Give back: memory is freed to the kernel.
  *
- * Two rules make the rest of the kernel safe from us:
- *   - memory is zeroed before it goes back, and while it is still hidden;
- *   - it goes back only when it is in the direct map again.
+ * Two rules keep the rest of the kernel safe:
+ *
+ *   - memory is zeroed before it is freed, and while it is still hidden if
+ *     there is memory to map it with;
+ *   - memory is freed only when it is in the direct map again.
  */
 #include <linux/bitmap.h>
 #include <linux/highmem.h>
@@ -17,7 +19,7 @@
 #include "tempmap.h"
 #include "units.h"
 
-/* Zeroed pages that are in the direct map; who has one keeps it for a while. */
+/* Free zeroed, exposed pages; hold those that somebody has a reference to. */
 static void gmem_free_pages(struct page *page, unsigned int nr,
 			    unsigned long *held)
 {
@@ -31,10 +33,10 @@ static void gmem_free_pages(struct page *page, unsigned int nr,
 
 /**
  * gmem_give_back_clean - give zeroed pages back to the kernel
- * @page: first of neighbours in memory, all HIDDEN and nobody's
+ * @page: first of contiguous pages, all HIDDEN and unowned
  * @nr: 1, or a multiple of a block's 512
  *
- * Return: 0; or what the direct map answered, and none of them went.
+ * Return: 0; or an error from the direct map, and no page was given back.
  */
 int gmem_give_back_clean(struct page *page, unsigned int nr)
 {
@@ -51,14 +53,15 @@ int gmem_give_back_clean(struct page *page, unsigned int nr)
 
 /**
  * gmem_give_back - give pages with data in them back to the kernel
- * @page: first page, HIDDEN or LEAVING; none that is HIDDEN has a memory error
+ * @page: first page, unowned: HIDDEN or LEAVING; no HIDDEN page has a memory
+ *	  error
  * @nr: 1, or a block's 512
  *
- * Where there is no memory to map them with, they are zeroed once exposed, and
- * before anybody can get them. Who has one of them may write to it after that:
- * it is held, and zeroed again.
+ * If there is no memory to map the pages with, they are zeroed after they are
+ * exposed and before they are freed. A page that somebody holds may be written
+ * to after that: so it is not freed now, and held.c zeroes it again.
  *
- * Return: 0; or what the direct map answered, and none of them went.
+ * Return: 0; or an error from the direct map, and no page was given back.
  */
 int gmem_give_back(struct page *page, unsigned int nr)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Memory goes back to the kernel: giveback.c. */
+/* Memory is freed to the kernel: giveback.c. */
 #ifndef GMEMFS_GIVEBACK_H
 #define GMEMFS_GIVEBACK_H
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Give way: the pool gives up its blocks when others need memory: some of them
- * to the kernel's shrinkers, all of them before the OOM killer picks somebody.
+ * Give way: the pool gives up blocks when others need memory. The kernel's
+ * shrinkers get some of them; before the OOM killer picks a task, all of them
+ * go.
  */
 #include <linux/mm.h>
 #include <linux/nodemask.h>
@@ -42,8 +43,8 @@ static int gmem_pool_oom(struct notifier_block *nb, unsigned long unused,
 	int node;
 
 	/*
-	 * Zeroing may need memory. This is under oom_lock, so an allocation
-	 * that finds none would wait for a lock that we have.
+	 * Zeroing may allocate memory. The caller holds oom_lock, so an
+	 * allocation that finds no memory would wait for that lock.
 	 */
 	flags = memalloc_noreclaim_save();
 	for_each_node_state(node, N_MEMORY)

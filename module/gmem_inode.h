@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What gmemfs knows of an inode. */
+/* The inode of gmemfs. */
 #ifndef GMEMFS_GMEM_INODE_H
 #define GMEMFS_GMEM_INODE_H
 
@@ -11,24 +11,25 @@
 
 /**
  * struct gmem_inode - one file, directory or other inode
+ * @vfs: the kernel's inode
  * @flags: GMEM_FLAG_*, fixed when the file is made
- * @blocks: struct gmem_block by index of 2 MiB
- * @shared_view: where the mappings of the shared view are known; those of the
- *		 guest view are in the inode's own
- * @populated: pages the file holds
+ * @blocks: struct gmem_block, by index of 2 MiB
+ * @shared_view: lists the mappings of the shared view; those of the guest view
+ *		 are in the inode's own address_space
+ * @populated: pages that the file holds
  * @hidden: those of them that are absent from the direct map
- * @lent: those of them that are in the direct map for KVM's use only
- * @huge: those of them that lie in 2 MiB blocks
+ * @lent: those of them that are in the direct map only for KVM
+ * @huge: those of them that are in contiguous 2 MiB blocks
  * @faults_2m: 2 MiB entries put into user page tables
  * @faults_4k: 4 KiB entries put into user page tables
- * @flushes: that lending its pages may still cause: budget.c
+ * @flushes: TLB flushes that lending its pages may still cause: budget.c
  * @waiting_loans: its pages that KVM has returned and that aren't hidden yet
- * @bookkeeping_lock: @bookkeeping
- * @bookkeeping: bytes of kernel memory that the file takes for itself, and
- *		 that aren't for memory that it holds: charge.c
- * @xattr_lock: the two below; writers hold the inode's i_rwsem as well
+ * @bookkeeping_lock: protects @bookkeeping
+ * @bookkeeping: bytes of kernel memory that the file takes for itself, and not
+ *		 to manage its memory: charge.c
+ * @xattr_lock: protects the two below; writers also hold the inode's i_rwsem
  * @xattrs: struct gmem_xattr, see xattr.c
- * @xattr_bytes: memory that they take
+ * @xattr_bytes: bytes of memory that they take
  */
 struct gmem_inode {
 	struct inode vfs;

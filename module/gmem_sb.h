@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What gmemfs knows of a mount. */
+/* The super block of gmemfs. */
 #ifndef GMEMFS_GMEM_SB_H
 #define GMEMFS_GMEM_SB_H
 
@@ -9,15 +9,15 @@
 /**
  * struct gmem_sb - one mount
  * @limit: most pages that its files may hold together, 0 for no limit
- * @used: pages that they hold
+ * @used: pages that count towards @limit
  * @inode_limit: most inodes and further names, 0 for no limit
- * @inodes: how many there are
+ * @inodes: how many of these there are
  * @file_flags: GMEM_FLAG_* that new files get
  * @mode: permissions of the root directory
  * @uid: owner of the root directory
  * @gid: group of the root directory
- * @like_hugetlbfs: what statfs() says
- * @set_operations: gives a new inode what can be done with it: ops.c
+ * @like_hugetlbfs: statfs() reports hugetlbfs
+ * @set_operations: gives a new inode its operations: ops.c
  */
 struct gmem_sb {
 	unsigned long limit;

@@ -1,27 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gfn_to_pfn_caches: what KVM keeps mapped of a guest for its clocks, and what
- * of that is lent.
+ * gfn_to_pfn_caches: guest pages that KVM keeps mapped, for its clocks and
+ * others, and the loans for those that are ours.
  *
- * A record says that a cache has borrowed a page. It is made as the page is
- * lent, in the midst of KVM's call, so a cache without a page of ours never has
- * one. KVM looks an address up under the cache's refresh_lock, perhaps several
- * times in a call, and in the end keeps a frame or has none. Which it is
- * gmem_gpc_settle() sees after each call, under refresh_lock too: it leaves one
- * record of the frame that the cache has, and gives back all others.
+ * A record says that a cache has borrowed a page. It is made when the page is
+ * lent, within KVM's call. So a cache without a page of ours never has a
+ * record. KVM looks an address up under the cache's refresh_lock, perhaps
+ * several times in a call, and finally the cache has a frame or none. After
+ * each call gmem_gpc_settle() checks which, also under refresh_lock: it keeps
+ * one record of the frame that the cache has, and returns the loans of all
+ * others.
  *
- * So nothing depends on whose call a record is from, or on the order in which
- * two that refresh a cache come to settle it:
- *   - Under refresh_lock the cache's frame is final, until the next call.
- *   - A frame that KVM has, has a record: made in the call that found it, and
- *     no settling has taken it away since, as refresh_lock was held from then
- *     until the cache had the frame.
- *   - Whoever made a record settles after it. So does kvm_gpc_deactivate(),
- *     after which KVM finds no frame for the cache: then it has no record when
- *     it is freed. gmem_gpc_gone() relies on that.
+ * So it doesn't matter which call made a record, or in which order two tasks
+ * that refresh one cache settle it:
+ *
+ *   - Under refresh_lock, the frame of the cache doesn't change until the next
+ *     call.
+ *   - A frame of ours in the cache has a record. The call that found the frame
+ *     made the record, and no settling has removed it since: refresh_lock was
+ *     held from then until the cache had the frame.
+ *   - Each task that made a record settles after it. So does
+ *     kvm_gpc_deactivate(), after which KVM finds no frame for the cache. So a
+ *     cache has no record when it is freed. gmem_gpc_gone() relies on that.
  *
  * A page that leaves its file stays allocated and in the direct map until it is
- * returned: what KVM still writes to it harms nobody.
+ * returned: so what KVM still writes to it does no harm.
  */
 #include <linux/cache.h>
 #include <linux/errno.h>
@@ -48,7 +51,7 @@ DEFINE_STATIC_CALL_NULL(kvm_refresh, kvm_gpc_refresh);
 DEFINE_STATIC_CALL_NULL(kvm_deactivate, kvm_gpc_deactivate);
 
 /**
- * struct gmem_gpc_loan - a cache has borrowed a page
+ * struct gmem_gpc_loan - the record that a cache has borrowed a page
  * @node: in the bucket of that cache
  * @gpc: the cache
  * @page: the page, lent for it
@@ -62,7 +65,7 @@ struct gmem_gpc_loan {
 #define BUCKET_BITS	6
 
 static struct gmem_gpc_bucket {
-	spinlock_t lock;	/* outside of gpc->lock */
+	spinlock_t lock;	/* taken before gpc->lock */
 	struct hlist_head loans;
 } ____cacheline_aligned_in_smp buckets[1 << BUCKET_BITS] = {
 	[0 ... (1 << BUCKET_BITS) - 1] = {
@@ -94,9 +97,9 @@ static void gmem_gpc_return_all(struct hlist_head *loans)
 
 /**
  * struct gmem_gpc_call - a call into KVM that may give a cache another frame
- * @borrow: the note of it
+ * @borrow: the note for borrow.c
  * @gpc: the cache
- * @token: what gmem_hook_enter() gave
+ * @token: what gmem_hook_enter() returned
  * @refused: 0; or why KVM must not look into the VMM's memory
  */
 struct gmem_gpc_call {
@@ -106,7 +109,7 @@ struct gmem_gpc_call {
 	int refused;
 };
 
-/* Under refresh_lock, which KVM holds. */
+/* Called under refresh_lock, which KVM holds. */
 static int gmem_gpc_keep(struct gmem_borrow *b, struct page *page)
 {
 	struct gmem_gpc_call *call =
@@ -128,8 +131,8 @@ static int gmem_gpc_keep(struct gmem_borrow *b, struct page *page)
 }
 
 /*
- * All loans of this cache but one of @pfn go to @done. The one that stays, or
- * NULL.
+ * Move all loans of this cache to @done, except one of @pfn. Return: that one,
+ * or NULL.
  */
 static struct gmem_gpc_loan *gmem_gpc_sort(struct gfn_to_pfn_cache *gpc,
 					   kvm_pfn_t pfn,
@@ -155,7 +158,7 @@ static struct gmem_gpc_loan *gmem_gpc_sort(struct gfn_to_pfn_cache *gpc,
 	return kept;
 }
 
-/* What KVM's MMU notifier does; the cache is looked up anew before its use. */
+/* As KVM's MMU notifier does: before its next use, KVM refreshes the cache. */
 static void gmem_gpc_invalidate(struct gfn_to_pfn_cache *gpc, kvm_pfn_t pfn)
 {
 	write_lock_irq(&gpc->lock);
@@ -165,13 +168,15 @@ static void gmem_gpc_invalidate(struct gfn_to_pfn_cache *gpc, kvm_pfn_t pfn)
 }
 
 /*
- * KVM has a new frame, has kept its old one, or has none any more.
+ * After a call the cache has a new frame, its old one, or none.
  *
  * The page may have left its file before there was a record by which
- * gmem_gpc_gone() could find the cache, or before KVM made the cache valid.
+ * gmem_gpc_gone() could find the cache, or before KVM made the cache valid: so
+ * check that here.
  *
- * The bucket is looked at without its lock: what this task has added it sees,
- * and what another has added under refresh_lock before KVM let us have that.
+ * The bucket is first checked without its lock. This task sees its own
+ * additions. It also sees those that another task made under refresh_lock,
+ * because KVM has taken refresh_lock in this task since.
  */
 static void gmem_gpc_settle(struct gfn_to_pfn_cache *gpc)
 {
@@ -188,7 +193,7 @@ static void gmem_gpc_settle(struct gfn_to_pfn_cache *gpc)
 	gmem_gpc_return_all(&done);
 }
 
-/* Is there a loan of what the cache has? */
+/* Is there a loan of the frame that the cache has? */
 static bool gmem_gpc_has_loan(struct gfn_to_pfn_cache *gpc)
 {
 	struct gmem_gpc_bucket *bucket = gmem_gpc_bucket(gpc);
@@ -205,9 +210,10 @@ static bool gmem_gpc_has_loan(struct gfn_to_pfn_cache *gpc)
 }
 
 /*
- * Somebody else's frame that became ours is still in a cache that was
- * invalidated since, and KVM won't touch it. So only a valid one matters; and
- * first it is asked without a lock, as the answer is no for all other VMs.
+ * Does the cache have a frame of ours without a loan? A frame that became ours
+ * later may still be in a cache, but that cache was invalidated, and KVM
+ * doesn't use it. So only a valid cache matters. The first check takes no lock,
+ * because the answer is no for all other VMs.
  */
 static bool gmem_gpc_slipped_through(struct gfn_to_pfn_cache *gpc)
 {
@@ -225,7 +231,7 @@ static bool gmem_gpc_slipped_through(struct gfn_to_pfn_cache *gpc)
 	return slipped;
 }
 
-/* Return: 0; or that KVM isn't to be called, only gmem_gpc_end(). */
+/* Return: 0; or an errno: don't call KVM, only gmem_gpc_end(). */
 static int gmem_gpc_begin(struct gmem_gpc_call *call,
 			  struct gfn_to_pfn_cache *gpc)
 {
@@ -304,18 +310,19 @@ struct gmem_hook gmem_gpc_refresh_hook =
 struct gmem_hook gmem_gpc_deactivate_hook =
 	GMEM_HOOK(kvm_gpc_deactivate, gmem_gpc_deactivate, kvm_deactivate);
 
-/* ---- what happens to the pages meanwhile ---- */
+/* ---- what happens to borrowed pages ---- */
 
 /**
- * gmem_gpc_gone - a lent page leaves its file
- * @page: the page; no caller's lock but mutexes is held
+ * gmem_gpc_gone - invalidate the caches of a lent page that leaves its file
+ * @page: the page; its record is locked, and no spinlock is held
  *
- * KVM invalidates a cache when its MMU notifier is told that the page goes. But
- * on 6.12 that can be missed by a look-up which is under way, if the address is
- * in no memory slot. So we do what the notifier would have done; else a cache
- * might be valid when we are unloaded and the page with it is given back.
+ * KVM invalidates a cache when its MMU notifier reports that the page goes
+ * away. But on 6.12 a look-up that runs at that time can miss it, if the
+ * address is in no memory slot. So do here what the notifier would have done.
+ * Otherwise a cache could still be valid when gmemfs is unloaded and returns
+ * the page.
  *
- * With its bucket locked a record is that of a cache that lives.
+ * While its bucket is locked, a record's cache isn't freed.
  */
 void gmem_gpc_gone(struct page *page)
 {
@@ -334,10 +341,10 @@ void gmem_gpc_gone(struct page *page)
 }
 
 /**
- * gmem_gpc_forget_all - nobody is going to come by here any more
+ * gmem_gpc_forget_all - return all loans: the hooks are removed
  *
- * A VM may outlive us, and still have a record of a page that has left its file
- * long ago. The cache is invalid since, and KVM doesn't touch the page.
+ * A VM may outlive gmemfs, and have a record of a page that left its file long
+ * ago. Its cache has been invalid since, and KVM doesn't touch the page.
  */
 void gmem_gpc_forget_all(void)
 {

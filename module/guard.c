@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guard: is KVM there, is it hooked, and may memory be hidden then?
+ * The guard: is KVM loaded, is it hooked, and may memory be hidden then?
  *
- * KVM reaches guest memory through user addresses, which works, except for two
- * kinds of page that it keeps mapped in the kernel, which for it means: in the
- * direct map. These are gfn_to_pfn_caches (kvm-clock, Xen emulation) and, while
- * a guest runs guests, kvm_vcpu_map(). A guest decides which page that is. If
- * it is hidden, the host dies of a page fault; so it has to be exposed first.
+ * KVM reaches guest memory through user addresses, and that works, with two
+ * exceptions. KVM keeps some pages mapped in the kernel, and uses the direct
+ * map for that: the pages of gfn_to_pfn_caches (kvm-clock, Xen emulation), and
+ * those of kvm_vcpu_map() when a guest runs guests. The guest decides which
+ * pages these are. If such a page is hidden, KVM's access is a page fault that
+ * crashes the host. So the page has to be exposed first.
  *
- * ftrace redirects those functions of KVM to ours: hook.c. What ours do is in
- * borrow.c, gpc.c, vcpumap.c and vmmexit.c, and what differs between versions of KVM in
- * kvm_6_*.c. This file places the hooks and removes them, as kvm.ko comes and
- * goes, and as the parameter "guard" says.
+ * ftrace redirects these functions of KVM to ours: hook.c. Our functions are in
+ * borrow.c, gpc.c, vcpumap.c and vmmexit.c; what differs between versions of
+ * KVM is in kvm_6_*.c. This file places and removes the hooks, when kvm.ko
+ * loads and unloads, and as the parameter "guard" says.
  *
  * kvm.ko and gmemfs.ko may load in any order and at the same time. The state
- * below says what has been done, and changes under guard_lock only:
+ * below says what has been done; it changes under guard_lock only:
  *
- *	KVM_ABSENT	nothing to hook, that we know of
+ *	KVM_ABSENT	nothing to hook, as far as we know
  *	KVM_HOOKED	all hooks are placed
- *	KVM_UNHOOKED	KVM is there, and could not be hooked
- *	GUARD_OFF	KVM is none of our business: guard=off, or unloading
+ *	KVM_UNHOOKED	KVM is loaded, and could not be hooked
+ *	GUARD_OFF	we leave KVM alone: guard=off, or not loaded
  *
  *	KVM_ABSENT -> KVM_HOOKED, KVM_UNHOOKED	gmem_kvm_came()
  *	KVM_HOOKED, KVM_UNHOOKED -> KVM_ABSENT	gmem_kvm_went()
  *	KVM_ABSENT <-> GUARD_OFF		load, unload
  *
- * A module that loads is to be seen (MODULE_STATE_COMING) before ftrace has its
- * functions enabled, and, after it has told of that, until its own init is
- * over. Between the two calls of the notifier is the only time at which a hook
- * may be placed. So either the notifier places them; or, at load of ours, we
- * wait until KVM is live, or gone, and keep it from going meanwhile.
+ * A module that loads can be found (MODULE_STATE_COMING) before ftrace has
+ * enabled its functions. Then it calls the notifiers, and after that its init
+ * runs. A hook may be placed only between the two calls of our notifier, COMING
+ * and GOING. So either the notifier places the hooks; or, when gmemfs loads, it
+ * waits until KVM is live, or gone, and keeps it from unloading meanwhile.
  */
 #include <linux/jiffies.h>
 #include <linux/kvm_host.h>
@@ -107,12 +108,13 @@ static void gmem_hooks_remove(void)
 /* ---- kvm.ko comes and goes ---- */
 
 /*
- * KVM is there, and doesn't go away. While it can't be hooked and hidden memory
- * may be about, it must not run.
+ * KVM is loaded, and can't unload now. Return: 0, or an errno if KVM must not
+ * run, because it couldn't be hooked and there may be hidden memory.
  *
- * Who hides memory counts it as hidden, and then asks for the state; we set the
- * state, and then look at the count; with a full barrier between, both. So one
- * of the two sees the other.
+ * A task that hides memory first counts the pages as hidden, and then reads the
+ * state. We first set the state, and then read the count. Both have a full
+ * barrier in between, so at least one of the two sees what the other has
+ * written.
  */
 static int gmem_kvm_came(void)
 {
@@ -149,7 +151,7 @@ static int gmem_module_event(struct notifier_block *nb, unsigned long event,
 	switch (event) {
 	case MODULE_STATE_COMING:
 		ret = gmem_kvm_came();
-		/* Who refuses is not told that it is going again. */
+		/* A notifier that refuses COMING isn't called with GOING. */
 		if (ret)
 			gmem_kvm_went();
 		break;
@@ -168,7 +170,7 @@ static struct notifier_block gmem_module_nb = {
 	.notifier_call = gmem_module_event,
 };
 
-/* A reference to kvm.ko, which only a live module gives. */
+/* Take a reference to kvm.ko. Fails unless the module is live. */
 static bool gmem_kvm_get(void)
 {
 	return symbol_get(kvm_put_kvm);
@@ -182,9 +184,10 @@ static void gmem_kvm_put(void)
 #define KVM_WAIT	(30 * HZ)
 
 /*
- * Is KVM live, and kept from going? True, then gmem_kvm_put(); false if it is
- * not there; or -errno. It may be about to come or go just now, and if it comes
- * it may have told all notifiers of that before ours was there.
+ * Wait until KVM is live or gone. Return: true, with a reference for
+ * gmem_kvm_put(); false if KVM isn't loaded; or -errno. KVM may be loading or
+ * unloading right now. If it loads, it may have called the notifiers before
+ * ours was registered.
  */
 static int gmem_kvm_get_live(void)
 {
@@ -205,7 +208,7 @@ static int gmem_kvm_get_live(void)
 	return false;
 }
 
-/* The KVM that is there already. */
+/* Hook the KVM that is loaded already. */
 static int gmem_kvm_find(void)
 {
 	int live = guard_mode == GUARD_NONE ? false : gmem_kvm_get_live();
@@ -220,14 +223,15 @@ static int gmem_kvm_find(void)
 }
 
 /**
- * gmem_guard_allows_hiding - may there be hidden memory, and mappings of it?
+ * gmem_guard_allows_hiding - may memory be hidden, and may it be mapped?
  *
- * Asked after pages were counted as hidden, see gmem_kvm_came(), and in each
- * fault that brings memory, so without a lock. As it answers, KVM may go: then
- * it said no in vain. KVM may come: then either the answer or the count is in
- * time. While hooks are being placed the answer is yes, and KVM doesn't run.
+ * Called after the pages are counted as hidden, see gmem_kvm_came(). Takes no
+ * lock, because each fault that adds memory calls it. KVM may unload at the
+ * same time: then -EPERM wasn't necessary. KVM may load: then either this
+ * function sees its state, or gmem_kvm_came() sees the count. While hooks are
+ * being placed the answer is 0, and KVM doesn't run yet.
  *
- * Return: 0, or -EPERM where KVM is there and could not be hooked.
+ * Return: 0, or -EPERM if KVM is loaded and could not be hooked.
  */
 int gmem_guard_allows_hiding(void)
 {
@@ -240,7 +244,7 @@ int gmem_guard_allows_hiding(void)
 
 /* ---- the parameter ---- */
 
-/* What is lent already stays lent until KVM returns it. */
+/* Pages that are lent already stay lent until KVM returns them. */
 static void gmem_guard_set_mode(enum gmem_guard_mode mode)
 {
 	lockdep_assert_held(&guard_lock);
@@ -248,7 +252,10 @@ static void gmem_guard_set_mode(enum gmem_guard_mode mode)
 	gmem_lend_allow_hidden(mode == GUARD_LEND);
 }
 
-/* Hooks are placed at load or never, so "off" can't be had or left later. */
+/*
+ * Whether there are hooks is decided at load, so a later change to or from
+ * "off" is refused.
+ */
 static int gmem_guard_set(const char *value, const struct kernel_param *kp)
 {
 	int mode = sysfs_match_string(guard_mode_names, value);
@@ -285,7 +292,7 @@ MODULE_PARM_DESC(guard, "hidden pages that KVM must reach in the direct map: len
 
 /* ---- load and unload ---- */
 
-/* From here on the mode stays on or off. */
+/* From now on the mode can't change between "off" and the others. */
 static void gmem_guard_open(void)
 {
 	mutex_lock(&guard_lock);
@@ -298,7 +305,10 @@ static void gmem_guard_open(void)
 	mutex_unlock(&guard_lock);
 }
 
-/* With the notifier still there: KVM's end waits until it's no more hooked. */
+/*
+ * The notifier is still registered: KVM's unload waits in it until the hooks
+ * are removed.
+ */
 static void gmem_guard_close(void)
 {
 	mutex_lock(&guard_lock);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Held pages: their file gave them up, but somebody has them pinned, or KVM has
- * borrowed them. They are in the direct map and were zeroed. They are zeroed
- * again, and go to the kernel, when the last reference is gone: until then
- * whatever is written to them is in nobody else's memory.
+ * Held pages: no file owns them any more, but somebody has pinned them, or KVM
+ * has borrowed them. They are in the direct map and have been zeroed. When the
+ * last reference is gone, they are zeroed again and freed to the kernel. Until
+ * then, whatever the holder writes to them is in memory that nobody else has.
  *
- * A pin ends without a word to us, so the worker looks from time to time. Of a
- * page that is pinned it holds the module, because nobody else will come for
- * it. A loan ends at the latest when the guard does, which is before this does.
+ * Nothing reports the end of a pin, so a worker checks from time to time. A
+ * page that may be pinned holds the module, because only this worker can free
+ * it. A loan ends at the latest when the guard exits, which is before this file
+ * does.
  */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
@@ -43,7 +44,7 @@ static bool gmem_may_be_pinned(const struct page *page)
 
 /**
  * gmem_hold - keep a page until nobody has a reference to it
- * @page: LEAVING, zeroed but for one with a memory error, and not freed by
+ * @page: LEAVING; zeroed, unless it has a memory error; and not freed by
  *	  gmem_frame_free()
  */
 void gmem_hold(struct page *page)
@@ -57,7 +58,7 @@ void gmem_hold(struct page *page)
 	schedule_delayed_work(&held_retry, GMEM_HELD_RETRY);
 }
 
-/* gmem_held_kick - somebody has let go of a page that may be held */
+/* gmem_held_kick - a reference to a page that may be held is gone */
 void gmem_held_kick(void)
 {
 	if (gmem_held_pages())
@@ -79,8 +80,9 @@ static void gmem_lose(struct page *page)
 }
 
 /*
- * Nobody can get at the page any more, so its references only go. But those who
- * walk over all frames take one for a moment: then it is tried again.
+ * Nobody can find the page any more, so no new holder gets a reference. But
+ * code that scans all frames takes one for a moment: then the page is tried
+ * again later.
  */
 static int gmem_try_free(struct page *page)
 {
@@ -125,8 +127,9 @@ static void gmem_held_work(struct work_struct *work)
 }
 
 /*
- * All that was lent has been returned, and what is pinned would hold the
- * module. So each page can be freed, unless somebody just walks over it.
+ * All loans have been returned, and pages that may be pinned would hold the
+ * module. So each page can be freed, unless a scan of all frames has a
+ * reference just now.
  */
 void gmem_held_exit(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Pages that nobody's file has, but somebody a reference to: held.c. */
+/* Unowned pages to which somebody still has a reference: held.c. */
 #ifndef GMEMFS_HELD_H
 #define GMEMFS_HELD_H
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Hooks: another module's functions lead to ours, by ftrace. Which functions,
- * and what ours do, is the business of guard.c and of the files it names.
+ * Hooks: ftrace redirects functions of another module to ours. Which functions,
+ * and what ours do, is up to guard.c and the files that it names.
  *
- * All hooks are ftrace's in one piece: they are placed in one step or not at
- * all, and removing them waits for the whole system once, not for each. To
- * place them a second time is an error of ours, and is refused: ftrace's list
- * of what is registered would not survive it. The caller's lock keeps placing
- * and removing apart.
+ * All hooks are one ftrace_ops. So they are placed in one step or not at all,
+ * and removing them waits for the whole system once, and not once for each. To
+ * place them twice is a bug of ours, and is refused: ftrace's list of
+ * ftrace_ops would be corrupted. The caller's lock serialises placing and
+ * removing.
  */
 #include <linux/bug.h>
 #include <linux/ftrace.h>
@@ -20,16 +20,16 @@
 #include "symbol.h"
 
 /*
- * Who is inside of ours, so that removal can wait for them. SRCU, because they
- * may sleep, and because its counters are a CPU's own: VMs that have nothing to
- * do with gmemfs come by here, too.
+ * Tracks the tasks inside our functions, so that removal can wait for them. It
+ * is SRCU because these tasks may sleep, and because its counters are per CPU:
+ * VMs that don't use gmemfs call the hooked functions, too.
  */
 DEFINE_STATIC_SRCU(inside);
 
 /**
- * gmem_hook_enter - the first thing in each function that replaces another
+ * gmem_hook_enter - called first in each function that replaces another
  *
- * Return: what the last thing in there, gmem_hook_leave(), must be given.
+ * Return: the argument for gmem_hook_leave(), which is called last.
  */
 int gmem_hook_enter(void)
 {
@@ -41,11 +41,11 @@ void gmem_hook_leave(int token)
 	srcu_read_unlock(&inside, token);
 }
 
-/* ---- where a hooked function leads ---- */
+/* ---- redirecting a call ---- */
 
 #define MAX_HOOKS	8
 
-/* Set before ftrace knows of it, and until it has forgotten it. */
+/* Set before the hooks are registered, until they are unregistered. */
 static struct gmem_hook *const *placed;
 static int nr_placed;
 
@@ -60,9 +60,9 @@ static __always_inline struct gmem_hook *gmem_hook_at(unsigned long ip)
 }
 
 /*
- * Our own calls of the originals come by here, too, and must go through. They
- * are told by where they return to, so no such call may be a tail call: who
- * makes them is built with -fno-optimize-sibling-calls.
+ * Our own calls of the originals come here, too, and must not be redirected.
+ * They are recognised by their return address, so none of them may be a tail
+ * call: the files that make them are built with -fno-optimize-sibling-calls.
  */
 static void notrace gmem_hook_entry(unsigned long ip, unsigned long parent_ip,
 				    struct ftrace_ops *ops,
@@ -81,7 +81,7 @@ static struct ftrace_ops hook_ops;
 
 /* ---- place and remove ---- */
 
-/* The function of that module, or of the kernel where that is built in. */
+/* Find a function of that module, or of the kernel if that is built in. */
 void *gmem_hook_find(const char *module, const char *name)
 {
 	char qualified[64];
@@ -117,8 +117,9 @@ static int gmem_hook_register(unsigned long *ips, int nr)
 	int ret;
 
 	/*
-	 * Anew each time: ftrace_free_filter() leaves pointers to what it has
-	 * freed. PERMANENT: ftrace can't be switched off under us by sysctl.
+	 * Fill it in again each time: ftrace_free_filter() leaves pointers to
+	 * what it has freed. PERMANENT: so the sysctl kernel.ftrace_enabled
+	 * can't disable the hooks.
 	 */
 	memset(&hook_ops, 0, sizeof(hook_ops));
 	hook_ops.func = gmem_hook_entry;
@@ -133,12 +134,13 @@ static int gmem_hook_register(unsigned long *ips, int nr)
 }
 
 /**
- * gmem_hook_remove - the functions are their own again
+ * gmem_hook_remove - restore the original functions
  *
- * On return nobody is inside of ours. A task may have been sent there and not
- * have counted itself yet, or not any more: neither can be sleeping, so
- * synchronize_rcu_tasks() waits for it. In between, wait for those that are
- * inside and may well sleep.
+ * On return no task is inside our functions. A task may have been redirected
+ * and not have called gmem_hook_enter() yet, or have called gmem_hook_leave()
+ * already. In neither place does it sleep, so synchronize_rcu_tasks() waits for
+ * it, before and after. In between, synchronize_srcu() waits for the tasks that
+ * are inside, and may sleep there.
  */
 void gmem_hook_remove(void)
 {
@@ -154,12 +156,12 @@ void gmem_hook_remove(void)
 
 /**
  * gmem_hook_place - hook all of these functions or none
- * @hooks: which; what is called most often first
+ * @hooks: which functions; those that are called most often first
  * @nr: how many, 8 at most
- * @module: whose functions they are. It is alive or about to be: ftrace knows
- *	    its functions and has enabled them.
+ * @module: the module that has the functions. It is live, or is being loaded
+ *	    and ftrace has enabled its functions already.
  *
- * Return: 0; -ENOENT if the module lacks one; or what ftrace answered.
+ * Return: 0; -ENOENT if the module lacks a function; or an error from ftrace.
  */
 int gmem_hook_place(struct gmem_hook *const *hooks, int nr, const char *module)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Functions of another module that lead to ours: hook.c. */
+/* Functions of another module that are redirected to ours: hook.c. */
 #ifndef GMEMFS_HOOK_H
 #define GMEMFS_HOOK_H
 
@@ -8,14 +8,14 @@
 #include <linux/types.h>
 
 /**
- * struct gmem_hook - one such function
- * @name: of the function
- * @ours: what runs instead
- * @wanted: asked at each call: does ours want this one? NULL: it wants all.
- *	    Must not sleep, and must not be traced.
+ * struct gmem_hook - a function that is redirected
+ * @name: its name
+ * @ours: our function, which runs instead
+ * @wanted: called at each call: redirect this one? NULL: redirect all. Must not
+ *	    sleep, and must not be traced.
  * @key: the static call by which ours calls the original
- * @tramp: of the same
- * @original: the function, while it is hooked
+ * @tramp: the trampoline of that static call
+ * @original: the original function, while it is hooked
  */
 struct gmem_hook {
 	const char *name;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Inodes: how one comes to life, truncate, and the end of a file.
- */
+/* Inodes: how they are made, and freed. */
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -20,14 +18,14 @@
 static struct kmem_cache *gmem_inode_cache;
 
 /**
- * gmem_inode_new - an inode that nobody knows yet
+ * gmem_inode_new - make an inode, which nobody else has yet
  * @sb: the mount
  * @dir: the directory it is made in, NULL for the mount's root
  * @mode: type and permissions
  * @dev: number of a device file
  *
- * Return: the inode; iput() it to undo this. Or an ERR_PTR: -ENOMEM; -ENOSPC
- * over the mount's nr_inodes.
+ * Return: the inode, which iput() frees; or an ERR_PTR: -ENOMEM; -ENOSPC over
+ * the mount's nr_inodes.
  */
 struct inode *gmem_inode_new(struct super_block *sb, const struct inode *dir,
 			     umode_t mode, dev_t dev)
@@ -68,7 +66,7 @@ struct inode *gmem_inode_new_symlink(struct super_block *sb,
 	return inode;
 }
 
-/* The last user is gone: no mapping is left, and nobody can make one. */
+/* The last user is gone: there is no mapping, and nobody can make one. */
 void gmem_inode_evict(struct inode *inode)
 {
 	truncate_inode_pages_final(&inode->i_data);
@@ -107,7 +105,7 @@ struct inode *gmem_inode_alloc(struct super_block *sb)
 	return &gi->vfs;
 }
 
-/* After a grace period: a path walk may still read a symbolic link's target. */
+/* Called after a grace period: a path walk may still read a link's target. */
 void gmem_inode_free(struct inode *inode)
 {
 	if (S_ISLNK(inode->i_mode))
@@ -115,7 +113,7 @@ void gmem_inode_free(struct inode *inode)
 	kmem_cache_free(gmem_inode_cache, gmem_i(inode));
 }
 
-/* Once for each object of the cache, not for each file. */
+/* Called once for each object of the slab cache, not for each file. */
 static void gmem_inode_init_once(void *object)
 {
 	struct gmem_inode *gi = object;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Inodes, and what a file has: inode.c. */
+/* Inodes: inode.c. */
 #ifndef GMEMFS_INODE_H
 #define GMEMFS_INODE_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The KVM of Linux 6.12: hva_to_pfn() has plain arguments and a reference to
- * every page that can have one; kvm_vcpu_map() pins nothing and is told at the
- * end whether it wrote.
+ * KVM of Linux 6.12: hva_to_pfn() takes plain arguments, and returns a
+ * reference to every page that can have one. kvm_vcpu_map() pins nothing;
+ * kvm_vcpu_unmap() is told whether KVM wrote to the page.
  */
 #include <linux/version.h>
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
@@ -54,7 +54,7 @@ struct gmem_lookup {
 	bool *writable;
 };
 
-/* KVM has it in a header of its own. */
+/* KVM declares it in a private header. */
 kvm_pfn_t hva_to_pfn(unsigned long addr, bool atomic, bool interruptible,
 		     bool *async, bool write_fault, bool *writable);
 
@@ -68,7 +68,7 @@ kvm_pfn_t gmem_kvm_lookup(struct gmem_lookup *l)
 				       l->async, l->write_fault, l->writable);
 }
 
-/* As KVM's kvm_release_pfn(), which would make us depend on kvm.ko. */
+/* As kvm_release_pfn(), which would make this module depend on kvm.ko. */
 void gmem_kvm_lookup_release(struct gmem_lookup *l, kvm_pfn_t pfn)
 {
 	struct page *page;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KVM from Linux 6.13 on: hva_to_pfn() has its arguments in a struct, and a
- * reference only to pages that GUP found; kvm_vcpu_map() is inline around
- * __kvm_vcpu_map(), which pins what it maps and refuses what can't be pinned,
- * so that its owner can't give it away. The loan keeps our pages, and so they
- * are looked up without a pin; for others KVM's refusal stands.
+ * KVM from Linux 6.13 on: hva_to_pfn() takes its arguments in a struct, and
+ * returns a reference only to pages that GUP found. kvm_vcpu_map() is an inline
+ * wrapper of __kvm_vcpu_map(). That function pins the page, so that its owner
+ * can't give it away, and refuses a page that can't be pinned. Pages of
+ * a guest view can't be; but the loan keeps them, and so they are looked up
+ * without a pin. For other pages KVM's refusal stands.
  */
 #include <linux/version.h>
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
@@ -16,7 +17,7 @@
 #include "kvm.h"
 #include "vcpumap.h"
 
-/* KVM has these two in a header of its own: the layout is checked by BTF. */
+/* KVM has these two in a private header: BTF is used to check the layout. */
 struct kvm_follow_pfn {
 	const struct kvm_memory_slot *slot;
 	const gfn_t gfn;
@@ -80,7 +81,7 @@ DEFINE_STATIC_CALL_NULL(kvm_to_pfn, hva_to_pfn);
 DEFINE_STATIC_CALL_NULL(kvm_map, __kvm_vcpu_map);
 DEFINE_STATIC_CALL_NULL(kvm_unmap, kvm_vcpu_unmap);
 
-/* Without a pin. What comes with a reference could have been pinned. */
+/* Look up without a pin. A page with a reference could be pinned: an error. */
 static kvm_pfn_t gmem_lookup_unpinned(struct gmem_lookup *l)
 {
 	struct kvm_follow_pfn *kfp = l->kfp;
@@ -100,7 +101,7 @@ kvm_pfn_t gmem_kvm_lookup(struct gmem_lookup *l)
 {
 	kvm_pfn_t pfn;
 
-	/* KVM sets it where it finds something. */
+	/* KVM sets it only if it finds a page. */
 	*l->kfp->refcounted_page = NULL;
 	l->needs_loan = false;
 	pfn = static_call(kvm_to_pfn)(l->kfp);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Layouts: are the running kernel's structs as those that we were compiled
- * for? Its BTF says how they are.
+ * Layouts: are the running kernel's structs those that gmemfs was compiled for?
+ * The kernel's BTF tells.
  *
- * The kernel checks that for what modules use of it, by versions of symbols;
- * but not for what we find by name, as all of KVM, and not for structs that no
- * header has, of which we have copies.
+ * For exported symbols that a module uses, the kernel checks that by symbol
+ * versions. It doesn't for functions that we look up by name, as all those of
+ * KVM, nor for structs that no header declares, and of which we have copies.
  *
- * BTF of a module goes on where that of the kernel ends, and has once more what
- * the two could not agree on. So all types of both are gone through, and each
- * struct of a name we know must be right.
+ * A module's BTF extends the kernel's, and repeats those types that it couldn't
+ * share with it. So the check goes through all types of both, and each struct
+ * of a known name must be right.
  */
 #include <linux/bits.h>
 #include <linux/btf.h>
@@ -44,8 +44,8 @@ static bool gmem_find_functions(void)
 }
 
 /*
- * The BTF that has this function: KVM's, or the kernel's where KVM is built in.
- * By a function and not by a struct, because we have BTF of our own.
+ * Find the BTF with this function: KVM's, or the kernel's if KVM is built in.
+ * Not by a struct, because our own module's BTF has these structs, too.
  */
 static struct btf *gmem_btf_get(const char *landmark)
 {
@@ -68,7 +68,7 @@ static const char *gmem_name(struct btf *btf, u32 offset)
 	return static_call(gmem_btf_name)(btf, offset) ?: "";
 }
 
-/* Of what can be a member that we use; 0 for anything else. */
+/* Size of a type that our members have; 0 for any other type. */
 static u32 gmem_type_size(struct btf *btf, u32 id)
 {
 	const struct btf_type *t = gmem_type(btf, id);
@@ -150,7 +150,7 @@ static int gmem_function_fits(struct btf *btf, const struct btf_type *t,
 	return -ENOEXEC;
 }
 
-/* 0 for a type that is something else. @seen: a bit for each of @layouts. */
+/* Return: 0, also for any other type. @seen: a bit for each of @layouts. */
 static int gmem_check_type(struct btf *btf, const struct btf_type *t,
 			   const struct gmem_layout *layouts, int nr,
 			   unsigned long *seen)
@@ -172,7 +172,7 @@ static int gmem_check_type(struct btf *btf, const struct btf_type *t,
 	return 0;
 }
 
-/* What isn't found can't be compared; with a copy of ours that's not enough. */
+/* A type without BTF can't be checked. For a private copy that is an error. */
 static int gmem_check_unseen(const struct gmem_layout *layouts, int nr,
 			     unsigned long seen)
 {
@@ -191,13 +191,13 @@ static int gmem_check_unseen(const struct gmem_layout *layouts, int nr,
 }
 
 /**
- * gmem_layout_check - is everything as we were compiled for?
- * @layouts: what is used of KVM
- * @nr: how many, fewer than a long has bits
- * @landmark: a function of KVM's, by which its BTF is found
+ * gmem_layout_check - is everything as gmemfs was compiled for?
+ * @layouts: the types and functions of KVM that we use
+ * @nr: how many: fewer than a long has bits
+ * @landmark: a function of KVM, by which its BTF is found
  *
- * Return: 0, also if there is no BTF and nothing of it is a private copy; or
- * -ENOEXEC, and the kernel's log says what is wrong.
+ * Return: 0, also if there is no BTF and none of them is a private copy; or
+ * -ENOEXEC, and the kernel log says what is wrong.
  */
 int gmem_layout_check(const struct gmem_layout *layouts, int nr,
 		      const char *landmark)

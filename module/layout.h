@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Are the running kernel's structs as we were compiled for? layout.c. */
+/* Compares the running kernel's structs with those at build time: layout.c. */
 #ifndef GMEMFS_LAYOUT_H
 #define GMEMFS_LAYOUT_H
 
@@ -20,13 +20,13 @@ struct gmem_member {
 };
 
 /**
- * struct gmem_layout - a struct, or a function's prototype
- * @name: of the struct, or of the function
- * @members: those of a struct that we use; NULL for a function
- * @nr: how many; of a function, parameters
- * @size: of the struct
- * @private: no header of the kernel's has it, so we have a copy: nobody but us
- *	     compares the two
+ * struct gmem_layout - a struct, or the prototype of a function
+ * @name: name of the struct, or of the function
+ * @members: the members that we use; NULL for a function
+ * @nr: how many members; for a function, how many parameters
+ * @size: size of the struct
+ * @private: no header of the kernel declares it, so we have a copy, and only
+ *	     this check compares the two
  */
 struct gmem_layout {
 	const char *name;

@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Lending: pages that KVM itself must reach in the direct map.
+ * Lending: pages that KVM itself must reach through the direct map.
  *
- * The guard knows when KVM wants a page and when it lets go. This file keeps
- * three promises:
+ * The guard knows when KVM wants a page and when KVM lets go of it. This file
+ * keeps three promises:
+ *
  *   - a page is exposed before its borrower gets it;
  *   - it is hidden again when the last borrower has returned it, if nothing
  *     else keeps it exposed;
- *   - a page that leaves its file is not lent any more, but it is nobody
- *     else's before the last borrower has returned it: the loan has a
- *     reference to it. KVM's caches have none, and rely on an MMU notifier
- *     that is gone when the VMM's address space is, and is not always heard.
+ *   - a page that leaves its file is not lent any more, but nobody else gets it
+ *     before the last borrower has returned it: the loan has a reference to it.
+ *     KVM's caches have none. They rely on an MMU notifier, which is gone when
+ *     the VMM's address space is, and which isn't always heard.
  *
- * All pages of all files can be lent, whether they were ever hidden or not: a
- * page that is exposed today, because it is wanted shared, can be made private
+ * Every page of every file can be lent, whether it was ever hidden or not: a
+ * page that is exposed today, because it is wanted shared, can become private
  * while KVM has it.
  *
- * To hide a page costs a flush of all CPUs. Where its file has had its share of
- * those (budget.c), the page waits, exposed, and may be lent again meanwhile.
- * Where many pages wait already, the next borrower does.
+ * To hide a page takes a TLB flush on all CPUs. If its file has no flush left
+ * (budget.c), the page waits, exposed, and may be lent again meanwhile. If too
+ * many of the file's pages wait already, the next borrower waits instead.
  *
- * A loan is in a list of its page's record, under that record's lock.
+ * A loan is on the list of its page's record, under that record's lock.
  */
 #include <linux/list.h>
 #include <linux/mm.h>
@@ -42,18 +43,18 @@
 #include "trace.h"
 #include "units.h"
 
-/* Of a file, pages that have been returned and wait to be hidden. */
+/* A file with so many waiting pages gets none of its hidden pages lent. */
 #define GMEM_MAX_WAITING	64
 
 #define GMEM_REHIDE_RETRY	(HZ / 20)
 
 /**
- * struct gmem_loan - a page that is lent; it has a reference to it
+ * struct gmem_loan - a page that is lent; the loan has a reference to it
  * @node: in the loans of the page's record
  * @waiting: in waiting_loans, if @borrowers is 0
  * @page: the page
  * @inode: its file; NULL once the page has left it
- * @borrowers: how many have it; 0 while it waits to be hidden again
+ * @borrowers: how many borrowers have it; 0 while it waits to be hidden again
  */
 struct gmem_loan {
 	struct list_head node;
@@ -67,7 +68,7 @@ static atomic_long_t loans_ever;
 static bool may_lend_hidden __read_mostly = true;
 static void (*lend_gone)(struct page *page);
 
-/* Taken under a record's lock. */
+/* waiting_lock is taken inside a record's lock. */
 static LIST_HEAD(waiting_loans);
 static unsigned int nr_waiting;
 static DEFINE_SPINLOCK(waiting_lock);
@@ -75,14 +76,14 @@ static DEFINE_SPINLOCK(waiting_lock);
 static void gmem_rehide_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(rehide_retry, gmem_rehide_work);
 
-/* gmem_lend_total - how often a page was lent, of all files */
+/* gmem_lend_total - how often a page was lent, over all files */
 unsigned long gmem_lend_total(void)
 {
 	return atomic_long_read(&loans_ever);
 }
 
 /**
- * gmem_lend_on_gone - be told of lent pages that leave their file
+ * gmem_lend_on_gone - set what is called for a lent page that leaves its file
  * @gone: called under the record's lock; it may take spinlocks only
  */
 void gmem_lend_on_gone(void (*gone)(struct page *page))
@@ -91,24 +92,24 @@ void gmem_lend_on_gone(void (*gone)(struct page *page))
 }
 
 /**
- * gmem_lend_allow_hidden - may pages be lent that nothing else exposes?
- * @allow: if not, KVM gets pages that are exposed anyway, and those can't be
- *	   made private while it has them
+ * gmem_lend_allow_hidden - may a page be lent if nothing else exposes it?
+ * @allow: if not, KVM gets only pages that are exposed anyway, and these can't
+ *	   become private while KVM has them
  *
- * What is lent stays so.
+ * Pages that are lent already stay lent.
  */
 void gmem_lend_allow_hidden(bool allow)
 {
 	WRITE_ONCE(may_lend_hidden, allow);
 }
 
-/* gmem_lend_is_ours - is this frame gmemfs' memory? Takes no lock. */
+/* gmem_lend_is_ours - does gmemfs have this frame? Takes no lock. */
 bool gmem_lend_is_ours(unsigned long pfn)
 {
 	return gmem_frames_has(pfn);
 }
 
-/* gmem_lend_is_gone - has a page, which is lent, left its file? */
+/* gmem_lend_is_gone - has this page, which is lent, left its file? */
 bool gmem_lend_is_gone(const struct page *page)
 {
 	return page && gmem_page_state(page) == GMEM_PAGE_LEAVING;
@@ -178,7 +179,7 @@ static void gmem_wait_no_more(struct gmem_loan *loan)
 		atomic_dec(&gmem_i(loan->inode)->waiting_loans);
 }
 
-/* A span of one page, whose record is locked already. */
+/* A span of one page. The caller has locked the page's record. */
 static struct gmem_span gmem_span_of(struct gmem_frames **frames,
 				     struct page *page)
 {
@@ -190,15 +191,16 @@ static struct gmem_span gmem_span_of(struct gmem_frames **frames,
 	};
 }
 
-/* Is the loan all that keeps its page in the direct map? */
+/* Is the loan the only reason that the page is in the direct map? */
 static bool gmem_is_lent_only(const struct page *page)
 {
 	return gmem_page_reasons(page) == GMEM_LENT;
 }
 
 /*
- * No borrower has the page any more. Return: 0; -EAGAIN if its file has had its
- * flushes, or somebody has a reference, if only for a moment; or what the direct map answered. After an error it is tried again.
+ * Hide a page that no borrower has any more. Return: 0; -EAGAIN if its file has
+ * no flush left, or somebody has a reference, if only for a moment; or an error
+ * from the direct map. After an error the caller tries again later.
  */
 static int gmem_rehide(struct gmem_frames *frames, struct gmem_loan *loan)
 {
@@ -219,7 +221,7 @@ static int gmem_rehide(struct gmem_frames *frames, struct gmem_loan *loan)
 	return 0;
 }
 
-/* The next that waits, which is the last then. It may be gone any time. */
+/* The first page that waits; it moves to the end. Its loan may end any time. */
 static struct page *gmem_next_waiting(void)
 {
 	struct gmem_loan *loan;
@@ -236,7 +238,7 @@ static struct page *gmem_next_waiting(void)
 	return page;
 }
 
-/* Return: 0 if the page waits no more. */
+/* Return: 0 if the page doesn't wait any more. */
 static int gmem_rehide_page(const struct page *page)
 {
 	struct gmem_frames *frames = gmem_frames_get(page_to_pfn(page));
@@ -254,7 +256,7 @@ static int gmem_rehide_page(const struct page *page)
 	return ret;
 }
 
-/* Each page that waits once; those of one file may have to, others not. */
+/* Try each waiting page once: another file may still have flushes left. */
 static void gmem_rehide_work(struct work_struct *work)
 {
 	unsigned int nr = READ_ONCE(nr_waiting);
@@ -271,7 +273,7 @@ static void gmem_rehide_work(struct work_struct *work)
 
 /* ---- lending ---- */
 
-/* May a page become exposed just now? -EAGAIN: later. */
+/* May this hidden page be exposed now? Return: 0, -EPERM, or -EAGAIN: later. */
 static int gmem_may_expose(struct page *page, struct inode *inode)
 {
 	if (!READ_ONCE(may_lend_hidden))
@@ -336,7 +338,7 @@ static int gmem_lend_locked(struct gmem_frames *frames, struct page *page)
 	return 0;
 }
 
-/* -EAGAIN: the page's file has had its flushes. */
+/* -EAGAIN: the page's file has no flush left, or too many pages wait. */
 static int gmem_lend_try(unsigned long pfn, struct page **lent)
 {
 	struct gmem_frames *frames = gmem_frames_get(pfn);
@@ -359,15 +361,15 @@ static int gmem_lend_try(unsigned long pfn, struct page **lent)
 /**
  * gmem_lend - make a page reachable through the direct map
  * @pfn: any frame
- * @page: set to the page, for gmem_lend_return(); NULL if the frame is none of
- *	  ours and needs nothing
+ * @page: set to the page, for gmem_lend_return(); NULL if gmemfs doesn't have
+ *	  the frame: then nothing is needed
  *
- * Sleeps. A guest that makes too many flushes waits here.
+ * Sleeps. A guest that causes too many flushes waits here.
  *
- * Return: 0; or an errno, and the frame must not be touched. -EFAULT: it is
- * about to leave its file, or has; -EPERM: it's hidden, and hidden pages are
- * not lent; -EHWPOISON: it has a memory error; -EINTR; -ENOMEM, or what the
- * direct map answered.
+ * Return: 0; or an errno, and the frame must not be touched. -EFAULT: no file
+ * owns the page; -EPERM: it is hidden, and hidden pages are not lent;
+ * -EHWPOISON: it has a memory error; -EINTR; -ENOMEM; or an error from the
+ * direct map.
  */
 int gmem_lend(unsigned long pfn, struct page **page)
 {
@@ -381,7 +383,7 @@ int gmem_lend(unsigned long pfn, struct page **page)
 	return ret;
 }
 
-/* Of a page that is a file's. What can't be hidden now is tried again. */
+/* For a page of a file. If it can't be hidden now, that is tried again. */
 static void gmem_lend_over(struct gmem_frames *frames, struct gmem_loan *loan)
 {
 	if (gmem_rehide(frames, loan))
@@ -389,8 +391,8 @@ static void gmem_lend_over(struct gmem_frames *frames, struct gmem_loan *loan)
 }
 
 /**
- * gmem_lend_return - a borrower is done with a page and touches it no more
- * @page: what gmem_lend() set, or NULL
+ * gmem_lend_return - a borrower is done with a page
+ * @page: what gmem_lend() set, or NULL; the borrower doesn't touch it any more
  */
 void gmem_lend_return(struct page *page)
 {
@@ -419,7 +421,7 @@ unlock:
 
 /* ---- lent pages and their files ---- */
 
-/* The page is its borrowers' own business now. */
+/* The page has left its file. Without a borrower, its loan ends. */
 static void gmem_forget_loan(struct gmem_frames *frames, struct gmem_loan *loan)
 {
 	if (!loan->borrowers) {
@@ -434,9 +436,8 @@ static void gmem_forget_loan(struct gmem_frames *frames, struct gmem_loan *loan)
 }
 
 /**
- * gmem_lend_leave - these pages leave their file: lend them no more
- * @page: first page; the caller has unmapped them, which took KVM's own
- *	  mappings away
+ * gmem_lend_leave - these pages leave their file: don't lend them any more
+ * @page: first page; the caller has unmapped the pages, from KVM's stage 2, too
  * @nr: 1, or a block's 512
  * @inode: the file
  *
@@ -457,13 +458,13 @@ unsigned int gmem_lend_leave(struct page *page, unsigned int nr,
 	return others;
 }
 
-/* gmem_lend_count - how many references to a page of a file are loans': 0, 1 */
+/* gmem_lend_count - how many references to a file's page are loans': 0 or 1 */
 unsigned int gmem_lend_count(const struct page *page)
 {
 	return !!(gmem_page_word(page) & GMEM_LENT);
 }
 
-/* Where hidden pages aren't lent, a page that KVM has must stay shared. */
+/* With guard=deny, a shared page that KVM has borrowed must stay shared. */
 static bool gmem_keeps_shared(const struct gmem_frames *frames,
 			      const struct page *page)
 {
@@ -477,9 +478,10 @@ static bool gmem_keeps_shared(const struct gmem_frames *frames,
 }
 
 /*
- * Must one of them stay shared? Who has a page pinned could go on reading it,
- * and the host dies of it where the page is hidden. That is asked here, once
- * more: before, a loan that began or ended could be taken for a pin's end.
+ * Must a page of the span stay shared? The host would crash if a pinned page
+ * were hidden and the pin's holder used it. convert.c has asked before, but
+ * without the records' locks: there a loan that ends can make a pinned page
+ * look unpinned.
  */
 static bool gmem_span_stays_shared(const struct gmem_span *span)
 {
@@ -496,7 +498,7 @@ static bool gmem_span_stays_shared(const struct gmem_span *span)
 	return false;
 }
 
-/* gmem_lend_keeps - is this page of a file lent, and can't be made private? */
+/* gmem_lend_keeps - does a loan keep this page of a file from being private? */
 bool gmem_lend_keeps(struct page *page)
 {
 	struct gmem_frames *frames;
@@ -532,16 +534,16 @@ static noinline int gmem_make_blocks_private(struct page *page, unsigned int nr,
 }
 
 /**
- * gmem_lend_make_private - pages aren't wanted shared any more
- * @page: first of neighbours in memory, of a file: a part of a block, or up to
+ * gmem_lend_make_private - pages are not wanted shared any more
+ * @page: first of contiguous pages of a file: a part of a block, or up to
  *	  GMEM_BATCH blocks
  * @nr: how many
  * @inode: the file
  *
- * What is lent is hidden when it is returned.
+ * A page that is lent is hidden when it is returned.
  *
- * Return: 0; -EAGAIN, with none of them changed, if one is pinned, or KVM has
- * one that must stay shared; or what the direct map answered, with some of them
+ * Return: 0; -EAGAIN, and no page has changed, if one is pinned, or KVM has one
+ * that must stay shared; or an error from the direct map, and some may be
  * hidden.
  */
 int gmem_lend_make_private(struct page *page, unsigned int nr,
@@ -589,7 +591,7 @@ const char *gmem_lend_check(const struct gmem_frames *frames)
 }
 #endif
 
-/* No file is left, and the guard has returned what was lent. */
+/* No file is left, and the guard has returned all loans. */
 void gmem_lend_exit(void)
 {
 	cancel_delayed_work_sync(&rehide_retry);

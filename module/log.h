@@ -1,3 +1,3 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Included before all else in every file: who speaks in the kernel's log. */
+/* Included first in every file: the prefix of our kernel log messages. */
 #define pr_fmt(fmt) "gmemfs: " fmt

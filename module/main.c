@@ -2,7 +2,7 @@
 /*
  * gmemfs: guest memory that is not in the kernel's direct map.
  *
- * Load and unload: each step here is undone there, in reverse.
+ * Load and unload: unload undoes each step of load, in reverse order.
  */
 #include <linux/module.h>
 
@@ -26,7 +26,7 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-/* All memory has been given back, or is lost. */
+/* All memory has been given back, or is lost until the next boot. */
 static void gmem_memory_exit(void)
 {
 	gmem_lend_exit();

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory cgroups: memory that was prepared ahead is charged when a task gets
- * it, to that task's cgroup.
+ * Memory cgroups: memory that was prepared ahead of use is charged when a task
+ * gets it, to that task's cgroup.
  *
- * What is allocated for a task is charged by the page allocator, and uncharged
- * by it when the page is freed. The pool's memory was allocated for nobody. The
- * kernel has two functions to change that, which it doesn't export.
+ * The page allocator charges memory that it allocates for a task, and uncharges
+ * it when the page is freed. The pool's memory was allocated for no task. The
+ * kernel has two functions to charge and uncharge it later, but doesn't export
+ * them.
  */
 #include <linux/gfp.h>
 #include <linux/memcontrol.h>
@@ -17,13 +18,13 @@
 
 #ifdef CONFIG_MEMCG
 
-/* As in directmap.c: a direct call, because of IBT. */
+/* Static calls, which are direct calls, because of IBT: see directmap.c. */
 DEFINE_STATIC_CALL_NULL(gmem_charge_page, __memcg_kmem_charge_page);
 DEFINE_STATIC_CALL_NULL(gmem_uncharge_page, __memcg_kmem_uncharge_page);
 
 static bool gmem_memcg_found;
 
-/* gmem_memcg_works - can memory from the pool be charged? */
+/* gmem_memcg_works - can the pool's memory be charged? */
 bool gmem_memcg_works(void)
 {
 	return gmem_memcg_found;
@@ -31,10 +32,10 @@ bool gmem_memcg_works(void)
 
 /**
  * gmem_memcg_charge - charge pages to the current task's cgroup
- * @page: first page, charged to nobody
+ * @page: first page, charged to no cgroup
  * @nr: how many
  *
- * Return: 0, or -ENOMEM over the cgroup's limit: then none is charged.
+ * Return: 0; or -ENOMEM over the cgroup's limit: then no page is charged.
  */
 int gmem_memcg_charge(struct page *page, unsigned int nr)
 {
@@ -52,7 +53,7 @@ int gmem_memcg_charge(struct page *page, unsigned int nr)
 }
 
 /**
- * gmem_memcg_uncharge - these pages are nobody's, but not freed
+ * gmem_memcg_uncharge - uncharge pages without freeing them
  * @page: first page
  * @nr: how many
  */

@@ -12,18 +12,19 @@
 /**
  * gmem_parse_number - read a number with a unit
  * @string: decimal digits and an optional k, m, g or t
- * @number: set to it
+ * @number: set to the number
  *
- * memparse() would wrap around.
+ * Not memparse(), which would wrap around.
  *
- * Return: 0; -EINVAL for no number; -ERANGE for one that 64 bits can't hold.
+ * Return: 0; -EINVAL if it is no number; -ERANGE if it doesn't fit into 64
+ * bits.
  */
 int gmem_parse_number(const char *string, u64 *number)
 {
 	static const char units[] = "kmgt";
 	size_t len = strspn(string, "0123456789");
 	const char *unit;
-	char digits[21];	/* as many as a u64 can have, and the end */
+	char digits[21];	/* a u64 has at most 20, and a NUL */
 	int ret;
 
 	if (len >= sizeof(digits))

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What can be done with each type of inode.
+ * The operations of each type of inode.
  *
- * This is above all that does it, and known to an inode's maker by its mount
- * only: so that who makes inodes needs to know nothing of what they can do.
+ * This file includes all files that implement them. Files that make inodes
+ * reach it only through a pointer in their mount (gmem_sb): so they need not
+ * know the operations.
  */
 #include <linux/fs.h>
 
@@ -37,7 +38,7 @@ static void gmem_inode_init_regular(struct inode *inode)
 }
 
 /**
- * gmem_set_operations - give a new inode what can be done with it
+ * gmem_set_operations - give a new inode its operations
  * @inode: the inode, with its mode
  * @dev: number of a device file
  */

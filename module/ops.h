@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What can be done with each type of inode: ops.c. */
+/* The operations of each type of inode: ops.c. */
 #ifndef GMEMFS_OPS_H
 #define GMEMFS_OPS_H
 

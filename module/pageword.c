@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A page's word, in its page_private(): how it is set, under the lock of the
- * page's record, and what of it is counted. Which changes there are, and when,
- * is frame.c's business; nobody else calls what changes anything.
+ * page's record, and the counters that follow from it. frame.c decides which
+ * changes there are, and when; only frame.c calls the functions that change
+ * anything.
  */
 #include <linux/atomic.h>
 #include <linux/mm.h>
@@ -30,11 +31,13 @@ void gmem_delta_apply(struct gmem_delta *delta, struct inode *inode)
 }
 
 /**
- * gmem_page_held - may anybody write to this page yet?
- * @page: the page, of which no user has a mapping, or will get one
+ * gmem_page_held - may anybody still write to this page?
+ * @page: the page; no user has it mapped, or can map it
  *
- * Needs no lock: that somebody has a reference is seen, whatever loans begin or
- * end meanwhile. Who lends looks once more for the page, and finds it gone.
+ * Needs no lock: while somebody has a reference this says so, whatever loans
+ * begin or end meanwhile. A loan that begins later isn't used: borrow.c looks
+ * the address up again after it has lent the page, and no longer finds it
+ * there.
  */
 bool gmem_page_held(struct page *page)
 {
@@ -45,13 +48,13 @@ bool gmem_page_held(struct page *page)
 }
 
 /**
- * gmem_page_pinned - has anybody a reference to this page?
- * @page: the page, of a file, with no mapping by a shared view, and none that
- *	  could come
+ * gmem_page_pinned - does anybody have a reference to this page?
+ * @page: the page, of a file; no shared view maps it, or can map it
  *
- * Beside our own and a loan's. A mapping that isn't the shared view's is as
- * good as a pin: TCP makes such of what it has received. Loans begin and end
- * under the lock of the page's record: without that the answer is a guess.
+ * Our own reference and that of a loan don't count. A mapping outside of the
+ * shared view counts as a pin: TCP's zero-copy receive makes such mappings.
+ * Loans begin and end under the lock of the page's record: without that lock
+ * the answer is a guess.
  */
 bool gmem_page_pinned(struct page *page)
 {
@@ -61,13 +64,15 @@ bool gmem_page_pinned(struct page *page)
 	       page_count(page) > 1 + !!(word & GMEM_LENT);
 }
 
-/* gmem_forget_word - what the page allocator left in a page means nothing */
+/* gmem_forget_word - clear what the page allocator left in page_private() */
 void gmem_forget_word(struct page *page)
 {
 	WRITE_ONCE(page->private, GMEM_PAGE_NONE);
 }
 
-/* Pages with one word become @state, for @reasons; their other bits stay. */
+/*
+ * Pages that have the same word get @state and @reasons; their other bits stay.
+ */
 void gmem_set_states(struct gmem_frames *frames, struct page *page,
 		     unsigned int nr, enum gmem_page_state state,
 		     unsigned long reasons, struct gmem_delta *delta)

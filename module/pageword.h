@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What is noted with each page, and counted of it: pageword.c. */
+/* The word of each page, and the counters that follow from it: pageword.c. */
 #ifndef GMEMFS_PAGEWORD_H
 #define GMEMFS_PAGEWORD_H
 
@@ -12,13 +12,14 @@
 struct inode;
 
 /**
- * enum gmem_page_state - what a page is; frame.c has the transitions
- * @GMEM_PAGE_NONE: not gmemfs'
+ * enum gmem_page_state - the state of a page; frame.c has the transitions
+ * @GMEM_PAGE_NONE: gmemfs doesn't have the page
  * @GMEM_PAGE_HIDDEN: absent from the direct map
- * @GMEM_PAGE_EXPOSED: in the direct map, and a file's, for a reason at least
- * @GMEM_PAGE_POISONED: it has a memory error; absent from the direct map
- * @GMEM_PAGE_LEAVING: nobody's and on its way to the kernel: being put into the
- *	direct map, or there already, and held up by who has a reference to it
+ * @GMEM_PAGE_EXPOSED: in the direct map, for at least one reason
+ * @GMEM_PAGE_POISONED: the page has a memory error; absent from the direct map
+ * @GMEM_PAGE_LEAVING: unowned and on its way to the kernel: it is being put
+ *		       into the direct map; or it is there already, and may wait
+ *		       for the last reference
  */
 enum gmem_page_state {
 	GMEM_PAGE_NONE,
@@ -30,15 +31,15 @@ enum gmem_page_state {
 
 /*
  * A page's word, in page_private(): its state, its reasons to be exposed, and
- * bits. SEEN: it was in a shared view, so somebody may have pinned it. OWNED:
- * it is a file's by itself, not with all of its 2 MiB. MOVING: of LEAVING, its
- * entry of the direct map is being set.
+ * three bits. SEEN: it was in a shared view, so somebody may have pinned it.
+ * OWNED: a file owns this page alone, not with all of its 2 MiB. MOVING: the
+ * state is LEAVING, and the page's entry of the direct map is being set.
  */
 #define GMEM_PAGE_STATE		0x7UL
 
 #define GMEM_WANTED		BIT(3)	/* userspace wants it shared */
 #define GMEM_LENT		BIT(4)	/* KVM has it, or had it just now */
-#define GMEM_KEPT		BIT(5)	/* its file keeps all of them */
+#define GMEM_KEPT		BIT(5)	/* its file keeps all exposed */
 #define GMEM_REINSERTED		BIT(6)	/* while reinsert.c copies */
 #define GMEM_REASONS		(GMEM_WANTED | GMEM_LENT | GMEM_KEPT | \
 				 GMEM_REINSERTED)
@@ -47,7 +48,10 @@ enum gmem_page_state {
 #define GMEM_PAGE_OWNED		BIT(8)
 #define GMEM_PAGE_MOVING	BIT(9)
 
-/* For who holds what keeps the page; its record's lock is for changes. */
+/*
+ * The caller holds something that keeps the page in place. To change the word
+ * also needs the lock of the page's record.
+ */
 static inline unsigned long gmem_page_word(const struct page *page)
 {
 	return READ_ONCE(page->private);
@@ -63,7 +67,7 @@ static inline unsigned long gmem_page_reasons(const struct page *page)
 	return gmem_page_word(page) & GMEM_REASONS;
 }
 
-/* May anybody have it: was it in a shared view, or is it lent? */
+/* May somebody hold the page: was it in a shared view, or is it lent? */
 static inline bool gmem_page_may_be_had(const struct page *page)
 {
 	return gmem_page_word(page) & (GMEM_PAGE_SEEN | GMEM_LENT);
@@ -72,10 +76,10 @@ static inline bool gmem_page_may_be_had(const struct page *page)
 bool gmem_page_held(struct page *page);
 bool gmem_page_pinned(struct page *page);
 
-/* ---- changes: for frame.c only, which has the table of them ---- */
+/* ---- changes: for frame.c only, which has the table of states ---- */
 
 /**
- * struct gmem_delta - what changes in a file's counters
+ * struct gmem_delta - what a change of words adds to a file's counters
  * @hidden: pages that are absent from the direct map
  * @lent: pages that are exposed for KVM only
  */
@@ -84,7 +88,7 @@ struct gmem_delta {
 	long lent;
 };
 
-/* gmem_delta_add - @n more pages of such a word, or less */
+/* gmem_delta_add - count @n more pages with such a word, or fewer */
 static inline void gmem_delta_add(struct gmem_delta *delta, unsigned long word,
 				  long n)
 {
@@ -111,7 +115,7 @@ void gmem_set_bit(struct gmem_frames *frames, struct page *page,
 void gmem_clear_bit(struct gmem_frames *frames, struct page *page,
 		    unsigned long bit);
 
-/* @nr pages of one record, all with the same word. */
+/* Set the word of @nr pages of one record, which all have the same word. */
 static inline void gmem_set_words(struct gmem_frames *frames,
 				  struct page *page, unsigned int nr,
 				  unsigned long word)
@@ -125,7 +129,7 @@ static inline void gmem_set_words(struct gmem_frames *frames,
 		WRITE_ONCE(page++->private, word);
 }
 
-/* How many, from the first on, have the same word. */
+/* How many pages, from the first on, have the same word? */
 static inline unsigned int gmem_same_words(const struct page *page,
 					   unsigned int nr)
 {
@@ -138,7 +142,9 @@ static inline unsigned int gmem_same_words(const struct page *page,
 	return i;
 }
 
-/* How many of a span, from the @i-th on, are of one record and one word. */
+/*
+ * How many pages of a span, from the @i-th on, share its record and its word?
+ */
 static inline unsigned int gmem_span_same(const struct gmem_span *span,
 					  unsigned int i)
 {

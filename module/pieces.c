@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pieces of memory, blocks or single pages, many at a time: neighbours can be
- * hidden or exposed in one step, with one flush.
+ * Pieces of memory, blocks or single pages, many at a time: contiguous ones can
+ * be hidden or exposed in one step, with one TLB flush.
  */
 #include <linux/align.h>
 #include <linux/mm.h>
@@ -18,11 +18,12 @@ static int gmem_compare_pages(const void *a, const void *b)
 }
 
 /**
- * gmem_sort_pieces - bring blocks, or single pages, into the order of addresses
+ * gmem_sort_pieces - sort blocks, or single pages, by address
  * @pieces: first page of each
  * @nr: how many
  *
- * Neighbours can then be hidden or exposed in one step, with one flush.
+ * Contiguous pieces can then be hidden or exposed in one step, with one TLB
+ * flush.
  */
 void gmem_sort_pieces(struct page **pieces, unsigned int nr)
 {
@@ -30,14 +31,15 @@ void gmem_sort_pieces(struct page **pieces, unsigned int nr)
 }
 
 /**
- * gmem_run_length - how many of the first pieces are neighbours in memory
+ * gmem_run_length - how many pieces, from the first on, are contiguous in
+ *		     memory
  * @pieces: first page of each, sorted
  * @nr: how many, at least 1
- * @each: pages of each, a block's 512 or 1
+ * @each: pages of each: a block's 512, or 1
  *
- * They don't go beyond 1 GiB for blocks, 2 MiB for pages, which the direct map
- * may have as one entry: where that has to be split to hide them and can't be,
- * none of them has changed yet.
+ * A run ends at 1 GiB for blocks, and at 2 MiB for pages. The direct map may
+ * have that much as one entry. So only the first entry of a run may have to be
+ * split, and if that split fails, no page of the run has changed yet.
  */
 unsigned int gmem_run_length(struct page **pieces, unsigned int nr,
 			     unsigned int each)

@@ -5,7 +5,9 @@
 
 #include <linux/mm_types.h>
 
-/* Blocks worked on at a time: 32 MiB, and an array that the stack can hold. */
+/*
+ * How many blocks are processed at a time: 32 MiB. The array is on the stack.
+ */
 #define GMEM_BATCH	16
 
 struct gmem_batch {

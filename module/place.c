@@ -2,9 +2,9 @@
 /*
  * Place: the NUMA nodes that memory should come from.
  *
- * A fault goes by the policy that mbind(2) gave the mapping, everything else by
- * that of the task. The kernel's own function for the first is not for modules
- * (or makes a compound page), so the policies are read here.
+ * A fault uses the policy that mbind(2) gave the mapping, everything else uses
+ * the task's policy. The kernel's own function for mappings isn't exported (or
+ * makes a compound page), so the policies are read here.
  */
 #include <linux/gfp.h>
 #include <linux/mempolicy.h>
@@ -17,7 +17,7 @@
 
 #ifdef CONFIG_NUMA
 
-/* A place for the @index-th block or page under a policy. */
+/* The place for the @index-th block or page under a policy. */
 static struct gmem_place gmem_place_by(struct mempolicy *policy, pgoff_t index)
 {
 	struct gmem_place place = { .node = numa_mem_id() };
@@ -46,14 +46,14 @@ static struct gmem_place gmem_place_by(struct mempolicy *policy, pgoff_t index)
 
 /**
  * gmem_place_of_vma - where a fault's memory should come from
- * @vma: the mapping, whose lock the fault holds: so its policy stays; or NULL
- * @index: of the block in the file, for policies that interleave
+ * @vma: the mapping; the fault holds its lock, so its policy stays; or NULL
+ * @index: index of the block in the file, for policies that interleave
  */
 struct gmem_place gmem_place_of_vma(struct vm_area_struct *vma, pgoff_t index)
 {
 	struct gmem_place place;
 
-	/* Only the task itself changes its policy. */
+	/* Only the task itself changes its policy: no lock. */
 	if (!vma || !vma->vm_policy)
 		return gmem_place_by(current->mempolicy, index);
 	place = gmem_place_by(vma->vm_policy, index);
@@ -61,7 +61,7 @@ struct gmem_place gmem_place_of_vma(struct vm_area_struct *vma, pgoff_t index)
 	return place;
 }
 
-/* The kernel goes by the task's policy itself, and knows cpusets better. */
+/* The kernel applies the task's policy itself, and knows cpusets better. */
 struct page *gmem_place_alloc(const struct gmem_place *place, gfp_t gfp,
 			      unsigned int order)
 {

@@ -12,9 +12,9 @@ struct vm_area_struct;
 /**
  * struct gmem_place - where memory should come from
  * @node: the NUMA node to ask first
- * @bound: no others than these, or NULL
- * @by_vma: @node and @bound are a mapping's policy, and not the task's
- * @only: this node or none
+ * @bound: no other nodes than these, or NULL
+ * @by_vma: @node and @bound are from a mapping's policy, not from the task's
+ * @only: no other node than @node
  */
 struct gmem_place {
 	int node;

@@ -2,11 +2,11 @@
 /*
  * Memory errors that the hardware reports.
  *
- * The kernel can't handle one in a page of ours: memory_failure() marks the
- * page, and leaves it where it is. So whoever is about to touch a page or to
- * hand it out looks at the mark. For the 512 pages of a block that is a lot of
- * looking where there hardly ever is anything to see: nobody looks before
- * memory_failure() has been called for the first time.
+ * The kernel can't handle one in a page of gmemfs: memory_failure() marks the
+ * page and leaves it where it is. So code that is about to touch a page or hand
+ * it out checks that mark. For the 512 pages of a block that takes long, and
+ * hardly ever finds one: so nobody checks before memory_failure() has been
+ * called once.
  */
 #include <linux/ftrace.h>
 #include <linux/mm.h>
@@ -16,7 +16,7 @@
 
 bool gmem_poison_seen __read_mostly;
 
-/* Called before the page is marked, on any CPU. */
+/* ftrace calls this before memory_failure() marks the page, on any CPU. */
 static void notrace gmem_poison_event(unsigned long ip, unsigned long parent_ip,
 				      struct ftrace_ops *ops,
 				      struct ftrace_regs *fregs)
@@ -24,7 +24,7 @@ static void notrace gmem_poison_event(unsigned long ip, unsigned long parent_ip,
 	WRITE_ONCE(gmem_poison_seen, true);
 }
 
-/* PERMANENT: ftrace can't be switched off under us by sysctl. */
+/* PERMANENT: so the sysctl kernel.ftrace_enabled can't disable it. */
 static struct ftrace_ops poison_ops = {
 	.func = gmem_poison_event,
 	.flags = FTRACE_OPS_FL_DYNAMIC | FTRACE_OPS_FL_PERMANENT,
@@ -47,7 +47,7 @@ static int gmem_poison_hook(void)
 	return ret;
 }
 
-/* Where it can't be known, everybody looks always. */
+/* If memory_failure() can't be hooked, the marks are always checked. */
 void __init gmem_poison_init(void)
 {
 	poison_hooked = !gmem_poison_hook();

@@ -23,7 +23,7 @@ static inline bool gmem_page_poisoned(const struct page *page)
 	return READ_ONCE(gmem_poison_seen) && PageHWPoison(page);
 }
 
-/* gmem_any_poisoned - has one of @nr neighbours in memory an error? */
+/* gmem_any_poisoned - does one of @nr contiguous pages have a memory error? */
 static inline bool gmem_any_poisoned(const struct page *page, unsigned int nr)
 {
 	if (!READ_ONCE(gmem_poison_seen))

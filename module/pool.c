@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The pool: blocks that are zeroed and hidden ahead of use, so that who fills a
- * file waits for neither.
+ * The pool: blocks that are zeroed and hidden ahead of use, so that a task that
+ * fills a file waits for neither.
  *
- * Each NUMA node has its own. In it are clean blocks, ready to be taken, and
- * dirty ones, which a file gave back and which still hold its data. Both are
- * HIDDEN and nobody's. A clean block is charged to no cgroup. A dirty one is
- * still charged to the cgroup of who filled it, and there are never more of
- * them than the low watermark: a file whose blocks find no place zeroes them
- * itself. One worker for each node zeroes the dirty ones, then fills up from
- * the kernel's free memory what is missing to the low watermark, and gives back
- * what is above it.
+ * Each NUMA node has a pool of its own, with clean blocks, which are ready to
+ * be taken, and dirty blocks, which a file gave back and which still hold its
+ * data. Both are HIDDEN and unowned. A clean block is charged to no cgroup. A
+ * dirty block is still charged to the cgroup of the task that filled it. There
+ * are hardly more dirty blocks than the low watermark: a file whose blocks find
+ * no room here zeroes them itself. One worker for each node zeroes the dirty
+ * blocks, then adds blocks from the kernel's free memory up to the low
+ * watermark, and gives back those above it.
  *
- * The pool grows only while the host has memory to spare, and gives way when
- * others need it (giveway.c).
+ * The pool grows only while the host has memory to spare, and shrinks when
+ * others need memory (giveway.c).
  *
- * With a low watermark of 0, as it is unless somebody asks, there is no pool:
- * files get their memory from the kernel and give it back themselves.
+ * The low watermark is 0 unless the administrator sets it. Then there is no
+ * pool: files get their memory from the kernel and give it back themselves.
  */
 #include <linux/list.h>
 #include <linux/mm.h>
@@ -37,23 +37,23 @@
 #include "tempmap.h"
 #include "units.h"
 
-/* After the shrinker took memory, or there was none to be had. */
+/* No refill for so long after a shrink, or after a refill found no memory. */
 #define GMEM_POOL_BACKOFF	(10 * HZ)
 
-/* The part of the host's memory that filling the pool leaves available. */
+/* Filling the pool leaves 1/GMEM_POOL_LEAVE of the host's memory available. */
 #define GMEM_POOL_LEAVE		16
 
 /**
  * struct gmem_pool - the blocks of one node
- * @lock: the lists, the counts and @low
- * @clean: zeroed
- * @dirty: with what a file left in them
+ * @lock: protects the lists, the counts and @low
+ * @clean: zeroed blocks
+ * @dirty: blocks with a file's data in them
  * @nr_clean: blocks in @clean
  * @nr_dirty: blocks in @dirty
  * @low: the low watermark, in blocks
- * @quiet_until: jiffies; no filling before
+ * @quiet_until: jiffies; the worker doesn't fill the pool before
  * @work: the worker
- * @node: of the memory
+ * @node: the NUMA node
  */
 struct gmem_pool {
 	spinlock_t lock;	/* see above */
@@ -137,14 +137,14 @@ static void gmem_pool_push(struct gmem_pool *pool, bool dirty,
 	spin_unlock(&pool->lock);
 }
 
-/* ---- zeroing what was given back ---- */
+/* ---- zeroing blocks that were given back ---- */
 
-/* Zero dirty blocks. Return: how many are clean now, and in @blocks. */
+/* Zero dirty blocks. Return: how many are clean now, the first of @blocks. */
 static unsigned int gmem_pool_scrub(struct page **blocks, unsigned int nr)
 {
 	unsigned int clean = gmem_scrub_blocks(blocks, nr), i;
 
-	/* They stay hidden: no CPU may keep a translation of our mappings. */
+	/* The blocks stay hidden: no CPU may keep a translation for them. */
 	if (clean)
 		gmem_tempmap_flush();
 	for (i = 0; i < clean; i++)
@@ -222,7 +222,7 @@ static bool gmem_pool_host_has(unsigned int blocks)
 					   want);
 }
 
-/* Return: whether to try again soon. */
+/* Return: whether the worker should run again soon. */
 static bool gmem_pool_work_fill(struct gmem_pool *pool)
 {
 	struct gmem_place place = { .node = pool->node, .only = true };
@@ -230,7 +230,7 @@ static bool gmem_pool_work_fill(struct gmem_pool *pool)
 	unsigned int want, nr, i;
 
 	while ((want = min(gmem_pool_missing(pool), GMEM_BATCH))) {
-		/* What files have given back meanwhile is used first. */
+		/* First use blocks that files have given back meanwhile. */
 		gmem_pool_work_dirty(pool);
 		if (READ_ONCE(pool_gone) ||
 		    time_before(jiffies, READ_ONCE(pool->quiet_until)))
@@ -263,7 +263,7 @@ static void gmem_pool_worker(struct work_struct *work)
 
 /* ---- for files ---- */
 
-/* A block without a memory error that may have come up since it was zeroed. */
+/* Take a clean block. One that has got a memory error since leaves the pool. */
 static struct page *gmem_pool_take_clean(struct gmem_pool *pool)
 {
 	struct page *page;
@@ -276,7 +276,10 @@ static struct page *gmem_pool_take_clean(struct gmem_pool *pool)
 	return NULL;
 }
 
-/* A dirty block does too: to zero it is still no edit of the direct map. */
+/*
+ * Take a clean block, or zero a dirty one: that still needs no edit of the
+ * direct map.
+ */
 static struct page *gmem_pool_take_any(struct gmem_pool *pool)
 {
 	struct page *page;
@@ -291,10 +294,10 @@ static struct page *gmem_pool_take_any(struct gmem_pool *pool)
 }
 
 /**
- * gmem_pool_take - a block that is ready
- * @place: where from
+ * gmem_pool_take - take a block that is ready
+ * @place: where the memory should come from
  *
- * Return: its first page, zeroed, hidden, nobody's and charged to the current
+ * Return: its first page, zeroed, hidden, unowned, and charged to the current
  * task's cgroup; or NULL if there is none, or the cgroup is at its limit.
  */
 struct page *gmem_pool_take(const struct gmem_place *place)
@@ -316,7 +319,7 @@ struct page *gmem_pool_take(const struct gmem_place *place)
 	return NULL;
 }
 
-/* Several files may give at once: a block or two too many is no harm. */
+/* Takes no lock: a block or two more than the watermark does no harm. */
 static bool gmem_pool_has_room(const struct gmem_pool *pool, bool dirty)
 {
 	if (!pool || !READ_ONCE(pool->low) || READ_ONCE(pool_gone))
@@ -325,12 +328,12 @@ static bool gmem_pool_has_room(const struct gmem_pool *pool, bool dirty)
 }
 
 /**
- * gmem_pool_give - take blocks that a file is done with, if there is a pool
- * @blocks: first page of each, hidden as a whole, nobody's; reordered here
+ * gmem_pool_give - take blocks that a file doesn't need any more into the pool
+ * @blocks: first page of each, HIDDEN as a whole, unowned; reordered here
  * @nr: how many
  * @dirty: whether there may be data in them
  *
- * Return: how many were not taken: they are the first ones of @blocks.
+ * Return: how many were not taken; they come first in @blocks.
  */
 unsigned int gmem_pool_give(struct page **blocks, unsigned int nr, bool dirty)
 {
@@ -351,17 +354,17 @@ unsigned int gmem_pool_give(struct page **blocks, unsigned int nr, bool dirty)
 	return left;
 }
 
-/* ---- giving way ---- */
+/* ---- giving memory to others ---- */
 
 /**
  * gmem_pool_shrink - give blocks back to the kernel
- * @node: whose
+ * @node: whose blocks
  * @nr: how many at most
  *
- * Where memory is reclaimed, too: what this takes are spinlocks, and the locks
- * of nobody's records, under which no memory is allocated.
+ * This also runs in memory reclaim. It takes spinlocks, and the locks of
+ * records of unowned blocks, under which nobody allocates memory.
  *
- * Return: how many went.
+ * Return: how many blocks were given back.
  */
 unsigned long gmem_pool_shrink(int node, unsigned long nr)
 {
@@ -391,7 +394,7 @@ unsigned long gmem_pool_shrink(int node, unsigned long nr)
 	return done;
 }
 
-/* ---- what sysfs asks and sets ---- */
+/* ---- for sysfs ---- */
 
 unsigned long gmem_pool_low(int node)
 {
@@ -421,8 +424,9 @@ unsigned long gmem_pool_dirty(int node)
  *
  * Returns before the pool has grown or shrunk to it.
  *
- * Return: 0; -ENODEV without such a node; -EOPNOTSUPP where what is in the
- * pool could not be charged to cgroups; -EINVAL for more than the host has.
+ * Return: 0; -ENODEV if there is no such node; -EOPNOTSUPP if this kernel can't
+ * charge blocks of the pool to cgroups; -EINVAL for more than the host's
+ * memory.
  */
 int gmem_pool_set_low(int node, unsigned long blocks)
 {
@@ -443,8 +447,8 @@ int gmem_pool_set_low(int node, unsigned long blocks)
 }
 
 /**
- * gmem_pool_set_low_all - share a low watermark among the nodes
- * @blocks: all together
+ * gmem_pool_set_low_all - divide a low watermark among the nodes
+ * @blocks: the sum of all nodes
  *
  * Return: as gmem_pool_set_low().
  */
@@ -536,7 +540,7 @@ free_pools:
 	return ret;
 }
 
-/* No file is left, so nobody takes or gives. */
+/* No file is left, so nobody takes or gives blocks. */
 void gmem_pool_exit(void)
 {
 	int node;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Blocks that are ready ahead of use: pool.c. */
+/* Blocks that are zeroed and hidden ahead of use: pool.c. */
 #ifndef GMEMFS_POOL_H
 #define GMEMFS_POOL_H
 
@@ -10,10 +10,10 @@ struct page;
 
 enum gmem_pool_count {
 	GMEM_POOL_HITS,		/* blocks taken */
-	GMEM_POOL_MISSES,	/* wanted while there was none */
+	GMEM_POOL_MISSES,	/* no block to take */
 	GMEM_POOL_REFILLS,	/* blocks added from the kernel's memory */
 	GMEM_POOL_SCRUBS,	/* blocks zeroed after use, and kept */
-	GMEM_POOL_SHRUNK,	/* blocks given up when memory was short */
+	GMEM_POOL_SHRUNK,	/* blocks given up for lack of memory */
 	GMEM_POOL_COUNTS,
 };
 

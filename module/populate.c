@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Populate: memory for a file's holes, and where it comes from.
- */
+/* Populate: get memory for a file's holes. */
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -34,7 +32,7 @@ static struct page *gmem_take_ready(const struct gmem_want *want)
 	return gmem_pool_take(&want->place);
 }
 
-/* Why memory that is @shared isn't hidden; 0: it is. */
+/* Why new memory isn't hidden, or 0. @shared: is all of it wanted shared? */
 static unsigned long gmem_reasons(struct inode *inode, bool shared)
 {
 	if (gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP)
@@ -42,7 +40,10 @@ static unsigned long gmem_reasons(struct inode *inode, bool shared)
 	return shared ? GMEM_WANTED : 0;
 }
 
-/* Zeroed, hidden if there are no @reasons, and charged to mount and file. */
+/*
+ * Take memory: zeroed, hidden if there are no @reasons, and charged to mount
+ * and file.
+ */
 static struct page *gmem_take(struct inode *inode, unsigned int order,
 			      unsigned long reasons,
 			      const struct gmem_want *want)
@@ -70,8 +71,8 @@ static struct page *gmem_take(struct inode *inode, unsigned int order,
 /* ---- populate ---- */
 
 /*
- * Not for the last block of a file that ends inside it: that would waste. A
- * write() knows better than the size how far the file will go.
+ * Not for the last block of a file that ends inside it: that would waste
+ * memory. If the caller expects the file to grow, @want has the size.
  */
 static bool gmem_may_be_huge(struct inode *inode, pgoff_t pgoff,
 			     const struct gmem_want *want)
@@ -85,7 +86,7 @@ static bool gmem_may_be_huge(struct inode *inode, pgoff_t pgoff,
 	return end <= max(i_size_read(inode), want->end);
 }
 
-/* The entries of single pages. Readers may look at them at any time. */
+/* The array of single pages. Readers may read it at any time. */
 static struct page **gmem_slots_get(struct gmem_block *block)
 {
 	if (block->pages)
@@ -113,7 +114,7 @@ static struct page *gmem_populate_single(struct inode *inode,
 	page = gmem_take(inode, 0, gmem_reasons(inode, shared), want);
 	if (!IS_ERR(page)) {
 		WRITE_ONCE(slots[slot], page);
-		/* Who sees @slots, sees the page: gmem_block_page(). */
+		/* A reader of @slots sees the page: gmem_block_page(). */
 		smp_store_release(&block->pages, slots);
 	} else if (slots != block->pages) {
 		kfree(slots);
@@ -121,7 +122,7 @@ static struct page *gmem_populate_single(struct inode *inode,
 	return page;
 }
 
-/* A hole in a contiguous block has its memory, and it is zeroed. */
+/* A hole in a contiguous block still has its memory, which is zeroed. */
 static struct page *gmem_fill_hole(struct gmem_block *block, unsigned int slot)
 {
 	if (__test_and_clear_bit(slot, block->holes))
@@ -156,13 +157,13 @@ static struct page *gmem_populate_locked(struct inode *inode,
 }
 
 /**
- * gmem_block_populate - the page at an offset of a file, made if it's a hole
- * @inode: the file, whose invalidate_lock the caller holds, at least shared
- * @pgoff: offset in pages, below the file's size or what @want says of it
- * @want: how memory is to be had
+ * gmem_block_populate - the page at an offset of a file; a hole gets memory
+ * @inode: the file; the caller holds its invalidate_lock, at least shared
+ * @pgoff: offset in pages, below the file's size or @want's @end
+ * @want: how the memory should be got
  *
  * Return: the page, or an ERR_PTR: -ENOMEM; -ENOSPC over the mount's size;
- * -EBUSY while the host hibernates; -EPERM where KVM isn't guarded; -EIO where
+ * -EBUSY while the host hibernates; -EPERM if KVM could not be hooked; -EIO if
  * the direct map can't be edited; -EHWPOISON if the page has a memory error.
  */
 struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
@@ -171,7 +172,7 @@ struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
 	struct gmem_block *block = gmem_block_find(inode, pgoff);
 	struct page *page = gmem_block_page(block, pgoff);
 
-	/* What is there stays: the invalidate_lock is held. */
+	/* The invalidate_lock is held, so the page stays. */
 	if (page)
 		return gmem_page_poisoned(page) ? ERR_PTR(-EHWPOISON) : page;
 	if (!block)
@@ -180,7 +181,7 @@ struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
 		return ERR_CAST(block);
 
 	mutex_lock(&block->lock);
-	/* What it is charged for could be what the memory is short of. */
+	/* Uncharge the block first: that may make room for its memory. */
 	gmem_block_set_bare(inode, block, false);
 	page = gmem_populate_locked(inode, block, pgoff, want);
 	gmem_block_set_bare(inode, block, !block->huge && !block->pages);
@@ -193,13 +194,14 @@ struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
 /* ---- blocks prepared for one call ---- */
 
 /**
- * gmem_batch_fill - prepare blocks for several of a file's, with few flushes
+ * gmem_batch_fill - prepare several blocks for a file, with few TLB flushes
  * @inode: the file
- * @want: how memory is to be had, with an empty batch
- * @nr: how many blocks would be good to have
+ * @want: how the memory should be got, with an empty batch
+ * @nr: how many blocks are wanted
  *
- * Not what the pool has, which is ready, nor for files that aren't hidden. That
- * it prepares less than wanted is no error: each block tries again by itself.
+ * Does nothing if the pool has blocks, or if the file's memory isn't hidden or
+ * consists of single pages. It may prepare fewer blocks than wanted: each of
+ * the others then gets its memory alone.
  */
 void gmem_batch_fill(struct inode *inode, struct gmem_want *want,
 		     unsigned int nr)
@@ -215,7 +217,7 @@ void gmem_batch_fill(struct inode *inode, struct gmem_want *want,
 					      &want->place);
 }
 
-/* What of a batch nobody needed. */
+/* Give up the blocks of a batch that weren't needed. */
 void gmem_batch_drop(struct gmem_batch *batch)
 {
 	batch->nr = gmem_pool_give(batch->blocks, batch->nr, false);

@@ -11,9 +11,9 @@ struct inode;
 struct page;
 
 /**
- * struct gmem_want - how a file is to get memory
- * @place: where from
- * @end: the size that the file is about to have, where that is larger
+ * struct gmem_want - how a file should get memory
+ * @place: where the memory should come from
+ * @end: the size that the file is about to have, if larger than its size
  * @batch: blocks prepared for this call, or NULL
  */
 struct gmem_want {

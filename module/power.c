@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Hibernation: refused while memory is hidden.
+ * Hibernation is refused while memory is hidden.
  *
- * The image is made by copying pages through the direct map, from which ours
- * are absent; and it would put the guests' memory on disk. Suspend to RAM and
- * to idle leave memory where it is and are none of our business.
+ * The image is made by copying pages through the direct map, in which hidden
+ * pages are absent. It would also put the guests' memory on disk. Suspend to
+ * RAM and to idle leave memory where it is, and are not affected.
  */
 #include <linux/notifier.h>
 #include <linux/suspend.h>
@@ -15,8 +15,9 @@
 static bool hibernating;
 
 /*
- * Called with the pages already counted as hidden: with a full barrier on
- * either side, we see @hibernating or the notifier sees the count, or both.
+ * The caller has already counted the pages as hidden. Both sides have a full
+ * barrier between their write and their read: so we see @hibernating, or the
+ * notifier sees the count, or both.
  */
 bool gmem_power_may_hide(void)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Prepare: memory from the kernel, zeroed, gmemfs' but nobody's yet, and taken
- * out of the direct map unless it is to stay there.
+ * Prepare: allocate memory from the kernel, zeroed and unowned, and remove it
+ * from the direct map unless it has a reason to stay there.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -20,14 +20,15 @@
 #define GMEM_GFP	(GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT)
 
 /*
- * For 2 MiB: take what is there or what one round of compaction brings, but
- * reclaim nobody's memory for it, since single pages do too.
+ * For 2 MiB: take free memory, or what one round of compaction yields, but
+ * reclaim no memory for it: single pages do as well.
  */
 #define GMEM_GFP_HUGE	(GMEM_GFP | __GFP_NORETRY | __GFP_NOWARN)
 
 /*
- * Zeroed, still in the direct map, and charged to the memory cgroup of the
- * current task. Each page has a refcount of its own. NULL if there is none.
+ * Allocate memory: zeroed, still in the direct map, and charged to the memory
+ * cgroup of the current task. Each page has a refcount of its own. Return: NULL
+ * if there is no memory.
  */
 static struct page *gmem_alloc(unsigned int order,
 			       const struct gmem_place *place)
@@ -44,7 +45,7 @@ static struct page *gmem_alloc(unsigned int order,
 	return page;
 }
 
-/* May there be hidden memory? Asked once the pages count as hidden. */
+/* May memory be hidden? Called once the pages count as hidden. */
 static int gmem_hiding_allowed(void)
 {
 	return gmem_power_may_hide() ? gmem_guard_allows_hiding() : -EBUSY;
@@ -65,8 +66,8 @@ static void gmem_quarantine_run(struct page *page, unsigned int nr)
 }
 
 /*
- * Make neighbours in memory gmemfs', hidden in one step and with one flush if
- * there are no @reasons not to. Frees them if it can't.
+ * Track contiguous pages, which are hidden in one step with one TLB flush if
+ * there are no @reasons. On an error they are freed or put into quarantine.
  */
 static int gmem_add_run(struct page *page, unsigned int nr,
 			unsigned long reasons)
@@ -81,7 +82,7 @@ static int gmem_add_run(struct page *page, unsigned int nr,
 		return ret;
 
 	ret = gmem_hiding_allowed();
-	/* Zeroed and never seen: nothing to scrub. */
+	/* The pages are zeroed, and no user has seen them: no need to scrub. */
 	if (ret && gmem_give_back_clean(page, nr)) {
 		gmem_quarantine_run(page, nr);
 		ret = -EIO;
@@ -90,13 +91,13 @@ static int gmem_add_run(struct page *page, unsigned int nr,
 }
 
 /**
- * gmem_prepare - memory that is zeroed, and hidden
+ * gmem_prepare - get memory that is zeroed, and hidden
  * @order: 0, or GMEM_BLOCK_ORDER
- * @place: where from
- * @reasons: why it isn't hidden, or 0: see frame.h
+ * @place: where the memory should come from
+ * @reasons: why it is not hidden (GMEM_REASONS), or 0
  *
- * Return: the first page, nobody's, or an ERR_PTR: -ENOMEM; -EBUSY while the
- * host hibernates; -EPERM where KVM isn't guarded; -EIO where the direct map
+ * Return: the first page, unowned, or an ERR_PTR: -ENOMEM; -EBUSY while the
+ * host hibernates; -EPERM if KVM could not be hooked; -EIO if the direct map
  * can't be edited.
  */
 struct page *gmem_prepare(unsigned int order, const struct gmem_place *place,
@@ -112,10 +113,10 @@ struct page *gmem_prepare(unsigned int order, const struct gmem_place *place,
 }
 
 /**
- * gmem_prepare_blocks - several blocks, with as few flushes as can be
+ * gmem_prepare_blocks - get several blocks, with as few TLB flushes as possible
  * @blocks: out: first page of each
  * @nr: how many are wanted
- * @place: where from
+ * @place: where the memory should come from
  *
  * Return: how many there are, 0 to @nr.
  */

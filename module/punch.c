@@ -17,7 +17,7 @@
 #include "tempmap.h"
 #include "units.h"
 
-/* Blocks on their way out are collected, so that they can share a flush. */
+/* Blocks that leave are collected, so that they can share a TLB flush. */
 static void gmem_batch_release(struct gmem_batch *batch)
 {
 	batch->nr = gmem_pool_give(batch->blocks, batch->nr, true);
@@ -64,8 +64,8 @@ static bool gmem_punch_singles(struct inode *inode, struct gmem_block *block,
 }
 
 /*
- * Nobody sees these pages, and the file can't change until they are clean, so
- * for want of memory to map them with it waits.
+ * Zero pages that stay in the file. The file can't change until they are clean,
+ * so if there is no memory to map them with, wait for it.
  */
 static void gmem_zero_hidden(struct page *page, unsigned int nr)
 {
@@ -82,9 +82,9 @@ static bool gmem_used_outside(const struct gmem_block *block,
 }
 
 /*
- * A page that somebody has pinned, or that KVM has borrowed, stays a zeroed
- * page of the file: it may be written to yet, and a hole is zero. So that is
- * asked before it is zeroed.
+ * A page that somebody has pinned, or that KVM has borrowed, doesn't become a
+ * hole but stays a zeroed page of the file: it may still be written to, and a
+ * hole is zero. So check that before zeroing.
  */
 static void gmem_make_holes(struct gmem_block *block, unsigned int from,
 			    unsigned int to)
@@ -97,7 +97,7 @@ static void gmem_make_holes(struct gmem_block *block, unsigned int from,
 	}
 }
 
-/* Return: whether nothing of the block is in use any more. */
+/* Return: true if nothing of the block is in use any more. */
 static bool gmem_punch_huge(struct gmem_block *block, unsigned int from,
 			    unsigned int to)
 {
@@ -115,7 +115,7 @@ static bool gmem_punch_huge(struct gmem_block *block, unsigned int from,
 	return false;
 }
 
-/* Give back the block's memory in some slots. True if that was all. */
+/* Give back the block's memory in some slots. Return: true if none is left. */
 static bool gmem_block_drop(struct inode *inode, struct gmem_block *block,
 			    unsigned int from, unsigned int to,
 			    struct gmem_batch *out)
@@ -128,7 +128,10 @@ static bool gmem_block_drop(struct inode *inode, struct gmem_block *block,
 	return true;
 }
 
-/* Its memory is gone. What userspace wants there stays as long as the file. */
+/*
+ * The block's memory is gone. What userspace wants of its pages stays until the
+ * file goes.
+ */
 static void gmem_block_empty(struct inode *inode, struct gmem_block *block)
 {
 	kfree(block->pages);
@@ -143,7 +146,7 @@ static void gmem_block_empty(struct inode *inode, struct gmem_block *block)
 /**
  * gmem_block_punch - give back a file's memory in a range
  * @inode: the file; the caller holds its invalidate_lock exclusively and has
- *	   unmapped the range, or is the last to know the file
+ *	   unmapped the range, or is the file's last user
  * @first: first page
  * @end: page after the last, or GMEM_TO_END
  */
@@ -167,12 +170,12 @@ void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end)
 		cond_resched();
 	}
 	gmem_batch_release(&out);
-	/* What was zeroed but not exposed: see tempmap.c. */
+	/* For pages that were zeroed but not exposed: see tempmap.c. */
 	if ((first | end) % GMEM_BLOCK_PAGES)
 		gmem_tempmap_flush();
 }
 
-/* gmem_block_evict - the file goes, with all that is known of it */
+/* gmem_block_evict - the file goes: give back its memory, free its blocks */
 void gmem_block_evict(struct inode *inode)
 {
 	struct xarray *blocks = &gmem_i(inode)->blocks;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Quarantine: memory that could not be put back into the direct map. It must
- * not be freed: its next owner would crash the kernel. It is tried again every
- * second.
+ * not be freed: its next owner would access it there and crash the kernel. A
+ * worker tries again every second.
  */
 #include <linux/list.h>
 #include <linux/mm.h>
@@ -19,8 +19,8 @@
 #define GMEM_QUARANTINE_RETRY	HZ
 
 /*
- * The lists run through the pages' own struct page, so that this needs no
- * memory: the first page of each block, and single pages.
+ * The lists use ->lru of the pages, so that quarantine needs no memory: of the
+ * first page of each block, and of single pages.
  */
 static LIST_HEAD(blocks);
 static LIST_HEAD(singles);
@@ -37,10 +37,10 @@ unsigned long gmem_quarantined_pages(void)
 
 /**
  * gmem_quarantine - keep pages that can't be put back into the direct map
- * @page: first page, nobody's, with data in it or not
+ * @page: first page, unowned, with data in it or not
  * @nr: 1, or a block's 512
  *
- * Holds the module, because nobody else will come for these pages.
+ * Takes a reference to the module: only its worker can free these pages.
  */
 void gmem_quarantine(struct page *page, unsigned int nr)
 {
@@ -56,10 +56,11 @@ void gmem_quarantine(struct page *page, unsigned int nr)
 }
 
 /**
- * gmem_give_back_around_poison - give pages back, but for those with an error
- * @page: first page, nobody's: HIDDEN, LEAVING or POISONED; some have a memory
+ * gmem_give_back_around_poison - give back all but the pages with a memory
+ *				  error
+ * @page: first page, unowned: HIDDEN, LEAVING or POISONED; some have a memory
  *	  error
- * @nr: 1, or a block's 512, which is whole no more: each page goes by itself
+ * @nr: 1, or a block's 512, of which each page is then given back by itself
  */
 void gmem_give_back_around_poison(struct page *page, unsigned int nr)
 {
@@ -85,7 +86,7 @@ static void gmem_quarantine_retry(struct list_head *list, unsigned int nr)
 
 	list_for_each_entry_safe(page, next, &waiting, lru) {
 		list_del(&page->lru);
-		/* The error may have come while it was here. */
+		/* A memory error may have come since. */
 		if (gmem_any_poisoned(page, nr)) {
 			gmem_give_back_around_poison(page, nr);
 			atomic_long_sub(nr, &quarantined_pages);
@@ -111,7 +112,7 @@ static void gmem_quarantine_work(struct work_struct *work)
 				      GMEM_QUARANTINE_RETRY);
 }
 
-/* What is in quarantine holds the module, so nothing is when this runs. */
+/* Pages in quarantine hold the module, so there are none when this runs. */
 void gmem_quarantine_exit(void)
 {
 	cancel_delayed_work_sync(&quarantine_retry);

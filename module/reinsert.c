@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reinsert: what hiding would cost if who reads and writes a file for a guest
- * had its pages put back into the direct map for each copy, and taken out after
- * it with a flush of all TLBs. For comparison in benchmarks only: off unless
- * the module is loaded with reinsert=1, which changes nothing but read(2),
- * write(2) and their like. Only the debug build has it: no module for use has a
- * switch that exposes memory.
+ * Reinsert: for benchmarks, another way to read and write a file. Each copy
+ * first puts the pages back into the direct map, and hides them afterwards,
+ * with a flush of all TLBs. It shows what hiding would cost without temporary
+ * mappings. It is off unless the module is loaded with reinsert=1, and affects
+ * only read(2), write(2) and the like. Only the debug build has it: no module
+ * for real use has a switch that exposes memory.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -22,9 +22,9 @@ module_param(reinsert, bool, 0444);
 MODULE_PARM_DESC(reinsert, "for benchmarks only: read() and write() put pages back into the direct map while they copy");
 
 /*
- * From before pages are exposed until they are hidden, or one copy would find
- * its pages hidden by another. Inside of the invalidate_lock, and outside of
- * the records' locks.
+ * Held from before pages are exposed until they are hidden again: otherwise one
+ * copy could find its pages hidden by another. Taken after the invalidate_lock,
+ * and before the records' locks.
  */
 static DEFINE_MUTEX(reinsert_lock);
 
@@ -39,7 +39,7 @@ bool gmem_reinserts(void)
 	return reinsert;
 }
 
-/* How many are neighbours in memory. */
+/* How many pages, from the first on, are physically contiguous? */
 static unsigned int gmem_neighbours(struct page **pages, unsigned int nr)
 {
 	unsigned int i;
@@ -74,12 +74,12 @@ static ssize_t gmem_reinsert_run(struct inode *inode, struct page *page,
 /**
  * gmem_reinsert_copy - copy to or from pages through the direct map
  * @inode: their file; the caller holds its invalidate_lock
- * @pages: the pages, all there
+ * @pages: the pages; none is missing
  * @pos: where in the file
  * @len: how much, within a block
- * @iter: the other side; says which way
+ * @iter: the other side; it also tells the direction
  *
- * Return: bytes copied, fewer than @len where user memory isn't there; or an
+ * Return: bytes copied, fewer than @len if user memory needs a fault; or an
  * errno if the first pages could not be exposed.
  */
 ssize_t gmem_reinsert_copy(struct inode *inode, struct page **pages,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* For benchmarks, copies by way of the direct map: reinsert.c. */
+/* For benchmarks: copies through the direct map: reinsert.c. */
 #ifndef GMEMFS_REINSERT_H
 #define GMEMFS_REINSERT_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Release: nobody's memory leaves gmemfs, by the way that fits what is in it.
- * It goes to the kernel; into quarantine, if it can't be put back into the
- * direct map; or out of use, if it has a memory error.
+ * Release: unowned memory leaves gmemfs, in the way that its contents and state
+ * need. It goes to the kernel; into quarantine, if it can't be put back into
+ * the direct map; or out of use, if it has a memory error.
  */
 #include <linux/mm.h>
 
@@ -16,8 +16,8 @@
 #include "units.h"
 
 /**
- * gmem_release - pages with data in them leave
- * @page: first page, nobody's and not mapped by any user: HIDDEN, LEAVING or
+ * gmem_release - release pages with data in them
+ * @page: first page, unowned and not mapped by any user: HIDDEN, LEAVING or
  *	  POISONED
  * @nr: 1, or a block's 512
  */
@@ -33,7 +33,7 @@ void gmem_release(struct page *page, unsigned int nr)
 
 /* ---- many blocks at a time ---- */
 
-/* Zeroed, HIDDEN, nobody's: @run neighbours. */
+/* Release @run contiguous blocks: zeroed, HIDDEN and unowned. */
 static void gmem_release_run(struct page **blocks, unsigned int run)
 {
 	unsigned int i;
@@ -44,7 +44,9 @@ static void gmem_release_run(struct page **blocks, unsigned int run)
 		gmem_quarantine(blocks[i], GMEM_BLOCK_PAGES);
 }
 
-/* Those with a memory error go by themselves. Return: how many are left. */
+/*
+ * Release blocks with a memory error, each alone. Return: the others' number.
+ */
 static unsigned int gmem_release_poisoned(struct page **blocks, unsigned int nr)
 {
 	unsigned int i, left = 0;
@@ -59,9 +61,9 @@ static unsigned int gmem_release_poisoned(struct page **blocks, unsigned int nr)
 }
 
 /**
- * gmem_release_clean - zeroed blocks leave
- * @blocks: first page of each, HIDDEN as a whole, nobody's, and whose mappings
- *	    to zero them need not have been flushed; sorted here
+ * gmem_release_clean - release zeroed blocks
+ * @blocks: first page of each, HIDDEN as a whole and unowned; the TLBs may
+ *	    still have the mappings by which they were zeroed; sorted here
  * @nr: how many
  */
 void gmem_release_clean(struct page **blocks, unsigned int nr)
@@ -78,13 +80,13 @@ void gmem_release_clean(struct page **blocks, unsigned int nr)
 
 /**
  * gmem_scrub_blocks - zero blocks with data in them, while they are hidden
- * @blocks: first page of each, HIDDEN as a whole and nobody's; reordered here
+ * @blocks: first page of each, HIDDEN as a whole and unowned; reordered here
  * @nr: how many
  *
- * Those that can't be zeroed leave, by a way that fits the reason. The caller
- * sees to it that the mappings to zero the others are flushed.
+ * Blocks that can't be zeroed are released. For the others the caller flushes
+ * the mappings by which they were zeroed.
  *
- * Return: how many are clean now; they are the first ones of @blocks.
+ * Return: how many are clean now; they come first in @blocks.
  */
 unsigned int gmem_scrub_blocks(struct page **blocks, unsigned int nr)
 {
@@ -104,12 +106,12 @@ unsigned int gmem_scrub_blocks(struct page **blocks, unsigned int nr)
 }
 
 /**
- * gmem_release_blocks - blocks with data in them leave
- * @blocks: first page of each, HIDDEN as a whole and nobody's; reordered here
+ * gmem_release_blocks - release blocks with data in them
+ * @blocks: first page of each, HIDDEN as a whole and unowned; reordered here
  * @nr: how many
  *
- * All of them are zeroed before the first is exposed, so that the kernel
- * flushes the mappings for that once, and not once for each.
+ * All blocks are zeroed before the first is exposed. So the kernel flushes the
+ * mappings by which they were zeroed once, and not once for each block.
  */
 void gmem_release_blocks(struct page **blocks, unsigned int nr)
 {

@@ -2,11 +2,11 @@
 /*
  * read(2), write(2) and lseek(2).
  *
- * Contents are copied through temporary kernel mappings. While one exists, the
- * file's invalidate_lock keeps the pages in place. A copy to or from user
- * memory can't take a fault there: the fault might be one on this very file,
- * and want that lock. So copying is done with faults off, and what is missing
- * is faulted in between.
+ * Contents are copied through temporary kernel mappings. While such a mapping
+ * exists, the file's invalidate_lock keeps the pages in place. The copy to or
+ * from user memory must not fault meanwhile: the fault might be on this same
+ * file, and take that lock. So copies run with page faults disabled, and
+ * missing user memory is faulted in between two copies.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -26,7 +26,7 @@
 #include "tempmap.h"
 #include "units.h"
 
-/* Bytes that one step can do: what can be mapped at once, within a block. */
+/* How many bytes one step copies: what is mapped at once, within a block. */
 static size_t gmem_step(loff_t pos, size_t len)
 {
 	loff_t mapped = (loff_t)GMEM_TEMPMAP_PAGES << PAGE_SHIFT;
@@ -35,8 +35,8 @@ static size_t gmem_step(loff_t pos, size_t len)
 }
 
 /*
- * Copy to or from pages, whichever way the iterator goes. Return: bytes copied,
- * fewer than @len where user memory isn't there; or -ENOMEM.
+ * Copy to or from pages, in the direction of the iterator. Return: bytes
+ * copied, fewer than @len if user memory needs a fault; or -ENOMEM.
  */
 static ssize_t gmem_copy(struct inode *inode, struct page **pages, loff_t pos,
 			 size_t len, struct iov_iter *iter)
@@ -62,8 +62,9 @@ static ssize_t gmem_copy(struct inode *inode, struct page **pages, loff_t pos,
 /* ---- read ---- */
 
 /*
- * The bytes at @pos, up to @len, that are all in pages or all in holes; 0 if
- * the first page has a memory error. Sets @pages, or leaves the first NULL.
+ * Return: how many of @len bytes at @pos are all in pages, or all in holes; 0
+ * if the first page has a memory error. Sets @pages; for holes, the first is
+ * NULL.
  */
 static size_t gmem_gather(struct inode *inode, loff_t pos, size_t len,
 			  struct page **pages)
@@ -85,7 +86,7 @@ static size_t gmem_gather(struct inode *inode, loff_t pos, size_t len,
 	return min(at, end) - pos;
 }
 
-/* Some bytes at @pos. Return: how many; 0 at the end of the file. */
+/* Read some bytes at @pos. Return: how many; 0 at the end of the file. */
 static ssize_t gmem_read_some(struct inode *inode, loff_t pos,
 			      struct iov_iter *to)
 {
@@ -136,8 +137,8 @@ ssize_t gmem_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		cond_resched();
 	}
 	/*
-	 * One flush for all of the mappings: see tempmap.c. There may have been
-	 * some also where nothing could be copied.
+	 * One TLB flush for all mappings: see tempmap.c. There may have been
+	 * some even if nothing was copied.
 	 */
 	if ((total || ret) && !gmem_reinserts())
 		gmem_tempmap_flush();
@@ -148,9 +149,9 @@ ssize_t gmem_read_iter(struct kiocb *iocb, struct iov_iter *to)
 /* ---- write ---- */
 
 /*
- * What size the file can be expected to get. A file that is written from its
- * start grows: once it has a quarter of a block, the rest of the block will
- * most likely come too.
+ * The size that the file is expected to get. A file that is written from its
+ * start grows: once a quarter of a block is written, the rest of it probably
+ * will be.
  */
 static loff_t gmem_expected_size(struct inode *inode, loff_t end)
 {
@@ -163,8 +164,8 @@ static loff_t gmem_expected_size(struct inode *inode, loff_t end)
 }
 
 /*
- * Pages for the bytes at @pos. Return: how many of @len bytes have them; or an
- * errno if not even the first page is to be had.
+ * Get pages for the bytes at @pos. Return: how many of @len bytes have pages
+ * now; or an errno if there is not even a first page.
  */
 static ssize_t gmem_populate_pages(struct inode *inode, loff_t pos, size_t len,
 				   const struct gmem_want *want,
@@ -256,7 +257,7 @@ unlock:
 
 /* ---- seek ---- */
 
-/* First page from @pgoff on, below @end, that is data (or a hole). */
+/* The first page from @pgoff on, and below @end, that is data (or a hole). */
 static pgoff_t gmem_find(struct inode *inode, pgoff_t pgoff, pgoff_t end,
 			 bool data)
 {
@@ -268,7 +269,7 @@ static pgoff_t gmem_find(struct inode *inode, pgoff_t pgoff, pgoff_t end,
 		if (!block) {
 			if (!data)
 				return pgoff;
-			/* On to the next block there is. */
+			/* Skip to the next block. */
 			index = pgoff >> GMEM_BLOCK_ORDER;
 			if (!xa_find(&gmem_i(inode)->blocks, &index, ULONG_MAX,
 				     XA_PRESENT))

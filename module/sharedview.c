@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The shared view: mappings in which a file's shared pages are ordinary pages,
- * that get_user_pages() and all that builds on it can use, and private ones
- * give SIGBUS.
+ * The shared view: mappings in which the shared pages of a file are ordinary
+ * pages, for get_user_pages() and everything built on it, and in which private
+ * pages give SIGBUS.
  *
- * It is a second open file on the same inode, whose mappings are known to an
- * address_space of their own: what is made private can be unmapped here while
- * the guest view, which is in the inode's, keeps it.
+ * The shared view is a second open file on the same inode. Its mappings are
+ * listed in an address_space of its own, and those of the guest view in the
+ * inode's. So pages that become private can be unmapped here while the guest
+ * view keeps them mapped.
  *
- * It has a dentry of its own, and by that open() (file.c) knows it: so who
- * opens /proc/PID/fd/N of a shared view gets a shared view. Programs that take
- * memory by a path only can use it that way.
+ * The shared view has a dentry of its own, by which open() (file.c) recognises
+ * it: opening /proc/PID/fd/N of a shared view gives a shared view. So programs
+ * that take memory only by path can use it.
  *
- * A page is put into page tables under the file's invalidate_lock, shared, and
- * has a reference for each mapping. convert.c holds that lock exclusively.
+ * Page table entries are made under the file's invalidate_lock, held shared.
+ * Each mapping has a reference to the page. convert.c holds the lock
+ * exclusively.
  */
 #include <linux/dcache.h>
 #include <linux/file.h>
@@ -31,7 +33,7 @@
 #include "units.h"
 #include "view.h"
 
-/* gmem_unmap - take a range out of all mappings; @len 0: to the end */
+/* gmem_unmap - unmap a range from both views; @len 0: to the end */
 void gmem_unmap(struct inode *inode, loff_t start, loff_t len)
 {
 	unmap_mapping_range(inode->i_mapping, start, len, 0);
@@ -40,7 +42,8 @@ void gmem_unmap(struct inode *inode, loff_t start, loff_t len)
 
 /*
  * A page that is wanted shared may still be hidden, because its block got its
- * memory as a whole. The invalidate_lock keeps it as it is found.
+ * memory as a whole. The caller holds the invalidate_lock, so no conversion
+ * runs.
  */
 static int gmem_expose_wanted(struct inode *inode, struct page *page)
 {
@@ -70,7 +73,7 @@ static vm_fault_t gmem_shared_insert(struct vm_fault *vmf, struct inode *inode)
 	if (ret)
 		return gmem_view_error(inode, ERR_PTR(ret));
 	ret = vm_insert_page(vmf->vma, vmf->address, page);
-	/* Another thread's fault was first. */
+	/* -EBUSY: another thread's fault was first. */
 	return ret && ret != -EBUSY ? vmf_error(ret) : VM_FAULT_NOPAGE;
 }
 
@@ -100,14 +103,14 @@ int gmem_shared_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
-/* ---- opening it ---- */
+/* ---- opening a shared view ---- */
 
-/* In d_fsdata of the dentry of a shared view. */
+/* A shared view's dentry has this address in its d_fsdata. */
 static char shared_mark;
 
 /*
- * In no directory: /proc/PID/fd and maps show it as a file that was deleted,
- * as they do those of O_TMPFILE. It goes with its last user.
+ * The dentry is in no directory: /proc/PID/fd and maps show it as a deleted
+ * file, as they show an O_TMPFILE. It is freed with its last user.
  */
 static struct dentry *gmem_shared_dentry(struct inode *inode)
 {
@@ -125,7 +128,7 @@ static struct dentry *gmem_shared_dentry(struct inode *inode)
 	return dentry;
 }
 
-/* gmem_is_shared_view - is this open file one of a shared view? */
+/* gmem_is_shared_view - is this an open file of a shared view? */
 bool gmem_is_shared_view(const struct file *file)
 {
 	return file->f_path.dentry->d_fsdata == &shared_mark;
@@ -159,7 +162,7 @@ long gmem_shared_view(struct file *file)
 	struct file *view;
 	int fd;
 
-	/* It can be mapped, and what is mapped can be read. */
+	/* A descriptor can be mapped, and a mapping can be read. */
 	if (!(file->f_mode & FMODE_READ))
 		return -EBADF;
 	fd = get_unused_fd_flags(O_CLOEXEC);
@@ -174,7 +177,7 @@ long gmem_shared_view(struct file *file)
 	return fd;
 }
 
-/* For a new inode; the fields that don't change were set up once. */
+/* For a new inode; gmem_inode_init_once() has set what doesn't change. */
 void gmem_shared_view_init(struct gmem_inode *gi)
 {
 	struct address_space *mapping = &gi->shared_view;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * State: for each page what userspace wants, private or shared, and what is,
- * hidden or exposed. convert.c changes both.
+ * State: what userspace wants of each page, private or shared, and what the
+ * page actually is, hidden or exposed. convert.c changes both.
  *
- * A block that was never converted has no record: all of it is as the file was
- * made. The record of others is a bit a page, and goes when all of the block
- * is again as the file was made.
+ * A block that was never converted has no struct gmem_wants: all its pages are
+ * wanted as the file's default says. Other blocks have a bit for each page in
+ * it. It is freed when the whole block is wanted as the default again.
  *
- * What is, frame.c knows.
+ * frame.c has the actual state.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -27,7 +27,7 @@
 
 static_assert(sizeof(struct gmem_state) == 64);
 
-/* States of pages that are answered at a time: the array is on the stack. */
+/* How many pages' states are read at a time: the array is on the stack. */
 #define GMEM_STATE_CHUNK	256
 
 static bool gmem_shared_by_default(struct inode *inode)
@@ -44,7 +44,7 @@ bool gmem_state_shared(struct inode *inode, const struct gmem_block *block,
 	return gmem_shared_by_default(inode);
 }
 
-/* gmem_state_all - is this what userspace wants of all of the block? */
+/* gmem_state_all - does userspace want all of the block (not) shared? */
 bool gmem_state_all(struct inode *inode, const struct gmem_block *block,
 		    bool shared)
 {
@@ -55,9 +55,9 @@ bool gmem_state_all(struct inode *inode, const struct gmem_block *block,
 }
 
 /**
- * gmem_state_need - have a record of what is wanted
- * @inode: the file, whose invalidate_lock the caller holds exclusively
- * @block: of it
+ * gmem_state_need - make sure that a block has a struct gmem_wants
+ * @inode: the file; the caller holds its invalidate_lock exclusively
+ * @block: a block of it
  *
  * Return: 0 or -ENOMEM.
  */
@@ -79,7 +79,7 @@ int gmem_state_need(struct inode *inode, struct gmem_block *block)
 	return 0;
 }
 
-/* gmem_state_set - from now on userspace wants these pages (not) shared */
+/* gmem_state_set - userspace wants these pages (not) shared from now on */
 void gmem_state_set(struct gmem_block *block, unsigned int from,
 		    unsigned int to, bool shared)
 {
@@ -92,7 +92,7 @@ void gmem_state_set(struct gmem_block *block, unsigned int from,
 	wants->nr_shared = bitmap_weight(wants->shared, GMEM_BLOCK_PAGES);
 }
 
-/* gmem_state_settle - drop a record that says what goes without saying */
+/* gmem_state_settle - free a struct gmem_wants that only says the default */
 void gmem_state_settle(struct inode *inode, struct gmem_block *block)
 {
 	unsigned int usual = gmem_shared_by_default(inode) ? GMEM_BLOCK_PAGES
@@ -108,7 +108,7 @@ void gmem_state_settle(struct inode *inode, struct gmem_block *block)
  * gmem_state_count_shared - how many of a file's pages are wanted shared
  * @inode: the file
  *
- * Return: pages that the file holds, not holes.
+ * Return: the number of pages, without holes.
  */
 unsigned long gmem_state_count_shared(struct inode *inode)
 {
@@ -131,7 +131,10 @@ unsigned long gmem_state_count_shared(struct inode *inode)
 
 /* ---- GMEM_GET_STATE ---- */
 
-/* Beside those of the shared view's mappings. A guess: see gmem_page_pinned(). */
+/*
+ * Has anybody a reference besides the shared view's mappings? The answer is a
+ * guess: see gmem_page_pinned().
+ */
 static bool gmem_state_pinned(struct page *page)
 {
 	int others = page_count(page) - 1 - folio_mapcount(page_folio(page));

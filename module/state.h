@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What is wanted of each page, and what is: state.c. */
+/* What userspace wants of each page, and its actual state: state.c. */
 #ifndef GMEMFS_STATE_H
 #define GMEMFS_STATE_H
 
@@ -13,8 +13,8 @@ struct page;
 
 /**
  * struct gmem_wants - what userspace wants of a block that was converted
- * @shared: a bit a page
- * @nr_shared: how many are set
+ * @shared: one bit for each page
+ * @nr_shared: bits set in @shared
  */
 struct gmem_wants {
 	DECLARE_BITMAP(shared, HPAGE_PMD_NR);

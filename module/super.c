@@ -78,8 +78,8 @@ static const struct fs_parameter_spec gmem_parameters[] = {
 };
 
 /*
- * Bytes, or a share of the host's memory with %. Rounded up to pages, as tmpfs
- * does. 0 is no limit.
+ * Bytes, or a percentage of the host's memory. Rounded up to pages, as in
+ * tmpfs. 0 is no limit.
  */
 static int gmem_parse_size(struct fs_context *fc, char *string)
 {
@@ -165,9 +165,9 @@ static int gmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
 }
 
 /*
- * QEMU and others take the page size of a file from here, if this says that it
- * is hugetlbfs. Otherwise they think of 4 KiB, and that memory has to be given
- * back by madvise(MADV_DONTNEED), too, which the kernel refuses here.
+ * QEMU and others take a file's page size from statfs(), if that reports
+ * hugetlbfs. Otherwise they assume 4 KiB, and that memory also has to be given
+ * back by madvise(MADV_DONTNEED), which the kernel refuses here.
  */
 static void gmem_statfs_like_hugetlbfs(struct kstatfs *buf)
 {
@@ -178,7 +178,7 @@ static void gmem_statfs_like_hugetlbfs(struct kstatfs *buf)
 	buf->f_bavail = buf->f_bfree;
 }
 
-/* Without a limit there is nothing free to report: all zero, as in tmpfs. */
+/* Without a limit there is no free space to report: all 0, as in tmpfs. */
 static int gmem_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	struct gmem_sb *sbi = gmem_sb(dentry->d_sb);
@@ -252,7 +252,7 @@ static int gmem_fill_super(struct super_block *sb, struct fs_context *fc)
 	struct gmem_sb *sbi = gmem_sb(sb);	/* moved there from @fc */
 	struct inode *root;
 
-	/* No end of a page, or of a block, is beyond what loff_t has. */
+	/* The end of the last block still fits into loff_t. */
 	sb->s_maxbytes = round_down(MAX_LFS_FILESIZE, GMEM_BLOCK_SIZE);
 	sb->s_blocksize = PAGE_SIZE;
 	sb->s_blocksize_bits = PAGE_SHIFT;
@@ -272,8 +272,8 @@ static int gmem_fill_super(struct super_block *sb, struct fs_context *fc)
 }
 
 /*
- * A remount can change the limits, to no less than is in use. The other options
- * would not reach the files that exist, so they stay as they are.
+ * A remount can change the limits, but not to less than is in use. The other
+ * options wouldn't affect files that exist already, so they can't be changed.
  */
 static int gmem_reconfigure(struct fs_context *fc)
 {
@@ -315,9 +315,9 @@ static const struct fs_context_operations gmem_context_operations = {
 };
 
 /*
- * Defaults: half of the host's memory, as tmpfs, because what is in here can't
- * be swapped, and as many inodes as that has pages; and files only for root,
- * until the administrator says otherwise.
+ * Defaults: half of the host's memory, as in tmpfs, because memory in here
+ * can't be swapped; as many inodes as that has pages; and only root can make
+ * files until the administrator says otherwise.
  */
 static int gmem_init_fs_context(struct fs_context *fc)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Functions that the kernel doesn't export: the only file that looks them up.
+ * Functions that the kernel doesn't export: only this file looks them up.
  *
- * What is found is called by a static call, which is a direct call. Through a
- * function pointer the CPU would trap: with Intel IBT, functions whose address
- * the kernel never takes are sealed against indirect calls.
+ * The callers use static calls, which are direct calls. A call through a
+ * function pointer would trap: with Intel IBT, functions whose address the
+ * kernel never takes are sealed against indirect calls.
  */
 #include <linux/kprobes.h>
 
@@ -12,12 +12,13 @@
 #include "symbol.h"
 
 /*
- * A kprobe may sit on any function, exported or not, and registering one tells
- * its address. On a kernel built for IBT that is 4 bytes into the function,
- * behind the ENDBR, which a direct call doesn't need.
+ * Any function can have a kprobe, exported or not, and register_kprobe()
+ * returns its address. On a kernel built for IBT that address is 4 bytes into
+ * the function, after the ENDBR, which a direct call doesn't need.
  *
- * Never armed: that would go by ftrace, which, if it's off by sysctl, forgets
- * to clear its flags of the function, and warns and gives up once it is on.
+ * The kprobe is never armed. Arming would use ftrace. If ftrace is off by
+ * sysctl, it then forgets to clear its flags of the function; later, when it is
+ * on, it warns and gives up.
  */
 void *gmem_find_function(const char *name)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Functions that the kernel does not export: symbol.c. */
+/* Functions that the kernel doesn't export: symbol.c. */
 #ifndef GMEMFS_SYMBOL_H
 #define GMEMFS_SYMBOL_H
 

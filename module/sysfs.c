@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * /sys/fs/gmemfs: what the module holds, over all mounts. In bytes.
- */
+/* /sys/fs/gmemfs: what the module holds, over all mounts, in bytes. */
 #include <linux/fs.h>
 #include <linux/kobject.h>
 #include <linux/nodemask.h>
@@ -80,7 +78,7 @@ static const struct attribute_group gmem_attr_group = {
 	.attrs = gmem_attrs,
 };
 
-/* ---- /sys/fs/gmemfs/pool: all nodes together, and how it went ---- */
+/* ---- /sys/fs/gmemfs/pool: the sum of all nodes, and counters ---- */
 
 static unsigned long gmem_sum_of_nodes(unsigned long (*blocks)(int node))
 {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Temporary kernel mappings: how the module itself reaches hidden pages, to
- * zero them and for read(2) and write(2), while they stay out of the direct
- * map.
+ * Temporary kernel mappings: they let the module itself access hidden pages, to
+ * zero them and for read(2) and write(2), while the pages stay out of the
+ * direct map.
  *
- * The mapping is private to the call that made it and gone when that returns.
- * Unmapping leaves translations in TLBs until the kernel's next flush of
- * lazily unmapped areas, which gmem_tempmap_flush() brings about: once for as
- * many mappings as have been made since.
+ * A mapping is private to the call that made it, and removed before that
+ * returns. TLBs may keep its translations until the kernel's next flush of
+ * lazily unmapped areas. gmem_tempmap_flush() causes that flush: one for all
+ * mappings since the last.
  */
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -21,8 +21,8 @@
  * @pages: the pages, hidden or not
  * @nr: how many, at most GMEM_TEMPMAP_PAGES
  *
- * VM_IOREMAP, because /proc/kcore passes over such areas. It would look up the
- * pages of any other and read them through the direct map.
+ * VM_IOREMAP, because /proc/kcore skips such areas. For any other area it looks
+ * up the pages and reads them through the direct map.
  *
  * Return: the address, or NULL if there is no memory for page tables. Sleeps.
  */
@@ -39,17 +39,18 @@ void gmem_tempunmap(void *addr)
 }
 
 /*
- * After this no CPU has a translation for anything unmapped before. To hide
- * pages does the same: the kernel flushes aliases first. So does exposing them,
- * unless that could do without a flush (see directmap.c): what then goes back
- * to the kernel is as after any vunmap(), until the addresses are used again.
+ * After this no CPU has a translation for anything unmapped before. Hiding
+ * pages does the same, because the kernel flushes aliases first. So does
+ * exposing pages, unless that needs no flush (see directmap.c). Without one,
+ * TLBs may still have translations to pages that are freed then, as after any
+ * vunmap(), until the addresses are used again.
  */
 void gmem_tempmap_flush(void)
 {
 	vm_unmap_aliases();
 }
 
-/* What has a memory error is left alone: to touch it could stop the host. */
+/* A page with a memory error is left alone: an access could crash the host. */
 static int gmem_zero_some(struct page *page, unsigned int nr)
 {
 	struct page *pages[GMEM_TEMPMAP_PAGES];
@@ -71,10 +72,10 @@ static int gmem_zero_some(struct page *page, unsigned int nr)
 
 /**
  * gmem_tempmap_zero - zero physically contiguous pages, hidden or not
- * @page: the first
+ * @page: the first page
  * @nr: how many
  *
- * Return: 0, or -ENOMEM with some of them zeroed. The caller flushes.
+ * Return: 0; or -ENOMEM: some may be zeroed. The caller flushes.
  */
 int gmem_tempmap_zero(struct page *page, unsigned int nr)
 {
@@ -89,12 +90,12 @@ int gmem_tempmap_zero(struct page *page, unsigned int nr)
 }
 
 /**
- * gmem_tempmap_zero_bytes - zero a part of one page, which the file keeps
+ * gmem_tempmap_zero_bytes - zero a part of one page, which stays in the file
  * @page: the page
  * @from: first byte
  * @to: byte after the last
  *
- * For callers that can't fail: waits for memory.
+ * For callers that can't fail: it waits until there is memory for the mapping.
  */
 void gmem_tempmap_zero_bytes(struct page *page, unsigned int from,
 			     unsigned int to)

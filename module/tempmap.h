@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* How the module reaches hidden pages: tempmap.c. */
+/* How the module itself accesses hidden pages: tempmap.c. */
 #ifndef GMEMFS_TEMPMAP_H
 #define GMEMFS_TEMPMAP_H
 
 struct page;
 
-/* Pages mapped at a time: an array of pointers to them is on the stack. */
+/* How many pages are mapped at a time: an array of pointers is on the stack. */
 #define GMEM_TEMPMAP_PAGES	64
 
 void *gmem_tempmap(struct page **pages, unsigned int nr);

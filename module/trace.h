@@ -28,13 +28,13 @@ DECLARE_EVENT_CLASS(gmem_directmap,
 		  __entry->pfn, __entry->nr, __entry->ret)
 );
 
-/* Pages left the direct map, or should have: ret says. */
+/* Pages left the direct map if ret is 0; otherwise that failed. */
 DEFINE_EVENT(gmem_directmap, gmem_hide,
 	TP_PROTO(unsigned long pfn, unsigned int nr, int ret),
 	TP_ARGS(pfn, nr, ret)
 );
 
-/* Pages came back to the direct map, or should have: ret says. */
+/* Pages came back to the direct map if ret is 0; otherwise that failed. */
 DEFINE_EVENT(gmem_directmap, gmem_expose,
 	TP_PROTO(unsigned long pfn, unsigned int nr, int ret),
 	TP_ARGS(pfn, nr, ret)
@@ -61,14 +61,14 @@ DECLARE_EVENT_CLASS(gmem_loan,
 		  __entry->pfn, __entry->borrowers)
 );
 
-/* KVM got a page, which is in the direct map for it. */
+/* KVM borrowed a page: it is in the direct map. */
 DEFINE_EVENT(gmem_loan, gmem_lend,
 	TP_PROTO(const struct inode *inode, unsigned long pfn,
 		 unsigned int borrowers),
 	TP_ARGS(inode, pfn, borrowers)
 );
 
-/* The last borrower returned a page, and it is hidden again. */
+/* The last borrower has returned a page, and no loan exposes it any more. */
 DEFINE_EVENT(gmem_loan, gmem_return,
 	TP_PROTO(const struct inode *inode, unsigned long pfn,
 		 unsigned int borrowers),
@@ -76,8 +76,8 @@ DEFINE_EVENT(gmem_loan, gmem_return,
 );
 
 /*
- * A fault in a mapping was answered: with which frame, the first of 1 << order,
- * and with which vm_fault_t. The frame is 0 where there was none to give.
+ * A fault in a guest view was handled: pfn is the first of 1 << order frames,
+ * or 0 if there was none; ret is the vm_fault_t.
  */
 TRACE_EVENT(gmem_fault,
 	TP_PROTO(const struct inode *inode, pgoff_t pgoff, unsigned int order,

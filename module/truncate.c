@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Truncate: a file gets another size, or other attributes.
- */
+/* Truncate: set a file's size, or other attributes. */
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -13,8 +11,9 @@
 #include "units.h"
 
 /*
- * What lies beyond the new end goes, also what fallocate() put beyond the old.
- * The rest of the last page stays, and is zeroed.
+ * Unless the file grows, memory beyond the new end is given back, also memory
+ * that fallocate() put beyond the old end. The rest of the last page stays,
+ * zeroed.
  */
 static int gmem_set_size(struct inode *inode, loff_t size)
 {
@@ -36,7 +35,7 @@ static int gmem_set_size(struct inode *inode, loff_t size)
 	return 0;
 }
 
-/* gmem_setattr - the inode operation, of a file */
+/* gmem_setattr - the inode operation of a file */
 int gmem_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
 		 struct iattr *attr)
 {

@@ -17,7 +17,7 @@ static inline unsigned long gmem_bytes_to_blocks(u64 bytes)
 	return bytes / GMEM_BLOCK_SIZE + !!(bytes % GMEM_BLOCK_SIZE);
 }
 
-/* End of a range that goes on to the end of a file, whatever that is. */
+/* The end of a range that goes to the end of a file, whatever its size. */
 #define GMEM_TO_END	round_down(ULONG_MAX, GMEM_BLOCK_PAGES)
 
 #endif /* GMEMFS_UNITS_H */

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kvm_vcpu_map(): what KVM maps of a guest that runs guests, or shares a page
- * with the host (GHCB), and what of that is lent.
+ * kvm_vcpu_map(): KVM maps pages of a guest that runs guests, or that shares a
+ * page with the host (GHCB). This file has the loans for those that are ours.
  *
- * A record is made as the page is lent, so maps of other memory have none. It
- * is found again, when KVM unmaps the page, by the vCPU and the frame, because
- * Linux 7.3's KVM copies its local maps, gives back the copy, and makes the
- * next where the first was. Which of several alike is given back makes no
- * difference. A vCPU is run by one thread at a time, whose its maps are.
+ * A record is made when a page is lent, so maps of other memory have none. When
+ * KVM unmaps a page, its record is found by the vCPU and the frame, not by the
+ * address of the map: KVM of Linux 7.3 copies its local maps, unmaps the copy,
+ * and makes the next map where the first one was. If several records match, it
+ * doesn't matter which one is returned. One thread at a time runs a vCPU, and
+ * has its maps.
  *
- * KVM unmaps with preemption off, too (sev_es_unmap_ghcb()). There the page is
- * only handed to a worker, for which the record has all that is needed.
+ * KVM also unmaps with preemption disabled (sev_es_unmap_ghcb()). Then the
+ * record is only handed to a worker, which returns the loan.
  *
- * While KVM has a map, we can't be unloaded: from 6.13 on it has no reference
- * to the page but the loan.
+ * Each map that KVM holds keeps the module loaded: from 6.13 on, the loan is
+ * the only reference to the page.
  */
 #include <linux/cache.h>
 #include <linux/errno.h>
@@ -40,9 +41,9 @@
 /**
  * struct gmem_map - the loan of a map that KVM holds; it holds the module
  * @node: in the bucket of that vCPU
- * @returned: in @returned_maps, later
- * @vcpu: whose it is
- * @map: where it was made; of interest if it is still there later
+ * @returned: in returned_maps, once the map is gone
+ * @vcpu: the vCPU that has the map
+ * @map: the address of the map when it was made, for gmem_map_forgotten()
  * @page: the page, lent for it
  */
 struct gmem_map {
@@ -57,7 +58,7 @@ struct gmem_map {
 
 #define BUCKET_BITS	6
 
-/* A raw lock, because KVM unmaps with preemption off. */
+/* A raw spinlock, because KVM unmaps with preemption disabled. */
 static struct gmem_map_bucket {
 	raw_spinlock_t lock;
 	struct hlist_head maps;
@@ -93,15 +94,16 @@ static void gmem_map_return_work(struct work_struct *work)
 
 static DECLARE_WORK(return_work, gmem_map_return_work);
 
-/* Without CONFIG_PREEMPT_COUNT, nobody can tell: preemptible() is false. */
+/* Without CONFIG_PREEMPT_COUNT this is unknown, and preemptible() is false. */
 static bool gmem_may_sleep(void)
 {
 	return preemptible() && !rcu_preempt_depth();
 }
 
 /*
- * KVM has the page no more. Whoever calls is inside of a hook, and the worker
- * is flushed when nobody is: so we can't be unloaded before it is returned.
+ * KVM doesn't have the page any more. The caller is inside a hook, and the
+ * worker is flushed once no task is. So gmemfs isn't unloaded before the loan
+ * is returned.
  */
 static void gmem_map_end(struct gmem_map *m)
 {
@@ -123,7 +125,7 @@ static struct gmem_map *gmem_map_take(struct kvm_vcpu *vcpu, kvm_pfn_t pfn)
 	struct gmem_map_bucket *bucket = gmem_map_bucket(vcpu);
 	struct gmem_map *m, *found = NULL;
 
-	/* What there is of this vCPU's, this thread has added. */
+	/* All records of this vCPU were added by this thread. */
 	if (hlist_empty(&bucket->maps))
 		return NULL;
 	raw_spin_lock(&bucket->lock);
@@ -137,9 +139,9 @@ static struct gmem_map *gmem_map_take(struct kvm_vcpu *vcpu, kvm_pfn_t pfn)
 }
 
 /*
- * KVM forgets a map in one case: an enlightened VMCS of a wrong revision. What
- * it borrowed is returned when the same vCPU maps the next there. On the stack,
- * where another was made before tells nothing.
+ * KVM forgets a map in one case: an enlightened VMCS with a wrong revision.
+ * Then the loan is returned when KVM maps another page into the same struct.
+ * For a struct on the stack, an earlier map at the same address means nothing.
  */
 static struct gmem_map *gmem_map_forgotten(struct gmem_map_bucket *bucket,
 					   struct kvm_host_map *map)
@@ -172,9 +174,9 @@ static void gmem_map_add(struct gmem_map *m)
 /* ---- map and unmap ---- */
 
 /**
- * struct gmem_mapping - a call of kvm_vcpu_map()
- * @borrow: the note of it
- * @call: what KVM asked for
+ * struct gmem_mapping - one call of kvm_vcpu_map()
+ * @borrow: the note for borrow.c
+ * @call: KVM's arguments
  * @map: what was lent for it, or NULL; not in its bucket yet
  */
 struct gmem_mapping {
@@ -205,7 +207,7 @@ static int gmem_mapping_keep(struct gmem_borrow *b, struct page *page)
 	return 0;
 }
 
-/* KVM has the page that was lent, or hasn't. */
+/* KVM's call is over: keep the loan if KVM has the page, or return it. */
 static int gmem_mapping_settle(struct gmem_mapping *mapping, int ret)
 {
 	const struct gmem_map_call *call = mapping->call;
@@ -222,7 +224,7 @@ static int gmem_mapping_settle(struct gmem_mapping *mapping, int ret)
 	return -EFAULT;
 }
 
-/* gmem_vcpumap_map - instead of kvm_vcpu_map() */
+/* gmem_vcpumap_map - replaces kvm_vcpu_map() */
 int gmem_vcpumap_map(const struct gmem_map_call *call)
 {
 	struct gmem_mapping mapping = {
@@ -241,12 +243,13 @@ int gmem_vcpumap_map(const struct gmem_map_call *call)
 }
 
 /**
- * gmem_vcpumap_unmap - instead of kvm_vcpu_unmap()
- * @vcpu: whose map it is
- * @map: as KVM has it; may be NULL, or unmapped already
+ * gmem_vcpumap_unmap - replaces kvm_vcpu_unmap()
+ * @vcpu: the vCPU that has the map
+ * @map: KVM's map; may be NULL, or unmapped already
  * @dirty: for KVM's function
  *
- * Returned last: until KVM has unmapped the page, it may write to it.
+ * The loan is returned last: KVM may write to the page until it has unmapped
+ * it.
  */
 void gmem_vcpumap_unmap(struct kvm_vcpu *vcpu, struct kvm_host_map *map,
 			bool dirty)
@@ -262,10 +265,10 @@ void gmem_vcpumap_unmap(struct kvm_vcpu *vcpu, struct kvm_host_map *map,
 }
 
 /**
- * gmem_vcpumap_forget_all - nobody is going to come by here any more
+ * gmem_vcpumap_forget_all - return all loans: the hooks are removed
  *
- * What is with the worker is returned. Other records are there only if KVM has
- * forgotten a map and is itself unloaded.
+ * The worker returns its loans. There are other records only if KVM has
+ * forgotten a map and is being unloaded itself.
  */
 void gmem_vcpumap_forget_all(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Pages that KVM has mapped for a vCPU: vcpumap.c. */
+/* Guest pages that KVM has mapped for a vCPU: vcpumap.c. */
 #ifndef GMEMFS_VCPUMAP_H
 #define GMEMFS_VCPUMAP_H
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest view: the mapping that a VMM hands to KVM as a memslot.
+ * The guest view: the mapping that a VMM gives to KVM as a memslot.
  *
  * It is a VM_PFNMAP mapping: user accesses and KVM reach every page of the
- * file, but nothing gets a struct page out of it. So GUP, O_DIRECT, ptrace,
- * core dumps and splice all refuse it, and none can touch a hidden page
+ * file, but nobody gets a struct page from it. So GUP, O_DIRECT, ptrace, core
+ * dumps and splice all refuse it, and none of them can touch a hidden page
  * through the direct map.
  *
- * What keeps a page alive while it is mapped here is not a reference but the
- * mapping's invalidate_lock: a fault inserts under it, shared; truncate holds
- * it exclusively, unmaps (which tells KVM, through the MMU notifier), and only
- * then gives pages back.
+ * A mapping has no reference to its pages. The file's invalidate_lock keeps
+ * them in place: a fault inserts an entry under it, held shared. Truncate holds
+ * it exclusively, unmaps the pages (which tells KVM through its MMU notifier),
+ * and only then gives them back.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -29,10 +29,10 @@
 #include "view.h"
 
 /*
- * Without memory a fault is tried again, after the OOM killer has had its turn.
- * But that frees no contiguous 2 MiB: where only those will do, it's an error,
- * as it is with hugetlbfs. A memory error is told as one, so that a VMM can
- * tell its guest.
+ * After -ENOMEM the fault is tried again, once the OOM killer has had its turn.
+ * But that frees no contiguous 2 MiB: so for a file that takes nothing else it
+ * is an error, as it is with hugetlbfs. A memory error is reported as such, so
+ * that a VMM can report it to its guest.
  */
 vm_fault_t gmem_view_error(struct inode *inode, struct page *page)
 {
@@ -60,9 +60,10 @@ bool gmem_view_beyond_end(struct inode *inode, pgoff_t pgoff)
 }
 
 /*
- * A fault that found the page table's entry empty may find, when it inserts,
- * that another has put in a table, or 2 MiB. Then neither kind of insertion
- * works, and one warns. So both look again, and insert, under the block's lock.
+ * A fault found the entry of the page table empty. Until it inserts, another
+ * fault may have inserted a page table, or 2 MiB. Then neither insertion works,
+ * and one of the two warns. So both check again, and insert, under the block's
+ * lock.
  */
 static vm_fault_t gmem_insert_single(struct vm_fault *vmf, struct inode *inode,
 				     unsigned long pfn)
@@ -86,7 +87,7 @@ static vm_fault_t gmem_insert_block(struct vm_fault *vmf,
 
 	mutex_lock(&block->lock);
 	pmd = READ_ONCE(*vmf->pmd);
-	/* A hole in the block must be seen to be touched again. */
+	/* Not a block with holes: a touched hole must fault. */
 	if (!block->nr_holes && (pmd_none(pmd) || pmd_leaf(pmd)))
 		ret = gmem_insert_pfn_pmd(vmf, pfn,
 					  vmf->flags & FAULT_FLAG_WRITE);
@@ -114,7 +115,7 @@ static vm_fault_t gmem_fault_single(struct vm_fault *vmf, struct inode *inode,
 	return ret;
 }
 
-/* Does the VMA hold all of the 2 MiB around the fault, at the file's parity? */
+/* Are all 2 MiB around the fault in the VMA, aligned as in the file? */
 static bool gmem_vma_fits_block(struct vm_fault *vmf)
 {
 	unsigned long start = vmf->address & PMD_MASK;
@@ -144,7 +145,7 @@ static vm_fault_t gmem_fault_block(struct vm_fault *vmf, struct inode *inode,
 		return gmem_view_error(inode, page);
 
 	block = gmem_block_find(inode, first);
-	/* What has a memory error is left out: the rest is mapped by 4 KiB. */
+	/* A page with a memory error is left out; the rest: by 4 KiB. */
 	if (!block->huge || gmem_any_poisoned(block->huge, GMEM_BLOCK_PAGES))
 		return VM_FAULT_FALLBACK;
 
@@ -183,7 +184,8 @@ static vm_fault_t gmem_view_fault(struct vm_fault *vmf)
 
 /*
  * Called for a child's mapping before fork() copies the page table, and for
- * each new piece of a mapping. MADV_KEEPONFORK may have taken the flag away.
+ * each new VMA that a mapping gets (a split, mremap()). MADV_KEEPONFORK may
+ * have cleared the flag.
  */
 static void gmem_view_open(struct vm_area_struct *vma)
 {
@@ -197,17 +199,17 @@ static const struct vm_operations_struct gmem_view_ops = {
 };
 
 /*
- * Only shared mappings: a private one would be copied on write, and the copies
+ * Only MAP_SHARED: a private mapping would be copied on write, and the copies
  * would be ordinary memory, in the direct map.
  *
- * VM_WIPEONFORK: a child has the mapping, but faults everything in by itself.
- * Linux copies a special 2 MiB entry without looking at it again under its
- * lock (copy_huge_pmd()), so one that truncate takes away meanwhile would be
- * mapped by the child, and its memory is somebody else's. So a child's mapping
- * always has it: see gmem_view_open().
+ * VM_WIPEONFORK: a child has the mapping, but takes its own faults. fork()
+ * copies a special 2 MiB entry without checking it again under its lock
+ * (copy_huge_pmd()). If truncate removed the entry meanwhile, the child would
+ * map memory that somebody else owns by then. So a child's mapping always has
+ * the flag: see gmem_view_open().
  *
- * VM_HUGEPAGE, so that a host whose THP policy is "madvise" gets 2 MiB entries
- * too; madvise(MADV_NOHUGEPAGE) takes it away again.
+ * VM_HUGEPAGE: so a host whose THP policy is "madvise" gets 2 MiB entries, too.
+ * madvise(MADV_NOHUGEPAGE) clears it again.
  */
 int gmem_view_mmap(struct file *file, struct vm_area_struct *vma)
 {

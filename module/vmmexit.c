@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The end of a VMM's address space, which its VM may outlive: somebody else has
- * a descriptor of it.
+ * The end of a VMM's address space. Its VM may live on: another process may
+ * have a descriptor of it.
  *
- * KVM is told of pages that go by its MMU notifier, and exit_mmap() takes that
- * away before it unmaps anything. KVM unmaps the guest's memory then, but
- * leaves its gfn_to_pfn_caches valid, and still delivers events to them: into
- * memory that the kernel has back, whoever may have it by then. On any memory
- * that is a stray write; where that memory has become a hidden page of ours,
- * the host dies of it. So KVM's caches lose their pages here, of whatever kind
- * these are, as they would for a range that is unmapped.
+ * KVM learns through its MMU notifier that pages go away, and exit_mmap()
+ * removes that notifier before it unmaps anything. KVM then unmaps the guest's
+ * memory, but leaves its gfn_to_pfn_caches valid, and goes on delivering events
+ * through them: into memory that the kernel has freed, and that somebody else
+ * may own. Such a stray write corrupts that memory; if it has become one of our
+ * hidden pages, the write crashes the host. So KVM's caches lose their pages
+ * here, whether they are ours or not, as they would for a range that is
+ * unmapped.
  *
- * None may get a page after that. A look-up needs the VMM's address space: a
- * task has that until it ends, but a kthread that only uses it, as an irqfd
- * does, has no reference to it: gmem_vmm_get() takes one. So no look-up is
- * under way, or begins, when the notifier is taken away.
+ * No cache may get a page after that. A look-up needs the VMM's address space.
+ * A user task has a reference to it until it exits, but a kthread that only
+ * uses it, as an irqfd does, has none: gmem_vmm_get() takes one. So no look-up
+ * is running, or begins, once the notifier is removed.
  */
 #include <linux/errno.h>
 #include <linux/kvm_host.h>
@@ -26,7 +27,7 @@
 #include "hook.h"
 #include "vmmexit.h"
 
-/* KVM has these two in files of its own. */
+/* KVM declares these two in private headers. */
 void kvm_mmu_notifier_release(struct mmu_notifier *mn, struct mm_struct *mm);
 void gfn_to_pfn_cache_invalidate_start(struct kvm *kvm, unsigned long start,
 				       unsigned long end);
@@ -34,18 +35,18 @@ void gfn_to_pfn_cache_invalidate_start(struct kvm *kvm, unsigned long start,
 DEFINE_STATIC_CALL_NULL(kvm_release, kvm_mmu_notifier_release);
 DEFINE_STATIC_CALL_NULL(kvm_invalidate, gfn_to_pfn_cache_invalidate_start);
 
-/* A kthread's: it uses an address space that others have. */
+/* Is the current task a kthread, which uses another task's address space? */
 static bool gmem_vmm_is_borrowed(void)
 {
 	return current->flags & PF_KTHREAD;
 }
 
 /**
- * gmem_vmm_get - keep a VMM's address space as it is while KVM looks into it
+ * gmem_vmm_get - keep a VMM's address space while KVM looks into it
  * @kvm: its VM
  *
- * Return: 0, then gmem_vmm_put(); -EFAULT if it has come to its end, or isn't
- * this task's, so that KVM would look into another.
+ * Return: 0, and gmem_vmm_put() undoes this; -EFAULT if the address space has
+ * come to its end, or isn't the current one: KVM would look into the wrong one.
  */
 int gmem_vmm_get(struct kvm *kvm)
 {
@@ -56,14 +57,17 @@ int gmem_vmm_get(struct kvm *kvm)
 	return 0;
 }
 
-/* It may be the last reference, and KVM isn't to be torn down from within. */
+/*
+ * mmput_async(), because this may be the last reference, and the hook must not
+ * tear KVM down while it is inside of KVM.
+ */
 void gmem_vmm_put(struct kvm *kvm)
 {
 	if (gmem_vmm_is_borrowed())
 		mmput_async(kvm->mm);
 }
 
-/* Called once, with nobody left who uses @mm; or as the VM is destroyed. */
+/* Called once: when no task uses @mm any more, or when the VM is destroyed. */
 static void gmem_vmm_release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
 	struct kvm *kvm = container_of(mn, struct kvm, mmu_notifier);
@@ -78,7 +82,7 @@ struct gmem_hook gmem_vmm_release_hook =
 	GMEM_HOOK(kvm_mmu_notifier_release, gmem_vmm_release, kvm_release);
 
 /**
- * gmem_vmm_find - find what of KVM is called here and not hooked
+ * gmem_vmm_find - find the function of KVM that is called here but not hooked
  *
  * Return: 0, or -ENOENT.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A VM that outlives its VMM: vmmexit.c. */
+/* A VM that outlives its VMM's address space: vmmexit.c. */
 #ifndef GMEMFS_VMMEXIT_H
 #define GMEMFS_VMMEXIT_H
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Extended attributes: a list of names and values with each inode. The kernel
- * has such a store, but not for modules.
+ * Extended attributes: each inode has a list of names and values. The kernel
+ * has such a store, but doesn't export it to modules.
  *
- * The VFS decides who may read and write which name; it writes under the
+ * The VFS decides who may read and write which name. It writes under the
  * inode's i_rwsem and reads without. The list's own lock is for the readers.
  */
 #include <linux/capability.h>
@@ -17,7 +17,7 @@
 #include "gmem_inode.h"
 #include "xattr.h"
 
-/* Names, values and what it takes to keep them, for one inode. */
+/* Limit for one inode: names, values and the structs for them, in bytes. */
 #define GMEM_XATTR_MAX	SZ_64K
 
 struct gmem_xattr {
@@ -88,7 +88,10 @@ static int gmem_xattr_get(const struct xattr_handler *handler,
 	return ret;
 }
 
-/* With xattr_lock. Neither is there for a removal of what isn't there. */
+/*
+ * Called under xattr_lock. @old and @new are both NULL if a name is removed
+ * that doesn't exist.
+ */
 static int gmem_xattr_exchange(struct gmem_inode *gi, struct gmem_xattr *old,
 			       struct gmem_xattr *new, int flags)
 {
@@ -133,7 +136,7 @@ static int gmem_xattr_replace(struct inode *inode, const char *name,
 	return ret;
 }
 
-/* Without a value: remove it. */
+/* Without a value: remove the attribute. */
 static int gmem_xattr_set(const struct xattr_handler *handler,
 			  struct mnt_idmap *idmap, struct dentry *unused,
 			  struct inode *inode, const char *suffix,
@@ -179,7 +182,7 @@ const struct xattr_handler * const gmem_xattr_handlers[] = {
 	NULL
 };
 
-/* Names with their ends. Without a buffer: how much that would be. */
+/* Lists names with their NULs. Without a buffer: returns the size it needs. */
 ssize_t gmem_xattr_list(struct dentry *dentry, char *buffer, size_t size)
 {
 	bool trusted = ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN);
@@ -205,7 +208,7 @@ ssize_t gmem_xattr_list(struct dentry *dentry, char *buffer, size_t size)
 	return used;
 }
 
-/* What the security modules want stored with a new inode. */
+/* Store the labels that the security modules give a new inode. */
 static int gmem_xattr_init_labels(struct inode *inode,
 				  const struct xattr *labels, void *unused)
 {
@@ -230,11 +233,11 @@ static int gmem_xattr_init_labels(struct inode *inode,
 
 /**
  * gmem_xattr_init_security - label a new inode
- * @inode: the inode, which nobody else knows yet
+ * @inode: the inode, which nobody else has yet
  * @dir: the directory it is made in
  * @name: its name there, or NULL
  *
- * Return: 0, or an errno: then the inode must not be used.
+ * Return: 0; or an errno: then the inode must not be used.
  */
 int gmem_xattr_init_security(struct inode *inode, struct inode *dir,
 			     const struct qstr *name)
@@ -245,7 +248,7 @@ int gmem_xattr_init_security(struct inode *inode, struct inode *dir,
 					    gmem_xattr_init_labels, NULL);
 }
 
-/* The inode is on its way out: no lock. */
+/* The inode is being freed: no lock. */
 void gmem_xattr_free(struct inode *inode)
 {
 	struct gmem_inode *gi = gmem_i(inode);
