@@ -4,36 +4,32 @@
  * authors of VMMs.
  *
  * These rules hold for all calls, unless the comment of a call says otherwise:
- *
  *  - Sizes and offsets are in bytes. The offset and the size of a range are
  *    multiples of GMEM_PAGE_SIZE.
- *  - The library refuses a range of no bytes, a range whose end is over
- *    2^63 - 1 (INT64_MAX), and flag bits that this header doesn't define. The
- *    error is -EINVAL, the same for each kernel and each kind of memory, and
- *    the call changes nothing.
+ *  - A range of no bytes, a range that ends over 2^63 - 1, and flag bits that
+ *    this header doesn't define are refused with -EINVAL, and nothing is
+ *    changed. This is the same for each kernel and each kind of memory.
  *  - Pointers must be valid. A bad pointer causes SIGSEGV, not an error. A bad
  *    path is the exception: it is -EFAULT.
- *  - A call that can fail returns a negative errno. On success it returns 0.
- *    gmem_last_error() returns a sentence for the last failure of the calling
- *    thread. The caller doesn't look at errno.
+ *  - A call that can fail returns a negative errno, and 0 on success. errno is
+ *    not part of the result. gmem_last_error() explains the last failure.
+ *  - -EBADF always means that a descriptor isn't open, or not as the call needs
+ *    it; -ENOTTY, that it isn't a file or directory of a gmemfs.
  *  - Any thread may make any call at any time.
- *  - A signal handler may open and close windows (gmem_window.h), and may call
- *    gmem_region_read(), gmem_region_write(), gmem_fault_describe() and
- *    gmem_last_error(), whatever code it has interrupted. It may make no other
- *    call. It saves and restores errno. A handler of a signal that reports a
- *    fault (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT) may call
- *    only gmem_fault_describe() and gmem_last_error().
+ *  - A signal handler, whatever code it has interrupted, may open and close
+ *    windows (gmem_window.h), and call gmem_region_read(), gmem_region_write(),
+ *    gmem_fault_describe() and gmem_last_error(), and no others. It restores
+ *    errno. A handler of a signal of faults (SIGSEGV, SIGBUS, SIGILL, SIGFPE,
+ *    SIGTRAP, SIGSYS, SIGABRT) may make only the last two of these calls.
  *  - fork() is safe, whatever other threads do in the library meanwhile. The
  *    child can use the library, but not the parent's regions and VMs: calls for
- *    these return -ESTALE, except gmem_vm_trap_clocks(), which returns KVM's
- *    error. Destroying one of them in the child frees only the child's copy.
- *    After vfork(), _Fork() or clone() the child must make no calls.
+ *    these return -ESTALE. Destroying one frees only the child's copy. After
+ *    vfork(), _Fork() or clone() the child must make no calls.
  *  - No call is a cancellation point. A thread that makes calls must not be
  *    cancelled asynchronously.
  *  - Descriptors that a call returns are close-on-exec.
  *
- * States, flags and structs of files are those of the kernel module's ABI,
- * linux/gmemfs.h, which is installed with this header.
+ * States, flags and structs of files are those of the module: linux/gmemfs.h.
  */
 #ifndef GMEM_H
 #define GMEM_H
@@ -56,8 +52,8 @@ extern "C" {
  * gmem_last_error() - what went wrong and what to do about it
  *
  * Return: a sentence without a line break about the last call of this thread
- * that failed; "" if no call has failed. The string is valid until the next
- * call of this thread that fails.
+ * that failed, or "". It is valid until the next call of this thread that
+ * fails.
  */
 const char *gmem_last_error(void);
 
@@ -66,18 +62,16 @@ const char *gmem_last_error(void);
 /**
  * gmem_file_create() - make a file without a name
  * @directory: a directory of a gmemfs mount; NULL for GMEM_DEFAULT_MOUNT
- * @size: length of the file in bytes: any number, also 0. The file holds no
- *	  memory yet
+ * @size: length of the file, any number of bytes; it holds no memory yet
  * @flags: GMEM_FLAG_* of the file; they replace those of the mount
  *
  * The kernel removes the file when its last descriptor and mapping are closed.
  *
- * Return: a descriptor, open for reading and writing; -ENOTTY if @directory
- * isn't on a gmemfs; -ENOENT if there is no such directory; -EINVAL for flags
- * that are unknown or exclude each other; -ENOSPC if the mount has as many
- * inodes as its nr_inodes allows; -EFBIG if no file can have that size, or if
- * it is over RLIMIT_FSIZE (with SIGXFSZ); -EFAULT for a bad path; or another
- * error of open(2), such as -EACCES, -EMFILE or -ENOMEM.
+ * Return: a descriptor, open for reading and writing; -ENOTTY; -EINVAL for
+ * flags that are unknown or exclude each other; -ENOSPC if the mount has as
+ * many inodes as its nr_inodes= allows; -EFBIG if no file can have that size,
+ * or if it is over RLIMIT_FSIZE (with SIGXFSZ); or an error of open(2), such as
+ * -ENOENT, -EACCES, -EMFILE or -ENOMEM.
  */
 int gmem_file_create(const char *directory, uint64_t size, uint64_t flags);
 
@@ -92,9 +86,8 @@ int gmem_file_create(const char *directory, uint64_t size, uint64_t flags);
  * pipe. To make a file, the caller must have the right to read its directory,
  * too. O_CREAT makes no file through a symbolic link whose target is missing.
  *
- * Return: a descriptor; -ENOTTY if @path isn't a regular file of a gmemfs, or
- * if its directory isn't on one; -EINVAL for other flags; -EFAULT for a bad
- * path; -ENOMEM; or another error of open(2).
+ * Return: a descriptor; -ENOTTY, also if @path isn't a regular file; -EINVAL
+ * for other flags; or an error of open(2).
  */
 int gmem_file_open(const char *path, int flags);
 
@@ -103,16 +96,14 @@ int gmem_file_open(const char *path, int flags);
  * @fd: the file
  * @info: the call fills it; the caller need not zero it
  *
- * Return: 0; -ENOTTY if @fd isn't a file of a gmemfs; -EBADF; -EFAULT if @info
- * can't be written to.
+ * Return: 0; -ENOTTY; -EBADF; -EFAULT if @info can't be written to.
  */
 int gmem_file_info(int fd, struct gmem_info *info);
 
 /**
  * gmem_file_resize() - change a file's length
  * @fd: the file, open for writing
- * @size: the new length, any number of bytes. The file gives back its memory
- *	  beyond that
+ * @size: any number of bytes; the file gives back its memory beyond that
  *
  * Return: 0, or an error of ftruncate(2).
  */
@@ -124,17 +115,15 @@ int gmem_file_resize(int fd, uint64_t size);
  * @offset: where the mapping begins in the file; a multiple of GMEM_PAGE_SIZE
  * @size: its length, any number of bytes but 0
  * @prot: PROT_READ, PROT_WRITE, both, or 0
- * @address: the call sets it to the mapping's address. The address of a guest
- *	     view of at least 2 MiB is a multiple of 2 MiB if @offset is one
+ * @address: set to the mapping's address. For a guest view of 2 MiB or more it
+ *	     is a multiple of 2 MiB if @offset is one
  *
  * The VMM gives the guest view to KVM as a memslot. An access gets SIGBUS if it
- * is beyond the file's end, or if there is no memory for the page: the mount
- * has reached its size=, or a file with GMEM_FLAG_HUGE_ONLY finds no 2 MiB
- * block free on the host. munmap(2) ends the mapping.
+ * is beyond the file's end, if the mount has reached its size=, or if the host
+ * has no block free for GMEM_FLAG_HUGE_ONLY. munmap(2) ends the mapping.
  *
  * Return: 0; -EPERM if the module could not place its guard in KVM; -EINVAL for
- * other values; -EACCES if @fd isn't open for these accesses; -EBADF, -ENOMEM
- * or another error of mmap(2).
+ * other values; or an error of mmap(2), such as -EACCES, -EBADF or -ENOMEM.
  */
 int gmem_file_map(int fd, uint64_t offset, uint64_t size, int prot,
 		  void **address);
@@ -143,13 +132,11 @@ int gmem_file_map(int fd, uint64_t offset, uint64_t size, int prot,
  * gmem_file_shared_view() - open a file's shared view
  * @fd: the file, open for reading
  *
- * In a mapping of the shared view, shared pages are ordinary memory that can be
- * pinned (O_DIRECT, io_uring, vhost...). An access to a private page there gets
- * SIGBUS.
+ * In its mappings, shared pages are ordinary memory that can be pinned
+ * (O_DIRECT, io_uring, vhost...). An access to a private page gets SIGBUS.
  *
- * Return: a descriptor, open for writing if @fd is; -ENOTTY if @fd isn't a file
- * of a gmemfs; -EBADF if it isn't open for reading; -EMFILE, -ENOMEM or another
- * error of open(2).
+ * Return: a descriptor, open for writing if @fd is; -ENOTTY; -EBADF; or an
+ * error of open(2), such as -EMFILE or -ENOMEM.
  */
 int gmem_file_shared_view(int fd);
 
@@ -160,9 +147,8 @@ int gmem_file_shared_view(int fd);
  * @size: its length
  * @states: buffer for @size / GMEM_PAGE_SIZE bytes, each of them GMEM_STATE_*
  *
- * Return: 0; -EINVAL if the range isn't whole pages inside of the file; -ENOTTY
- * if @fd isn't a file of a gmemfs; -EBADF; -EFAULT if @states can't be written
- * to.
+ * Return: 0; -EINVAL if the range isn't whole pages inside of the file;
+ * -ENOTTY; -EBADF; -EFAULT if @states can't be written to.
  */
 int gmem_file_state(int fd, uint64_t offset, uint64_t size, uint8_t *states);
 
@@ -172,15 +158,14 @@ int gmem_file_state(int fd, uint64_t offset, uint64_t size, uint8_t *states);
  * @offset: where the range begins, any byte
  * @size: its length, any number of bytes but 0
  *
- * The file's length doesn't change. The kernel compares the range with the
- * mount's size= before it allocates anything. After another error it may have
- * allocated a part of the memory, and the file keeps that.
+ * The file's length doesn't change. After an error the file keeps the memory
+ * that it already got.
  *
  * Return: 0; -ENOSPC if the range needs more memory than the mount's size= has
  * left; -ENOMEM if the host has no memory; -EPERM if the module could not place
  * its guard in KVM; -EBUSY while the host hibernates; -EIO for a page with a
- * memory error, or if the direct map can't be changed; -EINTR if a signal
- * arrives; -EINVAL; -EBADF, -EFBIG or another error of fallocate(2).
+ * memory error, or if the direct map can't be changed; -EINTR; -EINVAL; or
+ * another error of fallocate(2), such as -EBADF or -EFBIG.
  */
 int gmem_file_populate(int fd, uint64_t offset, uint64_t size);
 
@@ -190,10 +175,9 @@ int gmem_file_populate(int fd, uint64_t offset, uint64_t size);
  * @offset: where the range begins, any byte
  * @size: its length, any number of bytes but 0
  *
- * The range reads as zeros from now on. Its pages stay private or shared, as
- * they were.
+ * The range then reads as zeros. Its pages stay private or shared, as before.
  *
- * Return: 0; -EINVAL; -EBADF, -EFBIG or another error of fallocate(2).
+ * Return: 0; -EINVAL; or another error of fallocate(2): -EBADF, -EFBIG.
  */
 int gmem_file_punch(int fd, uint64_t offset, uint64_t size);
 
@@ -206,22 +190,19 @@ int gmem_file_punch(int fd, uint64_t offset, uint64_t size);
  * @flags: GMEM_CONVERT_ZERO, or 0
  * @timeout_ms: how long to wait for pinned pages, in milliseconds: 0 is not at
  *		all, a negative number is without a limit
- * @error_offset: NULL, or the call sets it to an offset in the file. All pages
- *		  of the range before it are converted. On success it is the
- *		  range's end. After -EAGAIN, -EINTR and -ENOMEM it is where the
- *		  conversion stopped
+ * @error_offset: NULL, or set to an offset in the file: all pages of the range
+ *		  before it are converted. On success it is the range's end.
+ *		  After -EAGAIN, -EINTR and -ENOMEM the conversion stopped there
  *
- * While a page is pinned, the call tries again after pauses that grow from 50
- * us to 20 ms. To go on after -EAGAIN or -EINTR, the caller makes the same call
- * again, for the whole range or from *@error_offset on.
+ * While a page is pinned, the call tries again after pauses that grow from
+ * 50 us to 20 ms. To go on after -EAGAIN or -EINTR, the caller makes the same
+ * call again, for the whole range or from *@error_offset on.
  *
  * Return: 0; -EAGAIN if a page was still pinned at the end of the time; -EINTR
  * if a signal handler ran during a pause or within the kernel; -ENOMEM; -EIO
  * for a page with a memory error, or if the direct map can't be changed;
- * -ENOSPC if the mount has reached its size= (the settings of holes count in
- * it); -EINVAL if the range isn't whole pages inside of the file, or for
- * unknown bits; -EBADF if @fd isn't open for writing; -ENOTTY if it isn't a
- * file of a gmemfs.
+ * -ENOSPC if the mount has reached its size=, in which holes' settings count;
+ * -EINVAL if the range isn't whole pages inside of the file; -EBADF; -ENOTTY.
  */
 int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
 		      uint64_t attributes, uint64_t flags, int timeout_ms,
@@ -249,10 +230,8 @@ int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
  * If the caller demands this flag, all memory will always be.
  *
  * GMEM_PROTECT_WINDOWS: a thread that has no window open can't access memory
- * through the region's mapping.
- *
- * GMEM_PROTECT_PROCESS_WINDOWS: no thread can access memory through the
- * region's mapping while no thread has a window open and no vCPU runs.
+ * through the region's mapping. GMEM_PROTECT_PROCESS_WINDOWS: no thread can,
+ * while no thread has a window open and no vCPU runs.
  */
 #define GMEM_PROTECT_HIDDEN		(1ULL << 0)
 #define GMEM_PROTECT_NO_GUP		(1ULL << 1)
@@ -261,10 +240,9 @@ int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
 #define GMEM_PROTECT_PROCESS_WINDOWS	(1ULL << 4)
 
 /*
- * Kinds of windows, see gmem_window.h. GMEM_WINDOWS_OR_PROCESS is a bit that
- * may be added to _KEYS or _OWN_KEY. It decides what a region gets if the CPU,
- * the kernel or the process has no protection key to give: GMEM_WINDOWS_PROCESS
- * with the bit, GMEM_WINDOWS_NONE without it.
+ * Kinds of windows, see gmem_window.h. If the CPU, the kernel or the process
+ * has no protection keys, a region gets GMEM_WINDOWS_PROCESS where
+ * GMEM_WINDOWS_OR_PROCESS is added to the kind, and else GMEM_WINDOWS_NONE.
  */
 #define GMEM_WINDOWS_NONE	0	/* the mapping is always open */
 #define GMEM_WINDOWS_KEYS	1	/* protection keys, shared by regions */
@@ -275,20 +253,16 @@ int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
 /**
  * struct gmem_region_options - the region to make; fields that aren't set are 0
  * @size: its length in bytes; a multiple of GMEM_PAGE_SIZE, not 0
- * @flags: GMEM_FLAG_* of the file, if that is a file of gmemfs. The library
- *	checks them for other backends too
+ * @flags: GMEM_FLAG_* for a file of gmemfs; checked for all backends
  * @demand: GMEM_PROTECT_*: the call fails if the region would lack one of them
- * @backends: a bit, 1 << GMEM_BACKEND_*, for each backend that the caller
- *	accepts; 0 for all
+ * @backends: a bit, 1 << GMEM_BACKEND_*, for each that will do; 0 for all
  * @directory: a directory of a gmemfs mount; NULL for GMEM_DEFAULT_MOUNT
  * @fd: a file of gmemfs to use instead of a new one, at least @size bytes long;
- *	0 or less for none. The library duplicates the descriptor, so the caller
- *	may close it. With a file, no other backend is tried, and @flags must
- *	be 0
+ *	0 or less for none. The library duplicates the descriptor. It then tries
+ *	no other backend, and @flags must be 0
  * @vm_fd: a VM of KVM, which guest_memfd needs; 0 or less for none
- * @windows: GMEM_WINDOWS_*. If this is GMEM_WINDOWS_NONE, with or without
- *	GMEM_WINDOWS_OR_PROCESS, and @demand has a flag for windows, the library
- *	takes GMEM_WINDOWS_KEYS or GMEM_WINDOWS_PROCESS instead
+ * @windows: GMEM_WINDOWS_*. A demand for windows replaces GMEM_WINDOWS_NONE,
+ *	also with _OR_PROCESS, by GMEM_WINDOWS_KEYS or GMEM_WINDOWS_PROCESS
  * @reserved32: 0
  * @reserved: 0
  */
@@ -313,15 +287,12 @@ struct gmem_region_options {
  * @backend: GMEM_BACKEND_*
  * @windows: the kind of windows that the region has: GMEM_WINDOWS_*
  * @key: its protection key; valid while GMEM_NO_KEY isn't set in @users
- * @users: how many windows are open; GMEM_NO_KEY is set while the region has no
- *	   key
+ * @users: how many windows are open; with GMEM_NO_KEY if there is no key
  * @last_use: the value of *@misses when a window was last opened
- * @misses: how often any region of the process had to get a key before a window
- *	    could open
+ * @misses: how often any region had to get a key before a window could open
  *
- * The caller only reads the first five fields; the inline functions of
- * gmem_window.h use the others. Only the library makes regions, and it may add
- * fields at the end.
+ * The caller only reads the first five fields. The others are for
+ * gmem_window.h. Only the library makes regions; it may add fields at the end.
  */
 struct gmem_region {
 	void *address;
@@ -340,14 +311,11 @@ struct gmem_region {
 /**
  * struct gmem_protection - what protects a region now, and how much of it
  * @holds: the GMEM_PROTECT_* that are true now
- * @populated: memory that the region's file holds, in bytes
- * @hidden: the part of @populated that is not in the direct map, in bytes
- * @lent: the part that is in the direct map because KVM has borrowed it, in
- *	  bytes
- * @shared: the part that is shared, in bytes; with other backends than gmemfs,
- *	    all of it
- * @huge: the part that is held in 2 MiB blocks, in bytes; 0 with other backends
- *	  than gmemfs
+ * @populated: memory that the region's file holds, in bytes, like the following
+ * @hidden: the part of @populated that is not in the direct map
+ * @lent: the part that is in the direct map because KVM has borrowed it
+ * @shared: the part that is shared; all of it with other backends than gmemfs
+ * @huge: the part in 2 MiB blocks; 0 with other backends than gmemfs
  * @reserved: 0
  */
 struct gmem_protection {
@@ -382,10 +350,8 @@ int gmem_region_create(const struct gmem_region_options *options,
  * gmem_region_destroy() - unmap a region and close its file
  * @region: the region; NULL does nothing
  *
- * When this is called, no slot of a VM may use the region any more, no window
- * of it may be open, and no other thread may be in a call for it. Afterwards
- * the library doesn't touch the region's addresses, so other mappings may take
- * them.
+ * No slot of a VM may use it any more, no window may be open, and no other
+ * thread may be in a call for it. Then the library forgets its addresses.
  */
 void gmem_region_destroy(struct gmem_region *region);
 
@@ -414,9 +380,8 @@ int gmem_region_protection(const struct gmem_region *region,
  * becomes private, and a conversion meanwhile had GMEM_CONVERT_ZERO, the page
  * is zeroed at that time.
  *
- * Return: as gmem_file_convert(). -EINVAL is also for a part that isn't inside
- * of the region, even if its file is longer. -EOPNOTSUPP for
- * GMEM_ATTRIBUTE_PRIVATE if the backend has no private memory.
+ * Return: as gmem_file_convert(), with -EINVAL if the part isn't inside of the
+ * region; -EOPNOTSUPP for private if the backend has no private memory.
  */
 int gmem_region_convert(struct gmem_region *region, uint64_t offset,
 			uint64_t size, uint64_t attributes, uint64_t flags,
@@ -425,13 +390,11 @@ int gmem_region_convert(struct gmem_region *region, uint64_t offset,
 /**
  * gmem_region_shared() - get a mapping in which shared memory can be pinned
  * @region: the region
- * @address: the call sets it to a mapping of the whole region, which lasts as
- *	     long as the region
+ * @address: set to a mapping of the whole region, which lasts as long as that
  *
- * With gmemfs this is a mapping of the shared view: its shared pages can be
- * pinned (O_DIRECT and the like), and an access to a private page gets SIGBUS.
- * It has no windows. With other backends this is the region's own mapping,
- * which has windows if the region has.
+ * With gmemfs this is a mapping of the shared view, without windows: its shared
+ * pages can be pinned (O_DIRECT and the like), and an access to a private page
+ * gets SIGBUS. With other backends it is the region's own mapping.
  *
  * Return: 0, or an error of gmem_file_shared_view() or gmem_file_map().
  */
@@ -451,9 +414,7 @@ struct kvm_run;
 /*
  * If the module's guard is off or not available, a guest could crash the host.
  * A VMM prevents this if it does all of the following:
- *
- *  - it adds the VM's slots by gmem_vm_add() and removes them by
- *    gmem_vm_remove();
+ *  - it changes the VM's slots only by gmem_vm_add() and gmem_vm_remove();
  *  - it calls gmem_vm_trap_clocks() before the first vCPU runs, and
  *    gmem_vm_handle_exit() after each KVM_RUN;
  *  - it calls gmem_vm_write_msr() instead of KVM_SET_MSRS for the MSRs of
@@ -461,16 +422,14 @@ struct kvm_run;
  *  - it calls gmem_cpuid_forbid_nesting() for what it gives to KVM_SET_CPUID2;
  *  - it uses neither Xen emulation (KVM_XEN_HVM_CONFIG) nor SEV.
  *
- * This is for x86 only. On other architectures KVM keeps no page of a guest
- * mapped.
+ * This is for x86 only: on others, KVM keeps no page of a guest mapped.
  */
 #define GMEM_CLOCK_MSRS		{ 0x12, 0x4b564d01 }
 
 /**
  * struct gmem_vm - the library's record of a VM: its slots and its clocks
  *
- * A VMM makes one for each VM. Calls for a vCPU come from the thread that runs
- * that vCPU.
+ * One for each VM. Calls for a vCPU come from the thread that runs the vCPU.
  */
 struct gmem_vm;
 
@@ -499,13 +458,10 @@ void gmem_vm_destroy(struct gmem_vm *vm);
  * @size: its length
  * @flags: KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, both, or 0
  *
- * A slot of GMEM_BACKEND_GUEST_MEMFD has no flags, and the caller removes it
- * before changing it: KVM refuses anything else.
- *
- * Return: 0; -EINVAL for a part that isn't whole pages inside of the region, an
- * address that isn't a multiple of the page size, or other flags; -ENOMEM; an
- * error of exposing a clock's page, as for gmem_vm_write_msr(); or an error of
- * KVM_SET_USER_MEMORY_REGION, such as -EEXIST: the part overlaps another slot.
+ * Return: 0; -EINVAL for a part that isn't whole pages inside of the region, or
+ * a wrong address or flag; -ENOMEM; an error of KVM_SET_USER_MEMORY_REGION,
+ * such as -EEXIST if there is another slot; or, if a clock's page can't be
+ * exposed, an error of gmem_vm_write_msr().
  */
 int gmem_vm_add(struct gmem_vm *vm, uint32_t slot, uint64_t guest_address,
 		struct gmem_region *region, uint64_t offset, uint64_t size,
@@ -516,24 +472,20 @@ int gmem_vm_add(struct gmem_vm *vm, uint32_t slot, uint64_t guest_address,
  * @vm: the VM
  * @slot: the slot's number
  *
- * Return: 0; -ENOENT if the VM has no such slot; -ENOMEM; an error of exposing
- * a clock's page, as for gmem_vm_write_msr(); or an error of
- * KVM_SET_USER_MEMORY_REGION.
+ * Return: 0; -ENOENT if the VM has no such slot; or an error as above.
  */
 int gmem_vm_remove(struct gmem_vm *vm, uint32_t slot);
 
 /**
- * gmem_vm_trap_clocks() - make guests' writes to GMEM_CLOCK_MSRS exit to the
- * VMM
+ * gmem_vm_trap_clocks() - make a guest's writes to GMEM_CLOCK_MSRS exit
  * @vm: the VM
  *
  * The call enables KVM_CAP_X86_USER_SPACE_MSR with KVM_MSR_EXIT_REASON_FILTER,
- * and replaces the VM's MSR filter. So a VMM that has a filter of its own
- * doesn't make this call: it enables the capability itself, and its filter
- * denies writes to these MSRs.
+ * and replaces the VM's MSR filter. A VMM with a filter of its own instead
+ * enables the capability itself, and denies writes to these MSRs in its filter.
  *
- * Return: 0; -EOPNOTSUPP on other architectures; an error of KVM, also in a
- * child process (-EIO, not -ESTALE).
+ * Return: 0; -EOPNOTSUPP on other architectures; an error of KVM. In a child
+ * process that is -EIO, not -ESTALE.
  */
 int gmem_vm_trap_clocks(struct gmem_vm *vm);
 
@@ -543,11 +495,10 @@ int gmem_vm_trap_clocks(struct gmem_vm *vm);
  * @vcpu_fd: the vCPU whose KVM_RUN has just returned
  * @run: its struct kvm_run
  *
- * Return: 1 if the exit was such a write: the caller runs the vCPU again, and
- * if KVM refuses the value, the guest gets #GP. 0 if the exit was another one:
- * the caller handles it. A negative errno, as of gmem_vm_write_msr(), if the
- * write failed otherwise: the guest gets #GP, and the caller may run the vCPU
- * again. On other architectures always 0.
+ * Return: 1 if the exit was such a write, also if KVM refuses the value and the
+ * guest gets #GP; the caller runs the vCPU again. 0 if the exit was another
+ * one, which the caller handles. A negative errno of gmem_vm_write_msr() if the
+ * write failed otherwise: the guest gets #GP, and the caller may run it again.
  */
 int gmem_vm_handle_exit(struct gmem_vm *vm, int vcpu_fd, struct kvm_run *run);
 
@@ -558,9 +509,8 @@ int gmem_vm_handle_exit(struct gmem_vm *vm, int vcpu_fd, struct kvm_run *run);
  * @index: the MSR
  * @value: what to write
  *
- * The value names a page of the guest for the vCPU's clock. If the page is in a
- * region of gmemfs, the call makes it shared for as long as the clock uses it.
- * Afterwards the page becomes what it was before.
+ * If the value names a page in a region of gmemfs, the call makes it shared for
+ * as long as the vCPU's clock uses it. Then the page becomes what it was.
  *
  * Return: 0; -EINVAL if @index isn't one of these MSRs, or if KVM refuses the
  * value; -ENOMEM; an error of gmem_file_shared_view(), gmem_file_populate(),
@@ -574,9 +524,6 @@ int gmem_vm_write_msr(struct gmem_vm *vm, int vcpu_fd, uint32_t index,
  * gmem_vcpu_enforce_cpuid() - limit a guest to the KVM features in its CPUID
  * @vcpu_fd: the vCPU
  *
- * Without this call, KVM lets a guest use paravirtual features that the guest's
- * CPUID doesn't show.
- *
  * Return: 0; an error of KVM; -EOPNOTSUPP on other architectures than x86.
  */
 int gmem_vcpu_enforce_cpuid(int vcpu_fd);
@@ -585,8 +532,8 @@ int gmem_vcpu_enforce_cpuid(int vcpu_fd);
  * gmem_cpuid_forbid_nesting() - remove VMX and SVM from a guest's CPUID
  * @cpuid: the table for KVM_SET_CPUID2
  *
- * While a guest runs guests of its own, KVM keeps pages of it mapped that no
- * VMM knows of. Only the module's guard can handle those.
+ * While a guest runs guests, KVM keeps pages of it mapped that no VMM knows of.
+ * Only the module's guard can handle those.
  */
 void gmem_cpuid_forbid_nesting(struct kvm_cpuid2 *cpuid);
 
@@ -597,8 +544,7 @@ void gmem_cpuid_forbid_nesting(struct kvm_cpuid2 *cpuid);
  * @keys: how many protection keys the library has for regions
  * @misses: how many windows were opened in a region that had no key then
  * @recycled: how often a region lost its key to another one
- * @waits: how many pauses a thread made because open windows used all keys; a
- *	   pause is 50 us
+ * @waits: how many pauses of 50 us were made because windows used all keys
  * @reserved: 0
  */
 struct gmem_window_stats {
@@ -616,15 +562,13 @@ struct gmem_window_stats {
 void gmem_window_stats(struct gmem_window_stats *stats);
 
 /**
- * gmem_region_read() - copy bytes out of a region; the call opens its own
- * window
+ * gmem_region_read() - copy bytes out of a region, in a window of its own
  * @region: the region
  * @offset: where to begin in the region, any byte
  * @data: the buffer to copy to
  * @size: how many bytes; may be 0
  *
- * Return: 0; -ERANGE if not all of the bytes are inside of the region; an error
- * of gmem_window_open().
+ * Return: 0; -ERANGE if not all is in the region; or as gmem_window_open().
  */
 int gmem_region_read(struct gmem_region *region, uint64_t offset, void *data,
 		     uint64_t size);
@@ -638,14 +582,12 @@ int gmem_region_write(struct gmem_region *region, uint64_t offset,
  * @vcpu_fd: the vCPU
  *
  * KVM accesses the guest's memory with the rights of the thread that calls it.
- * During KVM_RUN that thread has all rights under all protection keys, also
- * under those that regions get meanwhile. Key 0 is the exception: the thread's
- * rights under it stay as they are. Regions with windows by mprotect() are open
- * for all threads meanwhile. Other ioctls of KVM that access guest memory
- * (KVM_SET_MSRS with a page's address...) need an open window, too.
+ * During KVM_RUN the thread has all rights under all protection keys except key
+ * 0, also under those that regions get meanwhile. Regions with windows by
+ * mprotect() are open for all threads meanwhile. Other ioctls of KVM that
+ * access guest memory (KVM_SET_MSRS of a page's address...) need a window, too.
  *
- * Return: 0; an error of KVM_RUN, such as -EINTR, -EAGAIN or -EFAULT; an error
- * of mprotect(2).
+ * Return: 0; an error of mprotect(2); or one of KVM_RUN: -EINTR, -EAGAIN...
  */
 int gmem_vcpu_run(int vcpu_fd);
 
