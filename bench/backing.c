@@ -10,7 +10,7 @@
 
 #include "backing.h"
 
-/* host-fill mounts the last two of these. */
+/* host-fill mounts the last two. */
 #define MNT_GMEMFS	"/dev/gmem"
 #define MNT_GMEMFS_4K	"/run/bench/gmem-4k"
 #define MNT_SHMEM_HUGE	"/run/bench/shmem-huge"

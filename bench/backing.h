@@ -9,14 +9,14 @@
 struct backing {
 	const char *name;
 	int (*open)(void);
-	bool gmemfs;	/* has a pool to bring into a state first */
-	bool warm;	/* that state: blocks for all that will be used */
+	bool gmemfs;	/* has a pool that is emptied or filled first */
+	bool warm;	/* the pool is filled for all that will be used */
 };
 
 /* NULL if there is no backing of that name. */
 const struct backing *backing_find(const char *name);
 
-/* A new file of that size without memory yet, or -errno. */
+/* Make a file of that size, without memory yet. Return: it, or -errno. */
 int backing_make(const struct backing *b, size_t size);
 
 #endif /* BENCH_BACKING_H */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * bench-convert ROUNDS RUN...: makes pages of gmemfs shared, and private again,
- * in runs of so many pages a call, and beside it page by page, a call each.
- * Says how long each took and what the kernel did for it:
+ * in runs of RUN pages a call, and, to compare, in single pages, a call each.
+ * Prints how long each took, and what the kernel did for it:
  *	round=ROUND OPERATION WAY units=N calls=N ns=N KEY=VALUE...
  * where OPERATION is share-RUN or private-RUN, and WAY run or page. Units are
- * pages. Round 0 comes before the others: what is split in the direct
- * map stays so, and is seen only there. Each has memory of its own to do it on.
+ * pages. Round 0 comes before the others: entries of the direct map that are
+ * split stay split, so splits are seen only there. Each way has its own memory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 #define MNT_GMEMFS	"/dev/gmem"
 #define MAX_RUNS	8
 
-/* So many at least, and page by page no more: else it takes all day. */
+/* The least number of pages. Page by page takes long, so it uses no more. */
 #define PAGES		4096UL
 
 struct memory {
@@ -33,7 +33,7 @@ struct memory {
 	int fd;
 	unsigned long pages;
 	unsigned long step;	/* pages a call */
-	unsigned long run;	/* what it's measured for, or beside */
+	unsigned long run;	/* the RUN it is measured for */
 };
 
 static struct memory memories[2 * MAX_RUNS];
@@ -79,7 +79,7 @@ static void convert(const struct memory *m, bool share)
 	}
 }
 
-/* It did what was measured: all of the memory is shared, or hidden. */
+/* Check that the conversion worked: all of the memory is shared, or hidden. */
 static void check(const struct memory *m, bool share)
 {
 	struct gmem_info info = { 0 };
@@ -131,7 +131,7 @@ int main(int argc, char **argv)
 		add_run(argv[i]);
 	counters_start();
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	/* The other way round in every second one. */
+	/* Every second round has the reverse order. */
 	for (round = 0; round <= rounds; round++)
 		for (i = 0; i < nr_memories; i++)
 			measure_both_ways(round, &memories[round % 2 ?

@@ -2,9 +2,9 @@
 /*
  * What the kernel did while something was measured.
  *
- * Events are counted by perf on tracepoints, and on probes that host-fill sets
- * at functions: neither tlb:tlb_flush nor /proc/interrupts knows of flushes of
- * kernel addresses.
+ * perf counts events at tracepoints, and at probes that host-fill sets at
+ * functions, because neither tlb:tlb_flush nor /proc/interrupts counts flushes
+ * of kernel addresses.
  */
 #include <linux/perf_event.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ static const char *const event_names[EVENTS] = {
 	[EVENT_EXPOSE]		= "gmemfs/gmem_expose",
 };
 
-/* perf counts an event on a CPU or of a process, not everywhere at once. */
+/* perf counts an event on one CPU or for one process, not for all. */
 static struct {
 	int own;
 	int cpu[MAX_CPUS];
@@ -112,7 +112,7 @@ struct counters counters_read(void)
 {
 	struct counters c;
 
-	/* Each CPU keeps some of these figures back until asked. */
+	/* Each CPU keeps a part of these figures to itself until this. */
 	file_number("/proc/sys/vm/stat_refresh");
 	c.splits_2m = file_field("/proc/vmstat", "direct_map_level2_splits");
 	c.splits_1g = file_field("/proc/vmstat", "direct_map_level3_splits");
@@ -123,10 +123,10 @@ struct counters counters_read(void)
 }
 
 /*
- * cpa_flush(), which ends a change of the direct map, flushes by itself or by
- * way of flush_tlb_all(): so the larger of the two counts each flush once, as
- * long as nobody else calls the latter. 0 of one kind is no proof of 0: -1 if
- * any of the three can't be counted.
+ * cpa_flush() ends a change of the direct map. It flushes itself, or calls
+ * flush_tlb_all(). So the larger of the two counts has each flush once, as long
+ * as no other code calls flush_tlb_all(). If one of the three can't be counted,
+ * the others prove nothing, so the result is -1.
  */
 static int64_t broadcasts(const int64_t *from, const int64_t *to)
 {

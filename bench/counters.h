@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the kernel did while something was measured: flushes of its own
- * addresses from all TLBs, edits of the direct map, splits of its entries, and
- * the memory that it took for itself.
+ * What the kernel did while something was measured: flushes of kernel addresses
+ * from all TLBs, changes of the direct map, splits of its entries, and the
+ * memory that the kernel allocated for itself.
  */
 #ifndef BENCH_COUNTERS_H
 #define BENCH_COUNTERS_H
@@ -20,7 +20,7 @@ enum event {
 };
 
 struct counters {
-	int64_t all[EVENTS];	/* by anybody; -1 where it can't be counted */
+	int64_t all[EVENTS];	/* by all processes; -1: can't be counted */
 	int64_t own[EVENTS];	/* by this process and its later children */
 	int64_t splits_2m;
 	int64_t splits_1g;
@@ -28,7 +28,7 @@ struct counters {
 	int64_t user_tables;	/* bytes of processes' page tables */
 };
 
-/* Before the first fork, or what children do is not our own. */
+/* Call this before the first fork(), so that children's events count as own. */
 void counters_start(void);
 
 struct counters counters_read(void);

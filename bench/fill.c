@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * bench-fill: does things to kinds of memory, and says how long each took and
- * what the kernel did for it. Each line of its input is
+ * bench-fill: does operations on kinds of memory, and prints how long each took
+ * and what the kernel did for it. Each line of its input is
  *	ROUND BACKING OPERATION MIB
  * where OPERATION is one of
  *	touch		write a byte of each page of a mapping, then free it
@@ -9,10 +9,10 @@
  *	write		write() to the empty file, then read() it
  *	many		64 processes touch a file of their own each, at once
  *
- * A line for each thing measured:
+ * It prints a line for each measurement:
  *	round=ROUND OPERATION BACKING units=N ns=N KEY=VALUE...
  *	round=ROUND OPERATION BACKING error=WHY
- * units are pages. WHY has no blanks: what can't be done here is a result, too.
+ * units are pages. WHY has no blanks: an operation that fails is a result, too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +40,7 @@ static int round_number;
 static const struct backing *backing;
 static size_t size;
 
-/* What is being measured, for whoever has to report that it can't be. */
+/* What is measured now, for the line that reports an error. */
 static const char *operation;
 
 struct start {
@@ -93,7 +93,7 @@ static void report_error(const char *call, int err)
 	       backing->name, call, strerrorname_np(err));
 }
 
-/* SIGBUS is how memory says that there is none. */
+/* An access gets SIGBUS if there is no memory. */
 static void on_bus_error(int sig)
 {
 	(void)sig;
@@ -103,7 +103,7 @@ static void on_bus_error(int sig)
 	_exit(0);
 }
 
-/* The state of gmemfs' pool that this backing stands for. */
+/* Bring the pool of gmemfs into the state that this backing stands for. */
 static int prepare(void)
 {
 	int ret = 0;
@@ -115,7 +115,7 @@ static int prepare(void)
 	return ret;
 }
 
-/* The pool must not work on while the next backing is measured. */
+/* The pool must not be busy while the next backing is measured. */
 static void clean_up(void)
 {
 	if (!backing->gmemfs)
@@ -151,7 +151,7 @@ static void touch_pages(volatile char *p, size_t bytes)
 		p[at] = 1;
 }
 
-/* What gmemfs still does for it after the last close is counted, not timed. */
+/* Work of gmemfs after the last close is counted, but not timed. */
 static void run_free(int fd, void *p)
 {
 	struct start s = start_now("free");
@@ -165,7 +165,7 @@ static void run_free(int fd, void *p)
 	report(&s, &end);
 }
 
-/* Populated pages are counted before the mapping goes: it holds tables. */
+/* The counters are read before munmap(), which frees page tables. */
 static void run_touch(void)
 {
 	struct timespec end;
@@ -207,7 +207,7 @@ static void run_fallocate(void)
 	close(fd);
 }
 
-/* Like read() and write(), but for all of the file. False and errno: failed. */
+/* Read or write the whole file. Return: false with errno set if it fails. */
 static bool transfer(int fd, char *chunk, bool writing)
 {
 	size_t at;
@@ -242,7 +242,7 @@ static bool run_transfer(int fd, char *chunk, bool writing)
 	return true;
 }
 
-/* What can't be written is touched, so that reading can be compared. */
+/* A backing without write() is touched instead, so that read() has contents. */
 static void run_write(void)
 {
 	static char chunk[CHUNK];
@@ -265,7 +265,7 @@ static void run_write(void)
 	close(fd);
 }
 
-/* Where a filler tells: ready, filled, or that it can't. */
+/* A filler writes to this pipe: ready, filled, or failed. */
 static int filler_pipe;
 
 static void filler_tell(char c)
@@ -281,7 +281,7 @@ static void filler_give_up(int sig)
 	_exit(1);
 }
 
-/* Waits for the end of @go, fills, and keeps its memory until @end's end. */
+/* Wait until @go is closed, fill, and keep the memory until @end is closed. */
 static _Noreturn void fill_own(int go, int end, size_t bytes)
 {
 	char *p = MAP_FAILED;
@@ -337,7 +337,7 @@ static void fork_fillers(int *go, int *done, int *end)
 	close(done[1]);
 }
 
-/* The files live until all are filled. */
+/* The files exist until all are filled. */
 static void run_many(void)
 {
 	int go[2], done[2], end[2];
@@ -393,7 +393,7 @@ static _Noreturn void run(const char *name)
 	die("no operation %s", name);
 }
 
-/* Pages of memfd_secret count as locked. */
+/* Pages of memfd_secret count in RLIMIT_MEMLOCK. */
 static void lift_limits(void)
 {
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
@@ -402,7 +402,7 @@ static void lift_limits(void)
 		die("setrlimit");
 }
 
-/* Each in a process of its own, whose end frees everything. */
+/* Each line runs in a process of its own, whose end frees everything. */
 static void run_line(const char *line)
 {
 	char name[32], what[32];
@@ -427,7 +427,7 @@ static void run_line(const char *line)
 		exit(1);
 }
 
-/* Counting is set up once, as that takes the kernel a second or two. */
+/* The counters are set up once, because that takes a second or two. */
 int main(void)
 {
 	char line[128];

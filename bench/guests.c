@@ -2,16 +2,16 @@
 /*
  * bench-guests LIMIT ROUNDS KERNEL INITRD DIR METHOD...
  *
- * Boots a guest for each method of protecting its memory, all under gmemvm, and
- * lets them work in turn, the others idle: ROUNDS times, the other way round
- * in every second one, and once before that, as round 0, to warm up. LIMIT is
- * a number of seconds for each job of fio and iperf3, or with an "x" of
- * operations.
- * DIR has room for their disks, or has them. The first has bench-tap1 for its
- * network, the next bench-tap2, and so on; see guest-init for the addresses.
+ * Boots a guest for each method of protecting its memory, all under gmemvm. The
+ * guests work in turn, while the others are idle: once as round 0, to warm up,
+ * and then for ROUNDS rounds, of which every second has the reverse order.
+ * LIMIT is a number of seconds for each job of fio and iperf3, or a number of
+ * operations with an "x". DIR has the guests' disks, or room for them. The
+ * first guest has the tap bench-tap1, the next bench-tap2, and so on; see
+ * guest-init for the addresses.
  *
- * Prints lines for report.awk: of each boot, and each work on each method, with
- * what it cost the host.
+ * Prints lines for report.awk: for each boot, and for each work of each method,
+ * with what it cost the host.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -35,20 +35,20 @@
 #define GUESTS_MAX	16
 #define GUEST_MIB	256
 #define DISK_MIB	64
-#define PATIENCE_MS	600000	/* for a guest that is to say something */
+#define PATIENCE_MS	600000	/* how long to wait for a guest's line */
 #define LINE_SIZE	4096
 
 struct guest {
 	const struct method *method;
 	pid_t pid;
-	int to;		/* its console */
-	int from;
-	char said[LINE_SIZE];	/* what came of a line so far */
+	int to;		/* the guest's console, for input */
+	int from;	/* the guest's console, for output */
+	char said[LINE_SIZE];	/* output that isn't a whole line yet */
 	size_t length;
 	bool gone;
 };
 
-/* What the host has spent on a guest. */
+/* What a guest has cost the host so far. */
 struct spent {
 	struct counters host;
 	int64_t exits;
@@ -62,7 +62,7 @@ static int nr_guests;
 static const char *kernel, *initrd, *dir;
 static int said_number;
 
-/* ---- what it costs ---- */
+/* ---- costs ---- */
 
 static int64_t now_ns(void)
 {
@@ -72,7 +72,7 @@ static int64_t now_ns(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-/* Of all threads that are there; none ends meanwhile but idle workers. */
+/* CPU time of all threads now; only idle workers end meanwhile. */
 static int64_t cpu_ns(pid_t pid)
 {
 	char path[300];
@@ -115,7 +115,7 @@ static int64_t kvm_exits(pid_t pid)
 	return exits;
 }
 
-/* Of that kind, on all CPUs. */
+/* Interrupts of one kind, on all CPUs. */
 static int64_t interrupts(const char *name)
 {
 	FILE *f = fopen("/proc/interrupts", "re");
@@ -189,7 +189,7 @@ static const char *or_empty(const char *text)
 	return text ? text : "";
 }
 
-/* @number: of its tap, from 1 on. */
+/* @number: the number of its tap, from 1 on. */
 static void become_gmemvm(const struct method *m, const char *disk, int number)
 {
 	char memory[256], disks[512], net[64], append[256];
@@ -231,7 +231,7 @@ static void start(struct guest *g, const struct method *m, int number)
 	close(from[1]);
 }
 
-/* Return: whether there is more in time. */
+/* Read the guest's output. Return: false if none comes in time. */
 static bool hear(struct guest *g, int64_t until)
 {
 	struct pollfd fd = { .fd = g->from, .events = POLLIN };
@@ -251,7 +251,7 @@ static bool hear(struct guest *g, int64_t until)
 	return true;
 }
 
-/* Takes the first line from what it said, if it's whole. */
+/* Take the first line of the guest's output, if it is complete. */
 static bool take_line(struct guest *g, char *line)
 {
 	char *end = memchr(g->said, '\n', g->length);
@@ -268,8 +268,8 @@ static bool take_line(struct guest *g, char *line)
 }
 
 /*
- * Until a line of it begins with "guest: WORD". Return: what follows in that
- * line, which the next call overwrites, or NULL: the guest has given up.
+ * Wait for a line that begins with "guest: WORD". Return: the rest of that
+ * line, which the next call overwrites; or NULL if the guest has failed.
  */
 static const char *wait_for(struct guest *g, const char *word)
 {
@@ -293,7 +293,7 @@ static const char *wait_for(struct guest *g, const char *word)
 	return NULL;
 }
 
-/* Return: as wait_for(). A guest that died listens no more. */
+/* Send a command. Return: as wait_for(). A guest that ended gets no command. */
 static const char *tell(struct guest *g, const char *command)
 {
 	char number[32];
@@ -326,8 +326,8 @@ static void print_failure(const char *work, const struct method *m, int round,
 }
 
 /*
- * The first guest to boot is slow, as files are read and, where the host is
- * emulated, its code is seen for the first time.
+ * The first guest boots slowly, because files are read, and because an emulated
+ * host translates the code for the first time.
  */
 static void warm_up(const char *name)
 {
@@ -342,7 +342,7 @@ static void warm_up(const char *name)
 	end(&g);
 }
 
-/* A work that isn't timed in the guest is timed here. */
+/* A work that the guest doesn't time itself is timed here. */
 static void measure(struct guest *g, const struct work *w, const char *limit,
 		    int round)
 {
@@ -366,8 +366,8 @@ static void measure(struct guest *g, const struct work *w, const char *limit,
 }
 
 /*
- * Measured from before its memory exists, and once only, as is what follows:
- * that is round 1.
+ * A boot is measured from before the guest's memory exists. It and touch_memory
+ * are measured once, as round 1.
  */
 static void boot(const struct method *m)
 {
@@ -448,7 +448,7 @@ int main(int argc, char **argv)
 	dir = argv[5];
 	signal(SIGPIPE, SIG_IGN);
 	counters_start();
-	/* Where nothing is compared, its time isn't looked at. */
+	/* If nothing is compared, the time of a boot doesn't matter. */
 	if (argc > 7 && rounds)
 		warm_up(argv[6]);
 	for (i = 6; i < argc; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What bench-guests compares: how a guest's memory is kept; what it does. */
+/* What bench-guests compares: methods of protecting memory, and works. */
 #ifndef BENCH_GUESTS_H
 #define BENCH_GUESTS_H
 
@@ -15,18 +15,18 @@ struct method {
 
 struct work {
 	const char *name;
-	const char *program;	/* for guest-init, and what it's told: */
-	const char *limit;	/* NULL: what all are measured with */
+	const char *program;	/* what guest-init runs, with these: */
+	const char *limit;	/* NULL: LIMIT of the command line */
 	const char *arguments;
 };
 
 /* NULL if there is no method of that name. */
 const struct method *find_method(const char *name);
 
-/* Once, after boot. */
+/* Done once, after boot. */
 extern const struct work touch_memory;
 
-/* In rounds. The last one has no name. */
+/* Done in rounds. The last one has no name. */
 extern const struct work works[];
 
 #endif /* BENCH_GUESTS_H */

@@ -4,7 +4,7 @@
 
 #include "guests.h"
 
-/* Each says what must protect its memory, so that none gets more by default. */
+/* Each method sets protect=, so that none has more protection by default. */
 static const struct method methods[] = {
 	{
 		.name = "memfd",
@@ -27,7 +27,7 @@ static const struct method methods[] = {
 		.memory = "backend=gmemfs,protect=hidden+no-gup,shared-io=4M",
 		.disk = ",direct=on",
 	}, {
-		/* 32 MiB: a network takes 17 MiB to receive, all in advance. */
+		/* 32 MiB: a network device takes 17 MiB at once to receive. */
 		.name = "swiotlb",
 		.memory = "backend=gmemfs,protect=hidden+no-gup",
 		.disk = ",platform=on",

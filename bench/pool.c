@@ -11,7 +11,7 @@
 #define SYSFS		"/sys/fs/gmemfs/"
 #define POOL		SYSFS "pool/"
 #define STEP_US		10000
-#define PATIENCE	6000	/* steps: a minute */
+#define PATIENCE	6000	/* steps, which take a minute */
 
 static int pool_target(size_t size)
 {
@@ -61,7 +61,7 @@ int pool_cold(void)
 	for (step = 0; step < PATIENCE; step++) {
 		if (!pool_free())
 			return 0;
-		/* Slab caches only: that is how the kernel asks for memory. */
+		/* 2: slab caches only. So the kernel calls the shrinkers. */
 		file_write("/proc/sys/vm/drop_caches", "2");
 		usleep(STEP_US);
 	}

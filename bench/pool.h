@@ -7,18 +7,18 @@
 #include <stdint.h>
 
 /*
- * Fills the pool with at least that much. As soon as a block is taken it is
- * filled up again, beside what is measured, as it would be in use. 0, -ENOENT
- * if this gmemfs has no pool, -ETIMEDOUT if it doesn't fill.
+ * Fill the pool with at least @size bytes. When a block is taken, the module
+ * refills the pool during the measurement, as in real use. Return: 0; -ENOENT
+ * if this gmemfs has no pool; -ETIMEDOUT if the pool doesn't fill.
  */
 int pool_warm(size_t size);
 
-/* Empties the pool and stops its refill. A gmemfs without a pool is cold. */
+/* Empty the pool and stop its refill. A gmemfs without a pool is cold, too. */
 int pool_cold(void);
 
 /*
- * Memory that is given back may be cleaned after the file's end, by somebody
- * else. Waits until all that is hidden is in the pool: no file may hold any.
+ * Memory that a file gives back may be zeroed later, by another thread. Wait
+ * until all hidden memory is in the pool. No file may hold any.
  */
 void pool_settle(void);
 

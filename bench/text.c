@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The kernel's small text files, and how a program here gives up. */
+/* Readers of the kernel's small text files, and the end of a program. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * bench-windows ROUNDS MIB...: opens and closes windows in regions of so many
- * MiB, with nothing in them, and with a copy of 4 KiB into the region. Says how
- * long that took, and how often a region had no key:
+ * bench-windows ROUNDS MIB...: opens and closes windows in regions of MIB MiB,
+ * without an access, and with a copy of 4 KiB to the region. Prints how long
+ * that took, and how often a region had no key:
  *	round=ROUND OPERATION WAY units=N ns=N cycles=N misses=N recycled=N
- * where OPERATION is pair-MIB or copy-MIB, and WAY what windows there are:
- *	no-window	none: the loop by itself, and the copy without a window
- *	own-key		a key that is the region's own
- *	key		one of those that regions share, and the region has it
- *	no-key		the same, and another region has to lose it: there are
- *			more of them than keys, and each comes when it's the
- *			one that hasn't been used for longest
+ * where OPERATION is pair-MIB or copy-MIB, and WAY is the kind of windows:
+ *	no-window	none: the loop alone, and the copy without a window
+ *	own-key		the region has a key of its own
+ *	key		regions share keys, and the region has one
+ *	no-key		regions share keys, and another region loses its key:
+ *			there are more regions than keys, and each is used
+ *			when it is the least recently used one
  *	mprotect	no key, but mprotect()
- * Cycles are those of the time stamp counter. All memory is there and mapped.
+ * Cycles are those of the time stamp counter. All memory is populated and
+ * mapped.
  */
 #include <errno.h>
 #include <gmem.h>
@@ -47,7 +48,7 @@ static const struct way ways[] = {
 
 #define WAYS	(sizeof(ways) / sizeof(ways[0]))
 
-/* What a way is measured on. */
+/* The regions that a way is measured with. */
 struct set {
 	const struct way *way;
 	unsigned long mib;
@@ -131,7 +132,7 @@ inline void work(const struct set *s, bool window, bool copy)
 			check(gmem_window_open(&w, *at, GMEM_WRITE));
 		if (copy)
 			memcpy((*at)->address, source, COPY);
-		/* Neither the loop nor the copy is left out. */
+		/* The compiler must keep the loop and the copy. */
 		__asm__ volatile("" : : : "memory");
 		if (window)
 			gmem_window_close(&w);
@@ -140,7 +141,7 @@ inline void work(const struct set *s, bool window, bool copy)
 	}
 }
 
-/* Each loop is compiled by itself, so that nothing is decided within. */
+/* Each loop is compiled separately, so that it has no branch for the way. */
 static void work_on(const struct set *s, bool copy)
 {
 	bool window = s->way->windows != GMEM_WINDOWS_NONE;
@@ -155,7 +156,7 @@ static void work_on(const struct set *s, bool copy)
 		work(s, false, false);
 }
 
-/* What was copied is there. */
+/* Check that the copy has arrived in the region. */
 static void check_copy(const struct set *s)
 {
 	char is[COPY];
@@ -169,7 +170,7 @@ static void check_copy(const struct set *s)
 	}
 }
 
-/* It was what it's said to be: only who should have a key had one. */
+/* Check that a region missed its key exactly where it should have. */
 static void check_misses(const struct set *s, uint64_t misses)
 {
 	bool missing = s->way->regions > 1;
@@ -180,7 +181,7 @@ static void check_misses(const struct set *s, uint64_t misses)
 		    (unsigned long long)misses, s->way->units);
 }
 
-/* A single region gets its key, should another have taken it. */
+/* A single region gets its key back, if another region has taken it. */
 static void prepare(const struct set *s)
 {
 	char byte;
@@ -234,7 +235,7 @@ int main(int argc, char **argv)
 	for (i = 2; i < argc; i++)
 		add_sets(argv[i]);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	/* The other way round in every second one. */
+	/* Every second round has the reverse order. */
 	for (round = 0; round <= rounds; round++)
 		for (n = 0; n < nr_sets; n++)
 			measure_both(round, &sets[round % 2 ?

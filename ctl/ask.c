@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The helper processes that ask, and the time that they get. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -18,7 +19,10 @@
 #include "ask.h"
 #include "ctl.h"
 
-/* Seconds: that each question has in any case, at most, and all above that. */
+/*
+ * Seconds. Each question has LEAST, and up to MOST more, of ALL for everything
+ * above LEAST.
+ */
 #define LEAST	0.25
 #define MOST	3.0
 #define ALL	12.0
@@ -35,7 +39,7 @@ struct question {
 };
 
 struct answer {
-	int64_t value;		/* of TEXT: bytes, 0 at the end; or an error */
+	int64_t value;		/* for TEXT: bytes, 0 at the end; or an error */
 	char text[CHUNK];
 };
 
@@ -43,14 +47,14 @@ struct answer {
 
 struct asker {
 	pid_t pid;		/* 0: there is no helper */
-	bool dead;		/* and that number may be somebody else's */
+	bool dead;		/* @pid may be another process's by now */
 	int sock;
 	double waited;		/* for the answer to this question */
 	struct answer answer;
-	size_t taken;		/* of its text */
+	size_t taken;		/* how much of its text was read */
 };
 
-/* Other questions come up while a text is read. */
+/* Two helpers, because other questions come up while a text is read. */
 static struct asker reader, asker;
 static double left_of_all = ALL;
 
@@ -161,8 +165,8 @@ static void reply_to(int sock, const struct question *q, struct answer *a,
 }
 
 /*
- * It keeps none of our files and no end of a pipe that others read, since it
- * may stay for longer than we do.
+ * The helper closes all files of gmemctl, and all ends of pipes, because it may
+ * outlive gmemctl.
  */
 static _Noreturn void help(int sock)
 {
@@ -186,7 +190,7 @@ static _Noreturn void help(int sock)
 
 /* ---- asking it ---- */
 
-/* Who doesn't obey SIGKILL either is left behind: nobody waits for it. */
+/* A helper that doesn't end after SIGKILL is left behind, without a wait. */
 static void give_up(struct asker *by)
 {
 	if (!by->dead)
@@ -227,7 +231,7 @@ static int start(struct asker *by)
 	return -EAGAIN;
 }
 
-/* What took long is taken from the time for all. */
+/* Subtract the time above LEAST from the time for all. */
 static void finish(struct asker *by)
 {
 	double more = by->waited - LEAST;
@@ -237,7 +241,7 @@ static void finish(struct asker *by)
 	by->waited = 0;
 }
 
-/* Signals are no answer. */
+/* A signal that interrupts poll() doesn't end the wait. */
 static bool wait_for_answer(struct asker *by)
 {
 	double room = LEAST + (left_of_all < MOST ? left_of_all : MOST);
@@ -252,7 +256,7 @@ static bool wait_for_answer(struct asker *by)
 	return n > 0;
 }
 
-/* Return: 0 for an answer, whatever that is. */
+/* Return: 0 if there was an answer, also if it is an error. */
 static int take_answer(struct asker *by, int *fd)
 {
 	int err = 0;
@@ -270,7 +274,7 @@ static int take_answer(struct asker *by, int *fd)
 	return err;
 }
 
-/* Return: 0 for an answer that is none of an error. */
+/* Return: 0, or the answer's error, or why there was no answer. */
 static int ask(struct asker *by, const struct question *q, int dir, int *fd)
 {
 	int err = start(by);
@@ -358,7 +362,7 @@ static ssize_t read_text(void *cookie, char *to, size_t size)
 	return n;
 }
 
-/* If nobody wants the rest, the helper doesn't know that. */
+/* The helper still sends the rest of the text, so it is killed then. */
 static int close_text(void *cookie)
 {
 	struct asker *by = cookie;

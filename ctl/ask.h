@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Questions that may never be answered. To read /proc/PID/maps, or to follow a
- * link in map_files, takes the lock on a process's memory map, which its owner
- * can have held for ever, by a page of a file server of their own that doesn't
- * come. Such a server needn't say what kind of file system it is either.
+ * Questions that may never be answered. Reading /proc/PID/maps, or following a
+ * link in map_files, takes the process's mmap lock. The process's owner can
+ * make another thread hold that lock for ever: in a page fault on a file server
+ * of the owner's own that doesn't answer. Such a server can also leave a
+ * question for its filesystem type unanswered.
  *
- * Only a fatal signal ends that. So a helper process asks, and if it doesn't
- * answer in time, it is killed and the next question goes to a new one.
+ * Only a fatal signal ends such a wait. So a helper process asks. If it doesn't
+ * answer in time, gmemctl kills it, and starts a new one for the next question.
  *
- * There is a time for each question, and one for all, of which what takes long
- * is taken: many processes that don't answer don't take long together.
+ * Each question has a time limit, and all together have one, too: a question
+ * that takes long uses up some of it. So many processes that don't answer can't
+ * delay gmemctl for long together.
  */
 #ifndef ASK_H
 #define ASK_H
@@ -17,26 +19,27 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* ask_renew - all of the time again, for a new round of questions */
+/* ask_renew - begin a new round of questions, with the whole time for all */
 void ask_renew(void);
 
 /*
- * ask_open - open something that only stands for what is there (O_PATH)
+ * ask_open - open a path with O_PATH
  * @dir: an open directory, or AT_FDCWD
- * @flags: besides O_PATH
+ * @flags: further flags
  *
- * Return: a descriptor or a negative errno: -ETIMEDOUT without an answer.
+ * Return: a descriptor or a negative errno: -ETIMEDOUT if there is no answer.
  */
 int ask_open(int dir, const char *path, int flags);
 
-/* ask_type - the type of the file system that a descriptor is in */
+/* ask_type - get the filesystem type of a descriptor. Return: 0 or -errno. */
 int ask_type(int fd, uint64_t *type);
 
 /*
- * ask_text - read a file; what takes too long is an error of reading
+ * ask_text - open a file for reading; a read that takes too long is an error
  * @resolve: as of openat2(2)
  *
- * Return: to be closed before the next text is asked for; NULL with errno set.
+ * Return: a stream, which the caller closes before it asks for the next text;
+ * or NULL with errno set.
  */
 FILE *ask_text(int dir, const char *path, uint64_t resolve);
 

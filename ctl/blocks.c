@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Reading a file's states block by block, while its owner may change it. */
 #include <errno.h>
 #include <gmem.h>
 #include <sys/stat.h>
@@ -7,14 +8,15 @@
 #include "blocks.h"
 
 /*
- * While it is read, a file's owner can fill it just ahead and empty it behind,
- * up to the end of a size that costs nothing. So no more blocks are read than
- * it can have had at first, a page in each, twice over; and those of a guest
- * that fills 128 GiB meanwhile.
+ * While a file is read, its owner can populate it just ahead and punch it
+ * behind, up to the end of the file, whose size costs nothing. So the number of
+ * blocks that are read is limited: twice as many as the file can have had at
+ * the beginning (with a page in each), and MEANWHILE for a guest that populates
+ * 128 GiB at the same time.
  */
 #define MEANWHILE	65536
 
-/* A file may get shorter again and again. */
+/* The file may become shorter each time it is read. */
 #define TRIES		8
 
 void blocks_begin(struct blocks *b, int fd, const struct gmem_info *info)
@@ -25,7 +27,7 @@ void blocks_begin(struct blocks *b, int fd, const struct gmem_info *info)
 	};
 }
 
-/* How many pages of the block the file has, which may have got shorter. */
+/* Set @b->pages to how many pages of the block the file has now. */
 static int count_pages(struct blocks *b)
 {
 	uint64_t left;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The pages of a file that hold something, a block after the other, with their
- * states. Takes as long as there are blocks that hold something, however large
- * the file is, and no more memory for a large one.
+ * The states of a file's pages, block by block, without blocks that are holes.
+ * The time depends on the number of populated blocks, not on the file's size.
+ * The memory that this needs is always the same.
  */
 #ifndef BLOCKS_H
 #define BLOCKS_H
@@ -15,10 +15,10 @@
 
 struct blocks {
 	int fd;
-	uint64_t end;		/* what the file had at first */
+	uint64_t end;		/* the file's size at the beginning */
 	uint64_t next;
-	uint64_t left;		/* of what may be looked at: see blocks.c */
-	/* The block: */
+	uint64_t left;		/* how many more blocks: see MEANWHILE */
+	/* The current block: */
 	uint64_t offset;
 	size_t pages;
 	uint8_t states[BLOCK_PAGES];
@@ -27,18 +27,18 @@ struct blocks {
 void blocks_begin(struct blocks *b, int fd, const struct gmem_info *info);
 
 /*
- * blocks_next - the next block that is no hole, which is in @b then
+ * blocks_next - get the next block that isn't a hole into @b
  *
- * Return: 1, 0 after the last, or a negative errno: -EBUSY if the file is
- * filled as fast as it is read.
+ * Return: 1; 0 after the last block; or a negative errno: -EBUSY if the file's
+ * owner populates it as fast as it is read.
  */
 int blocks_next(struct blocks *b);
 
 /*
- * blocks_again - the same block's states, now
+ * blocks_again - get the current block's states again
  *
- * Return: 0 or a negative errno. The file may be shorter: @b->pages are those
- * that it still has, perhaps none.
+ * Return: 0 or a negative errno. The file may have become shorter: @b->pages is
+ * how many pages of the block it still has, perhaps 0.
  */
 int blocks_again(struct blocks *b);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's description of its own types, /sys/kernel/btf/vmlinux: as much
- * of it as it takes to find a member of a struct.
+ * A reader of the kernel's description of its types, /sys/kernel/btf/vmlinux.
+ * It reads only what is needed to find a member of a struct.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +15,10 @@
 
 #include "btf.h"
 
-/* Structs in structs in structs. */
+/* How deeply unnamed structs may be nested. */
 #define BTF_MAX_DEPTH	8
 
-/* Members that are looked at: the kernel's largest structs have hundreds. */
+/* How many members are compared at most; large structs have hundreds. */
 #define BTF_MAX_MEMBERS	(1 << 20)
 
 struct btf {
@@ -56,7 +56,7 @@ static int read_file(struct btf *btf)
 	return done == btf->size ? 0 : -EIO;
 }
 
-/* What follows a type, by its kind. Return: false for an unknown kind. */
+/* The size of what follows a type of this kind. Return: false if unknown. */
 static bool tail_size(const struct btf_type *t, size_t *size)
 {
 	size_t n = BTF_INFO_VLEN(t->info);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* gmemctl check: is this host ready for gmemfs, and what to do where not? */
+/* gmemctl check: is this host ready for gmemfs, and if not, what to do? */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -21,7 +21,7 @@
 
 #define TESTED_KERNELS	"6.12 and 7.3"
 
-/* The first is the oldest that will do. */
+/* The first is the oldest version that works. */
 static const struct {
 	int major;
 	int minor;
@@ -113,7 +113,7 @@ static void check_kernel(struct findings *f)
 
 static bool module_is_installed(void)
 {
-	/* By its own Makefile, and by DKMS. */
+	/* Where its own Makefile installs it, and where DKMS does. */
 	static const char *const places[] = { "*", "*/*" };
 	bool is = false;
 	struct utsname u;
@@ -335,7 +335,7 @@ static void check_thp(struct findings *f)
 		      "off: guests are mapped by 4 KiB, though hidden by 2 MiB");
 }
 
-/* Free memory by order: a column of /proc/buddyinfo each. */
+/* Free memory by order: /proc/buddyinfo has a column for each order. */
 static void read_buddies(uint64_t *all, uint64_t *large)
 {
 	FILE *file = fopen("/proc/buddyinfo", "re");
@@ -381,7 +381,7 @@ static void check_blocks(struct findings *f)
 		      text_size(large), text_size(all));
 }
 
-/* ---- what else there may be ---- */
+/* ---- other findings ---- */
 
 static void check_hibernation(struct findings *f)
 {

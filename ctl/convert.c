@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* gmemctl convert: pages private or shared, in place. */
+/* gmemctl convert: makes pages private or shared, in place. */
 #include <errno.h>
 #include <fcntl.h>
 #include <gmem.h>
@@ -14,7 +14,7 @@
 
 #define DEFAULT_TIMEOUT	10.0
 
-/* At a time, between which there is progress to be shown. */
+/* Bytes converted in one call; progress is shown after each. */
 #define PIECE	(64ULL << 20)
 
 enum { OPT_TIMEOUT, OPT_ZERO };
@@ -26,7 +26,7 @@ struct conversion {
 	uint64_t attributes;
 	uint64_t flags;
 	double timeout;
-	uint64_t stopped;	/* all before is converted */
+	uint64_t stopped;	/* all before this offset is converted */
 };
 
 static const char *wanted(const struct conversion *c)
@@ -93,7 +93,7 @@ static int convert_all(struct conversion *c, int fd)
 		uint64_t before = c->stopped;
 
 		err = convert_piece(c, fd, deadline);
-		/* The time is for each page that is waited for. */
+		/* The timeout begins again after each progress. */
 		if (c->stopped != before)
 			deadline = ctl_now() + c->timeout;
 		progress_show(&p, c->stopped - c->offset, c->size);
@@ -130,7 +130,7 @@ static int report(const struct conversion *c, int err)
 	return ctl_error("%s: %s", text_safe(c->path), gmem_last_error());
 }
 
-/* The kernel's answer to a range outside of the file is EINVAL and no more. */
+/* The kernel only returns EINVAL for a wrong range. This says what is wrong. */
 static int check_range(const struct conversion *c, const struct gmem_info *info)
 {
 	uint64_t end = (info->size + GMEM_PAGE_SIZE - 1) & -GMEM_PAGE_SIZE;

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Was each inode of a mount met?
+ * Has gmemctl found each inode of a mount?
  *
- * A file without a name can be on its way through a socket, or be known to
- * io_uring only. /proc shows neither. But a mount counts its inodes: each of
- * them, and each further name, is one.
+ * A file without a name can be in a message of a socket, or only an io_uring
+ * may have it. /proc shows neither. But a mount counts its inodes: each inode
+ * is one, and each further name of it is one more.
  *
- * Users make and remove files meanwhile, so that what was met might make up for
- * what wasn't. So each mount is asked after all was met, and then it is looked
- * for once more: what is there before and after was there when the mount was
- * asked, and counts, once. Nothing else does. Numbers of inodes aren't used
- * again within the time that this takes.
+ * Users make and remove files meanwhile, so an inode that was found and then
+ * removed could hide one that wasn't found. So each mount is asked for its
+ * count after all inodes were found, and then each inode is looked for once
+ * more. An inode that was there before and after was there when the mount was
+ * asked. Only such inodes are counted, once each. Inode numbers aren't reused
+ * within the time that this takes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@
 #include "reach.h"
 #include "text.h"
 
-/* The kernel's clock for files goes by ticks, of 10 ms at most. */
+/* The kernel's clock for files advances in ticks of 10 ms at most. In ns. */
 #define TICKS	20000000
 
 static int64_t nanoseconds(const struct timespec *ts)
@@ -30,7 +31,7 @@ static int64_t nanoseconds(const struct timespec *ts)
 	return ts->tv_sec * 1000000000LL + ts->tv_nsec;
 }
 
-/* ---- what is no regular file ---- */
+/* ---- inodes that are no regular files ---- */
 
 void inventory_other(struct inventory *inv, dev_t dev, ino_t ino,
 		     const struct other *found)
@@ -95,8 +96,8 @@ void inventory_begin_count(struct inventory *inv)
 }
 
 /*
- * To have had as many names when its mount was asked, it must not have got or
- * lost any since. That, as much else, would have changed its time.
+ * An inode counts with all its names only if it got or lost none since its
+ * mount was asked. That would have changed its ctime, as other changes do.
  */
 void inventory_count(struct inventory *inv, dev_t dev, mode_t mode,
 		     unsigned int links, const struct timespec *changed)

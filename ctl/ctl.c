@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Messages, memory and time, for all commands. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 
 static void say(const char *command, const char *fmt, va_list ap)
 {
-	/* What was printed so far comes first, also where both are one file. */
+	/* Output comes before the error, also if both go to the same file. */
 	fflush(stdout);
 	fprintf(stderr, "gmemctl%s%s: ", command ? " " : "",
 		command ? command : "");

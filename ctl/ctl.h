@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the commands of gmemctl have in common. */
+/* What the commands of gmemctl share: statuses, options, messages, memory. */
 #ifndef CTL_H
 #define CTL_H
 
@@ -7,21 +7,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Exit statuses; the manual page tells them to users. */
+/* Exit statuses; the manual page has them. */
 enum ctl_status {
 	CTL_OK,
-	CTL_FAILED,		/* also: what was checked is not right */
+	CTL_FAILED,		/* also if a check has found an error */
 	CTL_USAGE,
 	CTL_NOT_LOADED,
 	CTL_TIMEOUT,
-	CTL_INCOMPLETE,		/* a proof that couldn't look at everything */
+	CTL_INCOMPLETE,		/* verify could not look at everything */
 };
 
 #define CTL_MAX_OPTIONS	8
 
 struct ctl_option {
 	const char *name;
-	const char *value;	/* what its argument is called, or NULL */
+	const char *value;	/* its argument's name in --help, or NULL */
 	const char *help;
 };
 
@@ -45,7 +45,7 @@ struct ctl_call {
 	char **args;
 	int nr_args;
 	bool json;
-	/* By the option's place in its table; "" for those without argument. */
+	/* By the option's place in its table; "" if it has no argument. */
 	const char *values[CTL_MAX_OPTIONS];
 };
 
@@ -53,7 +53,7 @@ extern const struct ctl_command status_command, ls_command, show_command,
 	map_command, convert_command, reserve_command, release_command,
 	verify_command, check_command, top_command;
 
-/* ctl_error - a line for the user. Return: CTL_FAILED. */
+/* ctl_error - print an error on stderr. Return: CTL_FAILED. */
 __attribute__((format(printf, 1, 2)))
 int ctl_error(const char *fmt, ...);
 
@@ -61,25 +61,25 @@ int ctl_error(const char *fmt, ...);
 __attribute__((format(printf, 2, 3)))
 int ctl_usage(const struct ctl_call *call, const char *fmt, ...);
 
-/* ctl_not_loaded - says so. Return: CTL_NOT_LOADED. */
+/* ctl_not_loaded - print that gmemfs isn't loaded. Return: CTL_NOT_LOADED. */
 int ctl_not_loaded(void);
 
 __attribute__((format(printf, 1, 2)))
 _Noreturn void ctl_die(const char *fmt, ...);
 
-/* Memory that is zero, or the end of the program. */
+/* Zeroed memory. If there is none, the program ends. */
 void *ctl_alloc(size_t count, size_t size);
 char *ctl_copy(const char *text);
 __attribute__((format(printf, 1, 2)))
 char *ctl_format(const char *fmt, ...);
 
 /*
- * ctl_grow - room in an array for one more: grown to the next power of two when
- * @count is one
+ * ctl_grow - make room for one more element in an array. When @count is a power
+ * of two, the room is doubled.
  */
 void *ctl_grow(void *array, size_t count, size_t size);
 
-/* Seconds since some moment. */
+/* Seconds since a fixed moment. */
 double ctl_now(void);
 void ctl_sleep(double seconds);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* A file that a user names: opens it, finds its record, describes it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <gmem.h>
@@ -61,8 +62,9 @@ static const char *why(int err)
 }
 
 /*
- * A descriptor that is open for reading, root could open for writing. But its
- * process chooses which file it is.
+ * Root could open a file for writing by a process's descriptor that is only
+ * open for reading. This refuses it, because the process chooses which file
+ * that is.
  */
 static int open_reached(const struct reach *r, const char *path, int flags,
 			struct gmem_info *info)
@@ -115,7 +117,7 @@ const struct file_entry *files_find(struct inventory *inv, int fd,
 	f = inventory_find(inv, st.st_dev, st.st_ino);
 	if (f)
 		return f;
-	/* For the one that was asked for, there is room. */
+	/* The file that the user asked for always gets room. */
 	inv->left += INVENTORY_FILE_COST;
 	f = inventory_file(inv, st.st_dev, st.st_ino);
 	f->path = ctl_copy(path);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The frames behind addresses of this process: walks its page tables. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which page frames lie behind addresses of this process.
+ * The page frames behind addresses of this process.
  *
- * /proc/PID/pagemap says nothing of mappings like those of gmemfs. So this
- * reads the CPU's own answer: this process's page tables, through /proc/kcore.
- * gmemfs has no say in it.
+ * /proc/PID/pagemap doesn't show the frames of mappings like those of gmemfs.
+ * So this reads what the CPU uses: this process's page tables, through
+ * /proc/kcore. gmemfs can't influence the answer.
  */
 #ifndef FRAMES_H
 #define FRAMES_H
@@ -17,7 +17,7 @@
 
 struct frames {
 	const struct kcore *k;
-	uint64_t table;		/* address of our top page table */
+	uint64_t table;		/* address of this process's top page table */
 	char error[160];
 };
 
@@ -29,10 +29,10 @@ struct frames {
 int frames_open(struct frames *f, const struct kcore *k);
 
 /**
- * frames_behind - the frames of a range of pages
- * @addr: where it begins
+ * frames_behind - get the frames of a range of pages
+ * @addr: address of the first page
  * @pages: how many
- * @pfns: for each its frame, or FRAME_NONE where nothing is mapped
+ * @pfns: set to the frame of each page, or FRAME_NONE if nothing is mapped
  *
  * Return: 0 or a negative errno.
  */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* A hash table with open addressing. */
 #include <stdlib.h>
 
 #include "ctl.h"
@@ -12,14 +13,14 @@ struct index_slot {
 	bool used;
 };
 
-/* Multiplication by an odd number, and the high half on the low one. */
+/* Multiply by an odd number, and fold the high half into the low one. */
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
 	hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
 	return hash ^ hash >> 32;
 }
 
-/* Keys with the same place are in the next ones that were free. */
+/* The key's slot, or the free one for it. Keys that collide use later slots. */
 static struct index_slot *slot_of(const struct index *index,
 				  struct index_key key)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * An index: what has been noted under a key, found without a search. Whoever
- * makes many files or processes doesn't make gmemctl slow.
+ * A hash table: finds the value of a key without a search. So a user who makes
+ * many files or processes can't make gmemctl slow.
  */
 #ifndef INDEX_H
 #define INDEX_H
@@ -23,14 +23,14 @@ struct index {
 	size_t used;
 };
 
-/* Bytes that a key takes at most: six slots while there is made more room. */
+/* Bytes that a key takes at most: six slots, while the table grows. */
 #define INDEX_COST	288
 
-/* index_find - return: whether there is such a key, and its value */
+/* index_find - get the value of a key. Return: false if the key isn't there. */
 bool index_find(const struct index *index, struct index_key key,
 		size_t *value);
 
-/* index_put - note a value under a key that has none yet */
+/* index_put - add a key, which must not be in the table yet, and its value */
 void index_put(struct index *index, struct index_key key, size_t value);
 void index_free(struct index *index);
 

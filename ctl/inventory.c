@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The inventory: finds files by name, opens them, and asks what they hold. */
 #include <errno.h>
 #include <fcntl.h>
 #include <gmem.h>
@@ -14,7 +15,7 @@
 #include "reach.h"
 #include "text.h"
 
-/* Files come and go while they are counted. */
+/* The inventory is read again if files came and went while it was read. */
 #define TRIES		4
 #define PAUSE_SECONDS	0.05
 
@@ -109,7 +110,7 @@ static char *name_below(const char *dir, const char *name)
 	return *dir ? ctl_format("%s/%s", dir, name) : ctl_copy(name);
 }
 
-/* By another of its names a file may be there already. */
+/* The file may be recorded already, by another of its names. */
 static void add_named(struct inventory *inv, const struct mount_point *m,
 		      const char *dir, const struct dirent *d)
 {
@@ -162,7 +163,7 @@ static void read_directory(struct inventory *inv, const struct mount_point *m,
 	closedir(list);
 }
 
-/* Directories that were met in there are those that are still to be read. */
+/* The directories that were found in the mount are read one after the other. */
 static void walk_mount(struct inventory *inv, const struct mount_point *m)
 {
 	size_t i = inv->nr_others;
@@ -177,7 +178,7 @@ static void walk_mount(struct inventory *inv, const struct mount_point *m)
 
 /* ---- opening them ---- */
 
-/* Takes over @r. */
+/* The function releases @r. */
 static int open_if_same(const struct file_entry *f, struct reach *r, int flags)
 {
 	int fd = r->dev == f->dev && r->ino == f->ino ? reach_open(r, flags) :
@@ -212,7 +213,7 @@ static int open_by_way(const struct file_entry *f, const struct way *way,
 	return err ? err : open_if_same(f, &r, flags);
 }
 
-/* What is somewhere else by now, or with its process gone. */
+/* Does the error mean that the file has moved, or its process has ended? */
 static bool has_gone(int err)
 {
 	return err == -ENOENT || err == -ESRCH || err == -ESTALE ||
@@ -238,7 +239,7 @@ static int open_by_user(const struct file_entry *f, bool shared, int flags)
 	return fd < 0 ? worst : fd;
 }
 
-/* The shared view shows less: the last resort. */
+/* The shared view shows less, so it is tried last. */
 int inventory_open(struct inventory *inv, struct file_entry *f, int flags)
 {
 	int fd = open_by_name(inv, f, flags);
@@ -294,7 +295,7 @@ static void free_file(struct file_entry *f)
 	free(f->users);
 }
 
-/* Files may have gone since they were met, or be those of others. */
+/* Remove files that have gone since they were found, or aren't of gmemfs. */
 static void drop_gone(struct inventory *inv)
 {
 	size_t kept = 0;
@@ -341,7 +342,7 @@ static void read_once(struct inventory *inv)
 	inventory_sort(inv, by_path);
 }
 
-/* Where others' processes can't be seen, there is no use in counting. */
+/* If something could not be looked at, a count of inodes shows nothing new. */
 void inventory_read(struct inventory *inv)
 {
 	read_once(inv);

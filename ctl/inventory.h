@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * All mounts of gmemfs, their files, and who uses these; and what of that could
- * not be looked at.
+ * The inventory: all mounts of gmemfs, their files, and the processes that use
+ * these. It also records what could not be looked at.
  */
 #ifndef INVENTORY_H
 #define INVENTORY_H
@@ -15,11 +15,11 @@
 
 #include "index.h"
 
-/* Where a mount is to be found, in some process's mount namespace. */
+/* A place where a mount is, in a process's mount namespace. */
 struct mount_place {
-	pid_t pid;		/* 0: in ours */
+	pid_t pid;		/* 0: gmemctl's own namespace */
 	char *dir;
-	bool whole;		/* all of it, not a part (a bind mount) */
+	bool whole;		/* false: a bind mount of a part */
 };
 
 struct mount_point {
@@ -28,21 +28,21 @@ struct mount_point {
 	char *options;
 	struct mount_place *places;
 	size_t nr_places;
-	int root;		/* of the place that could be reached, or -1 */
+	int root;		/* descriptor of the root directory, or -1 */
 	bool whole;
 	uint64_t limit;		/* 0: none */
 	uint64_t used;
 	uint64_t files;
-	bool counted;		/* @files is known: there is a limit */
-	struct timespec asked;	/* when it had as many */
-	uint64_t known;		/* of these, how many were there: see count.c */
+	bool counted;		/* @files is known: the mount has a limit */
+	struct timespec asked;	/* when it had @files inodes */
+	uint64_t known;		/* how many of them were found: see count.c */
 };
 
-/* A name in /proc/PID of something that a process has; "": none. */
+/* How a process has a file: a name in /proc/PID, or "" for none. */
 struct way {
 	pid_t pid;
 	char how[40];
-	bool shared;		/* by way of the shared view */
+	bool shared;		/* by the shared view */
 };
 
 struct user {
@@ -59,7 +59,7 @@ struct file_entry {
 	ino_t ino;
 	char *path;		/* as a user may type it */
 	const char *name;	/* the part of @path below its mount, or NULL */
-	bool linked;		/* it has a name that @path is */
+	bool linked;		/* the file has a name, and @path is it */
 	uid_t uid;
 	mode_t mode;
 	struct gmem_info info;
@@ -72,15 +72,18 @@ struct file_entry {
 struct other {
 	dev_t dev;
 	ino_t ino;
-	char *name;		/* below its mount; or in /proc/PID of: */
+	char *name;		/* below its mount, or in /proc/@pid */
 	pid_t pid;		/* 0: it has a name */
 	bool is_directory;	/* with a name */
 };
 
-/* Reasons that are told; the rest is counted. */
+/* How many reasons are shown; the others are only counted. */
 #define INVENTORY_REASONS	16
 
-/* Names of users, which may be many and long, take no more memory than this. */
+/*
+ * Users may have many files, with long names. All records together take no more
+ * memory than this.
+ */
 #define INVENTORY_ROOM	(256UL << 20)
 
 struct inventory {
@@ -93,68 +96,72 @@ struct inventory {
 	size_t nr_others;
 	struct index by_other;
 	struct index devices;	/* 1: a gmemfs, 0: not */
-	size_t left;		/* room, in bytes */
-	bool full;		/* there was more than that */
-	bool complete;		/* false: some could not be looked at */
+	size_t left;		/* of INVENTORY_ROOM, in bytes */
+	bool full;		/* the room was too small */
+	bool complete;		/* false: something could not be looked at */
 	char *reasons[INVENTORY_REASONS];
 	size_t nr_reasons;
 	size_t more_reasons;
 };
 
 /*
- * inventory_read - look at all mounts that some process sees, the files in
- * them, and those without a name that processes have open or mapped
+ * inventory_read - look at all mounts that any process sees, at the files in
+ * them, and at files without a name that processes have open or mapped
  */
 void inventory_read(struct inventory *inv);
 void inventory_free(struct inventory *inv);
 
-/* inventory_sort - put the files in another order */
+/* inventory_sort - sort the files */
 void inventory_sort(struct inventory *inv,
 		    int (*order)(const void *a, const void *b));
 
-/* inventory_missed - this could not be looked at */
+/* inventory_missed - record something that could not be looked at */
 __attribute__((format(printf, 2, 3)))
 void inventory_missed(struct inventory *inv, const char *fmt, ...);
 
-/* inventory_room - return: whether there is room for so many bytes more */
+/* inventory_room - take so much of the room. Return: false if it isn't left. */
 bool inventory_room(struct inventory *inv, size_t bytes);
 
-/* Mounts in the namespace of a process, 0 is ours; and the way into them. */
+/*
+ * Add the mounts in the namespace of a process, 0 for gmemctl's own; then open
+ * the root of each mount.
+ */
 void inventory_add_mounts(struct inventory *inv, pid_t pid);
 void inventory_reach_mounts(struct inventory *inv);
-/* inventory_ask_mount - how much it has of what, now */
+/* inventory_ask_mount - get the mount's limits, memory and inodes, by statfs */
 void inventory_ask_mount(struct mount_point *m);
 struct mount_point *inventory_mount(struct inventory *inv, dev_t dev);
 
-/* What the record of a file takes, also while there is made more room. */
+/* What the record of a file takes at most, while the arrays grow. */
 #define INVENTORY_FILE_COST	(3 * sizeof(struct file_entry) + INDEX_COST)
 
 /*
- * inventory_file - the record of a file, a new one if there is none; NULL if
- * there is no room
+ * inventory_file - get the record of a file, or a new one. Return: NULL if
+ * there is no room.
  */
 struct file_entry *inventory_file(struct inventory *inv, dev_t dev, ino_t ino);
 struct file_entry *inventory_find(const struct inventory *inv, dev_t dev,
 				  ino_t ino);
 
 /*
- * inventory_open - open a file by its name, or by one of those who have it
+ * inventory_open - open a file by its name, or by a process that has it
  *
- * Return: a descriptor; -ENOENT if it is in none of these places any more;
- * another negative errno.
+ * Return: a descriptor; -ENOENT if the file is at none of these places any
+ * more; or another negative errno.
  */
 int inventory_open(struct inventory *inv, struct file_entry *f, int flags);
 
-/* inventory_why - in words, why a file could not be looked at */
+/* inventory_why - the reason, in words, why a file could not be looked at */
 const char *inventory_why(int err);
 
-/* inventory_other - this one was met: @found->name is copied */
+/* inventory_other - record an inode that was found; copies @found->name */
 void inventory_other(struct inventory *inv, dev_t dev, ino_t ino,
 		     const struct other *found);
 
 /*
- * Whether all inodes were met. After all was: inventory_begin_count(). Then
- * each is looked for again, and inventory_count() told of what is there still.
+ * Were all inodes found? After the search, call inventory_begin_count(). Then
+ * look for each inode again, and call inventory_count() for each that is still
+ * there. See count.c.
  */
 void inventory_begin_count(struct inventory *inv);
 void inventory_count(struct inventory *inv, dev_t dev, mode_t mode,
@@ -162,20 +169,20 @@ void inventory_count(struct inventory *inv, dev_t dev, mode_t mode,
 void inventory_ask_others(struct inventory *inv);
 bool inventory_all_counted(struct inventory *inv, bool tell);
 
-/* Of all processes; for inventory.c. */
+/* Add what all processes have; inventory.c calls these. */
 void inventory_add_namespaces(struct inventory *inv);
 void inventory_add_users(struct inventory *inv);
 
-/* For people, and for programs: what could not be looked at. */
+/* Print what could not be looked at, as text and as JSON. */
 void inventory_print_reasons(const struct inventory *inv);
 struct json;
 void inventory_json_reasons(const struct inventory *inv, struct json *j);
 
-/* inventory_user_names - as "qemu(812), cat(90)"; to be freed */
+/* inventory_user_names - like "qemu(812), cat(90)"; the caller frees it */
 char *inventory_user_names(const struct file_entry *file);
 const char *inventory_owner(uid_t uid);
 
-/* Memory that is in the direct map and not lent. */
+/* Memory that is in the direct map, and isn't lent. */
 uint64_t file_exposed(const struct gmem_info *info);
 
 #endif /* INVENTORY_H */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* A writer of JSON: nesting, commas, and the escaping of strings. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -107,7 +108,7 @@ void json_string(struct json *j, const char *key, const char *value)
 
 /* ---- strings ---- */
 
-/* What can't be seen is written as a code, of two halves beyond 16 bits. */
+/* Write an escape: \uXXXX, or a surrogate pair for more than 16 bits. */
 static void write_code(FILE *out, uint32_t code)
 {
 	if (code < 0x10000) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * JSON, written as it comes: objects and arrays are begun and ended, and what
- * is written in between is theirs. A key is given in objects, and NULL in
- * arrays.
+ * A writer of JSON. The caller begins and ends objects and arrays; what it
+ * writes in between is in them. In an object each value has a key; in an array
+ * the key is NULL.
  */
 #ifndef JSON_H
 #define JSON_H
@@ -21,9 +21,9 @@ struct json {
 	bool empty[JSON_DEPTH];
 };
 
-/* json_begin - the outermost object */
+/* json_begin - begin the outermost object */
 void json_begin(struct json *j, FILE *out, bool compact);
-/* json_finish - its end, and a line break */
+/* json_finish - end the outermost object, with a line break */
 void json_finish(struct json *j);
 
 void json_object(struct json *j, const char *key);
@@ -35,7 +35,7 @@ void json_real(struct json *j, const char *key, double value);
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
 
-/* json_string - NULL is null; bytes that are no UTF-8 become U+FFFD */
+/* json_string - NULL becomes null; bytes that aren't UTF-8 become U+FFFD */
 void json_string(struct json *j, const char *key, const char *value);
 
 #endif /* JSON_H */

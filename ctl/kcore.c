@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* A reader of /proc/kcore: its segments and notes, and the page tables. */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,7 @@
 #define ENTRY_HUGE		(1ULL << 7)
 #define ENTRY_ADDRESS		0x000ffffffffff000ULL
 
-/* They hold a task_struct, registers and a page or so of text. */
+/* The notes have a task_struct, registers and about a page of text. */
 #define MAX_NOTES		(16UL << 20)
 
 /* Levels are counted from 1, the table that maps single pages. */
@@ -132,7 +133,7 @@ static int find_note(const char *notes, size_t len, const char *name,
 	return -ENOENT;
 }
 
-/* To be freed. */
+/* The caller frees the result. */
 static char *read_notes(const struct kcore *k, int *err)
 {
 	char *notes = malloc(k->notes_size);
@@ -168,7 +169,7 @@ static int read_info(struct kcore *k, const Elf64_Phdr *ph)
 	return err;
 }
 
-/* The kernel puts the task_struct of who reads it among the notes. */
+/* The kernel adds the reading thread's task_struct to the notes. */
 int kcore_task_word(const struct kcore *k, size_t offset, uint64_t *word)
 {
 	struct note note;
@@ -196,7 +197,7 @@ static enum kcore_kind segment_kind(const struct kcore *k,
 	if (ph->p_vaddr >= KERNEL_IMAGE_BASE) {
 		if (has_paddr)
 			return KCORE_TEXT;
-		/* One page up there is the vsyscall page. */
+		/* A segment of one page there is the vsyscall page. */
 		return ph->p_filesz > KCORE_PAGE_SIZE ? KCORE_MODULES :
 							KCORE_OTHER;
 	}
@@ -222,7 +223,7 @@ static int parse_headers(struct kcore *k, const Elf64_Phdr *ph, size_t count)
 {
 	int err = kcore_fail(k, -ENOTSUP, "/proc/kcore: no notes");
 
-	/* The notes first: they tell vmemmap from vmalloc. */
+	/* Notes come first: they say where vmemmap is, not vmalloc. */
 	for (size_t i = 0; i < count; i++)
 		if (ph[i].p_type == PT_NOTE)
 			err = read_info(k, &ph[i]);
@@ -356,7 +357,7 @@ static int walk_leaf(const struct walk *w, uint64_t entry, int level,
 	uint64_t size = 1ULL << level_shift(level);
 	struct kcore_leaf leaf = {
 		.vaddr = vaddr,
-		/* In a large entry bit 12 is PAT, no part of the address. */
+		/* In a large entry bit 12 is PAT, not a part of the address. */
 		.paddr = entry_address(w->k, entry) & ~(size - 1),
 		.size = size,
 	};

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The kernel's memory as /proc/kcore shows it, and the kernel's page tables
- * read through it. For x86-64, with 4 or 5 levels and with KASLR. Needs root
- * and a kernel that is not locked down.
+ * The kernel's memory as /proc/kcore shows it, and the kernel's page tables,
+ * read through it. For x86-64, with 4 or 5 levels and with KASLR. This needs
+ * root and a kernel that isn't locked down.
  *
- * A page that is not mapped reads as zeros (fs/proc/kcore.c tries, faults and
- * zero-fills), so by its content alone it can't be told from a page that
- * holds zeros. The page tables tell: kcore_lookup(), kcore_walk().
+ * A page that isn't mapped reads as zeros: fs/proc/kcore.c tries to read it,
+ * faults, and fills the buffer with zeros. So the contents alone don't tell it
+ * from a page of zeros. The page tables do: kcore_lookup(), kcore_walk().
  */
 #ifndef KCORE_H
 #define KCORE_H
@@ -52,25 +52,25 @@ struct kcore {
 	char error[160];
 };
 
-/* One present entry that maps memory, whatever its level. */
+/* A present page table entry that maps memory, at any level. */
 struct kcore_leaf {
 	uint64_t vaddr;
 	uint64_t paddr;
 	uint64_t size;			/* 4 KiB, 2 MiB or 1 GiB */
 };
 
-/* A walk goes on while its callback answers 0. */
+/* A walk goes on while its callback returns 0. */
 typedef int (*kcore_leaf_fn)(const struct kcore_leaf *leaf, void *arg);
 
 /**
- * kcore_open - open /proc/kcore and find out how memory is laid out
+ * kcore_open - open /proc/kcore, and find the layout of the kernel's memory
  *
  * Return: 0, or a negative errno, with a sentence in @k->error.
  */
 int kcore_open(struct kcore *k);
 void kcore_close(struct kcore *k);
 
-/* kcore_open_file - the same of a file that is such a one; it takes over @fd */
+/* kcore_open_file - the same for a file of that format; @k owns @fd then */
 int kcore_open_file(struct kcore *k, int fd);
 
 /**
@@ -86,9 +86,9 @@ int kcore_read(const struct kcore *k, uint64_t vaddr, void *buf, size_t len);
 /**
  * kcore_walk - call @fn for each leaf entry that maps a part of [start, end)
  *
- * A leaf is passed whole, also if it begins before @start. Both addresses are
- * in the kernel's half; @end may be 0 for its very end. The tables change
- * while they are walked: entries that come and go may be missed.
+ * @fn gets whole leaves, also one that begins before @start. Both addresses are
+ * in the kernel's half; an @end of 0 stands for 2^64. The tables may change
+ * during the walk: entries that are set or cleared meanwhile may be missed.
  *
  * Return: 0, what @fn returned, or a negative errno.
  */
@@ -96,23 +96,24 @@ int kcore_walk(const struct kcore *k, uint64_t start, uint64_t end,
 	       kcore_leaf_fn fn, void *arg);
 
 /**
- * kcore_lookup - the entry that maps an address
+ * kcore_lookup - find the entry that maps an address
  *
- * Return: 1 and fill @leaf, 0 if nothing is mapped there, a negative errno.
+ * Return: 1, with @leaf filled; 0 if nothing is mapped there; or a negative
+ * errno.
  */
 int kcore_lookup(const struct kcore *k, uint64_t vaddr,
 		 struct kcore_leaf *leaf);
 
 /**
- * kcore_walk_user - kcore_walk(), but of the lower half of an address space
- * @table: address of its top table, the pgd of its mm_struct
+ * kcore_walk_user - kcore_walk() for the lower half of an address space
+ * @table: address of its top table: the pgd of the mm_struct
  */
 int kcore_walk_user(const struct kcore *k, uint64_t table, uint64_t start,
 		    uint64_t end, kcore_leaf_fn fn, void *arg);
 
 /**
- * kcore_task_word - a word of the caller's own task_struct
- * @offset: where in it, see btf.h
+ * kcore_task_word - read a word of the caller's own task_struct
+ * @offset: its offset in the struct, see btf.h
  *
  * Return: 0 or a negative errno.
  */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Readers of files in /sys and /proc, whose names users can't change. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,7 +10,7 @@
 
 #include "kernel.h"
 
-/* Its callback, as ftrace prints it for each function that is hooked. */
+/* ftrace prints this callback for each function that the guard hooks. */
 #define HOOK_NAME	"gmem_hook_entry"
 
 int kernel_line(const char *path, char *line, size_t size)
@@ -109,7 +110,7 @@ uint64_t kernel_gmemfs(const char *name)
 	return value;
 }
 
-/* Return: -1 if that can't be known. */
+/* Return: the number of hooks, or -1 if tracefs can't be read. */
 static int count_hooks(void)
 {
 	static const char *const files[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the kernel and gmemfs say in /sys and /proc. */
+/* Files of the kernel and of gmemfs in /sys and /proc. */
 #ifndef KERNEL_H
 #define KERNEL_H
 
@@ -9,38 +9,39 @@
 
 #define GMEM_SYSFS	"/sys/fs/gmemfs"
 
-/* kernel_line - the first line of a file. Return: 0 or a negative errno. */
+/* kernel_line - read a file's first line. Return: 0 or a negative errno. */
 int kernel_line(const char *path, char *line, size_t size);
 
-/* kernel_number - a file that is a number */
+/* kernel_number - read a number from a file. Return: 0 or a negative errno. */
 int kernel_number(const char *path, uint64_t *value);
 
-/* kernel_write - return: 0 or a negative errno */
+/* kernel_write - write a number to a file. Return: 0 or a negative errno. */
 int kernel_write(const char *path, uint64_t value);
 
-/* kernel_field - the number after a word in a file such as /proc/meminfo */
+/* kernel_field - read the number after a word in a file like /proc/meminfo */
 int kernel_field(const char *path, const char *word, uint64_t *value);
 
-/* kernel_has_word - is this word, by itself, in the file's first line? */
+/* kernel_has_word - does the file's first line have this word? */
 bool kernel_has_word(const char *path, const char *word);
 
 bool kernel_gmemfs_loaded(void);
 
-/* A file in /sys/fs/gmemfs; 0 if it isn't there. */
+/* The number in a file of /sys/fs/gmemfs; 0 if there is no such file. */
 uint64_t kernel_gmemfs(const char *name);
 
 enum guard_state {
-	GUARD_UNKNOWN,		/* tracefs is missing or not for who asks */
+	GUARD_UNKNOWN,		/* the parameter or tracefs can't be read */
 	GUARD_OFF,
 	GUARD_NO_KVM,		/* nothing to hook yet */
 	GUARD_HOOKED,
-	GUARD_NOT_HOOKED,	/* hiding is refused */
+	GUARD_NOT_HOOKED,	/* the module refuses to hide memory */
 };
 
 /**
- * kernel_guard - the guard
- * @mode: the module's parameter: lend, deny or off
- * @hooks: how many functions are hooked, by what ftrace says
+ * kernel_guard - get the state of the module's guard
+ * @mode: set to the module's parameter: lend, deny or off
+ * @size: length of that buffer
+ * @hooks: set to how many functions are hooked, as ftrace shows it
  */
 enum guard_state kernel_guard(char *mode, size_t size, unsigned int *hooks);
 const char *kernel_guard_name(enum guard_state state);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* gmemctl ls: the files of all mounts, and who uses them. */
+/* gmemctl ls: the files of all mounts, and the processes that use them. */
 #include <stdio.h>
 #include <stdlib.h>
 

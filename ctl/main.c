@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gmemctl: the administrator's command of gmemfs. Here: which commands there
- * are, and what their options have in common.
+ * gmemctl: the administrator's command for gmemfs. This file has the list of
+ * its commands, and the options that all of them have.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -28,7 +28,7 @@ static const struct ctl_option common[] = {
 	{ NULL, NULL, NULL }
 };
 
-/* What getopt_long() returns: a place in the command's options, or here. */
+/* getopt_long() returns the index of a command's option, or one of these. */
 enum { OPT_JSON = 100, OPT_COLOR, OPT_HELP };
 
 static void print_options(const struct ctl_option *options)

@@ -17,17 +17,17 @@
 #define MAX_COLUMNS	128
 #define MAX_ROWS	32
 
-/* In a document, more fit. */
+/* An SVG file has room for more cells than a terminal. */
 #define SVG_COLUMNS	32
 #define SVG_MAX_ROWS	64
 
-/* For programs, as many as take 64 MiB or so; by itself it takes fewer. */
+/* JSON: the most cells with --cell, which take about 64 MiB; and without it. */
 #define MAX_CELLS	(1UL << 20)
 #define JSON_CELLS	(1UL << 16)
 
 enum { OPT_CELL, OPT_SVG };
 
-/* A power of two, so that a row is a round size. */
+/* A power of two, so that a row stands for a round size. */
 static size_t columns_in(size_t width)
 {
 	size_t columns = 1;
@@ -44,7 +44,7 @@ static const char *glyph(enum cell_kind kind)
 	return text_is_utf8() ? cell_looks[kind].glyph : cell_looks[kind].ascii;
 }
 
-/* Neighbours of one kind are painted together. */
+/* Adjacent cells of one kind are painted together. */
 static void print_row(const struct picture *p, size_t from)
 {
 	size_t end = from + p->columns, i = from;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mounts of gmemfs, by the mountinfo of processes, and the way into each. A
- * mount may be covered by another one where it is listed first, and be in sight
- * elsewhere: all places are noted, and tried.
+ * Mounts of gmemfs: finds them in the mountinfo of processes, and opens the
+ * root of each. At one place a mount may be covered by another mount, and at
+ * another place not. So all places are recorded and tried.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -90,7 +90,7 @@ void inventory_add_mounts(struct inventory *inv, pid_t pid)
 	size_t room = 0;
 
 	if (!f) {
-		/* The process has gone; or it's a dying one without mounts. */
+		/* The process has ended, or is ending and has no mounts. */
 		if (errno != ENOENT && errno != ESRCH && errno != EINVAL)
 			inventory_missed(inv, "the mounts of process %d: %s",
 					 pid, strerror(errno));
@@ -116,7 +116,7 @@ void inventory_ask_mount(struct mount_point *m)
 	m->counted = fs.f_files;
 }
 
-/* Return: whether it is the mount that was listed there. */
+/* Return: true if the mount that was listed there could be opened. */
 static bool reach_place(struct mount_point *m, const struct mount_place *place)
 {
 	struct reach r;
@@ -133,7 +133,7 @@ static bool reach_place(struct mount_point *m, const struct mount_place *place)
 	return true;
 }
 
-/* All of it, if that can be had anywhere; or else a part. */
+/* Try the places of the whole mount, or those of its parts. */
 static bool reach_any(struct mount_point *m, bool whole)
 {
 	for (size_t i = 0; i < m->nr_places; i++)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* A picture of the states of a file's pages: counts them for each cell. */
 #include <stdlib.h>
 #include <string.h>
 

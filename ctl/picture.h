@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The states of a file's pages as a picture: what its cells are. */
+/* A picture of the states of a file's pages: its cells. */
 #ifndef PICTURE_H
 #define PICTURE_H
 
@@ -10,14 +10,14 @@
 
 #include "text.h"
 
-/* What a cell shows: the first that holds for one of its pages. */
+/* What a cell shows: the first of these that fits the cell's pages. */
 enum cell_kind {
 	CELL_UNPROTECTED,	/* private and in the direct map */
 	CELL_PINNED,
 	CELL_LENT,
-	CELL_SHARED,		/* all that is there */
-	CELL_MIXED,		/* shared and private */
-	CELL_HIDDEN,		/* all of it, in blocks of 2 MiB */
+	CELL_SHARED,		/* all populated pages are shared */
+	CELL_MIXED,		/* shared and private pages */
+	CELL_HIDDEN,		/* all pages are hidden, in 2 MiB blocks */
 	CELL_HIDDEN_4K,
 	CELL_PARTLY,		/* hidden, with holes */
 	CELL_HOLE,
@@ -44,7 +44,7 @@ struct cell {
 	unsigned long lent;
 	unsigned long pinned;
 	unsigned long unprotected;
-	unsigned long small;	/* not in blocks of 2 MiB */
+	unsigned long small;	/* pages that aren't in 2 MiB blocks */
 };
 
 struct picture {
@@ -58,8 +58,8 @@ struct picture {
 };
 
 /*
- * picture_begin - of holes only, to which picture_add() adds pages that are
- * none; picture_end() then says what each cell shows
+ * picture_begin - begin a picture of holes only. picture_add() adds pages that
+ * aren't holes. picture_end() then sets what each cell shows.
  */
 void picture_begin(struct picture *p);
 void picture_add(struct picture *p, uint64_t offset, const uint8_t *states,
@@ -67,7 +67,7 @@ void picture_add(struct picture *p, uint64_t offset, const uint8_t *states,
 void picture_end(struct picture *p);
 void picture_free(struct picture *p);
 
-/* picture_cell_size - the smallest, from a block on, that gives @most cells */
+/* picture_cell_size - the smallest size, a block or more, for @most cells */
 uint64_t picture_cell_size(uint64_t size, size_t most);
 uint64_t picture_cells(uint64_t size, uint64_t cell_size);
 

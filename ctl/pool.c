@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* gmemctl reserve and release: the pool of blocks that are ready for use. */
+/* gmemctl reserve and release: sets the size of the pool of ready blocks. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static bool settled(const struct pool *p)
 	return p->low ? p->clean >= p->low : !(p->clean + p->dirty);
 }
 
-/* Return: whether it got there. The time is for each step of progress. */
+/* Return: true if the pool has settled. The timeout is for each progress. */
 static bool wait_until_settled(struct pool *p)
 {
 	double deadline = ctl_now() + p->timeout;

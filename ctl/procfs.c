@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Parsers for lines of /proc/PID/maps, mountinfo and fdinfo. */
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -15,7 +16,7 @@ static int digit_of(char c)
 	return 16;
 }
 
-/* A number and the character after it. Return: what follows, or NULL. */
+/* Take a number and the character after it. Return: the rest, or NULL. */
 static const char *take_number(const char *at, int base, char after,
 			       uint64_t *value)
 {
@@ -68,7 +69,7 @@ int proc_map_line(const char *line, struct proc_map *map)
 		at = take_number(at, 16, ' ', &offset);
 	if (at)
 		at = take_device(at, 16, &map->dev);
-	/* A blank follows the inode also where no name does. */
+	/* A blank follows the inode, even if no name follows. */
 	if (at)
 		at = take_number(at, 10, ' ', &ino);
 	if (!at || map->from >= map->to)
@@ -82,11 +83,11 @@ int proc_map_line(const char *line, struct proc_map *map)
  * ---- mountinfo: "ID PARENT MAJOR:MINOR ROOT DIR OPTIONS [TAG...] - TYPE
  * SOURCE SUPER_OPTIONS" ----
  *
- * Blanks divide it, one each: those in names are \040. So between two of them
- * there may be nothing, which is how a source looks that has no name.
+ * Single blanks separate the fields; a blank in a name is \040. So a field may
+ * be empty: the source is, if it has no name.
  */
 
-/* Cuts it off there. Return: what follows, or NULL if nothing does. */
+/* End the field at its blank. Return: the next field, or NULL at the end. */
 static char *cut_at_blank(char *at)
 {
 	char *blank = at ? strchr(at, ' ') : NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What lines of /proc/PID/maps, mountinfo and fdinfo say. Users choose a part
- * of what is in them: names of files and of mounts.
+ * Parsers for lines of /proc/PID/maps, mountinfo and fdinfo. Users choose some
+ * of the text in them: the names of files and of mounts.
  */
 #ifndef PROCFS_H
 #define PROCFS_H
@@ -17,21 +17,21 @@ struct proc_map {
 	ino_t ino;		/* 0: no file */
 	bool write;
 	bool shared;
-	const char *name;	/* in the line; "" if there is none */
+	const char *name;	/* points into the line; "" if there is none */
 };
 
-/* proc_map_line - return: 0, or -1 if it is no such line */
+/* proc_map_line - parse a line of maps. Return: 0, or -1 if it isn't one. */
 int proc_map_line(const char *line, struct proc_map *map);
 
 struct proc_mount {
 	dev_t dev;
-	const char *root;	/* what of the file system is mounted */
-	const char *dir;	/* where */
+	const char *root;	/* the directory that is mounted */
+	const char *dir;	/* where it is mounted */
 	const char *type;
-	const char *options;	/* of the file system */
+	const char *options;	/* of the filesystem */
 };
 
-/* proc_mount_line - the same; it cuts the line into pieces */
+/* proc_mount_line - the same for mountinfo; it cuts the line into pieces */
 int proc_mount_line(char *line, struct proc_mount *mount);
 
 struct proc_fdinfo {
@@ -40,7 +40,7 @@ struct proc_fdinfo {
 	uint64_t ino;
 };
 
-/* proc_fdinfo_line - what this line says, if anything, is noted */
+/* proc_fdinfo_line - set the field of @info that this line has, if any */
 void proc_fdinfo_line(const char *line, struct proc_fdinfo *info);
 
 #endif /* PROCFS_H */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* A progress bar on stderr. */
 #include <stdio.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A progress bar on stderr, if that is a terminal and it takes a while. */
+/* A progress bar on stderr, if that is a terminal and the work takes long. */
 #ifndef PROGRESS_H
 #define PROGRESS_H
 
@@ -16,7 +16,7 @@ struct progress {
 void progress_begin(struct progress *p, const char *what);
 void progress_show(struct progress *p, uint64_t done, uint64_t all);
 
-/* progress_end - the line is empty again */
+/* progress_end - clear the bar's line */
 void progress_end(struct progress *p);
 
 #endif /* PROGRESS_H */

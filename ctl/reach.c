@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The way to what users control: walks paths, checks, and only then opens. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/gmemfs.h>
@@ -31,7 +32,7 @@ static int open_how(int dir, const char *name, uint64_t flags, uint64_t resolve)
 	return fd < 0 ? -errno : fd;
 }
 
-/* ---- a look, which asks no file server and mounts nothing ---- */
+/* ---- a look: statx() without asking a file server or automounting ---- */
 
 static int look_at(int dir, const char *name, struct reach *r)
 {
@@ -56,7 +57,7 @@ static void clear(struct reach *r)
 	*r = (struct reach){ .fd = -1, .holder = -1 };
 }
 
-/* Takes over @fd, which may be an error. */
+/* Fill @r from a descriptor, which @r then owns; or from a negative errno. */
 static int stand_for(int fd, struct reach *r)
 {
 	int err;
@@ -88,7 +89,7 @@ void reach_leave(struct reach *r)
 	clear(r);
 }
 
-/* In a mount of gmemfs there is nobody who may keep that from answering. */
+/* In a mount of gmemfs, fstatfs() needs no answer of a user's file server. */
 static int type_of(const struct reach *r, uint64_t *type)
 {
 	struct statfs fs;
@@ -106,23 +107,23 @@ int reach_is_gmemfs(const struct reach *r)
 	uint64_t type;
 	int err;
 
-	/* No file system of this kind has a block device. */
+	/* gmemfs has no block device, so its device's major number is 0. */
 	if (r->fd < 0 || major(r->dev))
 		return 0;
 	err = type_of(r, &type);
 	if (err)
 		return err;
-	/* With statfs=hugetlbfs it says that it is one. */
+	/* With statfs=hugetlbfs, a gmemfs reports that type. */
 	return type == GMEMFS_MAGIC || type == HUGETLBFS_MAGIC;
 }
 
-/* ---- a path that somebody typed, step by step ---- */
+/* ---- a path that a user typed, step by step ---- */
 
 struct walk {
 	struct reach at;
-	dev_t proc;		/* the device of our /proc, or 0 */
+	dev_t proc;		/* the device of /proc, or 0 */
 	unsigned int links;
-	char *rest;		/* what is still to be gone */
+	char *rest;		/* the rest of the path */
 	bool chosen;		/* by a process: see struct reach */
 };
 
@@ -151,7 +152,7 @@ static dev_t device_of_proc(void)
 	return dev;
 }
 
-/* The walk goes on from @to. */
+/* Let the walk go on from @to. */
 static void go_to(struct walk *w, const struct reach *to)
 {
 	reach_leave(&w->at);
@@ -174,13 +175,13 @@ static bool is_self(const char *name)
 	return !strcmp(name, "self") || !strcmp(name, "thread-self");
 }
 
-/* By a link to what a process has? It mounts and moves there what it likes. */
+/* A link of another process? That process may mount and move files there. */
 static bool is_of_process(const struct reach *r)
 {
 	return r->holder >= 0 && !is_self(r->how);
 }
 
-/* Is it in /proc? A process may keep that from answering. */
+/* In /proc a process can delay the answer for ever, so a helper asks there. */
 static int step_to(const struct walk *w, const char *name, int flags,
 		   struct reach *to)
 {
@@ -189,7 +190,7 @@ static int step_to(const struct walk *w, const char *name, int flags,
 	return stand_for(ask_open(w->at.fd, name, flags), to);
 }
 
-/* A link that the kernel makes. It knows where that leads, and no text does. */
+/* Follow a link that the kernel makes: its text doesn't say where it leads. */
 static int follow_proc(struct walk *w, const char *name)
 {
 	struct reach to;
@@ -204,7 +205,7 @@ static int follow_proc(struct walk *w, const char *name)
 	return 0;
 }
 
-/* What a link says takes its place in what is still to be gone. */
+/* Put a link's text in its place, at the beginning of the rest of the path. */
 static int follow_text(struct walk *w, const struct reach *link)
 {
 	char text[4096], *more;
@@ -244,7 +245,7 @@ static int one_step(struct walk *w, const char *name)
 	return err;
 }
 
-/* Return: the next name, to be freed, or NULL at the end. */
+/* Return: the next name, which the caller frees, or NULL at the end. */
 static char *next_name(struct walk *w)
 {
 	size_t skip = strspn(w->rest, "/");
@@ -326,7 +327,7 @@ int reach_below(int root, const char *name, struct reach *r)
 	return err;
 }
 
-/* In a mount of gmemfs, which the walk can't leave, this is one of its own. */
+/* WITHIN keeps this in the mount of gmemfs, so it is a directory of that. */
 DIR *reach_list(int root, const char *name, int *err)
 {
 	int fd = open_how(root, name, O_RDONLY | O_DIRECTORY, WITHIN);
@@ -457,7 +458,7 @@ int reach_create(const char *path)
 	return fd;
 }
 
-/* ---- what /proc says of a process ---- */
+/* ---- files of a process in /proc ---- */
 
 int reach_process(pid_t pid, const char *what)
 {

@@ -3,22 +3,21 @@
  * The only way to files and directories that users control: their names, their
  * descriptors, what their processes have mapped, their mount namespaces.
  *
- * To open a file is to do something to it: a watchdog's device begins to count,
- * a FIFO waits for its other end, a file server of the user's answers or
- * doesn't. Between a look at what a path leads to and an open() of the path,
- * its owner can make it lead elsewhere. So a path is never opened here. It is
- * turned into a descriptor that only stands for what is there (O_PATH), which
- * has no side effect on that. What the descriptor stands for is looked at, and
- * can't be exchanged any more. Only what proves to be a regular file of a
- * gmemfs is opened, through the descriptor.
+ * Opening a file can have effects: a watchdog device begins to count, a FIFO
+ * waits for its other end, a user's own file server answers or doesn't. Between
+ * a check of a path and an open() of the path, its owner can make it lead
+ * elsewhere. So a path is never opened here for reading or writing. It is
+ * opened with O_PATH, which has no such effects. Then the descriptor is
+ * checked; the owner can't replace the file behind it any more. Only if it is a
+ * regular file of a gmemfs, it is opened, through the descriptor.
  *
- * All functions answer a negative errno for an error. Of these
- *	-ELOOP		a symbolic link that somebody else may have put there
+ * All functions return a negative errno for an error. These come from the
+ * checks:
+ *	-ELOOP		a symbolic link that another user may have put there
  *	-EMEDIUMTYPE	not a regular file
  *	-ENOTTY		not in a gmemfs
- *	-ESTALE		not the file that was asked for
+ *	-ESTALE		not the file that the caller asked for
  *	-ETIMEDOUT	a process, or its file server, doesn't answer: see ask.h
- * are what a look at it came to.
  */
 #ifndef REACH_H
 #define REACH_H
@@ -34,83 +33,89 @@ struct reach {
 	int fd;			/* O_PATH; -1: none */
 	dev_t dev;
 	ino_t ino;
-	uint64_t mount;		/* its number, as in fdinfo */
+	uint64_t mount;		/* the mount's id, as in fdinfo */
 	mode_t mode;
 	uid_t uid;
 	unsigned int links;
 	struct timespec changed;
-	/* If the last step was a link of /proc to what a process has: */
+	/* If the last step was a link of /proc to a process's file: */
 	int holder;		/* the directory of that link, or -1 */
-	char how[48];		/* the link's name in there */
-	bool chosen;		/* a process's link came before more */
-	bool within;		/* a mount of which the root was looked at */
+	char how[48];		/* the link's name in that directory */
+	bool chosen;		/* such a link was followed by more steps */
+	bool within;		/* in a mount whose root was checked */
 };
 
 /*
- * reach_path - what a path leads to that somebody typed
+ * reach_path - reach the file at a path that a user typed
  *
- * A symbolic link is followed only if nobody else can have put it there: it,
- * and the directory that it is in, are root's or the caller's, and no others
- * may write there. /proc may have any: the kernel makes them.
+ * A symbolic link is followed only if no other user can have made it: the link
+ * and its directory are root's or the caller's, and no other user may write to
+ * the directory. Links in /proc are followed, because the kernel makes them.
  */
 int reach_path(const char *path, struct reach *r);
 
 /*
- * reach_link - what a process has open or mapped: @how is "fd/N",
- * "map_files/FROM-TO" or "root"
+ * reach_link - reach what a process has open or mapped: @how is a link in
+ * /proc/PID, such as "fd/N", "map_files/FROM-TO" or "root"
  */
 int reach_link(pid_t pid, const char *how, struct reach *r);
 
 /*
- * reach_mount - a directory of a process's mount namespace
- * @pid: 0 for ours
- * @dir: as in that process's mountinfo: without symbolic links
+ * reach_mount - reach a directory of a process's mount namespace
+ * @pid: the process; 0 for gmemctl itself
+ * @dir: as in that process's mountinfo, without symbolic links
  */
 int reach_mount(pid_t pid, const char *dir, struct reach *r);
 
 /*
- * reach_below - a file in a mount of gmemfs, by a name below its root; no
- * symbolic links, no other mounts
+ * reach_below - reach a file in a mount of gmemfs, by a name below its root. It
+ * follows no symbolic links, and enters no other mounts.
  */
 int reach_below(int root, const char *name, struct reach *r);
 void reach_leave(struct reach *r);
 
 /*
- * reach_is_gmemfs - is the file system that it is in one of ours?
+ * reach_is_gmemfs - is it in a gmemfs?
  *
- * Return: 1 if so, 0 if not, or a negative errno.
+ * Return: 1 if it is, 0 if not, or a negative errno.
  */
 int reach_is_gmemfs(const struct reach *r);
 
 /*
- * reach_may_write - could the process by whose link it was found write to it
- * itself? True also for what was found by a name; false for one in a directory
- * of a process (/proc/PID/root/...), which chooses what the name leads to.
+ * reach_may_write - may the caller write to it?
+ *
+ * If it was reached by a process's link, the process itself must be able to
+ * write to it. If it was reached below a process's directory
+ * (/proc/PID/root/...), the answer is false, because the process chooses what
+ * the name leads to. If it was reached by a name, the answer is true.
  */
 bool reach_may_write(const struct reach *r);
 
 /* reach_open - open it, if it is a regular file of gmemfs */
 int reach_open(const struct reach *r, int flags);
 
-/* reach_list - read a directory below a mount's root; @err: why not */
+/* reach_list - open a directory below a mount's root; NULL with @err set */
 DIR *reach_list(int root, const char *name, int *err);
 
 /*
- * reach_create - a file for output: a new one, or one of the caller's own that
- * loses what it had. Return: a descriptor; -EXDEV where a process chooses what
- * the path leads to; another negative errno.
+ * reach_create - open a file for output: a new one, or one of the caller's own,
+ * which is truncated. Return: a descriptor; -EXDEV if a process chooses what
+ * the path leads to; or another negative errno.
  */
 int reach_create(const char *path);
 
-/* ---- what /proc says of a process; @what is a name in /proc/PID ---- */
+/* ---- files of a process in /proc; @what is a name in /proc/PID ---- */
 
 int reach_process(pid_t pid, const char *what);
 FILE *reach_process_file(pid_t pid, const char *what);
-/* reach_process_maps - its maps; to be closed before others are asked for */
+/* reach_process_maps - the caller closes it before it opens another's maps */
 FILE *reach_process_maps(pid_t pid);
 DIR *reach_process_list(pid_t pid, const char *what);
 
-/* reach_at - the same as reach_path(), but of an entry of such a list */
+/*
+ * reach_at - look at an entry of such a list: fills @r, but opens nothing, so
+ * that @r->fd is -1
+ */
 int reach_at(DIR *list, const char *name, struct reach *r);
 
 #endif /* REACH_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* gmemctl show: all about one file. */
+/* gmemctl show: all that is known of one file. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "files.h"
 #include "text.h"
 
-/* Pages that are in a state. */
+/* How many pages are in each state. */
 struct tally {
 	uint64_t holes;
 	uint64_t populated;
@@ -106,7 +106,7 @@ static void print_text(const struct file_entry *f, const struct tally *t)
 	free(users);
 }
 
-/* What isn't read is a hole. */
+/* Pages that blocks_next() leaves out are holes. */
 static int tally_file(int fd, const struct gmem_info *info, struct tally *t)
 {
 	uint64_t pages = (info->size + GMEM_PAGE_SIZE - 1) / GMEM_PAGE_SIZE;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* gmemctl status: what is loaded, and what it holds. */
+/* gmemctl status: the module, its memory, the guard, the direct map. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The picture of a file as SVG, to be shown in a browser or a document. */
+/* The picture of a file as SVG, for a browser or a document. */
 #include <inttypes.h>
 
 #include "picture.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Tables of text: measures the columns, and prints them. */
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>

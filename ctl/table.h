@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Tables: cells are added from left to right, row by row, then printed. */
+/* Tables: the caller adds cells from left to right, row by row, and prints. */
 #ifndef TABLE_H
 #define TABLE_H
 
@@ -13,9 +13,9 @@ struct table {
 };
 
 /**
- * table_begin - a table without rows
- * @headers: of the columns, with NULL at the end; a '>' in front means that the
- *	     column is aligned to the right
+ * table_begin - begin a table without rows
+ * @headers: the columns' headers, ending with NULL; a '>' in front means that
+ *	     the column is aligned to the right
  */
 void table_begin(struct table *t, const char *const *headers);
 
@@ -23,8 +23,8 @@ __attribute__((format(printf, 2, 3)))
 void table_cell(struct table *t, const char *fmt, ...);
 
 /*
- * table_print - print it and forget its cells. What goes beyond @width, if that
- * isn't 0, is cut off.
+ * table_print - print the table and free its cells. If @width isn't 0, lines
+ * are cut off there.
  */
 void table_print(struct table *t, FILE *out, size_t width);
 

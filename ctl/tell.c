@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The inventory for people and for programs. */
+/* Parts of the inventory as text and as JSON. */
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +63,6 @@ uint64_t file_exposed(const struct gmem_info *info)
 {
 	uint64_t hidden = info->hidden + info->lent;
 
-	/* The totals may not agree while they change. */
+	/* While the totals change, they may be inconsistent. */
 	return info->populated > hidden ? info->populated - hidden : 0;
 }

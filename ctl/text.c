@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Text for the terminal: numbers, names, widths, colours. */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -29,7 +30,7 @@ int text_parse_size(const char *text, uint64_t *bytes)
 
 	if (!isdigit((unsigned char)*text))
 		return -1;
-	/* Not as in C, where a zero in front means something. */
+	/* Always decimal: in C, a leading zero would mean octal. */
 	errno = 0;
 	*bytes = strtoull(text, &end, 10);
 	if (errno)
@@ -41,7 +42,7 @@ int text_parse_size(const char *text, uint64_t *bytes)
 		shift = 10 * (unit - units + 1);
 		end++;
 	}
-	/* Both "M" and "MiB" are heard. */
+	/* "M", "MB" and "MiB" all mean MiB. */
 	if (!strcasecmp(end, "iB") || !strcasecmp(end, "B"))
 		end += strlen(end);
 	if (*end || (shift && *bytes >> (64 - shift)))
@@ -102,8 +103,8 @@ const char *text_size(uint64_t bytes)
 /* ---- names ---- */
 
 /*
- * One character of a name into @to, or a code for it. Return: bytes of @from
- * that it was.
+ * Copy one character of a name to @to, or an escape for it. Return: how many
+ * bytes of @from it was.
  */
 static size_t safe_char(const char *from, char *to, size_t room)
 {
@@ -123,7 +124,7 @@ static size_t safe_char(const char *from, char *to, size_t room)
 	return n;
 }
 
-/* A code is as long as ten characters, of at least one byte. */
+/* An escape has at most ten characters; it replaces at least one byte. */
 const char *text_safe(const char *name)
 {
 	static char *ring[RING];
@@ -143,7 +144,7 @@ const char *text_safe(const char *name)
 	return *text;
 }
 
-/* Columns of the character that begins here; @n: its bytes. */
+/* Return: columns of the character at @text. Sets @n to its bytes. */
 static size_t char_width(const char *text, size_t *n)
 {
 	uint32_t code;
@@ -178,7 +179,7 @@ void text_cut(char *text, size_t width)
 	}
 }
 
-/* Letters to add, leave out, change or swap with the next. */
+/* The edit distance: letters to add, remove, change or swap with the next. */
 static unsigned int distance(const char *a, const char *b)
 {
 	size_t la = strlen(a), lb = strlen(b);
@@ -217,7 +218,7 @@ const char *text_similar(const char *word, const char *const *words)
 		size_t n = strlen(word);
 
 		d = distance(word, *words);
-		/* The beginning of a word is a good guess, too. */
+		/* The beginning of a word is a good match, too. */
 		if (n >= 2 && !strncmp(word, *words, n))
 			d = 1;
 		if (d < best) {

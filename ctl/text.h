@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Sizes, colours and names, as people write and read them. */
+/* Text for the terminal: sizes, names, widths, colours. */
 #ifndef TEXT_H
 #define TEXT_H
 
@@ -9,37 +9,37 @@
 #include <stdio.h>
 
 /*
- * text_parse_size - bytes, in decimal, perhaps with K, M, G, T and so on.
- * Return: 0 or -1.
+ * text_parse_size - parse a number of bytes, in decimal, with or without a unit
+ * (K, M, G, T and so on). Return: 0 or -1.
  */
 int text_parse_size(const char *text, uint64_t *bytes);
 
-/* text_parse_seconds - a number of seconds, perhaps with a fraction */
+/* text_parse_seconds - parse a number of seconds, with or without a fraction */
 int text_parse_seconds(const char *text, double *seconds);
 
-/* text_parse_count - a whole number from 1 on */
+/* text_parse_count - parse a whole number of 1 or more */
 int text_parse_count(const char *text, unsigned long *count);
 
-/* text_size - as "192M" or "1.5G"; valid for the next eight calls */
+/* text_size - format as "192M" or "1.5G"; valid for the next eight calls */
 const char *text_size(uint64_t bytes);
 
 /*
- * text_safe - a name that shows itself: a code is in the place of each
- * character that can't be seen, that a terminal would obey, or that changes the
- * order of writing. Valid for the next eight calls.
+ * text_safe - make a name safe to print: replaces each character that is
+ * invisible, that controls a terminal, or that changes the direction of
+ * writing, by an escape. Valid for the next eight calls.
  */
 const char *text_safe(const char *name);
 
-/* text_width - columns that a text takes on a terminal */
+/* text_width - the number of columns that a text takes on a terminal */
 size_t text_width(const char *text);
 
-/* text_cut - cut it off where it gets wider than that */
+/* text_cut - cut a text off so that it takes @width columns at most */
 void text_cut(char *text, size_t width);
 
-/* text_similar - the word that somebody may have meant, or NULL */
+/* text_similar - the word that the user may have meant, or NULL */
 const char *text_similar(const char *word, const char *const *words);
 
-/* text_columns - width of the terminal; 80 where there is none */
+/* text_columns - width of the terminal; 80 if there is none */
 int text_columns(void);
 
 /* text_is_utf8 - may there be more than ASCII in the output? */
@@ -58,9 +58,9 @@ enum colour {
 };
 
 /*
- * text_set_colour - whether text_paint() paints: "always", "never" or "auto",
- * which is for terminals that aren't dumb and users without NO_COLOR. Return: 0
- * or -1.
+ * text_set_colour - set when text_paint() uses colours: "always", "never" or
+ * "auto". With "auto" it does on a terminal that isn't dumb, if NO_COLOR isn't
+ * set. Return: 0 or -1.
  */
 int text_set_colour(const char *when);
 void text_paint(FILE *out, enum colour colour, const char *text);

@@ -20,7 +20,7 @@
 
 enum { OPT_COUNT, OPT_INTERVAL };
 
-/* What is counted from the module's load on: of interest is the rate. */
+/* These count from the module's load on. top shows their rates. */
 enum counter { LOANS, HITS, MISSES, REFILLS, SCRUBS, SPLITS, COUNTERS };
 
 static const struct {
@@ -88,7 +88,7 @@ static uint64_t faults(const struct file_entry *f)
 	return f->info.map_faults_2m + f->info.map_faults_4k;
 }
 
-/* A file that is new had none before. */
+/* A new file had no faults before. */
 static double fault_rate(const struct top *t, const struct file_entry *f)
 {
 	const struct file_entry *before =
@@ -215,7 +215,7 @@ static void stop_keys(const struct top *t)
 	putchar('\n');
 }
 
-/* Return: whether to go on. */
+/* Return: false if the user wants to quit. */
 static bool pause_for(const struct top *t, double seconds)
 {
 	struct pollfd in = { .fd = t->live ? STDIN_FILENO : -1,

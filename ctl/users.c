@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who has files of gmemfs open or mapped, by /proc/PID/fd and maps: also files
- * without a name, and in mounts of other mount namespaces.
+ * The processes that have files of gmemfs open or mapped, by /proc/PID/fd and
+ * maps. This includes files without a name, and mounts of other namespaces.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -21,18 +21,18 @@
 #include "procfs.h"
 #include "reach.h"
 
-/* In the names of links to what is open or mapped by the shared view. */
+/* The text of a link to a shared view, in fd or maps, has this. */
 #define SHARED_VIEW	"gmem_shared_view:["
 
 struct scan {
 	struct inventory *inv;
 	pid_t pid;
-	pid_t tid;		/* a thread that has something of its own */
-	bool counts;		/* gmemctl itself is no user */
-	struct index seen;	/* roots */
+	pid_t tid;		/* the thread that is looked at */
+	bool counts;		/* false for gmemctl itself */
+	struct index seen;	/* root directories, see is_new_root() */
 };
 
-/* A process that has gone has nothing, and a dying one says so oddly. */
+/* These errors mean that the process has ended, or is ending: not missed. */
 static void missed(struct scan *s, const char *what, int err)
 {
 	if (err == ENOENT || err == ESRCH || err == EINVAL)
@@ -47,9 +47,9 @@ static void missed(struct scan *s, const char *what, int err)
 				 strerror(err));
 }
 
-/* ---- is it ours? ---- */
+/* ---- is it a gmemfs? ---- */
 
-/* Of devices that are no mount in sight, such as that of a detached mount. */
+/* For a device that is in no mountinfo, such as that of a detached mount. */
 static bool ask_device(struct scan *s, const char *how)
 {
 	struct reach r;
@@ -68,7 +68,7 @@ static bool is_ours(struct scan *s, dev_t dev, const char *how)
 	struct index_key key = { .a = dev };
 	size_t ours;
 
-	/* No file system of this kind has a block device. */
+	/* gmemfs has no block device, so its device's major number is 0. */
 	if (major(dev))
 		return false;
 	if (index_find(&s->inv->devices, key, &ours))
@@ -91,7 +91,7 @@ static void read_comm(struct user *u)
 		fclose(f);
 }
 
-/* Processes come one after the other: this one's record is the last. */
+/* Processes are looked at one after the other, so this one's record is last. */
 static struct user *user_of(struct inventory *inv, struct file_entry *file,
 			    pid_t pid)
 {
@@ -137,7 +137,7 @@ static void add_use(struct scan *s, dev_t dev, ino_t ino,
 	set_way(mapped ? &u->map : &u->open, found);
 }
 
-/* A directory or the like that has no name any more counts as an inode. */
+/* An inode that is no regular file and has no name any more counts, too. */
 static void add_nameless(struct scan *s, const struct reach *r, const char *how)
 {
 	struct other other = { .name = (char *)how, .pid = s->tid };
@@ -242,9 +242,9 @@ static void look_at_maps(struct scan *s)
 	fclose(f);
 }
 
-/* ---- its threads, which may have descriptors and directories apart ---- */
+/* ---- threads, which may have their own descriptors and directories ---- */
 
-/* Return: whether they are known to have the same. */
+/* Return: true if both are known to share this. */
 static bool have_same(pid_t a, pid_t b, int what)
 {
 	return !syscall(SYS_kcmp, a, b, what, 0, 0);
@@ -252,7 +252,7 @@ static bool have_same(pid_t a, pid_t b, int what)
 
 typedef void (*thread_fn)(struct scan *s);
 
-/* All threads but those that have the same as the one that was met before. */
+/* Visit all threads, except those that share this with the thread before. */
 static void visit_threads(struct scan *s, int what, thread_fn fn)
 {
 	DIR *list = reach_process_list(s->pid, "task");
@@ -292,9 +292,9 @@ static int key_of_view(pid_t tid, struct index_key *key)
 }
 
 /*
- * A process sees of its namespace what is below its root. It's by both that it
- * is known to see nothing new: its root may be in another namespace, and then
- * it sees nothing.
+ * A process sees the mounts of its namespace that are below its root directory.
+ * So both together tell whether it can see anything new. If its root is in
+ * another namespace, it sees nothing.
  */
 static bool is_new_root(struct scan *s)
 {
@@ -363,7 +363,7 @@ void inventory_add_namespaces(struct inventory *inv)
 {
 	struct scan s = { .inv = inv, .tid = getpid() };
 
-	/* Ours comes first: its paths are the shortest. */
+	/* gmemctl's own namespace comes first: its paths are the shortest. */
 	is_new_root(&s);
 	inventory_add_mounts(inv, 0);
 	visit_processes(&s, look_at_namespaces);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Decodes UTF-8, and has the table of characters that are not printed. */
 #include <stddef.h>
 
 #include "utf8.h"
@@ -27,7 +28,7 @@ int utf8_decode(const char *text, uint32_t *code)
 	return n;
 }
 
-/* Unicode's controls and formats, and letters that are blank. In order. */
+/* Unicode's controls and formats, and letters that are blank; sorted. */
 static const struct {
 	uint32_t first;
 	uint32_t last;

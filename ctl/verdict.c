@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The results of gmemctl verify: collects them, and prints them. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What gmemctl verify found out about a file, and how it says that. */
+/* The result of gmemctl verify for a file, and how it is printed. */
 #ifndef VERDICT_H
 #define VERDICT_H
 
@@ -10,17 +10,17 @@
 
 enum problem {
 	FINE,
-	UNPROTECTED,	/* gmemfs says so itself: it keeps it exposed */
-	LEAK,		/* gmemfs says hidden, and it's readable */
-	MISSING,	/* gmemfs says exposed, and it isn't there */
-	CONTRADICTION,	/* not in the page tables, and yet it was read */
+	UNPROTECTED,	/* gmemfs itself says that it is exposed */
+	LEAK,		/* gmemfs says hidden, but it is readable */
+	MISSING,	/* gmemfs says exposed, but it isn't mapped */
+	CONTRADICTION,	/* not in the page tables, but it was read */
 	PROBLEMS,
 };
 
-/* Runs of bad pages that are listed. */
+/* How many runs of bad pages are listed. */
 #define VERDICT_LISTED	16
 
-/* Pages of one file next to each other, in which the same is wrong. */
+/* Adjacent pages of a file with the same problem. */
 struct bad_run {
 	uint64_t offset;
 	uint64_t pages;
@@ -30,27 +30,27 @@ struct bad_run {
 
 struct verdict {
 	char *path;
-	char *missed;		/* why not all of it was looked at, or NULL */
+	char *missed;		/* why not all was looked at, or NULL */
 	uint64_t checked;
 	uint64_t hidden;
-	uint64_t proven;	/* of these, with contents that weren't read */
+	uint64_t proven;	/* hidden, not zero, and the kernel read 0 */
 	uint64_t readable;
 	uint64_t shared;	/* of the readable */
 	uint64_t lent;		/* of the readable, not shared */
-	uint64_t gone;		/* holes by the time it was looked at */
-	uint64_t unseen;	/* there, but not to be had by a mapping */
-	uint64_t doubtful;	/* wrong, with no time for a second look */
+	uint64_t gone;		/* holes by the time they were looked at */
+	uint64_t unseen;	/* populated, but can't be mapped */
+	uint64_t doubtful;	/* wrong, but no time to look again */
 	uint64_t bad[PROBLEMS];
 	struct bad_run listed[VERDICT_LISTED];
 	size_t nr_listed;
-	uint64_t unlisted;	/* pages */
+	uint64_t unlisted;	/* bad pages that aren't in @listed */
 };
 
 /* verdict_add_bad - list a page; the caller counts it */
 void verdict_add_bad(struct verdict *v, uint64_t offset, uint64_t pfn,
 		     enum problem problem);
 
-/* verdict_missed - one more reason why not all of it was looked at */
+/* verdict_missed - add a reason why not all was looked at */
 __attribute__((format(printf, 2, 3)))
 void verdict_missed(struct verdict *v, const char *fmt, ...);
 
@@ -59,12 +59,12 @@ struct verdicts {
 	size_t count;
 };
 
-/* verdicts_add - one for a file; its address is good until the next is added */
+/* verdicts_add - add a verdict for a file; valid until the next call */
 struct verdict *verdicts_add(struct verdicts *s, const char *path);
 void verdicts_free(struct verdicts *s);
 
 /*
- * verdicts_conclude - tell the user what was found, and what was missed
+ * verdicts_conclude - print what was found, and what was missed
  *
  * Return: the exit status.
  */

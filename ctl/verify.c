@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gmemctl verify: a proof that what should be hidden is, which doesn't take
- * gmemfs's word.
+ * gmemctl verify: proves that memory which should be hidden is hidden, without
+ * trusting gmemfs.
  *
- * Each page that a file holds is mapped, as a VMM does, and looked for in the
- * kernel's direct map by witness.c.
- *
- * Only then is the answer compared with what gmemfs says of the page.
+ * Each page that a file holds is mapped, as a VMM maps it. Then witness.c looks
+ * for it in the kernel's direct map. Only then the result is compared with what
+ * gmemfs says of the page.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,22 +28,23 @@
 #define PAGE		GMEM_PAGE_SIZE
 _Static_assert(BLOCK_PAGES == WITNESS_PAGES, "a block is seen at once");
 
-/* A guest that runs converts and borrows pages between two looks at one. */
+/* A running guest may convert a page, or KVM borrow it, between two looks. */
 #define LOOKS		5
 #define LOOK_SECONDS	0.02
 
 /*
- * Second looks at blocks, at one file's and in all: what is left is said to be
- * doubtful. Else somebody could keep this busy for hours, by many pages that
- * can't be mapped or that are converted all the while.
+ * The limits of second looks at blocks, for one file and in all. Beyond that,
+ * pages are reported as doubtful. Without limits, a user could keep this busy
+ * for hours, by many pages that can't be mapped or that are converted all the
+ * time.
  */
 #define SECOND_LOOKS_FILE	128
 #define SECOND_LOOKS_ALL	1500
 
-/* Files may be in other hands by the time they are looked at. */
+/* Another process may have a file by the time that it is looked at. */
 #define ROUNDS		3
 
-/* How often the pages of one are counted that doesn't stay as it is. */
+/* How often a file's pages are counted if it changes meanwhile. */
 #define COUNTS		4
 
 enum { OPT_ALL };
@@ -55,10 +55,10 @@ struct verifier {
 	struct verdicts verdicts;
 	struct index looked_at;	/* files */
 	unsigned int second_looks;	/* so far */
-	/* While a file is looked at: */
-	unsigned int looks_left;	/* second ones at this file */
+	/* For the file that is looked at: */
+	unsigned int looks_left;	/* second looks */
 	int fd;
-	const uint8_t *map;	/* the block */
+	const uint8_t *map;	/* mapping of the current block */
 	struct verdict *v;
 };
 
@@ -101,7 +101,7 @@ struct block_view {
 	struct sight sights[BLOCK_PAGES];
 };
 
-/* Holes are left alone: to touch one would fill it. */
+/* Holes are not touched: an access would populate them. */
 static int view_block(struct verifier *s, struct block_view *view)
 {
 	const struct blocks *b = view->b;
@@ -116,7 +116,7 @@ static int view_block(struct verifier *s, struct block_view *view)
 	return witness_see(&s->witness, s->map, b->pages, view->sights);
 }
 
-/* Is this a page to look at again? What is kept exposed doesn't change. */
+/* Should this page be looked at again? UNPROTECTED pages don't change. */
 static bool is_doubtful(const struct sight *sight, uint8_t state)
 {
 	enum problem problem;
@@ -138,8 +138,8 @@ static bool any_doubtful(const struct block_view *view, size_t pages)
 }
 
 /*
- * What is wrong may be so only because it changed between two looks. A page is
- * bad if it is each time. Once the file is shorter, its pages are gone.
+ * A page may look wrong only because it changed between two looks. It is bad if
+ * it is wrong each time. If the file has become shorter, its pages are gone.
  */
 static int look_again(struct verifier *s, size_t pages, struct block_view *view)
 {
@@ -162,7 +162,7 @@ static int look_again(struct verifier *s, size_t pages, struct block_view *view)
 	return 0;
 }
 
-/* Return: whether there may be one more. */
+/* Return: true if the limits allow one more second look. */
 static bool take_second_look(struct verifier *s)
 {
 	if (!s->looks_left || s->second_looks == SECOND_LOOKS_ALL)
@@ -172,7 +172,7 @@ static bool take_second_look(struct verifier *s)
 	return true;
 }
 
-/* @judged: what is wrong was so each time */
+/* @judged: wrong pages were wrong each time */
 static void count_block(struct verifier *s, size_t pages,
 			const struct block_view *view, const bool *held,
 			bool judged)
@@ -220,7 +220,7 @@ static int check_mapped(struct verifier *s, struct blocks *b)
 	return err;
 }
 
-/* A block at a time: no address space has room for all of a large file. */
+/* Map one block at a time: a large file may not fit into the address space. */
 static int check_block(struct verifier *s, struct blocks *b)
 {
 	size_t size = b->pages * PAGE;
@@ -267,7 +267,7 @@ static void check_blocks(struct verifier *s, const struct gmem_info *info)
 			       (unsigned long long)s->v->doubtful);
 }
 
-/* Of 2 MiB in one piece, the file keeps all, also what is holes by now. */
+/* In a 2 MiB block the file holds all pages, also those that are holes now. */
 static uint64_t count_held(const struct blocks *b)
 {
 	uint64_t held = 0;
@@ -281,9 +281,8 @@ static uint64_t count_held(const struct blocks *b)
 }
 
 /*
- * Pages that no block has: those beyond the end of the file. They have no
- * state, and no mapping reaches them. What is emptied or filled meanwhile isn't
- * missed.
+ * Count pages that the file holds beyond its end. They have no state, and no
+ * mapping has them. Pages that are punched or populated meanwhile don't count.
  */
 static int count_hidden_away(int fd, uint64_t *pages)
 {
@@ -307,7 +306,7 @@ static int count_hidden_away(int fd, uint64_t *pages)
 	return 0;
 }
 
-/* Files change meanwhile. */
+/* A file may change while its pages are counted, so this tries again. */
 static void check_all_seen(struct verifier *s)
 {
 	uint64_t pages = 1;
@@ -350,7 +349,7 @@ static int verify_one(const struct ctl_call *call, struct verifier *s)
 	return verdicts_conclude(&s->verdicts, &nothing_missed, call->json);
 }
 
-/* A file that went meanwhile may be elsewhere: the next round finds it. */
+/* A file that is gone may be elsewhere by now: the next round finds it. */
 static void verify_next(struct verifier *s, struct inventory *inv,
 			struct file_entry *f)
 {
@@ -374,7 +373,7 @@ static void verify_next(struct verifier *s, struct inventory *inv,
 		close(fd);
 }
 
-/* Until a round finds nothing that it can't look at. */
+/* Repeat until a round can look at all files that it finds. */
 static void verify_files(struct verifier *s, struct inventory *inv)
 {
 	for (int i = 0; i < ROUNDS; i++) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The witness: touches pages, and looks for their frames in the direct map. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -11,7 +12,7 @@
 
 #define PAGE		KCORE_PAGE_SIZE
 
-/* ---- touching memory that may have gone ---- */
+/* ---- accessing memory that may be gone ---- */
 
 static sigjmp_buf fault_jump;
 
@@ -45,7 +46,7 @@ int witness_look(const uint8_t *page)
 /* ---- what can be seen of pages ---- */
 
 struct marks {
-	uint64_t first;		/* address of the first page's */
+	uint64_t first;		/* direct map address of the first page */
 	size_t pages;
 	struct sight *sights;
 };
@@ -64,7 +65,7 @@ static int mark_leaf(const struct kcore_leaf *leaf, void *arg)
 	return 0;
 }
 
-/* A run that can't be read as a whole is read by the page. */
+/* If a run can't be read as a whole, it is read page by page. */
 static int read_run(struct witness *w, uint64_t vaddr, size_t pages,
 		    struct sight *sights)
 {
@@ -81,7 +82,7 @@ static int read_run(struct witness *w, uint64_t vaddr, size_t pages,
 	return err;
 }
 
-/* Pages whose frames follow on each other. */
+/* Pages whose frames are contiguous. */
 static int see_run(struct witness *w, uint64_t pfn, size_t pages,
 		   struct sight *sights)
 {
@@ -135,7 +136,7 @@ int witness_open(struct witness *w)
 	return CTL_OK;
 }
 
-/* What was read of others' memory doesn't stay in ours. */
+/* Wipe what was read of other processes' memory. */
 void witness_close(struct witness *w)
 {
 	explicit_bzero(w->buf, WITNESS_PAGES * PAGE);

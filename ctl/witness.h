@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Is a page of this process in the kernel's direct map? Answered without asking
- * gmemfs: its frame is read from our own page tables, and looked for in the
- * direct map in two ways that must agree:
+ * Is a page of this process in the kernel's direct map? This is answered
+ * without asking gmemfs. The page's frame is read from the process's own page
+ * tables. Then it is looked for in the direct map in two ways, which must
+ * agree:
  *
- *  - the kernel's page tables have an entry for it, or none;
- *  - the kernel is made to read it. What isn't mapped reads as zeros, so
- *    anything else is proof that it is readable; and zeros, where our own
- *    mapping shows something else, that it isn't.
+ *  - Do the kernel's page tables have an entry for it?
+ *  - The kernel is made to read it. A page that isn't mapped reads as zeros. So
+ *    other contents prove that the page is readable. And zeros prove that it
+ *    isn't, if the process's own mapping shows other contents.
  */
 #ifndef WITNESS_H
 #define WITNESS_H
@@ -18,33 +19,36 @@
 #include "frames.h"
 #include "kcore.h"
 
-/* As many pages can be seen at once. */
+/* The most pages for one call of witness_see(). */
 #define WITNESS_PAGES	512
 
 struct witness {
 	struct kcore k;
 	struct frames frames;
-	uint8_t *buf;		/* what /proc/kcore says */
+	uint8_t *buf;		/* contents read from /proc/kcore */
 };
 
 struct sight {
-	uint64_t pfn;		/* FRAME_NONE: not there, or not any more */
-	bool mapped;		/* the page tables have it */
-	bool read;		/* the kernel gave its contents */
+	uint64_t pfn;		/* FRAME_NONE: not mapped here, or no longer */
+	bool mapped;		/* the kernel's page tables have it */
+	bool read;		/* the kernel could read its contents */
 };
 
-/* witness_open - return: CTL_OK, or another status after telling the user */
+/* witness_open - Return: CTL_OK, or another status after a message */
 int witness_open(struct witness *w);
 void witness_close(struct witness *w);
 
 /*
- * witness_look - is a page of ours all zeros? Faults it in, if need be.
+ * witness_look - is a page of this process all zeros? This faults it in.
  *
- * Return: 1 if so, 0 if not, -1 if it can't be touched.
+ * Return: 1 if it is, 0 if not, -1 if it can't be accessed.
  */
 int witness_look(const uint8_t *page);
 
-/* witness_see - pages that were looked at. Return: 0 or a negative errno. */
+/*
+ * witness_see - look for pages in the direct map, after witness_look(). Return:
+ * 0 or a negative errno.
+ */
 int witness_see(struct witness *w, const uint8_t *addr, size_t pages,
 		struct sight *sights);
 

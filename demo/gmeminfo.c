@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* gmeminfo FILE: what a gmemfs file holds (GMEM_GET_INFO), KEY=VALUE a line */
+/* gmeminfo FILE: prints GMEM_GET_INFO of a gmemfs file, KEY=VALUE a line */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kscan: looks through the kernel's memory for a guest's pattern.
+ * kscan: searches the kernel's memory for a guest's pattern.
  *
  *	kscan --tag HEX [--json]	search all that the kernel has mapped
  *	kscan --map [--json]		what is mapped, without reading it
  *	kscan --pfn N[+COUNT] [--dump]	is this frame in the direct map?
  *
- * It is a witness inside the kernel under test, and one that asks for as
- * little trust as can be: it doesn't ask gmemfs, it reads /proc/kcore. What
- * is searched:
+ * kscan is a witness inside the kernel under test. It needs as little trust as
+ * possible: it doesn't ask gmemfs, but reads /proc/kcore. It searches:
  *
  *  - the direct map, the kernel's image, vmemmap: every byte, also where the
- *    page tables say that there is nothing: the kernel gets to try;
+ *    page tables have no entry: the kernel tries to read it;
  *  - vmalloc and modules: every page that the kernel's page tables map. The
  *    rest of these 32 TiB (4 levels) or 12800 TiB (5 levels) is empty.
  *
- * The search makes copies of what it finds, in memory of its own, and that
- * too is in the direct map. These copies must not count: see struct buffer.
+ * The search copies what it finds to memory of its own, which is in the direct
+ * map, too. These copies must not be counted: see struct buffer.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,13 +40,13 @@
 #define PROGRESS_SECONDS 2
 
 /*
- * Where pages are read to. The buffer's own frames lie in the direct map and
- * hold copies of whatever was read before them, so a search would find its
- * own traces. Wiping the buffer between reads isn't enough, as one read may
- * copy a page of the pattern into the buffer and then that same frame of the
- * buffer. So they are known by number, and not counted. (The kernel copies
- * through one page of its own for each open file. That page can count as one
- * find too many, and only where there was a true one just before it.)
+ * The buffer to which pages are read. Its own frames are in the direct map, and
+ * hold copies of what was read before. So the search would find these copies.
+ * To wipe the buffer between reads isn't enough: one read may copy a page of
+ * the pattern to a frame of the buffer, and then read that same frame. So the
+ * numbers of the buffer's frames are known, and these are not counted. (For
+ * each open file, the kernel copies through one page of its own. That page can
+ * be counted as one find too many, but only right after a true one.)
  */
 struct buffer {
 	uint64_t *words;
@@ -60,11 +59,11 @@ struct tally {
 	uint64_t bytes;			/* address space the segments span */
 	uint64_t mapped;		/* of these, what page tables map */
 	uint64_t mapped_by[3];		/* by pages of 4 KiB, 2 MiB, 1 GiB */
-	uint64_t misplaced;		/* of the direct map: to other memory */
+	uint64_t misplaced;		/* direct map: maps a wrong frame */
 	uint64_t scanned;
 	uint64_t unreadable;
-	uint64_t whole;			/* pages that are pattern all over */
-	uint64_t partly;		/* pages that hold pieces of it */
+	uint64_t whole;			/* pages with nothing but the pattern */
+	uint64_t partly;		/* pages with some of the pattern */
 };
 
 struct scan {
@@ -76,7 +75,7 @@ struct scan {
 	bool quiet;
 	double began;
 	double spoke;
-	uint64_t total;			/* bytes to scan, as far as is known */
+	uint64_t total;			/* bytes to scan, as far as known */
 	uint64_t done;
 	/* While one segment is searched: */
 	const struct kcore_segment *seg;
@@ -115,7 +114,7 @@ static void buffer_init(struct buffer *buf)
 	if (n != sizeof(entries))
 		die("/proc/self/pagemap", n < 0 ? errno : EIO);
 	close(fd);
-	/* Bits 0 to 54 are the frame's number, zero if we may not know. */
+	/* Bits 0 to 54 are the frame's number; zero without CAP_SYS_ADMIN. */
 	for (int i = 0; i < CHUNK_PAGES; i++) {
 		buf->pfns[i] = entries[i] & ((1ULL << 55) - 1);
 		if (!buf->pfns[i])
@@ -166,7 +165,7 @@ static void check_pages(struct scan *s, uint64_t vaddr, size_t len)
 	show_progress(s);
 }
 
-/* A chunk that can't be read as a whole is read by the page. */
+/* If a chunk can't be read as a whole, it is read page by page. */
 static void scan_chunk(struct scan *s, uint64_t vaddr, size_t len)
 {
 	int err = kcore_read(&s->k, vaddr, s->buf.words, len);
@@ -197,7 +196,7 @@ static void scan_range(struct scan *s, uint64_t vaddr, uint64_t len)
 	}
 }
 
-/* The part of a leaf that lies in the segment, as that may begin midway. */
+/* The part of a leaf that is in the segment, which may begin inside of it. */
 static uint64_t clip(const struct kcore_segment *seg,
 		     const struct kcore_leaf *leaf, uint64_t *vaddr)
 {
@@ -321,7 +320,7 @@ static void print_table(const struct scan *s)
 	       sum.scanned / (double)MIB, seconds() - s->began);
 }
 
-/* A key a line, and no key twice, so that sh can read it as well. */
+/* One key a line, and each key once, so that sh can read it, too. */
 static void print_json_kind(const struct tally *t, const char *name)
 {
 	char key[32];
@@ -399,10 +398,10 @@ static const char *size_name(uint64_t size)
 }
 
 /*
- * Two questions, which must get the same answer: do the page tables map the
- * frame, and does reading it give what it holds? An absent page reads as
- * zeros or not at all, so content where the tables say that there is none
- * means that one of the two can't be trusted.
+ * Two questions must have the same answer: do the page tables map the frame,
+ * and does a read return its contents? A page that isn't mapped reads as zeros,
+ * or can't be read. If there are contents where the tables have no entry, one
+ * of the two can't be trusted.
  */
 static int print_frame(struct scan *s, uint64_t pfn, bool with_dump)
 {
@@ -469,7 +468,7 @@ static int print_frames(struct scan *s, const char *range, bool with_dump)
 	return ret;
 }
 
-/* What we read stays behind in our frames when they are freed: wipe it. */
+/* Freed frames would still have the contents that were read: wipe them. */
 static void finish(struct scan *s)
 {
 	explicit_bzero(s->buf.words, CHUNK_SIZE);
@@ -498,7 +497,7 @@ struct arguments {
 	const char *frames;
 };
 
-/* Return: whether to go on; if not, the exit status is in @status. */
+/* Return: true to go on; else @status is the exit status. */
 static bool parse(int argc, char **argv, struct arguments *args,
 		  struct scan *s, int *status)
 {

@@ -4,7 +4,7 @@
 
 #include "internal.h"
 
-/* The caller's file, if there is one: it must be gmemfs's, and long enough. */
+/* Use the caller's file: it must be a file of gmemfs, and long enough. */
 static int take_file(const struct gmem_region_options *options)
 {
 	struct gmem_info info;
@@ -34,8 +34,9 @@ static int gmemfs_open(const struct gmem_region_options *options)
 }
 
 /*
- * The totals are read one after the other while others may fill the file. What
- * is neither hidden, nor lent, nor shared, three times in a row, is exposed.
+ * The kernel reads the totals one after the other, and another process may
+ * populate the file meanwhile. If three times in a row there is memory that is
+ * neither hidden, nor lent, nor shared, then private memory is exposed.
  */
 static bool adds_up(int fd, struct gmem_info *info, int *ret)
 {

@@ -15,7 +15,7 @@
 
 #define WANTED_FLAGS	(GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
 
-/* The kernel has no flag for that, and nobody forks meanwhile. */
+/* KVM has no close-on-exec flag here. Under the lock no thread can fork(). */
 static int create_close_on_exec(int vm_fd,
 				struct kvm_create_guest_memfd *create)
 {
@@ -38,7 +38,7 @@ static int guest_memfd_open(const struct gmem_region_options *options)
 
 	if (options->vm_fd <= 0)
 		return gmem_fail(-ENODEV, "needs a VM: set vm_fd");
-	/* Which answers the next question, too. */
+	/* /dev/kvm would answer KVM_CHECK_EXTENSION, too. */
 	if (ioctl(options->vm_fd, KVM_GET_API_VERSION, 0) >= 0)
 		return gmem_fail(-EINVAL, "vm_fd is /dev/kvm, not a VM; give what KVM_CREATE_VM returns");
 	flags = ioctl(options->vm_fd, KVM_CHECK_EXTENSION,
@@ -51,7 +51,7 @@ static int guest_memfd_open(const struct gmem_region_options *options)
 	return fd < 0 ? gmem_fail_errno("KVM didn't make it") : fd;
 }
 
-/* Its blocks are not counted in fstat(), but it is made of page cache. */
+/* fstat() doesn't count its blocks, but its memory is page cache. */
 static int guest_memfd_ask(int fd, struct gmem_protection *p)
 {
 	struct cachestat_range all = {};

@@ -15,7 +15,7 @@ static int memfd_open(const struct gmem_region_options *options)
 	int fd = memfd_create("guest", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
 	int ret;
 
-	/* Kernels before 6.3 don't know the flag. */
+	/* Kernels before 6.3 refuse MFD_NOEXEC_SEAL. */
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create("guest", MFD_CLOEXEC);
 	if (fd < 0)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Clocks: KVM keeps the page of a vCPU's kvm-clock mapped in the kernel. So the
- * guest's write of the MSR that names the page is trapped, the page exposed,
- * and then KVM gets the write from us. It stays exposed until the clock is
- * elsewhere, or off.
+ * Clocks: KVM keeps the page of a vCPU's kvm-clock mapped in the kernel. The
+ * guest names that page by writing an MSR. The VMM traps the write; the library
+ * exposes the page, and then passes the write on to KVM. The page stays exposed
+ * until the guest moves the clock or disables it.
  *
- * A clock at an address where the guest has no memory is noted too: memory may
- * come there, and KVM looks it up then.
+ * The library also records a clock at an address where the guest has no memory:
+ * a slot may be added there later, and then KVM looks the page up.
  */
 #include <linux/kvm.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static struct place place_of(const struct clock *clock,
 	for (i = 0; i < nr && clock->enabled; i++) {
 		const struct slot *slot = &slots[i];
 
-		/* KVM looks in the first address space, not in SMM's. */
+		/* KVM uses address space 0 for clocks, not that of SMM. */
 		if (slot->id >> 16 || page < slot->guest_address ||
 		    page - slot->guest_address >= slot->size)
 			continue;
@@ -36,7 +36,7 @@ static struct place place_of(const struct clock *clock,
 	return place;
 }
 
-/* Memory of other kinds is in the direct map anyway. */
+/* Memory of other backends is in the direct map anyway. */
 static int expose(struct place *place)
 {
 	int ret;
@@ -116,7 +116,10 @@ static bool is_clock_msr(uint32_t index)
 	return false;
 }
 
-/* A descriptor may have been another vCPU's, whose clock went with it. */
+/*
+ * An entry found by the descriptor may be that of a vCPU that was closed; the
+ * new vCPU takes the entry over.
+ */
 static struct clock *get_clock(struct gmem_vm *vm, int vcpu_fd)
 {
 	struct clock *clocks;
@@ -162,8 +165,8 @@ static int set_msr(int vcpu_fd, uint32_t index, uint64_t value)
 }
 
 /*
- * KVM takes no clock that goes on in the next page. It takes the MSR, though,
- * and goes on with the clock that it has (__kvm_gpc_activate()).
+ * KVM refuses a clock that crosses the end of a page. But KVM_SET_MSRS
+ * succeeds, and KVM keeps the clock that it has (__kvm_gpc_activate()).
  */
 static bool is_ignored(uint64_t value)
 {
@@ -224,13 +227,13 @@ EXPORT int gmem_vm_handle_exit(struct gmem_vm *vm, int vcpu_fd,
 		return 0;
 	ret = gmem_vm_write_msr(vm, vcpu_fd, run->msr.index, run->msr.data);
 	run->msr.error = !!ret;
-	/* What KVM refuses is the guest's own affair. */
+	/* The guest wrote a bad value and gets #GP: no error for the VMM. */
 	return ret && ret != -EINVAL ? ret : 1;
 }
 
 EXPORT int gmem_vm_trap_clocks(struct gmem_vm *vm)
 {
-	/* A bit for each MSR of a range, in whole words; 0 is: not allowed. */
+	/* A bit for each MSR of a range, in whole words; 0 denies the write. */
 	static uint64_t none_allowed;
 	struct kvm_enable_cap cap = {
 		.cap = KVM_CAP_X86_USER_SPACE_MSR,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Private and shared: conversion of a range, with patience for pages that
- * somebody has pinned.
+ * Private and shared: conversion of a range, with retries while a page is
+ * pinned.
  */
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -14,10 +14,10 @@
 #define LAST_PAUSE_NS	20000000L
 
 /**
- * struct conversion - what is asked for
- * @region: the region it's in, or NULL
+ * struct conversion - one call of a caller
+ * @region: the region that the range is in, or NULL
  * @fd: the file
- * @left: what isn't converted yet
+ * @left: the part of the range that isn't converted yet
  * @attributes: GMEM_ATTRIBUTE_*
  * @flags: GMEM_CONVERT_*
  */
@@ -39,7 +39,10 @@ int64_t gmem_now_ns(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-/* Sleeps, not beyond the deadline. Return: 0, -EAGAIN it's over, -EINTR. */
+/*
+ * Sleep for @pause_ns, but not beyond the deadline. Return: 0; -EAGAIN if the
+ * deadline has passed; -EINTR.
+ */
 static int wait_until(int64_t deadline, long pause_ns)
 {
 	int64_t left = deadline - gmem_now_ns();
@@ -77,7 +80,7 @@ static int convert_step(struct conversion *c)
 	return gmem_convert_once(c->fd, &c->left, c->attributes, c->flags);
 }
 
-/* Each page that is let go starts again with short pauses. */
+/* After progress, the pauses are short again. */
 static int convert_patiently(struct conversion *c, int64_t deadline)
 {
 	long pause = FIRST_PAUSE_NS;
@@ -147,7 +150,7 @@ static int convert(struct conversion *c, int timeout_ms)
 	return ret ? convert_failed(ret, c, offset) : 0;
 }
 
-/* Ordinary memory is shared, and stays so. */
+/* Memory of other backends is always shared. */
 static int convert_ordinary(struct conversion *c)
 {
 	if (c->attributes & GMEM_ATTRIBUTE_PRIVATE)

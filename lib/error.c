@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Errors: a sentence for the last one, per thread. Signal handlers may get
- * here: so nothing of locales, and no format for which vsnprintf() allocates.
+ * Errors: a sentence for the last error of each thread. Signal handlers may run
+ * this code. So it uses no function that depends on the locale, and no format
+ * for which vsnprintf() allocates memory.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 
 #include "internal.h"
 
-/* Of the little room that the C library keeps for libraries loaded late. */
+/* Small: a library loaded by dlopen() gets little thread-local storage. */
 static _Thread_local char last_error[512];
 
 int gmem_fail(int error, const char *fmt, ...)
@@ -21,7 +22,7 @@ int gmem_fail(int error, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	/* The arguments may point to the sentence before, so not in place. */
+	/* An argument may point into last_error, so @text is separate. */
 	snprintf(last_error, sizeof(last_error), "%.*s (%s)",
 		 (int)(sizeof(last_error) - strlen(reason) - 4), text, reason);
 	return error;

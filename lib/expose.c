@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
- * Pages that KVM keeps mapped in the kernel, which means in the direct map: a
- * vCPU's clock. For as long as it does, the page is shared, and the region's
- * mapping has the shared view in its place.
+ * Exposed pages: KVM keeps the page of a vCPU's clock mapped in the kernel, by
+ * the direct map. For as long as KVM does so, the page is shared, and the
+ * region maps the page's shared view instead of its guest view.
  *
- * That it is shared would do, if it stayed so. But KVM keeps the page by its
- * address in our mapping and looks it up anew whenever the mapping changed. If
- * that were the guest view, memory that was punched and came back, or a page
- * made private by somebody who goes by the file, would get to KVM hidden, and
- * the host would die of it. The shared view never maps a hidden page: where one
- * is wanted, KVM's fault fails, and KVM goes on without the clock.
+ * To make the page shared would be enough if it stayed shared. But KVM keeps
+ * the page's address in the region's mapping, and looks the page up again when
+ * that mapping has changed. With the guest view, KVM could then get a hidden
+ * page: one that was punched and allocated again, or one that a process made
+ * private by the file. That would crash the host. The shared view never maps a
+ * hidden page: if the page is private, KVM's fault fails, and KVM goes on
+ * without the clock.
  *
- * A mapping is put in place by mremap(), in one step, as other vCPUs run
- * meanwhile and must not find a gap. Every page that is put back stays a
- * mapping of its own, because the kernel doesn't merge such: so when there are
- * too many of those scars, all between the exposed pages is mapped again.
+ * mremap() replaces a mapping in one step, because other vCPUs run meanwhile
+ * and must not find a gap. Each page that gets its guest view back stays a
+ * mapping of its own, because the kernel doesn't merge such mappings. When
+ * there are too many of these "scars", everything between the exposed pages is
+ * mapped again.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -24,16 +26,17 @@
 
 #define MAX_SCARS	64
 
-/* How long a page may stay pinned by others before it's left for later. */
+/* How long to wait for a pinned page before it is left for a later try. */
 #define PATIENCE_MS	20
 
 /**
- * struct exposed_page - a page that KVM reaches by the shared view
- * @next: in region.exposed, by offset
- * @offset: where it is
- * @users: 0: done with, but it couldn't be made private yet
- * @private_again: what is wanted of it when there are no users any more
- * @flags: GMEM_CONVERT_* for when it is made private
+ * struct exposed_page - a page that KVM accesses by the shared view
+ * @next: in region.exposed, which is ordered by offset
+ * @offset: offset in the region
+ * @users: how many clocks use the page. 0: none, but the page could not be made
+ *	   private yet
+ * @private_again: make the page private when it has no users any more
+ * @flags: GMEM_CONVERT_* for that conversion
  */
 struct exposed_page {
 	struct exposed_page *next;
@@ -45,7 +48,7 @@ struct exposed_page {
 
 /* ---- the mapping ---- */
 
-/* Closed as the region is, which doesn't change meanwhile. */
+/* The new mapping gets the region's rights; the lock keeps those unchanged. */
 static int put_in_place(struct region *r, void *p, char *at, uint64_t size)
 {
 	int ret = gmem_windows_protect(r, p, size);
@@ -81,7 +84,7 @@ static void heal(struct region *r)
 	r->scars = 0;
 	for (; from < r->public.size; from = to + GMEM_PAGE_SIZE) {
 		to = e ? e->offset : r->public.size;
-		/* Should that fail, the mapping is as good as before. */
+		/* If this fails, the old mappings stay, and they work. */
 		if (from < to)
 			install(r, r->public.fd, from, to - from);
 		e = e ? e->next : NULL;
@@ -99,7 +102,7 @@ static int install_guest_view(struct region *r, uint64_t offset)
 
 /* ---- the list ---- */
 
-/* The link to the first page at @offset or behind it. */
+/* The link to the first exposed page at or after @offset. */
 static struct exposed_page **exposed_from(struct region *r, uint64_t offset)
 {
 	struct exposed_page **link = &r->exposed;
@@ -143,7 +146,7 @@ static int make_private(struct region *r, const struct exposed_page *e)
 				 NULL);
 }
 
-/* What is left over from before, because it was pinned. */
+/* Pages that were still pinned when their last user went. */
 static void retry_private(struct region *r)
 {
 	struct exposed_page **link = &r->exposed;
@@ -171,7 +174,7 @@ static int expose_new(struct region *r, struct exposed_page **link,
 	ret = make_shared(r, e);
 	if (!ret)
 		return 0;
-	/* Else it stays in the list, to be tried again. */
+	/* If it can't be private now, it stays in the list for a later try. */
 	e->users = 0;
 	if (!make_private(r, e))
 		forget(link);
@@ -182,7 +185,7 @@ static int expose_again(struct region *r, struct exposed_page *e)
 {
 	int ret = 0;
 
-	/* One that waits to be made private has the guest view again. */
+	/* A page that only waits to be made private has its guest view. */
 	if (!e->users)
 		ret = install(r, r->shared_fd, e->offset, GMEM_PAGE_SIZE);
 	if (!ret)
@@ -207,15 +210,15 @@ int gmem_expose(struct region *r, uint64_t offset)
 }
 
 /*
- * The guest view comes back first: where the shared view has a private page,
- * the guest would find no memory.
+ * The guest view is mapped first: the shared view of a private page would give
+ * the guest no memory.
  */
 static void unexpose_last(struct region *r, struct exposed_page **link)
 {
 	struct exposed_page *e = *link;
 
 	if (install_guest_view(r, e->offset)) {
-		/* It stays as it is: exposed, but working. */
+		/* The page stays exposed, and the guest can use it. */
 		e->users = 1;
 		return;
 	}
@@ -262,7 +265,7 @@ static void forget_unused(struct region *r, const struct range *range)
 	}
 }
 
-/* What is to be zeroed is so when it becomes private. */
+/* Record what a caller wants. Zeroing waits until the page becomes private. */
 static void want(struct exposed_page *e, uint64_t attributes, uint64_t flags)
 {
 	bool private = attributes & GMEM_ATTRIBUTE_PRIVATE;

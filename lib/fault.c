@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Faults: what a SIGSEGV says about windows; who is told is in handler.c. What
- * is in here runs in signal handlers: no locks, no allocation, no printf().
+ * Faults: does a SIGSEGV come from an access outside of a window? handler.c
+ * reports it. Signal handlers run gmem_fault_describe() and what it calls, so
+ * these take no lock, allocate nothing, and don't use printf().
  *
- * Regions' addresses are in a list that only grows; entries are used again.
+ * The addresses of regions are in a list. Entries are never removed; free ones
+ * are used again.
  */
 #include <stdlib.h>
 
@@ -14,8 +16,9 @@
 #endif
 
 /*
- * @size 0: free. All are atomic. Who reads takes only what had the same @turn,
- * an even one, before and after: else it was being changed.
+ * An entry of the list; @size is 0 in a free one. All fields are atomic. A
+ * reader looks at @turn before and after it reads the others: only if both are
+ * the same even number, the entry was not changed meanwhile.
  */
 struct known {
 	struct known *next;
@@ -55,7 +58,7 @@ static struct known *free_entry(void)
 	return k;
 }
 
-/* With the lock of windows, as all that changes the list. */
+/* All functions that change the list hold gmem_windows_lock(). */
 int gmem_fault_know(const struct gmem_region *region)
 {
 	struct known *k;
@@ -79,7 +82,7 @@ void gmem_fault_forget(const struct gmem_region *region)
 	gmem_windows_unlock();
 }
 
-/* In a child other memory is there. */
+/* In a child process other mappings may come to these addresses. */
 void gmem_fault_forked(void)
 {
 	struct known *k;
@@ -88,7 +91,7 @@ void gmem_fault_forked(void)
 		change(k, 0, 0);
 }
 
-/* Where the region begins that @address is in, or 0. */
+/* Return: the start of the region that has @address, or 0. */
 static uintptr_t known_at(uintptr_t address)
 {
 	const struct known *k;

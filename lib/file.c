@@ -10,7 +10,7 @@
 #include "internal.h"
 #include "range.h"
 
-/* ---- to make; open.c has those with names ---- */
+/* ---- to make a file without a name; open.c has those with names ---- */
 
 static int open_directory(const char *path)
 {
@@ -109,15 +109,16 @@ EXPORT int gmem_file_map(int fd, uint64_t offset, uint64_t size, int prot,
 /* ---- what it holds ---- */
 
 /*
- * Has the kernel write something, as it says EFAULT where we would get SIGSEGV.
- * Who may do nothing else may still ask which signals are blocked.
+ * Let the kernel write to the address: it returns EFAULT where this code would
+ * get SIGSEGV. The call is rt_sigprocmask(), because even a tight seccomp
+ * filter allows that.
  */
 static bool can_write(void *to)
 {
 	return !syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, to, 8);
 }
 
-/* The kernel wants it to be zero. It is in two pages at most. */
+/* The kernel wants a struct of zeros. It is in two pages at most. */
 static int clear(struct gmem_info *info)
 {
 	uint64_t *words = (uint64_t *)info;

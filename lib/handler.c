@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * The handler of SIGSEGV: it tells of faults, and passes the signal on to what
- * was installed before, as the kernel would have delivered it.
+ * The handler of SIGSEGV: it reports faults, and passes each signal on to the
+ * handler that was installed before, as the kernel would have delivered it.
  *
- * What was before is a list that only grows: the newest is what the handler has
- * replaced last. That one may itself pass signals on to us, if it came after we
- * were installed for the first time. So the siginfo has a mark from us of who
- * has had it; the one before that is next, and it comes to an end.
+ * The handlers that ours has replaced are in a list that only grows, the last
+ * one first. Such a handler may itself pass the signal on to ours, if it was
+ * installed after ours. So our handler marks the siginfo_t with the entry that
+ * gets the signal. When our handler is called again with that siginfo_t, it
+ * takes the next older entry. So the chain comes to an end.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,10 @@
 #include "internal.h"
 
 /**
- * struct before - a handler that we have replaced
- * @older: what that one, or another one since, had replaced
- * @action: it
- * @spent: atomic: it was called, where SA_RESETHAND has that happen once
+ * struct before - an action of SIGSEGV that our handler has replaced
+ * @older: the action that our handler had replaced the time before
+ * @action: the action
+ * @spent: atomic: it has SA_RESETHAND and was called once
  */
 struct before {
 	struct before *older;
@@ -27,7 +28,7 @@ struct before {
 	bool spent;
 };
 
-/* At the end of a siginfo_t, where the kernel has nothing. */
+/* Is at the end of a siginfo_t, which the kernel doesn't use. */
 struct mark {
 	uint64_t magic;
 	struct before *had;
@@ -41,9 +42,10 @@ static struct before *newest;	/* atomic */
 /* ---- as the kernel would ---- */
 
 /*
- * It is sent again, as it was, to a process that has no handler any more, and
- * is there when the caller returns. A fault would come by itself, unless others
- * have opened a window meanwhile.
+ * End the process as the default action would. The signal is sent again, with
+ * the same siginfo, after the handler was removed; it arrives when the handler
+ * returns. A fault would also happen again by itself, unless another thread has
+ * opened a window by mprotect() meanwhile.
  */
 static void end_process(int sig, siginfo_t *info)
 {
@@ -53,7 +55,7 @@ static void end_process(int sig, siginfo_t *info)
 		raise(sig);
 }
 
-/* Its mask is already in force, see install(). */
+/* The handler's sa_mask is already in force: see replace(). */
 static void call(struct before *b, int sig, siginfo_t *info, void *context)
 {
 	if (b->action.sa_flags & SA_SIGINFO)
@@ -130,7 +132,7 @@ static bool is_same(const struct sigaction *a, const struct sigaction *b)
 	return a->sa_handler == b->sa_handler && a->sa_flags == b->sa_flags;
 }
 
-/* Nobody changes one that is in the list: others may be in the handler. */
+/* Entries in the list don't change: another thread may be in the handler. */
 static int note(const struct sigaction *action)
 {
 	struct before *b = newest;
@@ -147,8 +149,8 @@ static int note(const struct sigaction *action)
 }
 
 /*
- * Blocked is what the other handler has blocked. What is ignored interrupts no
- * system call.
+ * Our handler blocks the signals that the old one blocked. If SIGSEGV was
+ * ignored, it interrupted no system call, so our handler gets SA_RESTART.
  */
 static int replace(const struct sigaction *old)
 {
@@ -163,7 +165,7 @@ static int replace(const struct sigaction *old)
 	return sigaction(SIGSEGV, &act, NULL) ? failed() : 0;
 }
 
-/* With the lock. */
+/* The caller holds gmem_windows_lock(). */
 static int install(void)
 {
 	struct sigaction old;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What libgmem's files share. Nothing of it is visible outside. */
+/* What libgmem's files share. The library exports none of it. */
 #ifndef GMEM_INTERNAL_H
 #define GMEM_INTERNAL_H
 
@@ -16,34 +16,34 @@
 /* ---- error.c ---- */
 
 /*
- * gmem_fail - note the sentence for gmem_last_error(), and return @error
+ * gmem_fail - keep a sentence for gmem_last_error(), and return @error
  *
- * @error is a negative errno; its text comes after the sentence.
+ * @error is a negative errno. Its description is appended to the sentence.
  */
 int gmem_fail(int error, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The same for a call that has just failed: the error is in errno. */
+/* The same after a failed system call: the error is in errno. */
 #define gmem_fail_errno(...)	gmem_fail(-errno, __VA_ARGS__)
 
-/* Behind what isn't. */
+/* Comes after the name of a file or directory that isn't on a gmemfs. */
 #define GMEM_NOT_GMEMFS \
 	"this is not on a gmemfs; mount one with: mount -t gmemfs none " \
 	GMEM_DEFAULT_MOUNT
 
-/* For a range that isn't one, or that the module has refused. */
+/* For a range that the library or the module has refused. Return: -EINVAL. */
 int gmem_bad_range(int fd, uint64_t offset, uint64_t size);
 
-/* Of the clock that isn't set. */
+/* CLOCK_MONOTONIC, in ns. */
 int64_t gmem_now_ns(void);
 
 /* ---- backends ---- */
 
 /**
  * struct backend - a kind of memory
- * @name: for people
- * @open: a descriptor of new memory, or an error
- * @ask: fill all of @p from what the kernel says of the file
+ * @name: its name in messages
+ * @open: returns a descriptor of new memory, or a negative errno
+ * @ask: fills all of @p with what the kernel says of the file
  */
 struct backend {
 	const char *name;
@@ -61,20 +61,21 @@ struct exposed_page;
 struct range;
 
 /**
- * struct region - a region with what isn't public
- * @public: first, so that either can be had from the other
- * @lock: for all below
+ * struct region - a region, with its fields that aren't public
+ * @public: the public part; it is first, so that region_of() can cast
+ * @lock: protects the fields from @shared to @scars
  * @shared: mapping of the shared view, or NULL
- * @shared_fd: its descriptor, or -1
- * @exposed: list of pages that KVM reaches by the shared view
- * @scars: mappings of single pages that were put back, see expose.c
- * @generation: gmem_generation() when it was made
- * @no_gup: the kernel was asked, and refuses to pin memory of the mapping
+ * @shared_fd: descriptor of the shared view, or -1
+ * @exposed: list of pages that KVM accesses by the shared view
+ * @scars: how many single pages were mapped back to the guest view, see
+ *	   expose.c
+ * @generation: gmem_generation() when the region was made; doesn't change
+ * @no_gup: the kernel refuses to pin memory of the mapping; doesn't change
  * @next: in window.c's list of regions with windows by mprotect()
- * @writers: its windows for writing, of @public.users
- * @prot: what it is mapped with
+ * @writers: how many of the windows in @public.users are for writing
+ * @prot: PROT_* of the mapping
  *
- * The last three are under window.c's lock.
+ * gmem_windows_lock() protects the last three fields.
  */
 struct region {
 	struct gmem_region public;
@@ -95,68 +96,85 @@ static inline struct region *region_of(const struct gmem_region *public)
 	return (struct region *)public;
 }
 
-/* As gmem_file_map(), of what was checked. */
+/* gmem_file_map() without its checks. */
 int gmem_map(int fd, uint64_t offset, uint64_t size, int prot, void **address);
 
 /*
- * A mapping that is neither for core dumps nor for children. What windows are
- * to close begins without rights.
+ * Make a mapping that is neither in core dumps nor in child processes. The
+ * caller gives PROT_NONE for a mapping that windows are to close.
  */
 int gmem_map_guest(int fd, uint64_t offset, uint64_t size, int prot,
 		   void **address);
 
-/* Opens the shared view; with @lock held. */
+/* Open the shared view if it isn't open. The caller holds @r->lock. */
 int gmem_region_need_shared(struct region *r);
 
 /* ---- convert.c ---- */
 
 /*
- * GMEM_SET_ATTRIBUTES, once: moves @left's beginning to where it stopped. The
- * error isn't noted for gmem_last_error().
+ * GMEM_SET_ATTRIBUTES, once. Moves the start of @left to where the conversion
+ * stopped, after success, EAGAIN, EINTR and ENOMEM. Doesn't set
+ * gmem_last_error().
  */
 int gmem_convert_once(int fd, struct range *left, uint64_t attributes,
 		      uint64_t flags);
 
 /* ---- expose.c ---- */
 
-/* Has KVM find this page in the direct map, until as many calls of unexpose. */
+/*
+ * Make a page shared, and map its shared view in the region, so that KVM finds
+ * it in the direct map. The page stays so until gmem_unexpose() has been called
+ * as often as gmem_expose().
+ */
 int gmem_expose(struct region *r, uint64_t offset);
 void gmem_unexpose(struct region *r, uint64_t offset);
 
-/* As gmem_convert_once(), but exposed pages are converted when KVM is done. */
+/*
+ * As gmem_convert_once(), but an exposed page is converted only when KVM
+ * doesn't use it any more.
+ */
 int gmem_convert_around_exposed(struct region *r, struct range *left,
 				uint64_t attributes, uint64_t flags);
 
 /*
- * When the mapping is gone: pages that only waited for somebody to let go are
- * made private if they can be, since the file may be the caller's and stay.
+ * After the region was unmapped: make those pages private that were still
+ * pinned when KVM stopped using them, if they can be now. The file may be the
+ * caller's, and outlive the region.
  */
 void gmem_exposed_end(struct region *r);
 void gmem_exposed_free(struct region *r);
 
 /* ---- window.c ---- */
 
-/* Gives a new mapping its rights: those of a closed one, or, for NONE, all. */
+/*
+ * Set the rights of a new region's mapping: closed, or open for
+ * GMEM_WINDOWS_NONE.
+ */
 int gmem_windows_begin(struct region *r, uint32_t windows);
 
 /*
- * Around the unmapping of a region: from the first on, nothing changes the
- * mapping; with the second, to which its result goes, others can have its key.
+ * Called before and after a region is unmapped. After gmem_windows_leave() the
+ * library doesn't change the mapping any more. It returns the region's key, or
+ * -1; gmem_windows_left() takes that, and lets other regions have the key.
  */
 int gmem_windows_leave(struct region *r);
 void gmem_windows_left(int key);
 
-/* In a child, which has none of them. */
+/* In a child process: forget all regions, since none is mapped there. */
 void gmem_windows_forked(void);
 
-/* Has a mapping that will be part of @r the rights of that; with the lock. */
+/*
+ * Give a mapping that will become a part of @r the same rights as @r has now.
+ * The caller holds gmem_windows_lock().
+ */
 int gmem_windows_protect(const struct region *r, void *p, uint64_t size);
 
 /**
- * struct kvm_rights - what a thread had before a call of KVM's
+ * struct kvm_rights - a thread's rights before a call of KVM
  * @keys: whether @before is valid
- * @before: its rights
- * @generation: a handler may fork, and have the child return into the call
+ * @before: the thread's rights
+ * @generation: gmem_generation() at that time. A signal handler may fork, and
+ *		then the child, too, returns from the call
  */
 struct kvm_rights {
 	bool keys;
@@ -165,33 +183,33 @@ struct kvm_rights {
 };
 
 /*
- * Around a call of KVM's: all windows are open for this thread. The second
- * leaves errno alone.
+ * Called before and after an ioctl of KVM: all windows are open for this thread
+ * meanwhile. gmem_windows_leave_kvm() doesn't change errno.
  */
 int gmem_windows_enter_kvm(struct kvm_rights *rights);
 void gmem_windows_leave_kvm(const struct kvm_rights *rights);
 
 /* ---- fault.c ---- */
 
-/* Which addresses are a region's, for who finds itself in a signal handler. */
+/* Keep and forget a region's addresses, for use in signal handlers. */
 int gmem_fault_know(const struct gmem_region *region);
 void gmem_fault_forget(const struct gmem_region *region);
 void gmem_fault_forked(void);
 
 /* ---- kvm.c ---- */
 
-/* A page of a region; none if @region is NULL. */
+/* A page of a region, at @offset. If @region is NULL there is no page. */
 struct place {
 	struct region *region;
 	uint64_t offset;
 };
 
 /**
- * struct slot - a slot of a VM's
+ * struct slot - a memory slot of a VM
  * @id: its number
- * @guest_address: where it is for the guest
- * @size: its length
- * @at: where it begins
+ * @guest_address: its guest-physical address
+ * @size: its length in bytes; 0 if the slot was removed
+ * @at: where it begins in a region
  */
 struct slot {
 	uint32_t id;
@@ -201,12 +219,12 @@ struct slot {
 };
 
 /**
- * struct clock - a vCPU's clock
+ * struct clock - a vCPU's kvm-clock
  * @vcpu_fd: the vCPU
- * @enabled: whether there is one
- * @guest_address: where
- * @at: the page that is exposed for it
- * @next: the one that will be, if KVM takes it
+ * @enabled: whether the guest has enabled the clock
+ * @guest_address: guest-physical address of the clock
+ * @at: the page that is exposed for the clock
+ * @next: the page that will be, if KVM accepts the change
  */
 struct clock {
 	int vcpu_fd;
@@ -218,12 +236,12 @@ struct clock {
 
 /**
  * struct gmem_vm - see gmem.h
- * @fd: the VM
- * @generation: gmem_generation() when it was made
- * @lock: for all below
- * @slots: its slots
+ * @fd: the VM's descriptor
+ * @generation: gmem_generation() when the record was made
+ * @lock: protects all fields below
+ * @slots: the VM's slots, removed ones included
  * @nr_slots: how many
- * @clocks: of vCPUs that ever wrote the MSR
+ * @clocks: a clock for each vCPU that has ever written the MSR
  * @nr_clocks: how many
  */
 struct gmem_vm {
@@ -239,8 +257,10 @@ struct gmem_vm {
 /* ---- clock.c ---- */
 
 /*
- * Before slots change: expose what clocks will be at; afterwards: settle for
- * the new places, or, if KVM has refused the change, for the old ones.
+ * Called before and after the slots of a VM change. gmem_clocks_prepare()
+ * exposes the pages where clocks will be. gmem_clocks_settle() keeps those, or,
+ * if KVM has refused the change, the old pages, and unexposes the others. The
+ * caller holds the VM's lock, or is about to free the VM's record.
  */
 int gmem_clocks_prepare(struct gmem_vm *vm, const struct slot *slots,
 			unsigned int nr_slots);

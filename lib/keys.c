@@ -2,24 +2,25 @@
 /*
  * Keys: which region has which protection key.
  *
- * A region's mapping has its own key or, without one, the parking key, which
- * no window opens. Regions take turns with the keys: who opens a window in a
- * region without a key takes one from the region that was used least recently
- * among those where no window is open.
+ * A region's mapping has the region's key. A region without a key has the
+ * parking key, which no window opens. Regions take turns with the keys: a
+ * thread that opens a window in a region without a key takes one from another
+ * region, the one that was used least recently among those with no window open.
  *
- * gmem_region.users is what windows and the recycling of keys agree by. A
- * window counts itself in before it looks at the key. A key is taken away only
- * by changing 0 to GMEM_NO_KEY in one step: so either there is no window, and
- * who comes next finds that there is no key, or the region keeps it.
+ * gmem_region.users synchronises windows with the recycling of keys. A thread
+ * that opens a window first adds 1 to it, and then reads the key. The library
+ * takes a key away only by a compare-and-exchange of 0 to GMEM_NO_KEY. So
+ * either the region has no window, and the next thread finds that it has no
+ * key; or the region keeps its key.
  *
- * Keys are never given back to the kernel. It would hand them out again while
- * threads still had rights under them.
+ * The library never gives keys back to the kernel. The kernel would hand them
+ * out again while threads still had rights under them.
  *
- * A region that goes leaves the table before it is unmapped, since whatever
- * comes to its addresses then isn't the library's. Its key is free after that,
- * since until then it is on the region's memory.
+ * A region is removed from the table before it is unmapped, because afterwards
+ * other mappings may come to its addresses. Its key becomes free only after it
+ * is unmapped, because until then the region's memory has that key.
  *
- * Time is counted in misses: regions that were used since the last one are
+ * Time is counted in misses: regions that were used since the last miss are
  * equally recent.
  */
 #if defined(__x86_64__)
@@ -41,19 +42,19 @@
 #endif
 
 static struct region *owners[MAX_KEYS];	/* by key */
-static struct region leaving;		/* owner of keys of those that go */
+static struct region leaving;		/* stands for regions being unmapped */
 static bool ours[MAX_KEYS];		/* keys that regions can have */
 static int parking_key = -1;
 static uint32_t misses;			/* atomic */
 static uint64_t our_rights;		/* the bits of all our keys */
-static uint64_t our_closed_rights;	/* and what they are if closed */
+static uint64_t our_closed_rights;	/* their values when closed */
 
 struct gmem_window_stats gmem_window_counts;
 
-/* ---- of the CPU, and of the kernel ---- */
+/* ---- what the CPU and the kernel have ---- */
 
 #if defined(__x86_64__)
-/* OSPKE: there are keys, and the kernel has switched them on. */
+/* OSPKE: the CPU has keys, and the kernel has switched them on. */
 static bool cpu_has_keys(void)
 {
 	unsigned int eax, ebx, ecx, edx;
@@ -72,7 +73,7 @@ static bool cpu_has_keys(void)
 }
 #endif
 
-/* Asking the CPU may be slow: a hypervisor answers. */
+/* CPUID may be slow, as a hypervisor traps it. So the answer is kept. */
 bool gmem_keys_in_cpu(void)
 {
 	static int answer;	/* atomic: 0 not asked, 1 yes, -1 no */
@@ -85,7 +86,7 @@ bool gmem_keys_in_cpu(void)
 	return known > 0;
 }
 
-/* The kernel has just closed it, for this thread. */
+/* pkey_alloc() has just closed the key for this thread: note these bits. */
 static void note_rights(int key)
 {
 	uint64_t its = (uint64_t)GMEM_RIGHTS_MASK << key * GMEM_RIGHTS_BITS;
@@ -126,7 +127,7 @@ static bool may_lose_key(const struct region *r)
 	       !__atomic_load_n(&r->public.users, __ATOMIC_RELAXED);
 }
 
-/* But for those whose key has its bit in @not. */
+/* Regions whose key has its bit set in @not are left out. */
 static struct region *least_recently_used(unsigned int not)
 {
 	struct region *best = NULL;
@@ -148,7 +149,7 @@ static struct region *least_recently_used(unsigned int not)
 	return best;
 }
 
-/* Return: 0, -EBUSY somebody has opened a window there, or an error. */
+/* Return: 0; -EBUSY if a thread has opened a window there; or an error. */
 static int take_key(struct region *r)
 {
 	uint32_t none = 0;
@@ -165,17 +166,17 @@ static int take_key(struct region *r)
 		gmem_window_counts.recycled++;
 		return 0;
 	}
-	/* A part of it may have been changed. */
+	/* pkey_mprotect() may have changed a part of the mapping. */
 	set_key(r, r->public.key);
 	__atomic_fetch_and(&r->public.users, ~GMEM_NO_KEY, __ATOMIC_RELEASE);
 	return ret;
 }
 
 /*
- * A region that can't be parked is passed over: the error is no affair of who
- * opens a window in another one, as long as there is another to take from.
+ * If a region can't be parked, the next one is tried: a thread that opens a
+ * window elsewhere gets that error only if no region gives up its key.
  *
- * Return: the key that another region had, -EBUSY, or an error.
+ * Return: the key that another region had; -EBUSY; or an error.
  */
 static int recycle_key(void)
 {
@@ -210,7 +211,7 @@ static int find_key(void)
 	return key;
 }
 
-/* ---- of a region ---- */
+/* ---- a region's key ---- */
 
 int gmem_key_park(struct region *r)
 {
@@ -271,8 +272,8 @@ void gmem_key_free(int key)
 /* ---- in a child ---- */
 
 /*
- * What is inline goes by fields of the region. Of this kind of windows, it
- * knows nothing, and asks.
+ * The inline functions decide by fields of the region. For windows of this kind
+ * they call gmem_window_open_slowly(), which returns -ESTALE.
  */
 static void disown(struct region *r)
 {
@@ -280,7 +281,10 @@ static void disown(struct region *r)
 		r->public.windows = GMEM_WINDOWS_PROCESS;
 }
 
-/* The one thread may have been in a window, whose key others can get now. */
+/*
+ * The child's one thread may have been in a window. Its rights are taken away,
+ * because another region may get that key now.
+ */
 void gmem_keys_forked(void)
 {
 	int key;
@@ -294,7 +298,7 @@ void gmem_keys_forked(void)
 				  our_closed_rights);
 }
 
-/* ---- of this thread ---- */
+/* ---- this thread's rights ---- */
 
 bool gmem_keys_open_here(void)
 {
@@ -305,14 +309,14 @@ bool gmem_keys_open_here(void)
 		unsigned int shift = key * GMEM_RIGHTS_BITS;
 		uint32_t rights = now >> shift & GMEM_RIGHTS_MASK;
 
-		/* The reader's rights are the least that a window has. */
+		/* Every window has at least the rights of GMEM_READ. */
 		if (ours[key] && rights == gmem_rights_for(rights, GMEM_READ))
 			return true;
 	}
 	return false;
 }
 
-/* All but the first, which is that of ordinary memory. */
+/* Key 0 is that of ordinary memory. */
 uint64_t gmem_keys_all_open(uint64_t rights)
 {
 	uint64_t open = rights & GMEM_RIGHTS_MASK;

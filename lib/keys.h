@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Protection keys, and which region has which. With the lock of windows, but
- * for what says otherwise.
+ * Protection keys, and which region has which key. The caller holds
+ * gmem_windows_lock(), unless a comment says otherwise.
  */
 #ifndef GMEM_KEYS_H
 #define GMEM_KEYS_H
@@ -11,45 +11,46 @@
 /* What windows have cost so far. */
 extern struct gmem_window_stats gmem_window_counts;
 
-/* Whether there are keys; the first time, takes the parking key. */
+/* Can the library get keys? The first call that can takes the parking key. */
 bool gmem_keys_exist(void);
 
-/* Has a region begin without a key, closed to all. */
+/* A new region: it has no key, and is closed to all threads. */
 int gmem_key_park(struct region *r);
 
 /*
- * gmem_key_give - a key for a region that has none
+ * gmem_key_give - give a key to a region that has none
  *
- * Takes one from another region where it must. Return: 0; -EBUSY all are in
- * use by open windows; an error of pkey_mprotect().
+ * If no key is free, take one from another region. Return: 0; -EBUSY if open
+ * windows use all keys; or an error of pkey_mprotect().
  */
 int gmem_key_give(struct region *r);
 
-/* A window was opened in a region that had no key. */
+/* Count that a window was opened in a region that had no key. */
 void gmem_key_missed(struct region *r);
 
-/* The key that a mapping of @r has at the moment. */
+/* The key that @r's mapping has now: its own, or the parking key. */
 int gmem_key_now(const struct region *r);
 
-/* Whether this thread has rights under one of the keys. */
+/* Does this thread have rights under one of the regions' keys? */
 bool gmem_keys_open_here(void);
 
-/* Whether a thread has such rights at all; without the lock. */
+/* Does the CPU have protection keys, switched on? Needs no lock. */
 bool gmem_keys_in_cpu(void);
 
-/* @rights with all keys open that any memory may have; without the lock. */
+/* @rights with all keys open except key 0, which stays. Needs no lock. */
 uint64_t gmem_keys_all_open(uint64_t rights);
 
 /*
- * gmem_key_leave - before a region is unmapped: its mapping isn't touched from
- * now on
+ * gmem_key_leave - a region is about to be unmapped: its mapping isn't changed
+ * any more
  *
- * Return: the key that it had, which nobody gets before gmem_key_free(), or -1.
+ * Return: the key that the region had, or -1. No region gets that key before
+ * gmem_key_free().
  */
 int gmem_key_leave(const struct region *r);
 void gmem_key_free(int key);
 
-/* In a child: no region has a key, and this thread no rights. */
+/* In a child process: no region has a key, and this thread has no rights. */
 void gmem_keys_forked(void);
 
 #endif /* GMEM_KEYS_H */

@@ -26,9 +26,12 @@ EXPORT void gmem_vm_destroy(struct gmem_vm *vm)
 
 	if (!vm)
 		return;
-	/* In a child the clocks are the parent's, and so may be the lock. */
+	/*
+	 * In a child process the clocks are the parent's, and a thread of the
+	 * parent may have held the lock.
+	 */
 	if (vm->generation == gmem_generation()) {
-		/* Without slots, no clock is anywhere. */
+		/* No slots: so no clock has a page, and all are unexposed. */
 		if (!gmem_clocks_prepare(vm, NULL, 0))
 			gmem_clocks_settle(vm, true);
 		pthread_mutex_destroy(&vm->lock);
@@ -56,7 +59,7 @@ static int set_plain(struct gmem_vm *vm, const struct slot *slot,
 	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &set);
 }
 
-/* KVM takes pages straight from its own file. */
+/* KVM takes pages directly from a guest_memfd file. */
 static int set_guest_memfd(struct gmem_vm *vm, const struct slot *slot,
 			   uint32_t flags)
 {
@@ -104,7 +107,7 @@ static struct slot *find_slot(struct slot *slots, unsigned int nr, uint32_t id)
 	return NULL;
 }
 
-/* A copy of the list with this slot in it, instead of one of its number. */
+/* A copy of the list with @slot added, or in place of the one of its number. */
 static struct slot *list_with(struct gmem_vm *vm, const struct slot *slot,
 			      unsigned int *nr)
 {
@@ -125,7 +128,7 @@ static struct slot *list_with(struct gmem_vm *vm, const struct slot *slot,
 	return slots;
 }
 
-/* Clocks that come to be in other memory have it exposed before KVM knows. */
+/* Pages where clocks will be are exposed before KVM learns of the new slot. */
 static int change_slot(struct gmem_vm *vm, const struct slot *slot,
 		       uint32_t flags)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Of KVM's ABI, what the headers of Linux 6.12 don't have. */
+/* The parts of KVM's ABI that the headers of Linux 6.12 don't have. */
 #ifndef GMEM_KVM_COMPAT_H
 #define GMEM_KVM_COMPAT_H
 

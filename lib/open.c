@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Files by name. What isn't gmemfs's is neither made nor opened: to open a
- * device does something, a pipe would wait, and a new file would stay behind.
+ * Files by name. The library neither makes nor opens a file that isn't on a
+ * gmemfs: opening a device can have effects, opening a pipe would wait, and a
+ * new file would stay behind.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 #include "internal.h"
 #include "range.h"
 
-/* Without O_WRONLY, and whatever makes a descriptor that isn't of a file. */
+/* No O_WRONLY, and no flag for a descriptor of another kind (O_PATH...). */
 #define OPEN_FLAGS	(O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
 
 static int not_gmemfs(const char *path)
@@ -22,11 +23,11 @@ static int not_gmemfs(const char *path)
 	return gmem_fail(-ENOTTY, "%s: " GMEM_NOT_GMEMFS, path);
 }
 
-/* ---- one that is there ---- */
+/* ---- a file that exists ---- */
 
 /*
- * The file that @fd has found, whatever has its name by now. Without /proc it
- * is by that name after all; then at least nothing waits.
+ * Open the file that @fd (O_PATH) refers to, even if its name is another file's
+ * by now. Without /proc it is opened by name; O_NONBLOCK then avoids a wait.
  */
 static int open_found(int fd, const char *path, int flags)
 {
@@ -74,9 +75,9 @@ static int open_existing(int found, const char *path, int flags)
 	return not_gmemfs(path);
 }
 
-/* ---- one that isn't ---- */
+/* ---- a new file ---- */
 
-/* Opened. The last part of @path is then *@name. */
+/* Open the directory of @path. Sets *@name to the last part of @path. */
 static int open_parent(const char *path, const char **name)
 {
 	const char *slash = strrchr(path, '/');
@@ -93,13 +94,16 @@ static int open_parent(const char *path, const char **name)
 	return dir;
 }
 
-/* Others don't know the ioctl. statfs() may say that it's a hugetlbfs. */
+/*
+ * Other filesystems don't know the ioctl. statfs() is no test: a gmemfs can be
+ * mounted to report hugetlbfs.
+ */
 static bool is_gmemfs(int dir)
 {
 	return ioctl(dir, GMEM_CREATE, NULL) < 0 && errno == EFAULT;
 }
 
-/* O_EXCL: nothing that has come meanwhile, and nothing behind a link. */
+/* O_EXCL: don't open a file that was made meanwhile, and follow no link. */
 static int create(const char *path, int flags)
 {
 	const char *name = path;
@@ -155,7 +159,7 @@ EXPORT int gmem_file_open(const char *path, int flags)
 	if (ret)
 		return ret;
 	ret = open_by_name(path, flags);
-	/* Somebody else has made it between two looks. */
+	/* Another process has made the file after find() didn't see it. */
 	if (ret == -EEXIST && !(flags & O_EXCL))
 		ret = open_by_name(path, flags);
 	return ret;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* For tests that have no use for points. In other builds there is nothing. */
+/* The default for tests that don't use points. Other builds have no points. */
 #include "point.h"
 
 #ifdef GMEM_POINTS

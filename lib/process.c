@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * What comes to a thread from outside while it is in the library.
+ * Events that a thread may meet while it is in the library.
  *
- * Signals: a handler may open windows, for which it may need the lock. So none
- * runs in a thread that has it. What a thread does to itself, by a fault, isn't
- * held back: in here that is an error, and would end the process.
+ * Signals: a handler may open windows, and may need the lock for that. So a
+ * thread that holds the lock has signals blocked. Signals of faults are not
+ * blocked: a fault under the lock is a bug, and ends the process.
  *
- * fork(): the child has none of its parent's regions mapped, only the thread
- * that forked, and other memory at the same addresses before long. So the lock
- * is held while the process is copied, and then the child forgets all regions;
- * those that a program still has there answer -ESTALE.
+ * fork(): the child has none of its parent's regions mapped, it has only the
+ * thread that forked, and other memory may soon come to the same addresses. So
+ * the forking thread holds the lock while the process is copied. Then the child
+ * forgets all regions. Calls for a parent's region return -ESTALE there.
  */
 #include <signal.h>
 
@@ -19,7 +19,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Under the lock: the signals that were blocked before. */
+/* The signals that the lock's holder had blocked before; under the lock. */
 static sigset_t blocked;
 static unsigned int generation;	/* atomic */
 

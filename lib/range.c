@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What callers give is checked here, before it comes to a system call that
- * takes it for something else, or to a loop that has nothing to do.
+ * Callers' ranges and flags are checked here. Otherwise a system call could
+ * take them for something else, or a loop could have nothing to do.
  */
 #include "internal.h"
 #include "range.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parts of files and regions, and bits of flags, as callers give them. */
+/* Checks of ranges of files and regions, and of flag bits, from callers. */
 #ifndef GMEM_RANGE_H
 #define GMEM_RANGE_H
 
@@ -10,9 +10,9 @@
 #define GMEM_FILE_LIMIT	((uint64_t)INT64_MAX)
 
 /**
- * struct range - a part that was checked
- * @offset: where it begins
- * @end: where it ends, never before @offset
+ * struct range - a range that was checked
+ * @offset: its first byte
+ * @end: the byte after its last; never below @offset
  */
 struct range {
 	uint64_t offset;
@@ -20,15 +20,19 @@ struct range {
 };
 
 /*
- * The only two that make a range. False if its end wraps or is beyond @limit;
- * the second, too, if it isn't whole pages, and some.
+ * The only two functions that make a struct range. They return false if the end
+ * wraps or is over @limit. gmem_range_of_pages() also returns false for an
+ * offset or a size that isn't in whole pages, and for a size of 0.
  */
 bool gmem_range_of_bytes(struct range *range, uint64_t offset, uint64_t size,
 			 uint64_t limit);
 bool gmem_range_of_pages(struct range *range, uint64_t offset, uint64_t size,
 			 uint64_t limit);
 
-/* 0, or -EINVAL if @bits has others than @known; @name is what they are. */
+/*
+ * Return: 0; or -EINVAL if @bits has bits that aren't in @known. @name is the
+ * argument's name in the message.
+ */
 int gmem_check_bits(const char *name, uint64_t bits, uint64_t known);
 
 #endif /* GMEM_RANGE_H */

@@ -35,9 +35,11 @@ static const char *const protection_names[] = {
 /* ---- what protects it ---- */
 
 /*
- * Reading one's own memory as another process would have to pins it first. The
- * kernel refuses before it gets any memory, if it does. Asked once, at first: a
- * VMM may forbid itself the call later.
+ * Ask the kernel whether it refuses to pin memory of the mapping.
+ * process_vm_readv() on one's own process pins the memory first, as it does for
+ * another process. If the kernel refuses, it does so before it allocates
+ * memory. This is asked once, when the region is made: a VMM's seccomp filter
+ * may forbid the call later.
  */
 static bool refuses_gup(void *address)
 {
@@ -49,8 +51,9 @@ static bool refuses_gup(void *address)
 }
 
 /*
- * Where there are no rights, that would be why. Keys don't count: it is as for
- * another process. Windows by mprotect() do.
+ * The kernel must not refuse because the mapping has no rights. It ignores
+ * protection keys here, as it does for another process. But mprotect() counts,
+ * so such a window is opened.
  */
 static int ask_about_gup(struct region *r)
 {
@@ -85,7 +88,7 @@ EXPORT int gmem_region_protection(const struct gmem_region *region,
 	return 0;
 }
 
-/* 0 if it has all that is demanded; else the error names the first lack. */
+/* Return: 0 if the region meets the demand. The error names the first lack. */
 static int check_demand(struct region *r, uint64_t demand)
 {
 	struct gmem_protection p;
@@ -119,7 +122,7 @@ static int map_guest(int fd, uint64_t offset, uint64_t size, int prot,
 	return ret;
 }
 
-/* A child that comes in between would have it. */
+/* Under the lock no thread forks before MADV_DONTFORK is set. */
 int gmem_map_guest(int fd, uint64_t offset, uint64_t size, int prot,
 		   void **address)
 {
@@ -131,7 +134,7 @@ int gmem_map_guest(int fd, uint64_t offset, uint64_t size, int prot,
 	return ret;
 }
 
-/* A demand goes before NONE, also where that is what OR_PROCESS is with. */
+/* A demand for windows replaces NONE, also NONE with OR_PROCESS. */
 static uint32_t wanted_windows(const struct gmem_region_options *options)
 {
 	uint32_t or_process = options->windows & GMEM_WINDOWS_OR_PROCESS;
@@ -152,15 +155,16 @@ static int region_map(struct region *r,
 				 &r->public.address) ?:
 		  gmem_windows_begin(r, wanted_windows(options));
 
-	/* Of others it is known that they are pinned like any memory. */
+	/* The kernel pins memory of the other backends like any memory. */
 	if (ret || r->public.backend != GMEM_BACKEND_GMEMFS)
 		return ret;
 	return ask_about_gup(r);
 }
 
 /*
- * As soon as it's unmapped, other memory may come to these addresses. Until
- * then, the key is on the memory.
+ * Other mappings may come to these addresses as soon as the region is unmapped,
+ * so the library forgets them before. Until then the region's memory has the
+ * key, so other regions get that only afterwards.
  */
 static void region_unmap(struct region *r)
 {
@@ -197,9 +201,9 @@ static int region_open(struct region *r, uint32_t backend,
 	return ret;
 }
 
-/* ---- all of them ---- */
+/* ---- all backends ---- */
 
-/* Also what only one backend looks at: another one may be taken. */
+/* This checks all bits, also those that only one backend uses. */
 static int check_bits(const struct gmem_region_options *options)
 {
 	return gmem_check_bits("flags", options->flags, KNOWN_FLAGS) ?:
@@ -240,8 +244,8 @@ static bool may_use(const struct gmem_region_options *options,
 }
 
 /*
- * Memory that is there but lacks something decides what the error is, else the
- * first.
+ * -EOPNOTSUPP, memory that is there but lacks something, replaces other errors.
+ * Otherwise the first error stays.
  */
 static int worse(int so_far, int error)
 {
@@ -298,7 +302,10 @@ EXPORT int gmem_region_create(const struct gmem_region_options *options,
 	return 0;
 }
 
-/* But in a child, where all this is the parent's, and the lock may be too. */
+/*
+ * Not called in a child process: there all of this is the parent's, and a
+ * thread of the parent may have held the lock.
+ */
 static void region_end(struct region *r)
 {
 	region_unmap(r);
@@ -364,7 +371,7 @@ EXPORT int gmem_region_shared(struct gmem_region *region, void **address)
 	return ret;
 }
 
-/* ---- for those who can't read the struct ---- */
+/* ---- for programs that can't read the struct ---- */
 
 EXPORT void *gmem_region_address(const struct gmem_region *region)
 {

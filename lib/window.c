@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Windows: how they open and close where that isn't inline, and what keeps them
- * open for KVM. Which region has which key is in keys.c.
+ * Windows: opening and closing, where gmem_window.h doesn't do it inline, and
+ * windows that are open for KVM. Which region has which key is in keys.c.
  */
 #include <linux/kvm.h>
 #include <stdlib.h>
@@ -16,22 +16,23 @@
 #define OPEN		(PROT_READ | PROT_WRITE)
 
 /*
- * How long a thread waits for a key that keeps others waiting itself. And one
- * that doesn't, or is in a signal handler and can't know of the windows that
- * this has interrupted.
+ * How long a thread waits for a key. A thread that has a window open may keep
+ * others waiting, so it waits only for IMPATIENT_NS. A thread without one waits
+ * for PATIENT_NS. So does a signal handler, because it can't see the windows of
+ * the code that it has interrupted.
  */
 #define IMPATIENT_NS	100000000L
 #define PATIENT_NS	5000000000L
 #define PAUSE_NS	50000L
 
-/* Under the lock, but for what is said to be atomic. */
+/* gmem_windows_lock() protects these, except those that are atomic. */
 static struct region *by_mprotect;	/* list of regions */
 static unsigned int nr_by_mprotect;	/* atomic */
 static unsigned int nr_running;		/* atomic: vCPUs */
 
 /* ---- windows by keys ---- */
 
-/* With the lock, which it gives away meanwhile. */
+/* The caller holds the lock. It is released during the pause. */
 static void pause_a_little(void)
 {
 	struct timespec ts = { .tv_nsec = PAUSE_NS };
@@ -72,7 +73,7 @@ static int wait_for_key(struct region *r)
 	return 0;
 }
 
-/* The window is counted already. */
+/* The caller has already counted the window in @users. */
 static int open_with_new_key(struct gmem_window *window, int mode)
 {
 	struct region *r = region_of(window->region);
@@ -91,7 +92,9 @@ static int open_with_new_key(struct gmem_window *window, int mode)
 	return 0;
 }
 
-/* ---- windows by mprotect(): with the lock ---- */
+/* ---- windows by mprotect() ---- */
+
+/* The functions that take a struct region run with the lock held. */
 
 static int set_prot(struct region *r)
 {
@@ -192,7 +195,7 @@ EXPORT int gmem_window_open_slowly(struct gmem_window *window, int mode)
 	int ret = check_stale(window->region);
 	int cancel NOT_CANCELLED = gmem_cancel_off();
 
-	/* Not counted then. */
+	/* gmem_window_open() has not counted such a window. */
 	if (mode != GMEM_READ && mode != GMEM_WRITE)
 		return gmem_fail(-EINVAL, "mode: %d is neither GMEM_READ nor GMEM_WRITE",
 				 mode);
@@ -264,7 +267,7 @@ EXPORT int gmem_region_write(struct gmem_region *region, uint64_t offset,
 
 /* ---- regions come and go ---- */
 
-/* Without a key of its own it is closed to all. */
+/* The region begins without a key, closed to all threads. */
 static int begin_by_keys(struct region *r)
 {
 	r->public.windows = GMEM_WINDOWS_KEYS;
@@ -351,11 +354,11 @@ int gmem_windows_protect(const struct region *r, void *p, uint64_t size)
 /* ---- vCPUs ---- */
 
 /*
- * The thread runs no code of the process in KVM_RUN, and a signal handler
- * begins with everything closed. So all keys can be open: also those that the
- * library doesn't have yet, since these rights are loaded once, and a region
- * may get a new key while KVM is at it. KVM reaches nothing but what is in
- * slots.
+ * The thread runs no code of the process during KVM_RUN, and a signal handler
+ * begins with all windows closed. So all keys can be open meanwhile. This
+ * includes keys that the library doesn't have yet: the rights are loaded once,
+ * and a region may get a new key while KVM runs. KVM accesses only memory that
+ * is in slots.
  */
 int gmem_windows_enter_kvm(struct kvm_rights *rights)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Fields are those of the ACPI specification 6.5, chapter 5. */
+/* The ACPI tables. Their fields are those of ACPI 6.5, chapter 5. */
 #include <stdio.h>
 #include <string.h>
 
@@ -36,7 +36,7 @@ struct address {
 
 struct rsdp {
 	char signature[8];
-	uint8_t checksum;	/* of what revision 0 had */
+	uint8_t checksum;	/* of the fields of revision 0 */
 	char oem_id[6];
 	uint8_t revision;
 	uint32_t rsdt;
@@ -57,7 +57,7 @@ struct fadt {
 	struct header header;
 	uint32_t facs;
 	uint32_t dsdt;
-	uint8_t without[65];	/* what reduced hardware hasn't */
+	uint8_t without[65];	/* reduced hardware doesn't use these */
 	uint16_t boot_flags;
 	uint8_t reserved;
 	uint32_t flags;
@@ -139,7 +139,7 @@ static void begin(struct header *header, const char *signature,
 	memcpy(header->signature, signature, sizeof(header->signature));
 }
 
-/* Return: its address, or 0 */
+/* Return: the table's address, or 0 if it could not be written */
 static uint64_t put(struct writer *writer, const void *data, size_t size)
 {
 	uint64_t address = writer->next;
@@ -180,7 +180,7 @@ static void add_virtio(struct aml *aml, unsigned int i)
 	aml_open_device(aml, name);
 	aml_name_string(aml, "_HID", "LNRO0005");
 	aml_name_integer(aml, "_UID", i);
-	/* DMA goes past no cache; x86 must be told so. */
+	/* DMA is cache coherent; on x86 the table has to say so. */
 	aml_name_integer(aml, "_CCA", 1);
 	aml_open_resources(aml);
 	aml_memory(aml, VIRTIO_ADDRESS + i * VIRTIO_STRIDE, VIRTIO_STRIDE);

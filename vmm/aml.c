@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* A writer of AML: packages, names, resources. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@
 #define OP_EXTENDED	0x5b
 #define OP_DEVICE	0x82
 
-/* Lengths always take as many bytes: it's simpler, and allowed. */
+/* Each package length takes this many bytes: it is simple, and allowed. */
 #define LENGTH_BYTES	3
 
 void aml_bytes(struct aml *aml, const void *bytes, size_t size)
@@ -42,7 +43,7 @@ static void dword(struct aml *aml, uint32_t value)
 	aml_bytes(aml, &value, sizeof(value));
 }
 
-/* ---- packages: what begins with its length ---- */
+/* ---- packages: objects that begin with their length ---- */
 
 static void open_package(struct aml *aml)
 {
@@ -136,7 +137,7 @@ void aml_name_package(struct aml *aml, const char *name, uint8_t value)
 	aml_close(aml);
 }
 
-/* ---- resources: descriptors in a buffer, whose size comes first ---- */
+/* ---- resources: descriptors in a buffer that begins with its size ---- */
 
 #define RESOURCE_PORTS		0x47
 #define PORTS_16_BITS		1
@@ -184,7 +185,7 @@ void aml_interrupt(struct aml *aml, uint32_t number)
 	dword(aml, number);
 }
 
-/* A checksum of 0 is right, whatever the bytes are. */
+/* The end tag's checksum may be 0, which matches any contents. */
 void aml_close_resources(struct aml *aml)
 {
 	size_t start;

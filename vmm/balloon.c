@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The balloon device: it punches the pages that the guest gives back. */
 #include <errno.h>
 #include <linux/virtio_ids.h>
 
@@ -18,7 +19,7 @@ static struct balloon *balloon_of(struct virtio *v)
 
 /* ---- pages ---- */
 
-/* Neighbours, which are punched in one go. */
+/* Adjacent pages, which are punched in one call. */
 struct run {
 	uint64_t first;
 	uint64_t pages;
@@ -35,7 +36,7 @@ static void punch(struct balloon *b, const struct run *run)
 		b->inflated += run->pages;
 }
 
-/* In either direction, as guests allocate. */
+/* A run grows in both directions, because guests allocate in both. */
 static bool extend(struct run *run, uint64_t page)
 {
 	if (run->pages && page == run->first - 1)
@@ -64,8 +65,8 @@ static void inflate(struct balloon *b, const uint32_t *pages, unsigned int nr)
 /* ---- queues ---- */
 
 /*
- * A chain may have as many pages as the guest has, and each may be a call of
- * its own. So a piece of work is a part of a chain.
+ * A chain may name all pages of the guest, and each page may need a call of its
+ * own. So one piece of work is only a part of a chain.
  */
 static int begin_chain(struct balloon *b, struct balloon_work *w)
 {
@@ -77,7 +78,7 @@ static int begin_chain(struct balloon *b, struct balloon_work *w)
 	       b->virtio.vm->guest.region->size >> PAGE_SHIFT ? -EINVAL : 0;
 }
 
-/* What comes back is zeroed by the host when it's touched. */
+/* Deflated pages need no work: the host zeroes each one at its first access. */
 static int do_part(struct balloon *b, unsigned int index)
 {
 	struct balloon_work *w = &b->work[index];
@@ -97,13 +98,13 @@ static int do_part(struct balloon *b, unsigned int index)
 	return 0;
 }
 
-/* Is there a chain that was begun, and not before a reset? */
+/* Is a chain being worked on? A chain from before a reset doesn't count. */
 static bool is_busy(const struct balloon *b, const struct balloon_work *w)
 {
 	return w->busy && w->generation == b->virtio.generation;
 }
 
-/* Return: 1 there is more, 0, or an error */
+/* Return: 1 if there is more to do, 0, or an error */
 static int serve(struct virtio *v, unsigned int index, struct virtqueue *queue)
 {
 	struct balloon *b = balloon_of(v);
@@ -161,7 +162,7 @@ int balloon_add(struct balloon *b, struct vm *vm, unsigned int slot)
 		.nr_queues = BALLOON_QUEUES,
 		.features = 1ULL << VIRTIO_BALLOON_F_DEFLATE_ON_OOM,
 		.config = &b->config,
-		/* Without what features that aren't there would add. */
+		/* Without the fields of features that aren't offered. */
 		.config_size = 2 * sizeof(uint32_t),
 		.config_writable = offsetof(struct virtio_balloon_config,
 					    actual),

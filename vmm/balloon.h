@@ -9,11 +9,11 @@
 
 #define BALLOON_QUEUES	2
 
-/* A chain of pages, of which the first @at bytes are done. */
+/* A chain of page numbers, of which the first @at bytes are done. */
 struct balloon_work {
 	struct chain chain;
 	bool busy;
-	unsigned int generation;	/* of the device, when it was begun */
+	unsigned int generation;	/* the device's, when it was begun */
 	uint64_t at, end;
 };
 
@@ -21,16 +21,19 @@ struct balloon {
 	struct virtio virtio;
 	struct balloon_work work[BALLOON_QUEUES];
 	struct virtio_balloon_config config;
-	/* Pages, with the device's lock. */
+	/* Pages; under the device's lock. */
 	uint64_t inflated, deflated;
-	uint64_t refused;	/* that aren't memory, or couldn't be punched */
+	uint64_t refused;	/* not memory, or could not be punched */
 };
 
-/* As virtio_add(); then virtio_stop() and virtio_remove(). */
+/* As virtio_add(). virtio_stop() and virtio_remove() end the device. */
 int balloon_add(struct balloon *balloon, struct vm *vm, unsigned int slot);
 int balloon_start(struct balloon *balloon);
 
-/* How much the guest is to give back. Return: 0, -EINVAL it hasn't as much */
+/*
+ * Ask the guest to give back so much memory in all. Return: 0, or -EINVAL if
+ * the guest doesn't have as much
+ */
 int balloon_set(struct balloon *balloon, uint64_t bytes);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* virtio-blk: the guest's requests, and their transfers from and to a disk. */
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
@@ -12,25 +13,25 @@
 #define SECTOR_SIZE	512U
 #define BUFFER_ALIGN	4096
 
-/* Two descriptors of a chain aren't data. No segment is longer than this. */
+/* Two segments of a chain aren't data: the header and the status. */
 #define SEGMENTS_MAX	(CHAIN_SEGMENTS - 2)
 #define SEGMENT_MAX	(32U << 10)
 #define REQUEST_MAX	(SEGMENTS_MAX * SEGMENT_MAX)
 
-/* Of buffers, whatever the guest asks for. */
+/* The limit of data under way, and so of buffers, whatever the guest asks. */
 #define BYTES_MAX	(16ULL << 20)
 
 #define ZERO_SECTORS_MAX	(1U << 22)
 
-/* All of it takes some disks minutes. What has not begun need not, at last. */
+/* Zeroing may take minutes. When the device stops, later parts are left out. */
 #define ZERO_PART	(16U << 20)
 
-/* Requests that are taken in a piece of work. */
+/* How many requests are taken from the queue in a piece of work. */
 #define BATCH		32
 
 static const char serial_number[VIRTIO_BLK_ID_BYTES] = "gmemvm";
 
-/* ---- requests: from a list of those that are free ---- */
+/* ---- the list of free requests ---- */
 
 static struct blk_request *get_request(struct blk *b)
 {
@@ -72,13 +73,13 @@ static bool is_read(const struct blk_request *r)
 	return r->type == VIRTIO_BLK_T_IN;
 }
 
-/* Where it begins in the chain. */
+/* The offset of a request's data in its chain. */
 static uint64_t data_start(const struct blk_request *r)
 {
 	return is_read(r) ? 0 : sizeof(struct virtio_blk_outhdr);
 }
 
-/* Return: 0, -ENOMEM, -EFAULT */
+/* Transfer by a copy. Return: 0, -ENOMEM or an error of chain_read() */
 static int use_buffer(struct blk_request *r)
 {
 	int ret = get_buffer(r, r->size);
@@ -92,15 +93,15 @@ static int use_buffer(struct blk_request *r)
 	return ret;
 }
 
-/* What O_DIRECT wants of memory. */
+/* O_DIRECT wants memory aligned to the disk's blocks. */
 static bool is_aligned(const struct blk *b, const struct segment *s)
 {
 	return !((s->address | s->size) & (b->disk.block_size - 1));
 }
 
 /*
- * The guest's own memory, if all of it is shared. A guest that has its devices
- * go through a pool shows where that is.
+ * Transfer from or to the guest's own memory, if all of it is shared. The
+ * addresses also show where the I/O pool is, if the guest uses one.
  */
 static bool use_memory(struct blk *b, struct blk_request *r)
 {
@@ -134,7 +135,7 @@ static bool is_transfer(const struct blk_request *r)
 	return r->type == VIRTIO_BLK_T_IN || r->type == VIRTIO_BLK_T_OUT;
 }
 
-/* Data first and then the status, which is the last byte. */
+/* Write the data first, and then the status, which is the last byte. */
 static int answer(struct virtqueue *queue, struct blk_request *r,
 		  uint8_t status)
 {
@@ -153,7 +154,7 @@ static int answer(struct virtqueue *queue, struct blk_request *r,
 	return ret ? ret : virtqueue_push(queue, c, written);
 }
 
-/* The guest may have reset the device since: then it's nobody's. */
+/* If the guest has reset the device since, nobody waits for the request. */
 static void finish(struct blk *b, struct blk_request *r, uint8_t status)
 {
 	struct virtqueue *queue = virtio_queue(&b->virtio, 0);
@@ -175,7 +176,7 @@ static void submit(struct blk *b, struct blk_request *r)
 		      r->offset + r->done, r);
 }
 
-/* So much is done: on with the rest. */
+/* @size more bytes are transferred: leave them out of @parts. */
 static void skip(struct blk_request *r, size_t size)
 {
 	r->done += size;
@@ -218,7 +219,7 @@ static void count_end(struct blk *b, struct blk_request *r)
 		n->copied++;
 }
 
-/* The guest's memory isn't touched by it any more. */
+/* The request doesn't access the guest's memory any more. */
 static void unpin(struct blk *b, struct blk_request *r)
 {
 	if (!r->pinned)
@@ -238,7 +239,7 @@ static void ended(struct blk *b, struct blk_request *r, uint8_t status)
 	finish(b, r, status);
 }
 
-/* The guest has made private what was to be transferred. Return: 0, or -1 */
+/* The memory became private: transfer by a copy instead. Return: 0, or -1 */
 static int fall_back(struct blk *b, struct blk_request *r)
 {
 	if (r->generation != b->virtio.generation ||
@@ -260,7 +261,7 @@ static void zero_part(struct blk *b, struct blk_request *r)
 	disk_zero(&b->disk, offset, size, r->punch, r);
 }
 
-/* Does the guest still wait for it, and is there time? */
+/* Does the guest still wait for the request, and does the device still run? */
 static bool goes_on(const struct blk *b, const struct blk_request *r)
 {
 	return r->generation == b->virtio.generation &&
@@ -293,7 +294,7 @@ static void completed(struct blk *b, struct blk_request *r, int result)
 		ended(b, r, VIRTIO_BLK_S_OK);
 }
 
-/* The device ends: what goes to and from the guest's own memory must do so. */
+/* The queues end: wait for transfers from and to the guest's own memory. */
 static void quiesce(struct virtio *v)
 {
 	struct blk *b = (struct blk *)((char *)v - offsetof(struct blk,
@@ -387,7 +388,7 @@ static void begin_id(struct blk *b, struct blk_request *r)
 	finish(b, r, VIRTIO_BLK_S_OK);
 }
 
-/* Return: 0, or what is wrong with the chain */
+/* Return: 0, or an error if the chain is wrong */
 static int begin(struct blk *b, struct blk_request *r)
 {
 	struct virtio_blk_outhdr header;
@@ -426,7 +427,7 @@ static int begin(struct blk *b, struct blk_request *r)
 
 /* ---- the queue ---- */
 
-/* Return: 1 if one was taken, 0 there is none or no room for it, or an error */
+/* Return: 1 if one was taken; 0 if there is none, or no room; or an error */
 static int take_one(struct blk *b, struct virtqueue *queue)
 {
 	struct blk_request *r;
@@ -505,7 +506,7 @@ static bool handle_events(struct blk *b)
 	return more;
 }
 
-/* What is under way is ended, so that nothing that was written is lost. */
+/* Requests under way are completed, so that no write of the guest is lost. */
 static void work(struct blk *b)
 {
 	bool more = false;
@@ -557,7 +558,7 @@ static uint64_t features(const struct blk *b, bool platform)
 		       1ULL << VIRTIO_BLK_F_BLK_SIZE |
 		       1ULL << VIRTIO_BLK_F_FLUSH;
 
-	/* Only to a guest that is to use it: it costs all others a little. */
+	/* Offered only if it is needed, because it makes guests slower. */
 	if (platform)
 		all |= 1ULL << VIRTIO_F_ACCESS_PLATFORM;
 	if (b->readonly)

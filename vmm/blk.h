@@ -10,26 +10,26 @@
 
 struct blk_request {
 	struct chain chain;
-	unsigned int generation;	/* of the device, when it came */
+	unsigned int generation;	/* the device's, when it arrived */
 	uint32_t type;
-	char *buffer;		/* NULL: none, or without a copy */
+	char *buffer;		/* NULL: no data, or no copy */
 	uint32_t size;
 	uint32_t done;
 	uint64_t offset;
-	uint64_t to_zero;	/* so many bytes from @offset on, still */
-	bool punch;		/* and the host may have the space back */
-	struct iovec parts[CHAIN_SEGMENTS];	/* what is still to be done */
+	uint64_t to_zero;	/* bytes from @offset on, still to do */
+	bool punch;		/* to_zero: also free the space on the host */
+	struct iovec parts[CHAIN_SEGMENTS];	/* still to be transferred */
 	unsigned int first_part, nr_parts;
-	bool pinned;		/* parts are the guest's, there is no copy */
-	struct blk_request *next;	/* of those that are free */
+	bool pinned;		/* parts are the guest's memory: no copy */
+	struct blk_request *next;	/* in the list of free requests */
 };
 
-/* What status.c tells. All but the first two are requests. */
+/* What report.c shows. The first two are in bytes, the others in requests. */
 struct blk_counters {
 	uint64_t bytes_read, bytes_written;
 	uint64_t reads, writes, flushes, zeroes;
 	uint64_t copied, zero_copy;	/* of reads and writes */
-	uint64_t fell_back;		/* to a copy: not shared any more */
+	uint64_t fell_back;		/* copied, as it became private */
 	uint64_t failed;
 };
 
@@ -40,18 +40,18 @@ struct blk {
 	bool readonly;
 	uint64_t kicks;
 	bool waits_for_kick;
-	bool starved;			/* the queue waits for room */
+	bool starved;			/* no free request or buffer space */
 	unsigned int under_way;
 	uint64_t bytes_under_way;
 	unsigned int pinned;		/* requests under way without a copy */
-	pthread_cond_t calm;		/* there are none, or no thread */
-	bool ended;			/* the thread */
+	pthread_cond_t calm;		/* @pinned is 0, or @ended is set */
+	bool ended;			/* the device's thread has ended */
 	struct blk_counters counters;
 	struct blk_request *free;
 	struct blk_request requests[VIRTQUEUE_SIZE];
 };
 
-/* Return: 0, or -1 said why. blk_remove() may be called after either. */
+/* Return: 0, or -1 after fail(). blk_remove() may be called after either. */
 int blk_add(struct blk *blk, struct vm *vm, unsigned int slot,
 	    const struct disk_options *options);
 int blk_start(struct blk *blk);

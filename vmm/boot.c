@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Linux's 64-bit boot protocol: images, zero page, page tables, segments. */
 #include <asm/bootparam.h>
 #include <asm/e820.h>
 #include <linux/kvm.h>
@@ -45,7 +46,7 @@ static int file_size(int fd, uint64_t *size)
 	return 0;
 }
 
-/* Where the header says that it ends; what is after it isn't for us. */
+/* The header says where it ends; the bytes after that aren't part of it. */
 static size_t header_size(const struct setup_header *header)
 {
 	size_t end = offsetof(struct setup_header, header);
@@ -88,7 +89,7 @@ static int check_kernel(struct image *image, int fd)
 	return 0;
 }
 
-/* It gets what it prefers; it moves itself where it wants. */
+/* The kernel gets its preferred address, and may relocate itself later. */
 static int place_kernel(struct image *image, const struct guest *guest)
 {
 	const struct setup_header *h = &image->header;
@@ -109,7 +110,7 @@ static int place_kernel(struct image *image, const struct guest *guest)
 	return 0;
 }
 
-/* As high as the kernel can reach, away from where it unpacks itself. */
+/* As high as the kernel can access, and not where the kernel unpacks itself. */
 static int place_initrd(struct image *image, const struct guest *guest, int fd)
 {
 	const struct setup_header *h = &image->header;
@@ -143,7 +144,7 @@ static int load_file(const struct guest *guest, uint64_t address, int fd,
 	return 0;
 }
 
-/* ---- what it finds in memory ---- */
+/* ---- what the kernel finds in memory ---- */
 
 static int put(const struct guest *guest, uint64_t address, const void *data,
 	       size_t size)
@@ -193,7 +194,7 @@ static int put_zero_page(const struct guest *guest, const struct image *image,
 	zero.hdr.type_of_loader = LOADER_UNDEFINED;
 	zero.hdr.code32_start = image->load_address;
 	zero.hdr.cmd_line_ptr = COMMAND_LINE_ADDRESS;
-	/* Below initrd_addr_max, which has 32 bits. */
+	/* 32 bits are enough: it is below initrd_addr_max. */
 	zero.hdr.ramdisk_image = image->initrd_address;
 	zero.hdr.ramdisk_size = image->initrd_size;
 	zero.acpi_rsdp_addr = boot->acpi_address;
@@ -207,7 +208,7 @@ static int put_zero_page(const struct guest *guest, const struct image *image,
 #define PTE_TABLE	0x3	/* present, writable */
 #define PTE_HUGE	0x83
 
-/* The first 4 GiB at their own addresses, by 2 MiB. */
+/* Map the first 4 GiB at their own addresses, with 2 MiB entries. */
 static int put_page_tables(const struct guest *guest)
 {
 	const uint64_t top = PAGE_TABLES_ADDRESS;
@@ -231,7 +232,7 @@ static int put_page_tables(const struct guest *guest)
 	return 0;
 }
 
-/* As the protocol has them: flat, of the sort that the selectors say. */
+/* The boot protocol wants flat segments, at these selectors. */
 #define CODE_SELECTOR	0x10
 #define DATA_SELECTOR	0x18
 
@@ -283,11 +284,11 @@ void boot_registers(struct kvm_sregs *sregs, struct kvm_regs *regs,
 	};
 }
 
-/* ---- a BIOS, as much of it as Linux asks for ---- */
+/* ---- the part of a BIOS that Linux needs ---- */
 
 /*
- * Where ACPI has reduced hardware, Linux wants to reset by EFI; without, it
- * jumps to the reset vector in real mode (arch/x86/kernel/reboot.c).
+ * With ACPI's reduced hardware, Linux resets by EFI. Without EFI it jumps to
+ * the reset vector in real mode (arch/x86/kernel/reboot.c).
  */
 static int put_reset_vector(const struct guest *guest)
 {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* A bus: finds the device at an address, and calls it. */
 #include <stddef.h>
 #include <string.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which device answers at an address: one bus for ports, one for memory. Ranges
- * are added before the first vCPU runs; then it's only read.
+ * A bus: which device answers at an address. There is one for ports and one for
+ * memory. Ranges are added before the first vCPU runs. After that a bus doesn't
+ * change, so it needs no lock.
  */
 #ifndef BUS_H
 #define BUS_H
@@ -14,7 +15,7 @@ struct bus_range {
 	uint64_t first;
 	uint64_t size;
 	void *device;
-	/* Called by any vCPU, with 1, 2, 4 or 8 bytes at @offset. */
+	/* Any vCPU's thread calls these. @size is 1, 2, 4 or 8 bytes. */
 	uint64_t (*read)(void *device, uint64_t offset, unsigned int size);
 	void (*write)(void *device, uint64_t offset, unsigned int size,
 		      uint64_t value);
@@ -25,10 +26,10 @@ struct bus {
 	unsigned int nr_ranges;
 };
 
-/* Return: 0, or -1 said why */
+/* Return: 0, or -1 after fail() */
 int bus_add(struct bus *bus, const struct bus_range *range);
 
-/* Where nobody answers, a read finds all ones, and a write nothing. */
+/* If no device answers, a read returns all ones, and a write does nothing. */
 void bus_read(const struct bus *bus, uint64_t address, void *data,
 	      unsigned int size);
 void bus_write(const struct bus *bus, uint64_t address, const void *data,

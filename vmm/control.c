@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The control socket: its file, its connections, its thread. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -16,16 +17,16 @@
 
 /* ---- the socket ---- */
 
-/* What a gmemvm that is gone has left: nobody answers. */
+/* Remove the socket of a gmemvm that has ended: no process listens there. */
 static void remove_stale(const struct sockaddr_un *address)
 {
 	struct stat st;
 	int fd;
 
-	/* Files refuse connections, too. */
+	/* A regular file refuses connections, too, and must stay. */
 	if (lstat(address->sun_path, &st) || !S_ISSOCK(st.st_mode))
 		return;
-	/* One that is there may be too busy to take us. */
+	/* O_NONBLOCK: a gmemvm that runs may be too busy to accept. */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return;
@@ -71,8 +72,8 @@ static int64_t now_ms(void)
 }
 
 /*
- * The deadline is that of the whole line, however many pieces it comes in. When
- * the VM ends nobody waits any more.
+ * The deadline is for the whole line, however many pieces it comes in. When the
+ * VM ends, this stops waiting.
  */
 static bool wait_for(const struct control *c, int fd, short events,
 		     int64_t deadline)
@@ -91,7 +92,7 @@ static bool wait_for(const struct control *c, int fd, short events,
 	return ret > 0 && fds[0].revents;
 }
 
-/* A line without its end. Return: false if none came, or one that's too long */
+/* Read a line, without its end. Return: false if none came or it is too long */
 static bool read_line(const struct control *c, int fd, char *line)
 {
 	int64_t deadline = now_ms() + CONTROL_PATIENCE_MS;
@@ -150,15 +151,16 @@ void control_serve(struct control *c, int fd)
 /* ---- the thread ---- */
 
 /*
- * It may be for want of descriptors, and the client is still there: to try at
- * once would take all of a CPU. Not if the VM ends meanwhile.
+ * accept4() may have failed because there was no descriptor free. The client
+ * still waits, so trying again at once would take all of a CPU. The end of the
+ * VM ends the pause.
  */
 static void pause_for(struct pollfd *end)
 {
 	poll(end, 1, CONTROL_PAUSE_MS);
 }
 
-/* Nobody reads the event of the VM's end: it stays. */
+/* No thread reads end_fd, so it stays readable for all. */
 static void *control_thread(void *arg)
 {
 	struct control *c = arg;

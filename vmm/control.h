@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A socket for scripts: who connects sends one line, or nothing, and gets one
- * line of JSON.
+ * A socket for scripts: a client connects, sends one line or nothing, and gets
+ * one line of JSON.
  */
 #ifndef CONTROL_H
 #define CONTROL_H
@@ -11,29 +11,29 @@
 #include "thread.h"
 #include "vm.h"
 
-/* For all that a client has to say, and again for all that it has to read. */
+/* A client's time to send its line, and again to read the answer. */
 #define CONTROL_PATIENCE_MS	1000
 #define CONTROL_PAUSE_MS	100
 
 struct control {
 	int fd;
 	struct vm *vm;
-	/* Answers @command, "" if there is none, with JSON. */
+	/* Writes JSON to @to. @command is "" if the client sent none. */
 	void (*answer)(void *arg, const char *command, FILE *to);
 	void *arg;
 	struct thread thread;
 };
 
-/* For the owner only. Return: a descriptor, or -1 said why */
+/* Only the owner may connect. Return: a descriptor, or -1 after fail() */
 int control_listen(const char *path);
 
-/* With all but the thread set. Return: 0, or -1 said why */
+/* The caller has set all but @thread. Return: 0, or -1 after fail() */
 int control_start(struct control *control);
 
-/* One connection, from its beginning to its end; @fd doesn't block. */
+/* Serve one connection to its end. @fd is nonblocking. */
 void control_serve(struct control *control, int fd);
 
-/* After the VM has ended. Return: as of thread_end() */
+/* After vm_end(). Return: as thread_end() */
 int control_stop(struct control *control);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The hypercall for conversions, and the policy which of them are allowed. */
 #include <errno.h>
 #include <linux/kvm.h>
 #include <linux/kvm_para.h>
@@ -7,7 +8,7 @@
 #include "convert.h"
 #include "error.h"
 
-/* The other attributes are the size that the guest has its pages in. */
+/* The other attributes are the page size that the guest uses. */
 #define ATTRIBUTE_PRIVATE	(1ULL << 4)
 
 #define PAGE_SHIFT	12
@@ -25,8 +26,8 @@ int convert_enable(struct vm *vm)
 }
 
 /*
- * The policy: the guest decides, about its own memory. What it shares can be
- * read by whoever reads the host's; what it does so can't hurt others.
+ * The policy: the guest decides about its own memory. What it shares is as
+ * readable as other memory of the host. This can't harm other guests.
  */
 static int convert(struct vm *vm, uint64_t address, uint64_t pages,
 		   bool private)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All that KVM supports, without nested virtualisation and with conversions of
- * memory; and where this vCPU is among the others: one socket of
- * single-threaded cores.
+ * The vCPU's CPUID: all that KVM supports, without nested virtualisation, and
+ * with conversions of memory. The topology is one socket of single-threaded
+ * cores.
  */
 #include <errno.h>
 #include <gmem.h>
@@ -50,7 +50,7 @@ static struct kvm_cpuid2 *get_supported(int kvm_fd)
 	return cpuid;
 }
 
-/* How many bits an APIC's id has for the number of a core. */
+/* How many bits of an APIC id are for the number of the core. */
 static unsigned int core_bits(unsigned int cpus)
 {
 	unsigned int bits = 0;
@@ -77,7 +77,7 @@ static void set_topology(struct kvm_cpuid_entry2 *e, unsigned int id,
 	}
 }
 
-/* In-kernel, the timer's deadline mode is there whatever the CPU has. */
+/* KVM's in-kernel timer has the deadline mode, even if the CPU hasn't. */
 static void set_features(struct kvm_cpuid_entry2 *e, unsigned int id,
 			 unsigned int cpus)
 {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* A disk's image: opened, and transferred from and to by an io_uring. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -39,8 +40,8 @@ static int find_size(struct disk *disk)
 }
 
 /*
- * The ring can do what a disk takes, and no more: calls by io_uring go past a
- * seccomp filter.
+ * The ring is restricted to the operations that a disk needs, because a seccomp
+ * filter doesn't see operations of an io_uring.
  */
 static int open_ring(struct disk *disk, unsigned int entries)
 {
@@ -79,14 +80,14 @@ int disk_open(struct disk *disk, const struct disk_options *options,
 		    (options->direct ? O_DIRECT : 0);
 
 	disk->path = options->path;
-	/* Not to wait for who isn't there, as with a pipe. */
+	/* O_NONBLOCK: opening a pipe would wait for its other end. */
 	disk->fd = open(options->path, flags | O_NONBLOCK);
 	if (disk->fd < 0)
 		return fail_errno("%s%s", disk->path,
 				  options->direct ? " with direct=on" : "");
 	if (find_size(disk))
 		return -1;
-	/* But io_uring takes it by its word. */
+	/* With O_NONBLOCK, io_uring would return -EAGAIN instead of waiting. */
 	if (fcntl(disk->fd, F_SETFL, flags & O_DIRECT))
 		return fail_errno("%s", disk->path);
 	/* One more, for disk_read_other(). */
@@ -101,7 +102,7 @@ void disk_close(struct disk *disk)
 		close(disk->fd);
 }
 
-/* Never NULL, as no more requests are under way than there is room for. */
+/* Never NULL: the ring has room for all requests that can be under way. */
 static struct io_uring_sqe *begin(struct disk *disk)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&disk->ring);

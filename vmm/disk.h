@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A disk's image, read and written by io_uring, to and from buffers of the
- * VMM's or memory of the guest's that is shared: what is hidden can't be
- * pinned, and workers of io_uring have no window to it.
+ * A disk's image, which io_uring reads and writes. The data is in buffers of
+ * the VMM or in shared memory of the guest: hidden memory can't be pinned, and
+ * io_uring's workers have no window open for it.
  */
 #ifndef DISK_H
 #define DISK_H
@@ -23,28 +23,33 @@ struct disk {
 	bool has_ring;
 };
 
-/* Return: 0, or -1 said why. disk_close() may be called after either. */
+/* Return: 0, or -1 after fail(). disk_close() may be called after either. */
 int disk_open(struct disk *disk, const struct disk_options *options,
 	      unsigned int requests);
 void disk_close(struct disk *disk);
 
-/* Each begins with disk_submit(), and ends with disk_next() giving its tag. */
-/* Parts must last until then. */
+/*
+ * Each of these operations begins with disk_submit(), and has ended when
+ * disk_next() returns its tag. @parts must last until then.
+ */
 void disk_transfer(struct disk *disk, bool write, const struct iovec *parts,
 		   unsigned int nr_parts, uint64_t offset, void *tag);
 void disk_flush(struct disk *disk, void *tag);
-/* Zeroes; @punch if the host may have the space back. */
+/* Write zeros. With @punch, the host's filesystem may free the space. */
 void disk_zero(struct disk *disk, uint64_t offset, uint64_t size, bool punch,
 	       void *tag);
 
-/* The same for a descriptor that has nothing to do with the disk. */
+/* The same for a read of another descriptor than the disk's. */
 void disk_read_other(struct disk *disk, int fd, void *data, uint32_t size,
 		     void *tag);
 
-/* With @wait, until one ends. Return: 0, or -1 said why */
+/* With @wait, wait until an operation ends. Return: 0, or -1 after fail() */
 int disk_submit(struct disk *disk, bool wait);
 
-/* What has ended: its tag and how, bytes or a negative errno. */
+/*
+ * Get the next operation that has ended. *@result is a number of bytes or a
+ * negative errno. Return: false if there is none
+ */
 bool disk_next(struct disk *disk, void **tag, int *result);
 
 #endif

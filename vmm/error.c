@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Messages on stderr: a line in one write, which doesn't wait for ever. */
 #include <errno.h>
 #include <gmem.h>
 #include <limits.h>
@@ -13,10 +14,10 @@
 
 #define PATIENCE_MS	1000
 
-/* A path of the user's, and what is said of it. */
+/* Room for a path from the user, and the message about it. */
 #define TEXT_MAX	(PATH_MAX + 256)
 
-/* Whoever doesn't read what gmemvm says doesn't keep it from ending. */
+/* If no process reads stderr, gmemvm must still be able to end. */
 static bool can_print(void)
 {
 	struct pollfd to = { .fd = STDERR_FILENO, .events = POLLOUT };
@@ -24,7 +25,7 @@ static bool can_print(void)
 	return poll(&to, 1, PATIENCE_MS) != 0;
 }
 
-/* In one piece, as several threads may have something to say. */
+/* One write() for a line, because several threads may print. */
 static void print(const char *format, va_list ap, const char *why)
 {
 	char text[TEXT_MAX], line[TEXT_MAX + 512];
@@ -35,7 +36,7 @@ static void print(const char *format, va_list ap, const char *why)
 			why ? ": " : "", why ? why : "");
 	if (size >= (int)sizeof(line))
 		size = sizeof(line) - 1;
-	/* There is nobody to be told if it can't be said. */
+	/* If the message can't be written, it is lost. */
 	if (can_print() && write(STDERR_FILENO, line, size) < 0)
 		return;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The seccomp filter: its lists of calls and arguments, and its BPF program. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -23,7 +24,7 @@
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
-/* ---- which calls, whatever their arguments ---- */
+/* ---- calls that are allowed with any arguments ---- */
 
 static const uint32_t plain_calls[] = {
 	/* devices and the terminal */
@@ -44,22 +45,22 @@ static const uint32_t plain_calls[] = {
 	SYS_fstat,
 };
 
-/* What is refused, and can be done without. */
+/* Calls that fail with an error; the callers can do without them. */
 static const struct {
 	uint32_t call;
 	int error;
 } refused_calls[] = {
-	/* A filter can't see what it asks for; the C library takes clone(). */
+	/* A filter can't see its arguments; the C library then uses clone(). */
 	{ SYS_clone3, ENOSYS },
-	/* free() would like to read /proc/sys/vm/overcommit_memory. */
+	/* free() tries to read /proc/sys/vm/overcommit_memory. */
 	{ SYS_openat, EACCES },
-	/* By a path, it would tell which files there are. */
+	/* With a path, it would show which files exist. */
 	{ SYS_newfstatat, EACCES },
 };
 
-/* ---- which arguments ---- */
+/* ---- calls that are allowed with some arguments ---- */
 
-/* With @ignored bits left out, an argument is one of @values. */
+/* The argument without the bits of @ignored must be one of @values. */
 struct condition {
 	uint8_t argument;
 	uint32_t ignored;
@@ -74,7 +75,7 @@ struct rule {
 	struct condition conditions[CONDITIONS];	/* a count of 0: none */
 };
 
-/* None but the bits that are ignored are set. */
+/* No bit is allowed except the ignored ones. */
 static const uint32_t nothing[] = { 0 };
 
 static const uint32_t ioctls[] = {
@@ -93,15 +94,15 @@ static const uint32_t ioctls[] = {
 #endif
 
 /*
- * What the C library says about its own memory, and libgmem about the guest's.
- * Others take pages offline.
+ * Advice that the C library gives for its own memory, and libgmem for the
+ * guest's. Other advice could take pages of the host offline.
  */
 static const uint32_t advice[] = {
 	MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_GUARD_INSTALL,
 	MADV_GUARD_REMOVE, MADV_DONTDUMP, MADV_DONTFORK,
 };
 
-/* Without those that lend priority, which nothing here needs. */
+/* Without priority inheritance (FUTEX_*_PI), which is not needed here. */
 static const uint32_t futex_calls[] = {
 	FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE,
 	FUTEX_WAKE_OP, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET,
@@ -109,21 +110,21 @@ static const uint32_t futex_calls[] = {
 
 #define FUTEX_FLAGS	(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)
 
-/* Threads as the C library makes them, and no processes or namespaces. */
+/* Only threads as the C library makes them: no processes, no namespaces. */
 static const uint32_t thread[] = { CLONE_THREAD };
 
 #define THREAD_FLAGS	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | \
 			 CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | \
 			 CLONE_CHILD_CLEARTID)
 
-/* Not to make something executable. */
+/* No PROT_EXEC. */
 #define PROTECTION	(PROT_READ | PROT_WRITE)
 
 #ifndef MAP_DROPPABLE
 #define MAP_DROPPABLE	0x08	/* where the C library keeps random bytes */
 #endif
 
-/* Neither of the pool of huge pages, nor locked. */
+/* Neither MAP_HUGETLB nor MAP_LOCKED. */
 #define MAPPING		(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | \
 			 MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | \
 			 MAP_DROPPABLE)
@@ -138,7 +139,7 @@ static const struct rule rules[] = {
 	{ SYS_pkey_mprotect, { { 2, PROTECTION, nothing, 1 } } },
 	{ SYS_mremap, { { 3, MREMAP_MAYMOVE | MREMAP_FIXED, nothing, 1 } } },
 	{ SYS_clone, { { 0, THREAD_FLAGS, thread, COUNT(thread) } } },
-	/* By malloc() in a thread, of itself. */
+	/* malloc() in a thread asks for its own. */
 	{ SYS_sched_getaffinity, { { 0, 0, nothing, 1 } } },
 };
 
@@ -181,20 +182,20 @@ static void end_if_equal(struct filter *f, uint32_t value, uint32_t action)
 	end(f, action);
 }
 
-/* Of the argument the low half, on x86-64: that's what these calls look at. */
+/* Loads the low 32 bits of the argument: these calls ignore the high ones. */
 static void add_condition(struct filter *f, const struct condition *c)
 {
 	load(f, offsetof(struct seccomp_data, args) +
 		c->argument * sizeof(uint64_t));
 	add(f, (struct sock_filter)
 		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~c->ignored));
-	/* Over those that are left, and the end. */
+	/* A match jumps over the remaining comparisons and the kill. */
 	for (uint8_t left = c->count; left; left--)
 		skip_if_equal(f, c->values[c->count - left], left, 0);
 	end(f, SECCOMP_RET_KILL_PROCESS);
 }
 
-/* The call's number is loaded, and still is where this isn't its rule. */
+/* The accumulator holds the call's number, and keeps it if no rule matches. */
 static void add_rule(struct filter *f, const struct rule *r)
 {
 	uint8_t length = 1;
@@ -209,7 +210,10 @@ static void add_rule(struct filter *f, const struct rule *r)
 	end(f, SECCOMP_RET_ALLOW);
 }
 
-/* The balloon's, and of pages to be shared: a disk must not fill others. */
+/*
+ * The balloon punches, and pages that become shared are populated. Other files
+ * are refused: a guest must not fill a disk of the host.
+ */
 static void add_fallocate(struct filter *f, int memory_fd)
 {
 	static const uint32_t modes[] = {
@@ -225,7 +229,7 @@ static void add_fallocate(struct filter *f, int memory_fd)
 	add_rule(f, &rule);
 }
 
-/* To itself, as abort() does, and not to another VMM of the same user. */
+/* abort() sends one to itself. Another VMM of the same user gets none. */
 static void add_signals(struct filter *f)
 {
 	const uint32_t self[] = { getpid() };

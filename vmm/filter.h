@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Which system calls are left in the sandbox, and with which arguments. */
+/* The seccomp filter: allowed system calls, and their allowed arguments. */
 #ifndef FILTER_H
 #define FILTER_H
 
 /*
- * For this thread and those it creates. @memory_fd is the guest's memory, which
- * alone can be allocated and punched. Return: 0, or -1 said why
+ * Set the filter for this thread and for those that it creates. @memory_fd is
+ * the guest's memory, the only file for which fallocate() is allowed. Return:
+ * 0, or -1 after fail()
  */
 int filter_set(int memory_fd);
 

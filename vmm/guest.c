@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's memory: the only file that accesses it, and the only one that
+ * checks addresses from the guest.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -27,7 +31,10 @@ static bool within(uint64_t address, uint64_t size, uint64_t start,
 	       size <= length - (address - start);
 }
 
-/* Where that is in the region. This is the check. */
+/*
+ * Find the offset in the region of a range of guest-physical addresses. This is
+ * the check of all addresses from the guest. Return: 0, or -EFAULT.
+ */
 static int find(const struct guest *guest, uint64_t address, uint64_t size,
 		uint64_t *offset)
 {
@@ -148,8 +155,8 @@ int guest_store_index(const struct guest *guest, uint64_t address,
 #define WORD_PAGES	64
 
 /*
- * A window's key would close the view to io_uring's workers, too; gmemfs has a
- * view of its own for shared pages, which has none.
+ * A window's key would close the mapping to io_uring's workers, too. The shared
+ * view of gmemfs is a mapping of its own, without windows.
  */
 static bool can_be_pinned(const struct gmem_region *region)
 {
@@ -186,7 +193,7 @@ static bool is_shared(const struct guest *guest, uint64_t page)
 	return word >> page % WORD_PAGES & 1;
 }
 
-/* A range of bytes, which is whole pages. */
+/* Record pages as shared or private. The range is in bytes, in whole pages. */
 static void note(struct guest *guest, uint64_t offset, uint64_t end,
 		 bool shared)
 {
@@ -227,8 +234,8 @@ void *guest_for_kernel(const struct guest *guest, uint64_t address,
 }
 
 /*
- * What becomes private isn't lent out from the moment on that it is tried. With
- * the lock.
+ * The caller holds convert_lock. Pages that are to become private are recorded
+ * as such before the conversion, so that no new transfer uses them meanwhile.
  */
 static int convert(struct guest *guest, uint64_t offset, uint64_t size,
 		   bool private)
@@ -249,7 +256,7 @@ static int convert(struct guest *guest, uint64_t offset, uint64_t size,
 		guest->made_private += (done - offset) / GMEM_PAGE_SIZE;
 	else
 		guest->made_shared += (done - offset) / GMEM_PAGE_SIZE;
-	/* What stayed shared isn't known to be so any more: it's copied. */
+	/* Pages that stayed shared are recorded as private: I/O copies them. */
 	if (!private)
 		note(guest, offset, done, true);
 	guest->not_converted += !!ret;

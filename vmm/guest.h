@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The guest's memory, and the only way to it: every address and length that
- * comes from the guest goes through these functions, which look whether it's
- * the guest's own memory, and open a window for as long as they touch it. No
- * pointer into that memory leaves guest.c, and what is there may change between
- * two looks at it: copy first, then judge.
+ * The guest's memory, and the only way to it. Every address and length that
+ * comes from the guest goes through these functions. They check that it is the
+ * guest's own memory, and have a window open while they access it. No pointer
+ * into that memory leaves guest.c. The guest may change its memory between two
+ * reads: so callers copy first, and check the copy.
  *
- * But two functions give addresses that are for the kernel to use, and not us.
+ * Two functions are an exception: guest_shared_at() and guest_for_kernel()
+ * return addresses that the caller passes to the kernel, and never accesses.
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -21,31 +22,36 @@ struct guest {
 	uint64_t low_size;	/* from address 0 on */
 	uint64_t high_size;	/* from HIGH_MEMORY_START on */
 
-	/* Of guest_open_shared(). */
-	char *shared_view;	/* NULL: nothing of it can be pinned */
+	/* Set by guest_open_shared(). */
+	char *shared_view;	/* NULL: no memory can be pinned */
 	uint64_t *shared;	/* a bit for each page of the region, atomic */
 	pthread_mutex_t convert_lock;
-	/* With the lock: pages, and calls that failed. */
+	/* Pages, pages, and calls that failed; under convert_lock. */
 	uint64_t made_shared, made_private, not_converted;
-	bool by_file;		/* read() and write(), not the mapping */
+	bool by_file;		/* copy by read() and write(), no mapping */
 };
 
-/* The region becomes memory from address 0 on, and above the devices. */
+/* The region becomes the guest's memory, at address 0 and above the devices. */
 void guest_init(struct guest *guest, struct gmem_region *region);
 
 /* Is all of this memory, in one piece? */
 bool guest_has(const struct guest *guest, uint64_t address, uint64_t size);
 
-/* Return: 0, or -EFAULT if not all of it is memory. */
+/*
+ * Copy from and to the guest's memory. Return: 0; -EFAULT if not all of the
+ * range is memory; or an error of gmem_region_read(), or of the file.
+ */
 int guest_read(const struct guest *guest, uint64_t address, void *data,
 	       uint64_t size);
 int guest_write(const struct guest *guest, uint64_t address, const void *data,
 		uint64_t size);
 
 /*
- * Of an index that the guest changes while it runs: what was written before the
- * index is there for who has read it, and the other way round. The address is a
- * multiple of 2.
+ * Read and write an index that a vCPU may access meanwhile. The load has
+ * acquire semantics: what the guest wrote before the index is visible
+ * afterwards. The store has release semantics: what the VMM wrote before it is
+ * visible to the guest. The address is a multiple of 2. Return: as
+ * guest_read().
  */
 int guest_load_index(const struct guest *guest, uint64_t address,
 		     uint16_t *index);
@@ -53,43 +59,49 @@ int guest_store_index(const struct guest *guest, uint64_t address,
 		      uint16_t index);
 
 /*
- * From now on it's known which memory is shared, and where that can be pinned.
- * Return: 0, or -1 said why; guest_close_shared() may be called after either.
+ * Begin to record which memory is shared, and map the view where the kernel can
+ * pin it. Return: 0, or -1 after fail(). guest_close_shared() may be called
+ * after either.
  */
 int guest_open_shared(struct guest *guest);
 void guest_close_shared(struct guest *guest);
 
 /*
- * Where the kernel can pin this memory, for a transfer that needs no copy. NULL
- * if not all of it is shared, or it can't be had in one piece. Only for system
- * calls: the guest may make it private at any time, and then the kernel says
- * -EFAULT, but our own access would be SIGBUS.
+ * The address at which the kernel can pin this memory, for a transfer without a
+ * copy. NULL if not all of the memory is shared, or if it isn't in one piece.
+ * The address is only for system calls: the guest may make the memory private
+ * at any time. Then a system call returns -EFAULT, but an access by the VMM
+ * itself would get SIGBUS.
  */
 void *guest_shared_at(const struct guest *guest, uint64_t address,
 		      uint64_t size);
 
 /*
- * Where the kernel reaches this memory as system calls do, private or not, by
- * copying: for vhost. NULL if it isn't memory.
+ * The address at which the kernel can copy from and to this memory, private or
+ * shared, as system calls do; for vhost. NULL if it isn't memory.
  */
 void *guest_for_kernel(const struct guest *guest, uint64_t address,
 		       uint64_t size);
 
 /*
- * Private, so that it's hidden, or shared; what it holds stays. Waits for pages
- * that somebody has pinned, but not for ever. Return: 0, -EFAULT, -EAGAIN, or
- * another error of gmem_region_convert().
+ * Make memory private, so that it is hidden, or shared. Contents stay. The call
+ * waits for pinned pages for 1 s at most. Return: 0; -EFAULT if it isn't
+ * memory; -EINVAL if it isn't whole pages; -EAGAIN or another error of
+ * gmem_region_convert().
  */
 int guest_convert(struct guest *guest, uint64_t address, uint64_t size,
 		  bool private);
 
 /*
- * The host gets that memory back; when it's touched again, it's zero. Return:
- * 0, -EFAULT, or an error of gmem_file_punch().
+ * Give memory back to the host. When the guest accesses it again, it is zero.
+ * Return: 0; -EFAULT if it isn't memory; or an error of gmem_file_punch().
  */
 int guest_punch(const struct guest *guest, uint64_t address, uint64_t size);
 
-/* Part of a file. Return: 0, -EFAULT, -ENODATA it's shorter, another error. */
+/*
+ * Read a part of a file into memory. Return: 0; -EFAULT if it isn't memory;
+ * -ENODATA if the file is shorter; or another error.
+ */
 int guest_read_file(const struct guest *guest, uint64_t address, int fd,
 		    uint64_t offset, uint64_t size);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The guest's I/O pool: found by the addresses that devices see, and shared. */
 #include <gmem.h>
 #include <stdbool.h>
 
@@ -27,7 +28,10 @@ static uint64_t take_room(uint64_t size, uint64_t *room)
 	return taken;
 }
 
-/* With the lock. A range that can't be had, or would be too long, isn't it. */
+/*
+ * Extend the known part so that it includes the range. If the part would get
+ * too long, the range isn't in the pool. The caller holds the lock.
+ */
 static void extend(struct io_pool *pool, uint64_t start, uint64_t end,
 		   uint64_t *room)
 {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
+/* A writer of JSON: commas, keys and the escaping of texts. */
 #include <inttypes.h>
 
 #include "json.h"
 
-/* Bytes from 0x80 on are the user's UTF-8, and pass. */
+/* Bytes from 0x80 on are written as they are: the user's UTF-8. */
 static void put_text(FILE *f, const char *text)
 {
 	fputc('"', f);

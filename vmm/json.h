@@ -9,10 +9,10 @@
 
 struct json {
 	FILE *file;
-	bool follows;	/* something came before, on this level */
+	bool follows;	/* not the first element of its level */
 };
 
-/* In a list, and for the outermost, @key is NULL. @bracket is { or [. */
+/* @key is NULL in a list and at the outermost level. @bracket is { or [. */
 void json_open(struct json *json, const char *key, char bracket);
 void json_close(struct json *json, char bracket);
 void json_number(struct json *json, const char *key, uint64_t value);

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Where the guest finds what: addresses, ports and interrupts. */
+/* The guest's layout: addresses, ports and interrupts of all that it finds. */
 #ifndef LAYOUT_H
 #define LAYOUT_H
 
 #define MIB			(1ULL << 20)
 #define GIB			(1ULL << 30)
 
-/* Memory: what doesn't fit below the devices goes on at 4 GiB. */
+/* Memory. The part that doesn't fit below the devices begins at 4 GiB. */
 #define LOW_MEMORY_END		(3 * GIB)
 #define HIGH_MEMORY_START	(4 * GIB)
 
-/* What the kernel finds when it starts, all below 640 KiB but for the last. */
+/*
+ * What the guest's kernel finds when it starts. Memory ends at BASE_MEMORY_END,
+ * below 640 KiB, and begins again at EXTENDED_MEMORY_START. The ACPI tables and
+ * the reset vector are between the two.
+ */
 #define GDT_ADDRESS		0x1000
 #define PAGE_TABLES_ADDRESS	0x2000
 #define ZERO_PAGE_ADDRESS	0x8000
@@ -28,7 +32,7 @@
 #define IOAPIC_ADDRESS		0xfec00000
 #define LOCAL_APIC_ADDRESS	0xfee00000
 
-/* Pages that KVM wants to have for itself on Intel's CPUs. */
+/* Pages that KVM reserves for its own use on Intel's CPUs. */
 #define KVM_IDENTITY_MAP_ADDRESS	0xfffbc000ULL
 #define KVM_TSS_ADDRESS			0xfffbd000ULL
 

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
+/*
+ * One run of a guest: create its parts, enter the sandbox, start the threads,
+ * wait for the end, stop the threads, free the parts.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,11 +22,11 @@
 
 /* ---- boot ---- */
 
-/* Before anything else, as it's what is most often wrong. */
+/* This comes first, because a wrong path is the most frequent mistake. */
 static int open_files(struct machine *m, const struct options *options)
 {
 	m->boot.initrd_fd = -1;
-	/* A pipe that nobody writes to would have us wait here. */
+	/* O_NONBLOCK: opening a pipe without a writer would wait. */
 	m->boot.kernel_fd = open(options->kernel,
 				 O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (m->boot.kernel_fd < 0)
@@ -47,8 +51,8 @@ static void close_files(struct machine *m)
 #define SWIOTLB_SLAB	2048
 
 /*
- * There is no PCI: without the argument, the kernel looks for it at length.
- * What the user appends goes before what is said here.
+ * There is no PCI: without pci=off, the kernel looks for it, which takes long.
+ * The user's --append comes last, so that it overrides these arguments.
  */
 static char *command_line(const struct options *options)
 {
@@ -94,7 +98,7 @@ static int create_vcpus(struct machine *m, unsigned int cpus)
 	return 0;
 }
 
-/* The guest knows them in this order: /dev/vda, ... */
+/* The guest sees the disks in this order: /dev/vda, ... */
 static int add_disks(struct machine *m, const struct options *options)
 {
 	m->disks = calloc(DISKS_MAX, sizeof(*m->disks));
@@ -175,7 +179,7 @@ static int start(struct machine *m, const struct options *options,
 	return 0;
 }
 
-/* vm_end() has been called. Return: 0, or -1 some thread goes on */
+/* vm_end() has been called. Return: 0, or -1 if a thread doesn't end */
 static int stop(struct machine *m)
 {
 	int ret = 0;
@@ -209,11 +213,12 @@ static void destroy(struct machine *m)
 	vm_destroy(&m->vm);
 }
 
-/* ---- a life ---- */
+/* ---- one run ---- */
 
 /*
- * The files may be a server's that doesn't answer. Nothing of the machine is
- * outside of the process yet, so that may just end.
+ * Opening a file may wait for ever, for a file server that doesn't answer. So a
+ * thread watches for signals meanwhile, and may simply end the process, because
+ * nothing of the machine is outside of it yet.
  */
 static int create_watched(struct machine *m, const struct options *options)
 {
@@ -222,11 +227,11 @@ static int create_watched(struct machine *m, const struct options *options)
 
 	if (!ret)
 		ret = create(m, options);
-	/* Before the sandbox, which wants to be alone. */
+	/* The watching thread ends first: the sandbox wants a single thread. */
 	return signals_unwatch(&watch) || ret ? -1 : 0;
 }
 
-/* A signal from outside ends the guest as if its plug were pulled. */
+/* A signal ends the guest at once, like a power cut. */
 static void wait_for_end(struct vm *vm, int signals)
 {
 	struct pollfd fds[] = {
@@ -261,7 +266,7 @@ enum vm_end machine_run(const struct options *options, const struct user *user,
 		if (start(m, options, user))
 			vm_end(&m->vm, VM_FAILED);
 		wait_for_end(&m->vm, signals);
-		/* What a thread still uses can't be taken from under it. */
+		/* A thread that didn't end still uses the parts: free none. */
 		if (stop(m))
 			_exit(STATUS_FAILED);
 		end = m->vm.end;

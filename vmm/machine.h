@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* One life of a guest, from its boot to its end: all parts put together. */
+/* One run of a guest, from its boot to its end: all parts put together. */
 #ifndef MACHINE_H
 #define MACHINE_H
 
@@ -29,11 +29,11 @@ struct machine {
 	struct rng rng;
 	struct balloon balloon;
 	struct net *net;	/* NULL: none */
-	unsigned int nr_virtio;	/* slots that are taken */
+	unsigned int nr_virtio;	/* how many virtio slots are in use */
 	struct control control;
 };
 
-/* @control_fd is of control_listen(), or negative. */
+/* Run a guest to its end. @control_fd is of control_listen(), or negative. */
 enum vm_end machine_run(const struct options *options, const struct user *user,
 			int control_fd);
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gmemvm: a small VMM on libgmem, for reference: how a guest's memory is kept
- * out of the host kernel's direct map, and what a VMM has to do for it.
+ * gmemvm: a small VMM on libgmem, for reference. It shows how a VMM keeps a
+ * guest's memory out of the host kernel's direct map. This file has main(), and
+ * starts the guest again when it resets itself.
  *
- * A guest that may start again lives in a child, as there is no way back out of
- * the sandbox. With --no-reboot there is one process.
+ * A guest that may start again runs in a child process, because a process can't
+ * leave the sandbox. With --no-reboot there is one process.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -32,7 +33,7 @@ static int status_of(enum vm_end end)
 	}
 }
 
-/* It doesn't outlive us. */
+/* The child ends when its parent ends. */
 static _Noreturn void child(const struct options *options,
 			    const struct user *user, int control_fd,
 			    pid_t parent)
@@ -43,7 +44,10 @@ static _Noreturn void child(const struct options *options,
 	_exit(status_of(machine_run(options, user, control_fd)));
 }
 
-/* Passes signals on. Return: how the child ended; not by a reset then */
+/*
+ * Wait for the child, and pass signals on to it. Return: its exit status; after
+ * a signal was passed on, a reset counts as STATUS_OK
+ */
 static int wait_for(pid_t pid)
 {
 	bool told = false;
@@ -108,7 +112,10 @@ int main(int argc, char **argv)
 			return STATUS_FAILED;
 	}
 	status = live_on(&options, &user, control_fd);
-	/* Not from the sandbox; there it stays, until the next one takes it. */
+	/*
+	 * With --no-reboot this process is in the sandbox and can't unlink it:
+	 * the socket stays until the next gmemvm removes it.
+	 */
 	if (options.control && !options.no_reboot)
 		unlink(options.control);
 	return status;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* virtio-net: the tap, and packets between it and the guest. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
@@ -16,7 +17,7 @@
 #define RECEIVE		0
 #define SEND		1
 
-/* In one go, before others get the lock. */
+/* How many packets are handled before other threads get the lock. */
 #define BATCH		64
 
 static struct net *net_of(struct virtio *v)
@@ -46,7 +47,7 @@ static int open_tap(struct net *n, const struct net_options *options)
 	return 0;
 }
 
-/* Whether it has IFF_NO_PI can't be asked: TUNGETIFF has IFF_NOFILTER there. */
+/* TUNGETIFF doesn't report IFF_NO_PI: its bit means IFF_NOFILTER there. */
 static int take_tap(struct net *n, int fd)
 {
 	struct ifreq request = {};
@@ -72,7 +73,7 @@ static int set_tap(struct net *n)
 	return 0;
 }
 
-/* What the guest takes as it is. */
+/* Tell the tap which offloads the guest accepts. */
 static void set_offload(struct net *n)
 {
 	const struct virtio *v = &n->virtio;
@@ -91,7 +92,7 @@ static void set_offload(struct net *n)
 
 /* ---- to the guest ---- */
 
-/* Return: 1 a packet, 0 there is none, -EFAULT */
+/* Return: 1 if there was a packet, 0 if there is none, or an error */
 static int receive(struct net *n, struct virtqueue *queue,
 		   const struct chain *chain)
 {
@@ -153,7 +154,7 @@ static int send_packet(struct net *n, const struct chain *chain)
 	ret = chain_read(chain, 0, n->packet, size);
 	if (ret)
 		return ret;
-	/* The kernel looks at the header; what is wrong is lost, as ever. */
+	/* The kernel checks the header; a wrong packet is dropped. */
 	if (write(n->tap_fd, n->packet, size) != (ssize_t)size) {
 		n->counters.dropped++;
 		return 0;
@@ -163,7 +164,7 @@ static int send_packet(struct net *n, const struct chain *chain)
 	return 0;
 }
 
-/* Return: 1 there may be more, 0, or an error */
+/* Return: 1 if there may be more, 0, or an error */
 static int send_some(struct virtio *v, unsigned int index,
 		     struct virtqueue *queue)
 {
@@ -200,7 +201,7 @@ static bool handle_events(struct net *n)
 	return more;
 }
 
-/* It stays ready for ever then, and there is nothing to read. */
+/* A tap that is gone stays ready for ever, with nothing to read. */
 static void see_end(struct net *n, short revents)
 {
 	if (!(revents & (POLLERR | POLLHUP | POLLNVAL)) || revents & POLLIN)
@@ -220,7 +221,7 @@ static void *net_thread(void *arg)
 	bool more = false;
 
 	while (!virtio_is_stopping(&n->virtio)) {
-		/* Negative ones are left out. */
+		/* poll() leaves out negative descriptors. */
 		fds[1].fd = n->receives && !n->is_gone ? n->tap_fd : -1;
 		if (poll(fds, 2, more ? 0 : -1) < 0 && errno != EINTR)
 			break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* virtio-net: the other end of a tap, by copies or by the host's vhost-net. */
+/* virtio-net on a tap: packets are copied here, or by the host's vhost-net. */
 #ifndef NET_H
 #define NET_H
 
@@ -9,7 +9,7 @@
 #include "vhost.h"
 #include "virtio.h"
 
-/* Header and 64 KiB, as offloading has them. */
+/* A header and 64 KiB, which packets have with offloading. */
 #define NET_PACKET_MAX	(sizeof(struct virtio_net_hdr_v1) + 65550)
 
 struct net_counters {
@@ -23,16 +23,16 @@ struct net {
 	struct virtio_net_config config;
 	int tap_fd;
 	struct vhost vhost;
-	bool receives;		/* there is room for what the tap has */
-	bool is_gone;		/* the tap: only the thread looks */
-	struct net_counters counters;	/* with the device's lock */
+	bool receives;		/* the guest has buffers for packets */
+	bool is_gone;		/* the tap; only the device's thread uses it */
+	struct net_counters counters;	/* under the device's lock */
 	char packet[NET_PACKET_MAX];
 };
 
-/* Return: 0, or -1 said why. net_remove() may be called after either. */
+/* Return: 0, or -1 after fail(). net_remove() may be called after either. */
 int net_add(struct net *net, struct vm *vm, unsigned int slot,
 	    const struct net_options *options);
-/* The same with @tap_fd set, as the tests have it. */
+/* The same, if the caller has set @tap_fd, as tests do. */
 int net_attach(struct net *net, struct vm *vm, unsigned int slot,
 	       const struct net_options *options);
 int net_start(struct net *net);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The command line: --help, and the check of each option. */
 #include <errno.h>
 #include <getopt.h>
 #include <gmem.h>
@@ -116,8 +117,8 @@ static int find_name(const char *const *names, const char *name)
 }
 
 /*
- * Calls set() for each KEY=VALUE of a list, which is taken apart. Return: 0, or
- * what set() answered first that wasn't.
+ * Call set() for each KEY=VALUE of a list. This changes the list. Return: 0, or
+ * the first result of set() that isn't 0.
  */
 static int parse_list(const char *option, char *list, void *to,
 		      int (*set)(void *to, const char *key, char *value))
@@ -156,7 +157,7 @@ const uint64_t protection_bits[] = {
 	GMEM_PROTECT_WINDOWS, 0,
 };
 
-/* Up to the end, however long that is: what is left out would protect less. */
+/* Parse all words: a word that is ignored would mean less protection. */
 static int set_protection(struct memory_options *memory, char *value)
 {
 	char *rest = value, *word;
@@ -196,7 +197,7 @@ static int set_backend(struct memory_options *memory, const char *value)
 	return 0;
 }
 
-/* The guest's kernel wants it to be a power of two. */
+/* The guest's kernel wants the size to be a power of two. */
 static int set_shared_io(struct memory_options *memory, const char *value)
 {
 	uint64_t *size = &memory->shared_io;

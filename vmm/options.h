@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What is wanted on the command line. */
+/* The options of the command line. */
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
@@ -13,8 +13,8 @@ struct memory_options {
 	unsigned int backend;	/* GMEM_BACKEND_* */
 	uint64_t demand;	/* GMEM_PROTECT_* */
 	bool demand_given;
-	const char *directory;	/* NULL: the usual one */
-	uint64_t shared_io;	/* of the guest's pool for I/O; 0: none */
+	const char *directory;	/* NULL: GMEM_DEFAULT_MOUNT */
+	uint64_t shared_io;	/* size of the guest's I/O pool; 0: none */
 	bool by_file;		/* the VMM copies by read() and write() */
 };
 
@@ -27,7 +27,7 @@ struct disk_options {
 
 struct net_options {
 	bool given;
-	const char *tap;	/* its name; NULL: by @fd */
+	const char *tap;	/* its name; NULL: use @fd */
 	int fd;
 	uint8_t mac[6];
 	bool vhost;
@@ -46,20 +46,20 @@ struct options {
 	const char *control;	/* a socket's path; NULL: none */
 	bool no_reboot;
 	bool sandbox;
-	bool namespaces;	/* of the sandbox */
-	const char *user;	/* who it is there; NULL: as it was */
+	bool namespaces;	/* the sandbox has its own */
+	const char *user;	/* in the sandbox; NULL: doesn't change */
 };
 
-/* What parse_options() answers: to go on, or an exit status. */
+/* parse_options() returns this to go on, or else an exit status. */
 #define OPTIONS_RUN	-1
 
-/* Paths are those of the arguments, which must last. */
+/* @options keeps pointers into @argv, so @argv must outlive it. */
 int parse_options(struct options *options, int argc, char **argv);
 
-/* Like 512M. Return: 0, or -1 if it isn't */
+/* Parse a size like 512M. Return: 0, or -1 if @text is no size */
 int parse_size(const char *text, uint64_t *size);
 
-/* Names of GMEM_PROTECT_*, up to NULL, and which one each is. */
+/* The names of GMEM_PROTECT_*, ending with NULL, and the bit of each name. */
 extern const char *const protection_names[];
 extern const uint64_t protection_bits[];
 

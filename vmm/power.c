@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The ports for power-off and reset. */
 #include "layout.h"
 #include "power.h"
 
@@ -25,7 +26,7 @@ static void write_sleep(void *device, uint64_t offset, unsigned int size,
 		vm_end(device, VM_POWERED_OFF);
 }
 
-/* ---- the keyboard controller, of which only the reset line is there ---- */
+/* ---- the keyboard controller: only its reset line ---- */
 
 static uint64_t read_i8042(void *device, uint64_t offset, unsigned int size)
 {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The answers of --control: collects the state of all parts. */
 #include <string.h>
 
 #include "json.h"
@@ -117,7 +118,7 @@ static void report_balloon(struct json *json, struct balloon *b)
 	json_close(json, '}');
 }
 
-/* What vhost does is not counted here. */
+/* Packets that vhost handles are not counted. */
 static void report_net(struct json *json, struct net *n)
 {
 	struct net_counters c;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What --control answers. */
+/* The answers of --control: the status as JSON, and the balloon. */
 #ifndef REPORT_H
 #define REPORT_H
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
+/* virtio-rng: fills the guest's buffers with the host's random bytes. */
 #include <errno.h>
 #include <linux/virtio_ids.h>
 #include <sys/random.h>
 
 #include "rng.h"
 
-#define BYTES_MAX	256	/* which getrandom() gives in one go */
+#define BYTES_MAX	256	/* getrandom() returns these in one call */
 #define BATCH		16	/* requests in a piece of work */
 
 static int serve(struct virtqueue *queue, const struct chain *chain)
@@ -22,7 +23,7 @@ static int serve(struct virtqueue *queue, const struct chain *chain)
 	return ret ? ret : virtqueue_push(queue, chain, size);
 }
 
-/* Return: 1 there is more, 0, or an error */
+/* Return: 1 if there is more to do, 0, or an error */
 static int serve_some(struct virtio *v, unsigned int index,
 		      struct virtqueue *queue)
 {

@@ -9,7 +9,7 @@ struct rng {
 	struct virtio virtio;
 };
 
-/* As virtio_add(); then virtio_stop() and virtio_remove(). */
+/* As virtio_add(). virtio_stop() and virtio_remove() end the device. */
 int rng_add(struct rng *rng, struct vm *vm, unsigned int slot);
 int rng_start(struct rng *rng);
 

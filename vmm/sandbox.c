@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Entering the sandbox: namespaces, user, capabilities, and then the filter. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
@@ -15,7 +16,7 @@
 #include "filter.h"
 #include "sandbox.h"
 
-/* ---- namespaces: none of the host's files, or networks ---- */
+/* ---- namespaces: without the host's files and networks ---- */
 
 #define SPACES	(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
 
@@ -24,8 +25,9 @@
 #define WITHOUT_SPACES	"(--sandbox=calls does without namespaces)"
 
 /*
- * For the kernel, a thread that was waited for may still be there for a moment,
- * and who has another one can't have a user namespace: EINVAL.
+ * A process with a second thread can't make a user namespace: EINVAL. After
+ * pthread_join(), the kernel may still have the other thread for a moment. So
+ * this tries again.
  */
 static int unshare_alone(int spaces)
 {
@@ -40,8 +42,9 @@ static int unshare_alone(int spaces)
 }
 
 /*
- * An ordinary user is root in a namespace of his own, where he may have one; so
- * is whoever is to become one.
+ * Without root's rights, a process can make these namespaces together with a
+ * user namespace, in which it has them. If root's process is denied, it first
+ * becomes the user of --user, and then does the same.
  */
 static int leave_spaces(const struct user *user, bool *is_user)
 {
@@ -55,7 +58,7 @@ static int leave_spaces(const struct user *user, bool *is_user)
 	return fail_errno("the sandbox: namespaces " WITHOUT_SPACES);
 }
 
-/* A root of its own: an empty folder, that nothing can be put into. */
+/* Change the root directory to an empty, read-only filesystem. */
 static int leave_files(void)
 {
 	static const char root[] = "/tmp";
@@ -68,7 +71,7 @@ static int leave_files(void)
 	    chdir(root))
 		return fail_errno("the sandbox: an empty folder on %s "
 				  WITHOUT_SPACES, root);
-	/* The old root is stacked below the new one, and goes. */
+	/* pivot_root() puts the old root below the new one: unmount it. */
 	if (syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) ||
 	    chdir("/"))
 		return fail_errno("the sandbox: to leave the host's files "
@@ -83,8 +86,9 @@ static int leave_files(void)
 /* ---- privileges ---- */
 
 /*
- * The set that limits what a program could get. Who may not change it gets
- * nothing by it: there are no new privileges.
+ * Drop the bounding set, which limits what capabilities execve() could give. A
+ * process that may not drop it (EPERM) gets nothing from it: no_new_privs is
+ * set later.
  */
 static int drop_bounding(void)
 {
@@ -97,7 +101,7 @@ static int drop_bounding(void)
 	       fail_errno("the sandbox: PR_CAPBSET_DROP");
 }
 
-/* Effective, permitted, inheritable; and with these, ambient. */
+/* Drop all capabilities: effective, permitted, inheritable and ambient. */
 static int drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = {
@@ -129,7 +133,7 @@ static int drop_privileges(const struct user *user, bool is_user)
 
 /* ---- the parent ---- */
 
-/* The kernel forgets what is to happen at its death when privileges change. */
+/* When a process's privileges change, the kernel resets PR_SET_PDEATHSIG. */
 static int keep_death_signal(int signal, pid_t parent)
 {
 	if (!signal)

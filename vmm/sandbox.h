@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What remains to a guest that has taken over the VMM: the descriptors that are
- * open, and the system calls that running a guest takes (filter.c). No files,
- * no networks, no capabilities.
+ * The sandbox: it limits what a guest can do after it has taken over the VMM.
+ * Only the open descriptors remain, and the system calls that are needed to run
+ * a guest (filter.c). There are no files, no networks, no capabilities.
  */
 #ifndef SANDBOX_H
 #define SANDBOX_H
@@ -12,15 +12,15 @@
 #include "user.h"
 
 struct sandbox_options {
-	int memory_fd;		/* of the guest's memory; negative: none */
-	bool namespaces;	/* or the host's files and networks, unopened */
+	int memory_fd;		/* the guest's memory; negative: none */
+	bool namespaces;	/* false: only the filter keeps it from files */
 	struct user user;
 };
 
 /*
- * From now on, for this thread and those it creates. All that is to be opened
- * has been. Return: 0, or -1 said why: then part of it may be in force, and the
- * process must end.
+ * Enter the sandbox, for this thread and those that it creates. The caller has
+ * opened all files before. Return: 0; or -1 after fail(): then a part of the
+ * sandbox may be in force, and the process must end.
  */
 int sandbox_enter(const struct sandbox_options *options);
 

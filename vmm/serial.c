@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* A 16550: its registers, its FIFO, its interrupt. */
 #include <errno.h>
 #include <poll.h>
 #include <unistd.h>
@@ -7,7 +8,7 @@
 #include "layout.h"
 #include "serial.h"
 
-/* The first two are the divisor's while LCR_DIVISOR is set. */
+/* While LCR_DIVISOR is set, the first two are the divisor's bytes. */
 enum { DATA, IER, IIR, LCR, MCR, LSR, MSR, SCRATCH, FCR = IIR };
 
 #define IER_RECEIVED	0x01
@@ -27,7 +28,7 @@ enum { DATA, IER, IIR, LCR, MCR, LSR, MSR, SCRATCH, FCR = IIR };
 #define MCR_LOOP	0x10
 #define MCR_ALL		0x1f
 #define LSR_RECEIVED	0x01
-#define LSR_SENT	0x60	/* and nothing left to send */
+#define LSR_SENT	0x60	/* THR empty, and transmitter empty */
 #define MSR_CTS		0x10
 #define MSR_DSR		0x20
 #define MSR_RI		0x40
@@ -35,7 +36,7 @@ enum { DATA, IER, IIR, LCR, MCR, LSR, MSR, SCRATCH, FCR = IIR };
 
 /* ---- interrupts ---- */
 
-/* The most urgent reason for one. */
+/* The most urgent reason for an interrupt, in IIR's bits. */
 static uint8_t reason(const struct serial *s)
 {
 	if (s->ier & IER_RECEIVED && s->count)
@@ -58,8 +59,8 @@ static void update_irq(struct serial *s)
 /* ---- bytes ---- */
 
 /*
- * Where it can't be asked, the write says why, or waits. Return: false if the
- * VM ends before there is room
+ * If poll() fails, write() reports the error or waits. Return: false if the VM
+ * ends before there is room
  */
 static bool wait_for_room(const struct serial *s)
 {
@@ -78,9 +79,10 @@ static bool wait_for_room(const struct serial *s)
 }
 
 /*
- * Without the lock: nobody may be there to read it, and then the keyboard, and
- * the machine's end, must not wait. A write that waits all the same, because of
- * another writer or a line's end on a terminal, is interrupted at the end.
+ * Called without the lock. If no process reads the output, this waits, and the
+ * keyboard and the end of the VM must not wait for it. write() may still wait,
+ * because another process has filled the room, or because a line's end takes
+ * two bytes on a terminal. A signal interrupts it when the VM ends (thread.c).
  */
 static void send(struct serial *s, uint8_t byte)
 {
@@ -148,7 +150,7 @@ static uint8_t read_iir(struct serial *s)
 	return s->fifo_enabled ? iir | IIR_FIFO : iir;
 }
 
-/* In a loop, what goes out comes in. */
+/* In loopback mode, the modem outputs are the inputs. */
 static uint8_t read_msr(const struct serial *s)
 {
 	uint8_t msr = 0;
@@ -200,13 +202,13 @@ static void write_data(struct serial *s, uint8_t value)
 		store(s, value);
 }
 
-/* Is that for the world outside? */
+/* Is a write to this register a byte for the output? */
 static bool goes_out(const struct serial *s, unsigned int reg)
 {
 	return reg == DATA && !(s->lcr & LCR_DIVISOR) && !(s->mcr & MCR_LOOP);
 }
 
-/* Who begins to want to know that all is sent is told so. */
+/* Enabling the "sent" interrupt raises it at once, as all bytes are sent. */
 static void write_ier(struct serial *s, uint8_t value)
 {
 	if (s->lcr & LCR_DIVISOR) {

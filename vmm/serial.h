@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A 16550 at COM1's ports: what the guest's console is. */
+/* The guest's console: a 16550 at the ports of COM1. */
 #ifndef SERIAL_H
 #define SERIAL_H
 
@@ -14,25 +14,25 @@
 struct serial {
 	struct vm *vm;
 	int out_fd;
-	pthread_mutex_t lock;	/* of all that follows */
+	pthread_mutex_t lock;	/* protects all fields below */
 	pthread_cond_t room;
 	uint8_t ier, lcr, mcr, scratch;
 	uint16_t divisor;
 	bool fifo_enabled;
-	bool sent;		/* a byte was, and the guest isn't told yet */
+	bool sent;		/* a byte was sent; the guest isn't told yet */
 	bool level;		/* of the interrupt */
 	bool closed;
 	uint8_t fifo[SERIAL_FIFO];
 	unsigned int head, count;
 };
 
-/* What the guest writes goes to @out_fd. Return: 0, or -1 said why */
+/* The guest's output goes to @out_fd. Return: 0, or -1 after fail() */
 int serial_add(struct serial *serial, struct vm *vm, int out_fd);
 
-/* For the guest to read; waits for room. Return: false after serial_close() */
+/* Give the guest a byte; waits for room. Return: false after serial_close() */
 bool serial_receive(struct serial *serial, uint8_t byte);
 
-/* Nobody waits any more. */
+/* End all waits in serial_receive(). */
 void serial_close(struct serial *serial);
 
 #endif

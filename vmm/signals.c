@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The signals that end the guest: blocked, and then waited for. */
 #include <stdbool.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -33,11 +34,11 @@ void signals_block(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* ---- while nobody reads them ---- */
+/* ---- while no thread reads them ---- */
 
 static bool is_over;	/* atomic */
 
-/* Whoever ends the thread interrupts it. */
+/* thread_end() interrupts sigwaitinfo(). */
 static void *watch(void *arg)
 {
 	sigset_t set = ending();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Signals that are to end the guest: SIGHUP, SIGINT, SIGTERM. */
+/* The signals that end the guest: SIGHUP, SIGINT, SIGTERM. */
 #ifndef SIGNALS_H
 #define SIGNALS_H
 
@@ -8,23 +8,25 @@
 #include "thread.h"
 
 /*
- * From here on they wait until somebody asks for them, in threads and children,
- * too. SIGCHLD as well; SIGPIPE is ignored.
+ * Block these signals and SIGCHLD, in later threads and child processes too:
+ * they stay pending until one of the functions below takes them. SIGPIPE is
+ * ignored from now on.
  */
 void signals_block(void);
 
 /*
- * Around what may take for ever, as a read from a file server that doesn't
- * answer, which no handler could interrupt: such a signal ends the process at
- * once, with status 0, as it would the guest. Return: 0, or -1 said why
+ * Called before and after operations that may wait for ever, such as a read
+ * from a file server that doesn't answer. No signal handler can interrupt
+ * those. So a thread waits for the signals meanwhile, and ends the process at
+ * once, with status 0, as if the guest had run. Return: 0, or -1 after fail()
  */
 int signals_watch(struct thread *thread);
 int signals_unwatch(struct thread *thread);
 
-/* A descriptor to read them from. Return: -1 if there is none */
+/* Open a signalfd for these signals. Return: it, or -1 */
 int signals_open(void);
 
-/* Waits for any, or SIGCHLD. Return: which */
+/* Wait for one of these signals or SIGCHLD. Return: its number */
 int signals_wait(void);
 
 #endif

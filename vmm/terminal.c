@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The terminal: its settings, and the thread that reads keys. */
 #include <errno.h>
 #include <poll.h>
 #include <termios.h>
@@ -19,7 +20,7 @@ static void make_raw(void)
 		return;
 	raw = before;
 	cfmakeraw(&raw);
-	/* Our own messages end lines as everybody's do. */
+	/* gmemvm's own messages end with \n alone. */
 	raw.c_oflag |= OPOST;
 	is_raw = !tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 }
@@ -31,7 +32,7 @@ static void restore(void)
 	is_raw = false;
 }
 
-/* Return: false if there is no more to do */
+/* Return: false if the thread has to end */
 static bool pass_on(struct terminal *t, uint8_t key)
 {
 	if (!t->escaped && key == ESCAPE && is_raw) {

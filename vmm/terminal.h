@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is typed goes to the guest, each key as it is; but Ctrl-A x ends it, and
- * Ctrl-A twice is one.
+ * The terminal: each key that the user types goes to the guest. Ctrl-A x ends
+ * the guest. Ctrl-A typed twice sends one Ctrl-A.
  */
 #ifndef TERMINAL_H
 #define TERMINAL_H
@@ -18,13 +18,12 @@ struct terminal {
 	bool escaped;		/* after Ctrl-A */
 };
 
-/* Return: 0, or -1 said why */
+/* Return: 0, or -1 after fail() */
 int terminal_start(struct terminal *terminal, struct vm *vm,
 		   struct serial *serial);
 
 /*
- * After the VM has ended. The terminal is as it was before. Return: as of
- * thread_end()
+ * After vm_end(). Restores the terminal's settings. Return: as thread_end()
  */
 int terminal_stop(struct terminal *terminal);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Threads: started, and interrupted until they end. */
 #include <errno.h>
 #include <signal.h>
 #include <time.h>
@@ -6,7 +7,7 @@
 #include "error.h"
 #include "thread.h"
 
-/* Brings a thread out of a system call. */
+/* The signal that interrupts a thread's system call. */
 #define KICK	SIGUSR1
 #define STEP_MS	20
 
@@ -18,7 +19,7 @@ static void kicked(int signal)
 int thread_start(struct thread *t, const char *what, void *(*run)(void *arg),
 		 void *arg)
 {
-	/* No SA_RESTART. */
+	/* Without SA_RESTART, so that system calls return -EINTR. */
 	struct sigaction action = { .sa_handler = kicked };
 
 	sigaction(KICK, &action, NULL);
@@ -43,8 +44,8 @@ static bool ends_within(struct thread *t, int ms)
 }
 
 /*
- * Again and again: a signal that comes before the thread is in its call, but
- * after it has looked whether to end, brings nothing.
+ * The signal is sent repeatedly: one that arrives after the thread has checked
+ * its flag, but before it is in its system call, has no effect.
  */
 int thread_end(struct thread *t, const char *what, int patience_ms)
 {

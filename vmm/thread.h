@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Threads that end when they are told to, wherever they are: also in a system
- * call that waits for somebody who doesn't come, as a console that nobody
- * reads. Such a call is interrupted, and its caller then looks whether to end.
+ * Threads that can be ended at any time, also while they wait in a system call
+ * that might never return, such as a write to a console that no process reads.
+ * A signal interrupts the call. Then the thread checks whether it has to end.
  */
 #ifndef THREAD_H
 #define THREAD_H
@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/* Who waits for a disk gets so long. */
+/* How long thread_end() waits: a thread may have to wait for a disk. */
 #define THREAD_PATIENCE_MS	20000
 
 struct thread {
@@ -18,14 +18,15 @@ struct thread {
 	bool started;
 };
 
-/* @what names it. Return: 0, or -1 said why */
+/* @what names the thread in messages. Return: 0, or -1 after fail() */
 int thread_start(struct thread *thread, const char *what,
 		 void *(*run)(void *arg), void *arg);
 
 /*
- * It has been told to end, by what it looks at. Return: 0, also where none was
- * started; -1 said that it doesn't end: then what it uses can't be freed, and
- * all that is left is to end the process.
+ * Wait for a thread's end. The caller has set the flag that the thread checks.
+ * Return: 0, also if the thread was never started; or -1 after fail() if it
+ * doesn't end in time. Then the caller can't free what the thread uses, and can
+ * only end the process.
  */
 int thread_end(struct thread *thread, const char *what, int patience_ms);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* --user: finds the user's numbers, and changes to them. */
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -13,7 +14,7 @@
 
 #define NAME_MAX_LENGTH	64
 
-/* (uid_t)-1 means "as it is" to the kernel. */
+/* The kernel takes (uid_t)-1 for "don't change". */
 static bool parse_id(const char *text, uint32_t *id)
 {
 	unsigned long value;
@@ -27,7 +28,7 @@ static bool parse_id(const char *text, uint32_t *id)
 	return !errno && !*end && value < UINT32_MAX;
 }
 
-/* A name, or else a number, and the group of whoever that is. */
+/* @name is a name or a number. Without @group, use the user's own group. */
 static int find(const char *name, const char *group, struct user *user)
 {
 	const struct passwd *entry = getpwnam(name);

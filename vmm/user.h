@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Who gmemvm is once it's in its sandbox, where root has started it. */
+/* The user that gmemvm becomes in its sandbox, if root has started it. */
 #ifndef USER_H
 #define USER_H
 
@@ -12,10 +12,10 @@ struct user {
 	gid_t gid;
 };
 
-/* @text is NAME or UID, or either with :GID. Return: 0, or -1 said why */
+/* @text is NAME or UID, perhaps with :GID. Return: 0, or -1 after fail() */
 int user_find(const char *text, struct user *user);
 
-/* From now on, without other groups. Return: 0, or -1 said why */
+/* Become the user, without further groups. Return: 0, or -1 after fail() */
 int user_become(const struct user *user);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* vCPUs: their state at the start, their exits, their threads. */
 #include <errno.h>
 #include <linux/kvm.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "error.h"
 #include "vcpu.h"
 
-/* ---- what a firmware would have left ---- */
+/* ---- the state that firmware would leave ---- */
 
 #define MSR_MISC_ENABLE			0x1a0
 #define MISC_ENABLE_FAST_STRING		1
@@ -111,7 +112,7 @@ static enum vm_end unexpected(struct vcpu *vcpu)
 	}
 }
 
-/* There is one writer. */
+/* Only the vCPU's own thread writes these. */
 static void count(struct vcpu *vcpu, enum vcpu_exit exit)
 {
 	__atomic_store_n(&vcpu->exits[exit], vcpu->exits[exit] + 1,
@@ -122,7 +123,7 @@ static void handle_exit(struct vcpu *vcpu)
 {
 	int ret = gmem_vm_handle_exit(vcpu->vm->gmem, vcpu->fd, vcpu->run);
 
-	/* The guest has got #GP, and goes on with another clock. */
+	/* The guest gets #GP, and uses another clocksource. */
 	if (ret < 0)
 		warn_of("vCPU %u gets no clock: %s", vcpu->id,
 			gmem_last_error());
@@ -178,7 +179,7 @@ int vcpu_start(struct vcpu *vcpu)
 	return thread_start(&vcpu->thread, "a vCPU", run_thread, vcpu);
 }
 
-/* If the signal comes before KVM_RUN, KVM sees the flag. */
+/* immediate_exit is for a signal that arrives before KVM_RUN. */
 int vcpu_stop(struct vcpu *vcpu)
 {
 	if (!vcpu->thread.started)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* vCPUs, each with a thread that runs it until the VM ends. */
+/* vCPUs. Each has a thread that runs it until the VM ends. */
 #ifndef VCPU_H
 #define VCPU_H
 
@@ -10,7 +10,7 @@
 
 struct kvm_run;
 
-/* Why a vCPU comes to us. */
+/* Why KVM_RUN has returned. */
 enum vcpu_exit {
 	EXIT_PORT,
 	EXIT_MMIO,
@@ -30,16 +30,19 @@ struct vcpu {
 	uint64_t exits[VCPU_EXITS];	/* by enum vcpu_exit; atomic */
 };
 
-/* Return: 0, or -1 said why. vcpu_destroy() may be called after either. */
+/* Return: 0, or -1 after fail(). vcpu_destroy() may be called after either. */
 int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned int id,
 		unsigned int cpus);
 
-/* The first vCPU begins at the kernel's entry; the others wait for it. */
+/*
+ * For the first vCPU only: it begins at the kernel's entry. The others wait
+ * until the guest starts them.
+ */
 int vcpu_set_entry(struct vcpu *vcpu, uint64_t entry);
 
 int vcpu_start(struct vcpu *vcpu);
 
-/* After the VM has ended. Return: as of thread_end() */
+/* After vm_end(). Return: as thread_end() */
 int vcpu_stop(struct vcpu *vcpu);
 void vcpu_destroy(struct vcpu *vcpu);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* vhost-net: tells it the guest's memory and the queues. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vhost.h>
@@ -13,7 +14,7 @@
 
 #define RANGES	2
 
-/* What it has to know of; the rest is between the guest and the tap. */
+/* Features that vhost must know. Others are between the guest and the tap. */
 #define FEATURES	(1ULL << VIRTIO_F_VERSION_1 | \
 			 1ULL << VIRTIO_RING_F_INDIRECT_DESC | \
 			 1ULL << VIRTIO_RING_F_EVENT_IDX)
@@ -90,7 +91,7 @@ static int set_addresses(struct vhost *vhost, const struct virtqueue *q,
 	return ioctl(vhost->fd, VHOST_SET_VRING_ADDR, &addr);
 }
 
-/* It raises the interrupt itself. */
+/* vhost raises the interrupt itself, by irq_fd. */
 static int set_queue(struct vhost *vhost, struct virtio *v, unsigned int index,
 		     int tap_fd)
 {
@@ -128,7 +129,7 @@ int vhost_begin(struct vhost *vhost, struct virtio *v, int tap_fd)
 	return 0;
 }
 
-/* Fails only for a queue that had none. */
+/* The ioctl fails only for a queue that had no backend: no error. */
 void vhost_end(struct vhost *vhost)
 {
 	for (unsigned int i = 0; i < VIRTIO_QUEUES; i++) {

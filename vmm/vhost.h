@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The host kernel's vhost-net in a device thread's place. It reaches the
- * guest's memory as system calls do, by the VMM's mapping, so that may be
- * hidden; but its worker has no windows.
+ * The host kernel's vhost-net, instead of a device's thread. It accesses the
+ * guest's memory as system calls do, through the VMM's mapping. So the memory
+ * may be hidden. But its worker thread has no windows.
  */
 #ifndef VHOST_H
 #define VHOST_H
@@ -13,19 +13,23 @@ struct vhost {
 	int fd;
 };
 
-/* Before the sandbox. Return: 0, or -1 said why */
+/* Before the sandbox. Return: 0, or -1 after fail() */
 int vhost_open(struct vhost *vhost, struct vm *vm);
 
 /*
- * In the sandbox: the kernel adds its worker to our threads, and a process that
- * has several can't have a user namespace any more. Return: 0, or -1 said why
+ * In the sandbox: the kernel adds its worker to the process's threads, and a
+ * process with several threads can't make a user namespace any more. Return: 0,
+ * or -1 after fail()
  */
 int vhost_start(struct vhost *vhost);
 
-/* The driver is ready: queues are handed over. Return: 0, or -1 said why */
+/*
+ * The driver is ready: vhost takes over the queues. Return: 0, or -1 after
+ * fail()
+ */
 int vhost_begin(struct vhost *vhost, struct virtio *virtio, int tap_fd);
 
-/* They are taken back. When it returns, nothing of them is in use. */
+/* vhost gives the queues back, and doesn't use them any more afterwards. */
 void vhost_end(struct vhost *vhost);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* virtio on the memory bus: registers, status, kicks, interrupts, the lock. */
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
@@ -21,7 +22,7 @@
 				 1ULL << VIRTIO_RING_F_INDIRECT_DESC | \
 				 1ULL << VIRTIO_RING_F_EVENT_IDX)
 
-/* Until a reset, nothing more is to be had of the device. */
+/* With one of these, the device doesn't work until it is reset. */
 #define BROKEN	(VIRTIO_CONFIG_S_NEEDS_RESET | VIRTIO_CONFIG_S_FAILED)
 
 static uint64_t all_features(const struct virtio *v)
@@ -62,8 +63,8 @@ void virtio_unlock(struct virtio *v)
 }
 
 /*
- * A mutex goes to who asks first, and that is the thread that has just let go
- * of it. So this one waits until one of the others had it.
+ * A thread that has just released a mutex usually gets it again before threads
+ * that wait for it. So the device's thread waits until one of those has had it.
  */
 void virtio_begin_piece(struct virtio *v)
 {
@@ -100,7 +101,7 @@ bool virtio_has(const struct virtio *v, unsigned int bit)
 
 void virtio_break(struct virtio *v, int error)
 {
-	/* Once: the guest can do it as often as it likes. */
+	/* Warn once, because the guest can repeat this without limit. */
 	if (!v->warned)
 		warn_of("%s %u: the guest's queue makes no sense (%s); it waits for a reset",
 			v->name, v->slot, strerror(-error));
@@ -179,7 +180,7 @@ static struct virtqueue *selected(struct virtio *v)
 	       &v->queues[v->queue_selected] : NULL;
 }
 
-/* Where interrupts go past us, each may have been one of a queue. */
+/* If vhost raises interrupts, any of them may have been for a queue. */
 static uint32_t irq_status(const struct virtio *v)
 {
 	return __atomic_load_n(&v->irq_status, __ATOMIC_ACQUIRE) |
@@ -223,7 +224,10 @@ static void init_queues(struct virtio *v)
 		v->queues[i] = (struct virtqueue){ .guest = &v->vm->guest };
 }
 
-/* May let go of the lock: other vCPUs' writes have to wait, see write_bus(). */
+/*
+ * quiesce() may release the lock. Register writes of other vCPUs wait until
+ * this has ended, see write_bus().
+ */
 static void end_queues(struct virtio *v)
 {
 	v->generation++;
@@ -234,7 +238,7 @@ static void end_queues(struct virtio *v)
 	pthread_cond_broadcast(&v->changed);
 }
 
-/* Who reads a status of 0 may use the memory again: that comes last. */
+/* A driver that reads status 0 may reuse the memory, so queues end before. */
 static void reset(struct virtio *v)
 {
 	end_queues(v);
@@ -253,9 +257,9 @@ static bool features_are_fine(const struct virtio *v)
 #define STARTED	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER)
 
 /*
- * Bits come in this order, and go only by a reset (virtio 1.2, 2.1 and 3.1.1):
- * the driver is there; the features are agreed on; and, when the driver has
- * seen that they are, it uses the device.
+ * The driver sets bits in this order, and only a reset clears them (virtio 1.2,
+ * 2.1 and 3.1.1): the driver is there; the features are agreed on; the driver
+ * has seen FEATURES_OK, and uses the device.
  */
 static uint32_t next_status(const struct virtio *v, uint32_t wanted)
 {
@@ -314,7 +318,7 @@ static void write_features(struct virtio *v, uint32_t value)
 	v->driver_features |= (uint64_t)value << shift;
 }
 
-/* A queue is started between these two, and no more after it has ended. */
+/* The driver may start a queue after FEATURES_OK and before DRIVER_OK. */
 static bool may_start(const struct virtio *v)
 {
 	return v->status & VIRTIO_CONFIG_S_FEATURES_OK &&
@@ -350,7 +354,7 @@ static void set_high(uint64_t *address, uint32_t value)
 	*address = (*address & UINT32_MAX) | (uint64_t)value << 32;
 }
 
-/* Where the queue is stays as it is while it's in use. */
+/* A queue's addresses and size can't change while it is in use. */
 static void write_queue(struct virtio *v, uint64_t offset, uint32_t value)
 {
 	struct virtqueue *q = selected(v);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A virtio device on the memory bus (virtio 1.2, 4.2). The transport is here;
- * what a device does with its queues is its own, in a thread of its own, which
- * a kick wakes.
+ * virtio on the memory bus (virtio 1.2, 4.2). The transport is here. Each kind
+ * of device has its own file for what it does with its queues, and each device
+ * has its own thread, which a kick wakes.
  */
 #ifndef VIRTIO_H
 #define VIRTIO_H
@@ -23,37 +23,37 @@ struct virtio {
 	const char *name;
 	uint32_t id;
 	unsigned int nr_queues;
-	uint64_t features;	/* of its kind; the transport adds its own */
+	uint64_t features;	/* the device's; the transport adds more */
 	void *config;		/* little-endian; the guest reads it */
 	size_t config_size;
-	/* Bytes of it that the guest writes, or none. */
+	/* Offset and size of the field that the guest may write, or 0. */
 	size_t config_writable, config_writable_size;
-	/* With the lock held, or NULL: the driver is ready. */
+	/* NULL, or called with the lock held when the driver is ready. */
 	void (*begin)(struct virtio *virtio);
 	/*
-	 * With the lock held: the queues end. What is under way must not touch
-	 * the guest's memory when this is back. Or NULL.
+	 * NULL, or called with the lock held when the queues end. When it
+	 * returns, no request may access the guest's memory any more.
 	 */
 	void (*quiesce)(struct virtio *virtio);
-	/* Kicks and interrupts of the queues go past us, to the kernel. */
+	/* The queues' kicks and interrupts go to the kernel, not to gmemvm. */
 	bool past_us;
 
 	struct vm *vm;
 	unsigned int slot;
-	int kick_fd;		/* an eventfd: there may be something to do */
-	int queue_kick_fds[VIRTIO_QUEUES];	/* the same, but see past_us */
+	int kick_fd;		/* an eventfd: the queues may have requests */
+	int queue_kick_fds[VIRTIO_QUEUES];	/* kick_fd, or see past_us */
 	int irq_fd;
 	uint32_t irq_status;	/* atomic */
 	bool stopping;		/* atomic */
 	struct thread thread;
 
 	unsigned int waiting;	/* threads in virtio_lock(); atomic */
-	pthread_mutex_t lock;	/* of all that follows */
-	pthread_cond_t changed;	/* @turns or @ending */
-	unsigned int turns;	/* how often virtio_lock() had the lock */
+	pthread_mutex_t lock;	/* protects all fields below */
+	pthread_cond_t changed;	/* @turns or @ending has changed */
+	unsigned int turns;	/* how often virtio_lock() got the lock */
 	bool warned;
-	unsigned int generation;	/* how often the queues ended */
-	bool ending;		/* a vCPU waits for that */
+	unsigned int generation;	/* how often the queues have ended */
+	bool ending;		/* end_queues() runs: register writes wait */
 	uint32_t status;
 	uint32_t config_generation;
 	uint32_t features_page;
@@ -63,59 +63,61 @@ struct virtio {
 	struct virtqueue queues[VIRTIO_QUEUES];
 };
 
-/* Return: 0, or -1 said why. virtio_remove() may be called after either. */
+/* Return: 0, or -1 after fail(). virtio_remove() may be called after either. */
 int virtio_add(struct virtio *virtio, struct vm *vm, unsigned int slot);
 void virtio_remove(struct virtio *virtio);
 
 int virtio_start(struct virtio *virtio, void *(*thread)(void *), void *arg);
 
 /*
- * The thread finds @stopping set, ends what it has begun, and itself. Return:
- * as of thread_end()
+ * Set @stopping, and wait until the thread has completed its work and ended.
+ * Return: as thread_end()
  */
 int virtio_stop(struct virtio *virtio);
 bool virtio_is_stopping(const struct virtio *virtio);
 
 /*
- * The lock, for all but the device's thread. The guest decides how much that
- * has to do; but it does so in pieces, and whoever waits here comes before the
- * next piece.
+ * The lock, for all threads but the device's own. The guest decides how much
+ * work the device's thread has. That thread works in pieces, and a thread that
+ * waits here gets the lock before the next piece.
  */
 void virtio_lock(struct virtio *virtio);
 void virtio_unlock(struct virtio *virtio);
 
-/* The same for the device's thread: a piece of work, to be short. */
+/* The lock for the device's thread, around a short piece of work. */
 void virtio_begin_piece(struct virtio *virtio);
 void virtio_end_piece(struct virtio *virtio);
 
 /*
- * What the thread of a device does that has nothing but queues: a piece of work
- * after each kick, and more of them while one answers that there is more.
+ * The main loop of the thread of a device that has nothing but queues: it calls
+ * @piece after each kick, and again while that returns true.
  */
 void virtio_serve(struct virtio *virtio, bool (*piece)(struct virtio *virtio));
 
 /*
- * With the lock held: part of a piece. If the queue may be used now, @use does
- * so, and answers 1 if there is more to do, 0, or what is wrong with the queue.
- * Return: is there more to do?
+ * Part of a piece of work; with the lock held. If the queue may be used now,
+ * this calls @use, which returns 1 if there is more to do, 0, or a negative
+ * errno if the queue is wrong. Return: is there more to do?
  */
 bool virtio_use(struct virtio *virtio, unsigned int index,
 		int (*use)(struct virtio *virtio, unsigned int index,
 			   struct virtqueue *queue));
 
-/* With the lock held: a queue that may be used now, or NULL. */
+/* The caller of all that follow holds the lock. */
+
+/* Return: a queue, or NULL if it may not be used now. */
 struct virtqueue *virtio_queue(struct virtio *virtio, unsigned int index);
 
-/* With the lock held: has the guest agreed on VIRTIO_..._F_@bit? */
+/* Has the guest accepted the feature with this bit? */
 bool virtio_has(const struct virtio *virtio, unsigned int bit);
 
-/* With the lock held: an interrupt, if the guest wants one. */
+/* Raise an interrupt for the queue, if the guest wants one. */
 void virtio_tell(struct virtio *virtio, struct virtqueue *queue);
 
-/* With the lock held: the configuration isn't what it was. */
+/* Tell the guest that the configuration has changed. */
 void virtio_config_changed(struct virtio *virtio);
 
-/* With the lock held: the guest has made a mess, and has to begin anew. */
+/* The guest's queue is wrong: the device stops until the guest resets it. */
 void virtio_break(struct virtio *virtio, int error);
 
 #endif

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Split virtqueues: rings, chains of descriptors, and copies of their data. */
 #include <errno.h>
 #include <linux/virtio_ring.h>
 
 #include "virtqueue.h"
 
-/* Where things are, from the start of the rings. */
+/* Offsets from the start of a ring. */
 #define RING_FLAGS	0
 #define RING_INDEX	2
 #define RING_ENTRIES	4
@@ -20,7 +21,7 @@ static uint64_t used_entry(const struct virtqueue *q, uint16_t index)
 	       index % q->size * (uint64_t)sizeof(struct vring_used_elem);
 }
 
-/* After the last entry: each side's wish when to be woken. */
+/* After the last entry of a ring: the index at which a side wants an event. */
 static uint64_t used_event(const struct virtqueue *q)
 {
 	return q->available + RING_ENTRIES + q->size * 2ULL;
@@ -104,7 +105,7 @@ static int enter_table(struct table *t, const struct vring_desc *d)
 	return 0;
 }
 
-/* No longer than a chain may be, so that one that bites its tail ends. */
+/* The number of steps is limited, so that a chain with a loop ends. */
 static int walk(const struct virtqueue *q, struct chain *c)
 {
 	struct table t = { .address = q->descriptors, .count = q->size };
@@ -181,9 +182,9 @@ int virtqueue_push(struct virtqueue *q, const struct chain *c,
 				 ++q->next_used);
 }
 
-/* ---- who has to be woken ---- */
+/* ---- kicks and interrupts ---- */
 
-/* What we have written is there before we look at what the guest has. */
+/* Writes before this are visible to the guest before later reads happen. */
 static void full_barrier(void)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -241,7 +242,7 @@ unsigned int chain_find(const struct chain *c, bool in, uint64_t offset,
 		part = s->size - offset;
 		if (part > size)
 			part = size;
-		/* An address that wraps is outside of the memory as well. */
+		/* An address that wraps isn't in the guest's memory either. */
 		found[used++] = (struct segment){ s->address + offset, part };
 		size -= part;
 		offset = 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A split virtqueue (virtio 1.2, 2.7), the device's side. All in it is written
- * by the guest, and so anything: what makes no sense is -EINVAL or -EFAULT, and
- * the queue's end. Calls are serialised by the device's lock.
+ * A split virtqueue (virtio 1.2, 2.7), the device's side. The guest writes all
+ * of it, and may write anything. Wrong contents give -EINVAL or -EFAULT, and
+ * then the device stops using its queues. Calls may also return another error
+ * of guest_read(). The caller holds the device's lock.
  */
 #ifndef VIRTQUEUE_H
 #define VIRTQUEUE_H
@@ -19,7 +20,7 @@ struct virtqueue {
 	const struct guest *guest;
 	uint16_t size;
 	bool ready;
-	bool event_index;	/* VIRTIO_F_EVENT_IDX was agreed on */
+	bool event_index;	/* VIRTIO_RING_F_EVENT_IDX was accepted */
 	uint64_t descriptors;
 	uint64_t available;
 	uint64_t used;
@@ -33,7 +34,7 @@ struct segment {
 	uint32_t size;
 };
 
-/* A request: what the device reads, and then what it writes. */
+/* A request: segments that the device reads, then those that it writes. */
 struct chain {
 	const struct guest *guest;
 	uint16_t head;
@@ -42,40 +43,44 @@ struct chain {
 	struct segment segments[CHAIN_SEGMENTS];
 };
 
-/* How long its parts are. */
+/* The sizes of the queue's three parts, in bytes. */
 uint64_t virtqueue_table_size(const struct virtqueue *queue);
 uint64_t virtqueue_avail_size(const struct virtqueue *queue);
 uint64_t virtqueue_used_size(const struct virtqueue *queue);
 
-/* With addresses and size set. Return: 0, -EINVAL, -EFAULT */
+/* The caller has set addresses and size. Return: 0, -EINVAL, -EFAULT */
 int virtqueue_start(struct virtqueue *queue);
 
-/* Return: 1 and a chain; 0 there is none; -EINVAL, -EFAULT */
+/* Take a chain. Return: 1, or 0 if there is none, -EINVAL, -EFAULT */
 int virtqueue_pop(struct virtqueue *queue, struct chain *chain);
 
-/* The last one popped comes again. */
+/* Undo the last virtqueue_pop(): the next one returns the same chain. */
 void virtqueue_unpop(struct virtqueue *queue);
 
-/* Of which @written bytes are new to the guest. Return: 0, -EFAULT */
+/* Give a chain back, with @written bytes written to it. Return: 0, -EFAULT */
 int virtqueue_push(struct virtqueue *queue, const struct chain *chain,
 		   uint32_t written);
 
-/* Have the guest kick for the next. Return: 1 if there is one, 0, -EFAULT */
+/*
+ * Ask the guest for a kick at the next chain. Return: 1 if there already is
+ * one, 0, -EFAULT
+ */
 int virtqueue_wait(struct virtqueue *queue);
 
-/* Does the guest want to be told of what was pushed? 1, 0, -EFAULT */
+/* Does the guest want an interrupt for what was pushed? 1, 0, -EFAULT */
 int virtqueue_must_tell(struct virtqueue *queue);
 
 /*
- * Where @size bytes are, from an offset on in what the device reads, or writes
- * (@in): CHAIN_SEGMENTS at most. Return: how many, 0 if the chain is shorter.
+ * Find the segments of @size bytes at an offset in the part of the chain that
+ * the device reads, or writes (@in). @found has room for CHAIN_SEGMENTS.
+ * Return: how many there are; 0 if the chain is shorter.
  */
 unsigned int chain_find(const struct chain *chain, bool in, uint64_t offset,
 			uint64_t size, struct segment *found);
 
 /*
- * Copy at an offset in what the device reads, or writes. Return: 0, -EFAULT
- * also if the chain is shorter.
+ * Copy from the part of the chain that the device reads, or to the part that it
+ * writes, at an offset. Return: 0; -EFAULT, also if the chain is shorter.
  */
 int chain_read(const struct chain *chain, uint64_t offset, void *data,
 	       uint64_t size);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* KVM's VM, with its interrupt controllers, its memory and its slots. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -28,7 +29,7 @@ static int open_kvm(struct vm *vm)
 	return 0;
 }
 
-/* The order is KVM's: interrupt controllers come before vCPUs. */
+/* KVM wants interrupt controllers to be created before vCPUs. */
 static int create_controllers(struct vm *vm)
 {
 	uint64_t identity_map = KVM_IDENTITY_MAP_ADDRESS;
@@ -47,7 +48,7 @@ static int create_controllers(struct vm *vm)
 
 /* ---- memory ---- */
 
-/* What must protect it, if the user hasn't said. */
+/* The protection that is demanded if the user gives none. */
 static uint64_t usual_demand(const struct memory_options *memory)
 {
 	if (memory->backend == GMEM_BACKEND_GMEMFS)
@@ -70,7 +71,7 @@ static int create_region(struct vm *vm, const struct memory_options *memory)
 		options.demand = usual_demand(memory);
 	else if (!(memory->demand & GMEM_PROTECT_WINDOWS))
 		options.windows = GMEM_WINDOWS_NONE;
-	/* Who doesn't want it hidden gets the same memory, to compare. */
+	/* Without "hidden": the same memory, kept in the direct map. */
 	if (memory->backend == GMEM_BACKEND_GMEMFS &&
 	    !(options.demand & GMEM_PROTECT_HIDDEN))
 		options.flags = GMEM_FLAG_KEEP_DIRECT_MAP;
@@ -93,7 +94,7 @@ static int add_slots(struct vm *vm)
 	    gmem_vm_add(vm->gmem, 1, HIGH_MEMORY_START, vm->region,
 			guest->low_size, guest->high_size, 0))
 		return fail_gmem("the guest's memory above 4 GiB");
-	/* So that the host needs no guard. */
+	/* With this, the host doesn't need the module's guard. */
 	if (gmem_vm_trap_clocks(vm->gmem))
 		return fail_gmem("kvm-clock");
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The machine without its CPUs: KVM's VM, its memory, interrupts and buses. */
+/* A VM without its vCPUs: KVM's VM, its memory, interrupts and buses. */
 #ifndef VM_H
 #define VM_H
 
@@ -16,42 +16,48 @@ enum vm_end {
 	VM_RUNS,
 	VM_POWERED_OFF,
 	VM_RESET,
-	VM_QUIT,	/* the user has had enough */
+	VM_QUIT,	/* by Ctrl-A x or a signal */
 	VM_FAILED,
 };
 
 struct vm {
 	int kvm_fd;
 	int fd;
-	int end_fd;		/* an eventfd: the end has come */
+	int end_fd;		/* an eventfd: vm_end() was called */
 	int end;		/* enum vm_end, atomic */
 	struct gmem_region *region;
-	struct gmem_vm *gmem;	/* its slots and clocks */
+	struct gmem_vm *gmem;	/* libgmem's record of slots and clocks */
 	struct guest guest;
 	struct io_pool io_pool;
 	struct bus ports;
-	struct bus memory;	/* where there is no memory */
+	struct bus memory;	/* MMIO: addresses that are not memory */
 };
 
 void vm_init(struct vm *vm);
 
-/* After vm_init(). Return: 0, or -1 said why */
+/* After vm_init(). Return: 0, or -1 after fail() */
 int vm_create(struct vm *vm, const struct memory_options *memory);
 void vm_destroy(struct vm *vm);
 
-/* From any thread. The first one counts. */
+/* End the guest. Any thread may call this; the first call's @end counts. */
 void vm_end(struct vm *vm, enum vm_end end);
 
-/* Has it been called? What waits for others then doesn't go on. */
+/* Has vm_end() been called? Threads that wait for others give up then. */
 bool vm_has_ended(const struct vm *vm);
 
-/* An input of the interrupt controllers. */
+/* Set an input of the interrupt controllers. */
 void vm_set_irq(struct vm *vm, unsigned int irq, int level);
 
-/* An eventfd that triggers it, for an interrupt that is an edge. */
+/*
+ * Have an eventfd trigger the input, for an edge interrupt. Return: 0, or -1
+ * after fail()
+ */
 int vm_irq_fd(struct vm *vm, unsigned int irq, int fd);
 
-/* An eventfd that is signalled by the guest's write of @value, 4 bytes. */
+/*
+ * Have the guest's write of @value, 4 bytes, signal an eventfd. Return: 0, or
+ * -1 after fail()
+ */
 int vm_write_fd(struct vm *vm, uint64_t address, uint32_t value, int fd);
 
 #endif

@@ -3,37 +3,33 @@
  * libgmem: guest memory that is not in the host kernel's direct map, for the
  * authors of VMMs.
  *
- * Rules for all of it:
+ * These rules hold for all calls, unless the comment of a call says otherwise:
+ *  - Sizes and offsets are in bytes. The offset and the size of a range are
+ *    multiples of GMEM_PAGE_SIZE.
+ *  - A range of no bytes, a range that ends over 2^63 - 1, and flag bits that
+ *    this header doesn't define are refused with -EINVAL, and nothing is
+ *    changed. This is the same for each kernel and each kind of memory.
+ *  - Pointers must be valid. A bad pointer causes SIGSEGV, not an error. A bad
+ *    path is the exception: it is -EFAULT.
+ *  - A call that can fail returns a negative errno, and 0 on success. errno is
+ *    not part of the result. gmem_last_error() explains the last failure.
+ *  - -EBADF always means that a descriptor isn't open, or not as the call needs
+ *    it; -ENOTTY, that it isn't a file or directory of a gmemfs.
+ *  - Any thread may make any call at any time.
+ *  - A signal handler, whatever code it has interrupted, may open and close
+ *    windows (gmem_window.h), and call gmem_region_read(), gmem_region_write(),
+ *    gmem_fault_describe() and gmem_last_error(), and no others. It restores
+ *    errno. A handler of a signal of faults (SIGSEGV, SIGBUS, SIGILL, SIGFPE,
+ *    SIGTRAP, SIGSYS, SIGABRT) may make only the last two of these calls.
+ *  - fork() is safe, whatever other threads do in the library meanwhile. The
+ *    child can use the library, but not the parent's regions and VMs: calls for
+ *    these return -ESTALE. Destroying one frees only the child's copy. After
+ *    vfork(), _Fork() or clone() the child must make no calls.
+ *  - No call is a cancellation point. A thread that makes calls must not be
+ *    cancelled asynchronously.
+ *  - Descriptors that a call returns are close-on-exec.
  *
- *  - Sizes and offsets are in bytes. Ranges are in whole pages of
- *    GMEM_PAGE_SIZE, unless it says otherwise.
- *  - A range of no bytes, one whose end is not a number of 63 bits, and bits
- *    of flags that this header doesn't have are refused, with -EINVAL unless it
- *    says otherwise, whatever the kernel or the kind of memory would make of
- *    them. Nothing is done then.
- *  - Pointers are to what is there: one that isn't is a SIGSEGV, not an error,
- *    but where it says -EFAULT, and for paths, which are -EFAULT too.
- *  - A call that can fail returns a negative errno, and 0 or what it says when
- *    it succeeds. gmem_last_error() has a sentence for the last failure of the
- *    calling thread.
- *  - All calls may be made from any thread at any time, unless it says
- *    otherwise. errno is no part of the answer.
- *  - A signal handler, whatever it has interrupted, may open and close windows
- *    (gmem_window.h), and call gmem_region_read(), gmem_region_write(),
- *    gmem_fault_describe() and gmem_last_error(); nothing else. It puts errno
- *    back. Not so handlers of the signals by which a fault is told (SIGSEGV,
- *    SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT): only the last two of
- *    these calls are for them.
- *  - fork() is safe, whatever other threads are at in the library. In the child
- *    the library can be used, but not what the parent has made: calls for such
- *    a region or VM say -ESTALE, and to destroy one only frees what the child
- *    has of it. After vfork(), _Fork() or clone() the child makes no calls.
- *  - No call is a cancellation point. Asynchronous cancellation isn't for
- *    threads that make any.
- *  - Descriptors are close-on-exec.
- *
- * States, flags and structs of files are those of the kernel module's ABI,
- * linux/gmemfs.h, which comes with this header.
+ * States, flags and structs of files are those of the module: linux/gmemfs.h.
  */
 #ifndef GMEM_H
 #define GMEM_H
@@ -47,7 +43,7 @@
 extern "C" {
 #endif
 
-/* Where gmemfs is mounted unless somebody says otherwise. */
+/* The mount point that calls use if the caller gives none. */
 #define GMEM_DEFAULT_MOUNT	"/dev/gmem"
 
 /* ---- errors ---- */
@@ -56,7 +52,7 @@ extern "C" {
  * gmem_last_error() - what went wrong and what to do about it
  *
  * Return: a sentence without a line break about the last call of this thread
- * that failed; "" if none did. It is valid until this thread's next call that
+ * that failed, or "". It is valid until the next call of this thread that
  * fails.
  */
 const char *gmem_last_error(void);
@@ -65,47 +61,49 @@ const char *gmem_last_error(void);
 
 /**
  * gmem_file_create() - make a file without a name
- * @directory: in a gmemfs mount; NULL for GMEM_DEFAULT_MOUNT
- * @size: length of the file, which takes no memory yet
- * @flags: GMEM_FLAG_*, instead of those of the mount
+ * @directory: a directory of a gmemfs mount; NULL for GMEM_DEFAULT_MOUNT
+ * @size: length of the file, any number of bytes; it holds no memory yet
+ * @flags: GMEM_FLAG_* of the file; they replace those of the mount
  *
- * The file goes with the last descriptor and mapping of it.
+ * The kernel removes the file when its last descriptor and mapping are closed.
  *
- * Return: a descriptor, to read and write; -ENOTTY if this is no gmemfs,
- * -ENOENT if there is no such directory, -EACCES, -EINVAL for flags that are
- * unknown or exclude each other, -ENOSPC, -EFBIG, -EMFILE, -ENOMEM.
+ * Return: a descriptor, open for reading and writing; -ENOTTY; -EINVAL for
+ * flags that are unknown or exclude each other; -ENOSPC if the mount has as
+ * many inodes as its nr_inodes= allows; -EFBIG if no file can have that size,
+ * or if it is over RLIMIT_FSIZE (with SIGXFSZ); or an error of open(2), such as
+ * -ENOENT, -EACCES, -EMFILE or -ENOMEM.
  */
 int gmem_file_create(const char *directory, uint64_t size, uint64_t flags);
 
 /**
  * gmem_file_open() - open a file that has a name
  * @path: the file
- * @flags: of open(2): O_RDONLY or O_RDWR, perhaps with O_CREAT (the file gets
- *	   mode 0600 less the umask, size 0, and the mount's flags), O_EXCL,
- *	   O_NOFOLLOW; and no others
+ * @flags: flags of open(2): O_RDONLY or O_RDWR. O_CREAT, O_EXCL, O_NOFOLLOW and
+ *	   O_CLOEXEC may be added, and no others. A file that O_CREAT makes has
+ *	   mode 0600 less the umask, size 0 and the mount's flags
  *
- * Outside of a gmemfs nothing is made, and neither a device nor a pipe opened.
- * To make a file takes the right to read its directory, too. A symbolic link
- * to nothing is no name to make one by.
+ * Outside of a gmemfs the call makes no file, and opens neither a device nor a
+ * pipe. To make a file, the caller must have the right to read its directory,
+ * too. O_CREAT makes no file through a symbolic link whose target is missing.
  *
- * Return: a descriptor; -ENOTTY if that isn't a file in a gmemfs, or wouldn't
- * be; -EINVAL for other flags; or an error of open(2).
+ * Return: a descriptor; -ENOTTY, also if @path isn't a regular file; -EINVAL
+ * for other flags; or an error of open(2).
  */
 int gmem_file_open(const char *path, int flags);
 
 /**
- * gmem_file_info() - what a file holds
+ * gmem_file_info() - ask what a file holds
  * @fd: the file
- * @info: filled
+ * @info: the call fills it; the caller need not zero it
  *
- * Return: 0; -ENOTTY, -EBADF; -EFAULT if @info can't be written to.
+ * Return: 0; -ENOTTY; -EBADF; -EFAULT if @info can't be written to.
  */
 int gmem_file_info(int fd, struct gmem_info *info);
 
 /**
  * gmem_file_resize() - change a file's length
  * @fd: the file, open for writing
- * @size: any number of bytes; what is beyond it is given back
+ * @size: any number of bytes; the file gives back its memory beyond that
  *
  * Return: 0, or an error of ftruncate(2).
  */
@@ -114,51 +112,60 @@ int gmem_file_resize(int fd, uint64_t size);
 /**
  * gmem_file_map() - map a file's guest view, or its shared view
  * @fd: the file, or its shared view
- * @offset: where the mapping begins in the file, in whole pages
+ * @offset: where the mapping begins in the file; a multiple of GMEM_PAGE_SIZE
  * @size: its length, any number of bytes but 0
- * @prot: PROT_READ, PROT_WRITE
- * @address: set to where it is, at a multiple of 2 MiB where the offset is one
+ * @prot: PROT_READ, PROT_WRITE, both, or 0
+ * @address: set to the mapping's address. For a guest view of 2 MiB or more it
+ *	     is a multiple of 2 MiB if @offset is one
  *
- * The guest view is what KVM gets as a memslot. Accesses to memory that the
- * host doesn't have, or beyond the file's end, get SIGBUS. munmap(2) ends it.
+ * The VMM gives the guest view to KVM as a memslot. An access gets SIGBUS if it
+ * is beyond the file's end, if the mount has reached its size=, or if the host
+ * has no block free for GMEM_FLAG_HUGE_ONLY. munmap(2) ends the mapping.
  *
- * Return: 0; -EPERM if the module's guard isn't in place, -EINVAL, -EACCES,
- * -ENOMEM.
+ * Return: 0; -EPERM if the module could not place its guard in KVM; -EINVAL for
+ * other values; or an error of mmap(2), such as -EACCES, -EBADF or -ENOMEM.
  */
 int gmem_file_map(int fd, uint64_t offset, uint64_t size, int prot,
 		  void **address);
 
 /**
  * gmem_file_shared_view() - open a file's shared view
- * @fd: the file
+ * @fd: the file, open for reading
  *
- * In a mapping of it, shared pages are ordinary memory (for O_DIRECT, io_uring,
- * vhost...), and private ones give SIGBUS.
+ * In its mappings, shared pages are ordinary memory that can be pinned
+ * (O_DIRECT, io_uring, vhost...). An access to a private page gets SIGBUS.
  *
- * Return: a descriptor; -ENOTTY, -EMFILE, -ENOMEM.
+ * Return: a descriptor, open for writing if @fd is; -ENOTTY; -EBADF; or an
+ * error of open(2), such as -EMFILE or -ENOMEM.
  */
 int gmem_file_shared_view(int fd);
 
 /**
- * gmem_file_state() - the state of each page of a range
+ * gmem_file_state() - get the state of each page of a range
  * @fd: the file
  * @offset: where the range begins
  * @size: its length
- * @states: gets @size / GMEM_PAGE_SIZE bytes of GMEM_STATE_*
+ * @states: buffer for @size / GMEM_PAGE_SIZE bytes, each of them GMEM_STATE_*
  *
- * Return: 0; -EINVAL if the range isn't whole pages inside of the file,
- * -ENOTTY, -EINTR; -EFAULT if @states can't be written to.
+ * Return: 0; -EINVAL if the range isn't whole pages inside of the file;
+ * -ENOTTY; -EBADF; -EFAULT if @states can't be written to.
  */
 int gmem_file_state(int fd, uint64_t offset, uint64_t size, uint8_t *states);
 
 /**
- * gmem_file_populate() - get the memory of a range now
+ * gmem_file_populate() - allocate the memory of a range now
  * @fd: the file, open for writing
  * @offset: where the range begins, any byte
- * @size: its length
+ * @size: its length, any number of bytes but 0
  *
- * Return: 0; -ENOSPC if the mount hasn't as much, -ENOMEM if the host hasn't,
- * -EINVAL, -EINTR, -EFBIG.
+ * The file's length doesn't change. After an error the file keeps the memory
+ * that it already got.
+ *
+ * Return: 0; -ENOSPC if the range needs more memory than the mount's size= has
+ * left; -ENOMEM if the host has no memory; -EPERM if the module could not place
+ * its guard in KVM; -EBUSY while the host hibernates; -EIO for a page with a
+ * memory error, or if the direct map can't be changed; -EINTR; -EINVAL; or
+ * another error of fallocate(2), such as -EBADF or -EFBIG.
  */
 int gmem_file_populate(int fd, uint64_t offset, uint64_t size);
 
@@ -166,11 +173,11 @@ int gmem_file_populate(int fd, uint64_t offset, uint64_t size);
  * gmem_file_punch() - give the memory of a range back
  * @fd: the file, open for writing
  * @offset: where the range begins, any byte
- * @size: its length
+ * @size: its length, any number of bytes but 0
  *
- * It reads as zeros from now on. What is wanted private or shared stays so.
+ * The range then reads as zeros. Its pages stay private or shared, as before.
  *
- * Return: 0; -EINVAL, -EINTR.
+ * Return: 0; -EINVAL; or another error of fallocate(2): -EBADF, -EFBIG.
  */
 int gmem_file_punch(int fd, uint64_t offset, uint64_t size);
 
@@ -181,18 +188,21 @@ int gmem_file_punch(int fd, uint64_t offset, uint64_t size);
  * @size: its length
  * @attributes: GMEM_ATTRIBUTE_PRIVATE, or 0 for shared
  * @flags: GMEM_CONVERT_ZERO, or 0
- * @timeout_ms: how long to wait for pages that somebody has pinned: 0 not at
- *		all, negative for ever
- * @error_offset: NULL, or set to where the conversion stopped: all before it
- *		  is converted. At the range's end if nothing failed
+ * @timeout_ms: how long to wait for pinned pages, in milliseconds: 0 is not at
+ *		all, a negative number is without a limit
+ * @error_offset: NULL, or set to an offset in the file: all pages of the range
+ *		  before it are converted. On success it is the range's end.
+ *		  After -EAGAIN, -EINTR and -ENOMEM the conversion stopped there
  *
- * While a page is pinned this tries again after pauses that grow from 50 us to
- * 20 ms. To go on after -EAGAIN or -EINTR, make the same call again, for all of
- * the range or from *@error_offset on.
+ * While a page is pinned, the call tries again after pauses that grow from
+ * 50 us to 20 ms. To go on after -EAGAIN or -EINTR, the caller makes the same
+ * call again, for the whole range or from *@error_offset on.
  *
- * Return: 0; -EAGAIN a page was pinned to the end; -EINTR a signal handler ran
- * in a pause or within the kernel; -ENOMEM; -EINVAL if the range isn't whole
- * pages inside of the file, or a bit is unknown; -EBADF, -ENOTTY.
+ * Return: 0; -EAGAIN if a page was still pinned at the end of the time; -EINTR
+ * if a signal handler ran during a pause or within the kernel; -ENOMEM; -EIO
+ * for a page with a memory error, or if the direct map can't be changed;
+ * -ENOSPC if the mount has reached its size=, in which holes' settings count;
+ * -EINVAL if the range isn't whole pages inside of the file; -EBADF; -ENOTTY.
  */
 int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
 		      uint64_t attributes, uint64_t flags, int timeout_ms,
@@ -200,30 +210,28 @@ int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
 
 /* ---- regions: memory for a guest, whatever kind the host has ---- */
 
-/* Kinds of memory, in the order in which they are tried. */
+/* Kinds of memory, in the order in which gmem_region_create() tries them. */
 #define GMEM_BACKEND_GMEMFS		0	/* this project's file system */
-#define GMEM_BACKEND_GUEST_MEMFD	1	/* KVM's own, Linux 6.18 */
+#define GMEM_BACKEND_GUEST_MEMFD	1	/* KVM's own, from Linux 6.18 */
 #define GMEM_BACKEND_MEMFD		2	/* ordinary memory */
 #define GMEM_BACKENDS			3
 
 /*
  * What protects a region's memory.
  *
- * GMEM_PROTECT_HIDDEN: private memory is out of the host kernel's direct map,
- * but for the pages that KVM has borrowed.
+ * GMEM_PROTECT_HIDDEN: the region's private memory is not in the host kernel's
+ * direct map, except for pages that KVM has borrowed.
  *
- * GMEM_PROTECT_NO_GUP: nobody pins memory through the region's mapping: not
- * O_DIRECT, not io_uring's buffers, not another process (get_user_pages()). But
- * for the pages that gmem_vm_write_msr() has made shared.
+ * GMEM_PROTECT_NO_GUP: the kernel refuses to pin memory of the region's mapping
+ * (get_user_pages()), for O_DIRECT, for io_uring's buffers and for another
+ * process. Pages that gmem_vm_write_msr() has made shared are an exception.
  *
- * GMEM_PROTECT_HUGE: what memory there is comes in 2 MiB blocks; demanded, it
- * always will.
+ * GMEM_PROTECT_HUGE: all memory that the region holds now is in 2 MiB blocks.
+ * If the caller demands this flag, all memory will always be.
  *
- * GMEM_PROTECT_WINDOWS: a thread that has no window open can't touch memory by
- * the region's mapping.
- *
- * GMEM_PROTECT_PROCESS_WINDOWS: as long as no thread has one open, and no vCPU
- * runs.
+ * GMEM_PROTECT_WINDOWS: a thread that has no window open can't access memory
+ * through the region's mapping. GMEM_PROTECT_PROCESS_WINDOWS: no thread can,
+ * while no thread has a window open and no vCPU runs.
  */
 #define GMEM_PROTECT_HIDDEN		(1ULL << 0)
 #define GMEM_PROTECT_NO_GUP		(1ULL << 1)
@@ -232,29 +240,30 @@ int gmem_file_convert(int fd, uint64_t offset, uint64_t size,
 #define GMEM_PROTECT_PROCESS_WINDOWS	(1ULL << 4)
 
 /*
- * Kinds of windows, see gmem_window.h. With GMEM_WINDOWS_OR_PROCESS, a CPU that
- * has no protection keys gets GMEM_WINDOWS_PROCESS; otherwise it gets none.
+ * Kinds of windows, see gmem_window.h. If the CPU, the kernel or the process
+ * has no protection keys, a region gets GMEM_WINDOWS_PROCESS where
+ * GMEM_WINDOWS_OR_PROCESS is added to the kind, and else GMEM_WINDOWS_NONE.
  */
 #define GMEM_WINDOWS_NONE	0	/* the mapping is always open */
-#define GMEM_WINDOWS_KEYS	1	/* keys, with which they take turns */
+#define GMEM_WINDOWS_KEYS	1	/* protection keys, shared by regions */
 #define GMEM_WINDOWS_OWN_KEY	2	/* a key that no other region gets */
-#define GMEM_WINDOWS_PROCESS	3	/* mprotect(), slow, for all threads */
+#define GMEM_WINDOWS_PROCESS	3	/* mprotect(): slow, for all threads */
 #define GMEM_WINDOWS_OR_PROCESS	0x100
 
 /**
- * struct gmem_region_options - what region to make; what isn't set is 0
- * @size: its length
- * @flags: GMEM_FLAG_* of the file, where that is gmemfs's; wrong ones are
- *	   refused also where it isn't
- * @demand: GMEM_PROTECT_*: no region rather than one without these
- * @backends: a bit, 1 << GMEM_BACKEND_*, for each that will do; 0: all
- * @directory: where gmemfs is mounted; NULL: GMEM_DEFAULT_MOUNT
- * @fd: a file of gmemfs's to take instead of a new one, and no other backend;
- *	0 or less: none. It is duplicated and stays the caller's. @flags must
- *	be 0
- * @vm_fd: a VM of KVM's, which guest_memfd needs; 0 or less: none
- * @windows: GMEM_WINDOWS_*; a demand for windows goes before NONE, also where
- *	that is with OR_PROCESS: it gets GMEM_WINDOWS_KEYS or _PROCESS
+ * struct gmem_region_options - the region to make; fields that aren't set are 0
+ * @size: its length in bytes; a multiple of GMEM_PAGE_SIZE, not 0
+ * @flags: GMEM_FLAG_* for a file of gmemfs; checked for all backends
+ * @demand: GMEM_PROTECT_*: the call fails if the region would lack one of them
+ * @backends: a bit, 1 << GMEM_BACKEND_*, for each that will do; 0 for all
+ * @directory: a directory of a gmemfs mount; NULL for GMEM_DEFAULT_MOUNT
+ * @fd: a file of gmemfs to use instead of a new one, at least @size bytes long;
+ *	0 or less for none. The library duplicates the descriptor. It then tries
+ *	no other backend, and @flags must be 0
+ * @vm_fd: a VM of KVM, which guest_memfd needs; 0 or less for none
+ * @windows: GMEM_WINDOWS_*. A demand for windows replaces GMEM_WINDOWS_NONE,
+ *	also with _OR_PROCESS, by GMEM_WINDOWS_KEYS or GMEM_WINDOWS_PROCESS
+ * @reserved32: 0
  * @reserved: 0
  */
 struct gmem_region_options {
@@ -271,18 +280,19 @@ struct gmem_region_options {
 };
 
 /**
- * struct gmem_region - a guest's memory, mapped; to be read only
- * @address: where it is mapped
- * @size: its length
- * @fd: its file
+ * struct gmem_region - a guest's memory, mapped
+ * @address: address of the mapping
+ * @size: its length in bytes
+ * @fd: the file; it stays the region's
  * @backend: GMEM_BACKEND_*
- * @windows: GMEM_WINDOWS_*, what kind it has
- * @key: its protection key, while @users says that it has one
- * @users: windows that are open, and GMEM_NO_KEY
- * @last_use: *@misses when a window was last opened
- * @misses: how often a region without a key had to get one, anywhere
+ * @windows: the kind of windows that the region has: GMEM_WINDOWS_*
+ * @key: its protection key; valid while GMEM_NO_KEY isn't set in @users
+ * @users: how many windows are open; with GMEM_NO_KEY if there is no key
+ * @last_use: the value of *@misses when a window was last opened
+ * @misses: how often any region had to get a key before a window could open
  *
- * Regions are made by the library, which may add fields at the end.
+ * The caller only reads the first five fields. The others are for
+ * gmem_window.h. Only the library makes regions; it may add fields at the end.
  */
 struct gmem_region {
 	void *address;
@@ -300,12 +310,12 @@ struct gmem_region {
 
 /**
  * struct gmem_protection - what protects a region now, and how much of it
- * @holds: GMEM_PROTECT_*
- * @populated: memory that the region has
- * @hidden: the part of it that is out of the direct map
- * @lent: the part that is in there because KVM has borrowed it
- * @shared: the part that is in there because it's shared
- * @huge: the part that is held in 2 MiB blocks
+ * @holds: the GMEM_PROTECT_* that are true now
+ * @populated: memory that the region's file holds, in bytes, like the following
+ * @hidden: the part of @populated that is not in the direct map
+ * @lent: the part that is in the direct map because KVM has borrowed it
+ * @shared: the part that is shared; all of it with other backends than gmemfs
+ * @huge: the part in 2 MiB blocks; 0 with other backends than gmemfs
  * @reserved: 0
  */
 struct gmem_protection {
@@ -320,74 +330,77 @@ struct gmem_protection {
 
 /**
  * gmem_region_create() - make memory for a guest, and map it
- * @options: what is wanted
- * @region: set to the region
+ * @options: the region to make
+ * @region: the call sets it to the new region
  *
- * Backends are tried in their order. The first that is there and has what is
- * demanded is taken. If none has, gmem_last_error() says of each why not. The
- * mapping is neither in core dumps nor in children, also if another thread
- * forks meanwhile.
+ * The library tries the backends in their order, and takes the first one that
+ * is available and meets @options->demand. If none does, gmem_last_error()
+ * gives the reason for each. The mapping is neither in core dumps nor in child
+ * processes, even if another thread forks meanwhile.
  *
- * Return: 0; -EOPNOTSUPP if memory can be had, but not with what is demanded;
- * -EINVAL for options that make no sense; else the error of the first backend.
+ * Return: 0; -EINVAL for options that are wrong; -ENOMEM. If no backend will
+ * do: -EOPNOTSUPP if one lacked what is demanded, or is guest_memfd of a kernel
+ * before 6.18; otherwise the error of the first backend that was tried. With
+ * GMEM_WINDOWS_OWN_KEY that may be -EBUSY: all protection keys are taken.
  */
 int gmem_region_create(const struct gmem_region_options *options,
 		       struct gmem_region **region);
 
 /**
- * gmem_region_destroy() - unmap a region and let its memory go
- * @region: the region, of which no slot of a VM may be left, no window be open,
- *	    and which no other call is about; NULL does nothing
+ * gmem_region_destroy() - unmap a region and close its file
+ * @region: the region; NULL does nothing
  *
- * What comes to its addresses afterwards, the library doesn't touch.
+ * No slot of a VM may use it any more, no window may be open, and no other
+ * thread may be in a call for it. Then the library forgets its addresses.
  */
 void gmem_region_destroy(struct gmem_region *region);
 
 /**
  * gmem_region_protection() - ask the region's file what protects it
  * @region: the region
- * @protection: filled
+ * @protection: the call fills it
  *
- * Return: 0, or an error of gmem_file_info() but -EFAULT.
+ * Return: 0, or an error of the kernel if the file doesn't answer.
  */
 int gmem_region_protection(const struct gmem_region *region,
 			   struct gmem_protection *protection);
 
 /**
- * gmem_region_convert() - make a part of it private or shared
+ * gmem_region_convert() - make a part of a region private or shared
  * @region: the region
- * @offset: where the part begins
+ * @offset: where the part begins in the region
  * @size: its length
- * @attributes: as for gmem_file_convert(), and all that follow
- * @flags: as there
- * @timeout_ms: as there
- * @error_offset: as there
+ * @attributes: as for gmem_file_convert()
+ * @flags: as for gmem_file_convert()
+ * @timeout_ms: as for gmem_file_convert()
+ * @error_offset: as for gmem_file_convert()
  *
- * Pages that KVM has in use by gmem_vm_write_msr() stay shared until it has
- * done with them, and are then as was wanted last; with GMEM_CONVERT_ZERO, they
- * are zeroed then.
+ * A page of a clock (see gmem_vm_write_msr()) stays shared as long as the clock
+ * uses it. Then the page becomes what the last conversion has asked for. If it
+ * becomes private, and a conversion meanwhile had GMEM_CONVERT_ZERO, the page
+ * is zeroed at that time.
  *
- * Return: as gmem_file_convert(), where -EINVAL is for what isn't inside of the
- * region, though its file may be longer; -EOPNOTSUPP for GMEM_ATTRIBUTE_PRIVATE
- * where the backend has no private memory.
+ * Return: as gmem_file_convert(), with -EINVAL if the part isn't inside of the
+ * region; -EOPNOTSUPP for private if the backend has no private memory.
  */
 int gmem_region_convert(struct gmem_region *region, uint64_t offset,
 			uint64_t size, uint64_t attributes, uint64_t flags,
 			int timeout_ms, uint64_t *error_offset);
 
 /**
- * gmem_region_shared() - where shared memory can be pinned
+ * gmem_region_shared() - get a mapping in which shared memory can be pinned
  * @region: the region
- * @address: set to a mapping of all of the region, which lasts as long as that
+ * @address: set to a mapping of the whole region, which lasts as long as that
  *
- * With gmemfs it is the shared view: for O_DIRECT and the like, and SIGBUS on
- * private pages. With others it's the region's own mapping.
+ * With gmemfs this is a mapping of the shared view, without windows: its shared
+ * pages can be pinned (O_DIRECT and the like), and an access to a private page
+ * gets SIGBUS. With other backends it is the region's own mapping.
  *
  * Return: 0, or an error of gmem_file_shared_view() or gmem_file_map().
  */
 int gmem_region_shared(struct gmem_region *region, void **address);
 
-/* What a program that can't read the struct asks. */
+/* The same fields, for a program that can't read the struct. */
 void *gmem_region_address(const struct gmem_region *region);
 uint64_t gmem_region_size(const struct gmem_region *region);
 int gmem_region_fd(const struct gmem_region *region);
@@ -399,90 +412,93 @@ struct kvm_cpuid2;
 struct kvm_run;
 
 /*
- * Where the module's guard is off or can't be had, a VMM keeps its host alive
- * by all of this:
+ * If the module's guard is off or not available, a guest could crash the host.
+ * A VMM prevents this if it does all of the following:
+ *  - it changes the VM's slots only by gmem_vm_add() and gmem_vm_remove();
+ *  - it calls gmem_vm_trap_clocks() before the first vCPU runs, and
+ *    gmem_vm_handle_exit() after each KVM_RUN;
+ *  - it calls gmem_vm_write_msr() instead of KVM_SET_MSRS for the MSRs of
+ *    GMEM_CLOCK_MSRS, when it restores a VM;
+ *  - it calls gmem_cpuid_forbid_nesting() for what it gives to KVM_SET_CPUID2;
+ *  - it uses neither Xen emulation (KVM_XEN_HVM_CONFIG) nor SEV.
  *
- *  - the VM's slots come from gmem_vm_add() and go by gmem_vm_remove();
- *  - gmem_vm_trap_clocks() before the first vCPU runs, gmem_vm_handle_exit()
- *    after each KVM_RUN, and gmem_vm_write_msr() instead of KVM_SET_MSRS for
- *    the MSRs of GMEM_CLOCK_MSRS (a VM that is restored);
- *  - gmem_cpuid_forbid_nesting() on what goes to KVM_SET_CPUID2;
- *  - no Xen emulation (KVM_XEN_HVM_CONFIG), no SEV.
- *
- * x86 only; elsewhere KVM keeps no page of a guest.
+ * This is for x86 only: on others, KVM keeps no page of a guest mapped.
  */
 #define GMEM_CLOCK_MSRS		{ 0x12, 0x4b564d01 }
 
 /**
- * struct gmem_vm - what the library knows of a VM: its slots, its clocks
+ * struct gmem_vm - the library's record of a VM: its slots and its clocks
  *
- * One for each VM. Calls for a vCPU come from the thread that runs it.
+ * One for each VM. Calls for a vCPU come from the thread that runs the vCPU.
  */
 struct gmem_vm;
 
 /**
- * gmem_vm_create() - begin to keep book on a VM
- * @vm_fd: the VM, which stays the caller's and open until gmem_vm_destroy()
- * @vm: set
+ * gmem_vm_create() - make the library's record of a VM
+ * @vm_fd: the VM; the caller keeps it open until after gmem_vm_destroy()
+ * @vm: the call sets it to the record
  *
  * Return: 0; -ENOMEM.
  */
 int gmem_vm_create(int vm_fd, struct gmem_vm **vm);
 
 /**
- * gmem_vm_destroy() - end that
- * @vm: no vCPU of it runs any more, or ever again; NULL does nothing
+ * gmem_vm_destroy() - free the record of a VM
+ * @vm: the record; NULL does nothing. No vCPU of the VM may run any more
  */
 void gmem_vm_destroy(struct gmem_vm *vm);
 
 /**
- * gmem_vm_add() - give a VM a part of a region, or change a slot
+ * gmem_vm_add() - give a VM a part of a region as a slot, or change a slot
  * @vm: the VM
- * @slot: the slot's number
- * @guest_address: where the guest finds it
- * @region: whose memory, which must outlive the slot
- * @offset: where the part begins
+ * @slot: the slot's number, as in struct kvm_userspace_memory_region
+ * @guest_address: guest-physical address; a multiple of GMEM_PAGE_SIZE
+ * @region: the region; it must outlive the slot
+ * @offset: where the part begins in the region
  * @size: its length
- * @flags: KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY
+ * @flags: KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, both, or 0
  *
- * Return: 0; -EINVAL for a part that isn't whole pages inside of the region, an
- * address where that can't be, or other flags; and what
- * KVM_SET_USER_MEMORY_REGION refuses: -EEXIST another slot is there.
+ * Return: 0; -EINVAL for a part that isn't whole pages inside of the region, or
+ * a wrong address or flag; -ENOMEM; an error of KVM_SET_USER_MEMORY_REGION,
+ * such as -EEXIST if there is another slot; or, if a clock's page can't be
+ * exposed, an error of gmem_vm_write_msr().
  */
 int gmem_vm_add(struct gmem_vm *vm, uint32_t slot, uint64_t guest_address,
 		struct gmem_region *region, uint64_t offset, uint64_t size,
 		uint32_t flags);
 
 /**
- * gmem_vm_remove() - take a slot away
+ * gmem_vm_remove() - take a slot away from a VM
  * @vm: the VM
  * @slot: the slot's number
  *
- * Return: 0; -ENOENT there is none.
+ * Return: 0; -ENOENT if the VM has no such slot; or an error as above.
  */
 int gmem_vm_remove(struct gmem_vm *vm, uint32_t slot);
 
 /**
- * gmem_vm_trap_clocks() - have guests' writes to GMEM_CLOCK_MSRS come here
+ * gmem_vm_trap_clocks() - make a guest's writes to GMEM_CLOCK_MSRS exit
  * @vm: the VM
  *
- * Enables KVM_CAP_X86_USER_SPACE_MSR with KVM_MSR_EXIT_REASON_FILTER, and sets
- * the VM's MSR filter, which has no other use then. A VMM with a filter of its
- * own denies writes to these MSRs in there, instead of this call.
+ * The call enables KVM_CAP_X86_USER_SPACE_MSR with KVM_MSR_EXIT_REASON_FILTER,
+ * and replaces the VM's MSR filter. A VMM with a filter of its own instead
+ * enables the capability itself, and denies writes to these MSRs in its filter.
  *
- * Return: 0; -EOPNOTSUPP on other architectures; an error of KVM.
+ * Return: 0; -EOPNOTSUPP on other architectures; an error of KVM. In a child
+ * process that is -EIO, not -ESTALE.
  */
 int gmem_vm_trap_clocks(struct gmem_vm *vm);
 
 /**
- * gmem_vm_handle_exit() - see to a write to one of GMEM_CLOCK_MSRS
+ * gmem_vm_handle_exit() - handle a guest's write to one of GMEM_CLOCK_MSRS
  * @vm: the VM
  * @vcpu_fd: the vCPU whose KVM_RUN has just returned
  * @run: its struct kvm_run
  *
- * Return: 1 that is what it was, run it again; 0 it was something else, which
- * is the caller's; a negative errno if the page can't be exposed: the guest
- * gets #GP, and can be run again.
+ * Return: 1 if the exit was such a write, also if KVM refuses the value and the
+ * guest gets #GP; the caller runs the vCPU again. 0 if the exit was another
+ * one, which the caller handles. A negative errno of gmem_vm_write_msr() if the
+ * write failed otherwise: the guest gets #GP, and the caller may run it again.
  */
 int gmem_vm_handle_exit(struct gmem_vm *vm, int vcpu_fd, struct kvm_run *run);
 
@@ -493,30 +509,31 @@ int gmem_vm_handle_exit(struct gmem_vm *vm, int vcpu_fd, struct kvm_run *run);
  * @index: the MSR
  * @value: what to write
  *
- * Makes the page that it names shared for as long as the clock is there, and
- * what it was afterwards.
+ * If the value names a page in a region of gmemfs, the call makes it shared for
+ * as long as the vCPU's clock uses it. Then the page becomes what it was.
  *
- * Return: 0; -EINVAL the MSR isn't one of these, or KVM refuses the value;
- * -ENOSPC, -ENOMEM, or another error of what exposes a page.
+ * Return: 0; -EINVAL if @index isn't one of these MSRs, or if KVM refuses the
+ * value; -ENOMEM; an error of gmem_file_shared_view(), gmem_file_populate(),
+ * gmem_file_convert() or gmem_file_map(), if the page can't be exposed; an
+ * error of KVM_SET_MSRS; -EOPNOTSUPP on other architectures.
  */
 int gmem_vm_write_msr(struct gmem_vm *vm, int vcpu_fd, uint32_t index,
 		      uint64_t value);
 
 /**
- * gmem_vcpu_enforce_cpuid() - a guest has those of KVM's features that CPUID
- * shows it, and no others
+ * gmem_vcpu_enforce_cpuid() - limit a guest to the KVM features in its CPUID
  * @vcpu_fd: the vCPU
  *
- * Return: 0; an error of KVM.
+ * Return: 0; an error of KVM; -EOPNOTSUPP on other architectures than x86.
  */
 int gmem_vcpu_enforce_cpuid(int vcpu_fd);
 
 /**
- * gmem_cpuid_forbid_nesting() - take VMX and SVM out of what a guest gets
- * @cpuid: for KVM_SET_CPUID2
+ * gmem_cpuid_forbid_nesting() - remove VMX and SVM from a guest's CPUID
+ * @cpuid: the table for KVM_SET_CPUID2
  *
- * While a guest runs guests, KVM keeps pages of it that no VMM knows of. Only
- * the guard can see to those.
+ * While a guest runs guests, KVM keeps pages of it mapped that no VMM knows of.
+ * Only the module's guard can handle those.
  */
 void gmem_cpuid_forbid_nesting(struct kvm_cpuid2 *cpuid);
 
@@ -524,10 +541,10 @@ void gmem_cpuid_forbid_nesting(struct kvm_cpuid2 *cpuid);
 
 /**
  * struct gmem_window_stats - what windows have cost so far, in this process
- * @keys: protection keys that the library has
- * @misses: windows opened in a region that had no key at the moment
- * @recycled: those for which another region lost its key
- * @waits: pauses because all keys were in use by open windows
+ * @keys: how many protection keys the library has for regions
+ * @misses: how many windows were opened in a region that had no key then
+ * @recycled: how often a region lost its key to another one
+ * @waits: how many pauses of 50 us were made because windows used all keys
  * @reserved: 0
  */
 struct gmem_window_stats {
@@ -539,38 +556,38 @@ struct gmem_window_stats {
 };
 
 /**
- * gmem_window_stats() - what windows have cost so far
- * @stats: filled
+ * gmem_window_stats() - get what windows have cost so far
+ * @stats: the call fills it
  */
 void gmem_window_stats(struct gmem_window_stats *stats);
 
 /**
- * gmem_region_read() - copy out of a region, in a window of its own
+ * gmem_region_read() - copy bytes out of a region, in a window of its own
  * @region: the region
- * @offset: where to begin, any byte
- * @data: where to
- * @size: how much
+ * @offset: where to begin in the region, any byte
+ * @data: the buffer to copy to
+ * @size: how many bytes; may be 0
  *
- * Return: 0; -ERANGE that isn't all inside of the region; an error of
- * gmem_window_open().
+ * Return: 0; -ERANGE if not all is in the region; or as gmem_window_open().
  */
 int gmem_region_read(struct gmem_region *region, uint64_t offset, void *data,
 		     uint64_t size);
 
-/* gmem_region_write() - the same in the other direction */
+/* gmem_region_write() - copy bytes from @data into a region; else as above */
 int gmem_region_write(struct gmem_region *region, uint64_t offset,
 		      const void *data, uint64_t size);
 
 /**
- * gmem_vcpu_run() - KVM_RUN, with windows open for as long as it takes
+ * gmem_vcpu_run() - KVM_RUN, with all windows open while it lasts
  * @vcpu_fd: the vCPU
  *
- * KVM reaches the guest's memory with the rights of the thread that calls it.
- * While it runs, all protection keys are open for it but the first one: also
- * those that regions get meanwhile. Other calls of KVM that reach memory
- * (KVM_SET_MSRS of a page's address...) need a window, too.
+ * KVM accesses the guest's memory with the rights of the thread that calls it.
+ * During KVM_RUN the thread has all rights under all protection keys except key
+ * 0, also under those that regions get meanwhile. Regions with windows by
+ * mprotect() are open for all threads meanwhile. Other ioctls of KVM that
+ * access guest memory (KVM_SET_MSRS of a page's address...) need a window, too.
  *
- * Return: 0, or an error of KVM_RUN: -EINTR, -EAGAIN, -EFAULT.
+ * Return: 0; an error of mprotect(2); or one of KVM_RUN: -EINTR, -EAGAIN...
  */
 int gmem_vcpu_run(int vcpu_fd);
 

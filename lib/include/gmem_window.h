@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Windows: the spans in which a thread may touch a guest's memory. Included by
- * gmem.h, for what has to be inline.
+ * Windows: the spans in which a thread may access a guest's memory. gmem.h
+ * includes this file, which has the inline functions.
  *
- * A region with windows is mapped closed under a protection key. A thread that
- * has not opened a window there can neither read nor write it, by accident or
- * by somebody's design: it gets SIGSEGV (SEGV_PKUERR), a system call EFAULT.
+ * A region with windows is mapped under a protection key, with no rights for
+ * any thread. A thread that has not opened a window can neither read nor write
+ * the region, by mistake or because an attacker makes it try: an access gets
+ * SIGSEGV (SEGV_PKUERR), and a system call returns EFAULT.
  *
  *	struct gmem_window w;
  *	int ret = gmem_window_open(&w, region, GMEM_WRITE);
@@ -15,23 +16,29 @@
  *	memcpy(region->address, data, size);
  *	gmem_window_close(&w);
  *
- * - A window is its thread's, and is closed by it. Others stay closed out.
- * - Windows nest. Those of one region are closed in reverse order of opening;
- *   those of different regions in any order.
- * - A signal handler begins with all windows closed, but those by mprotect(),
- *   and may open its own, which it closes. What it has interrupted is open
- *   again when it returns. Handlers of faults (SIGSEGV...) may not: see gmem.h.
- *   Don't leave a window by longjmp(): it would never be closed.
- * - Don't create threads inside of a window: they begin with it open, and
- *   nobody closes it for them.
- * - After fork(), the child has no part of any region, and no use for them: to
- *   open a window there is -ESTALE. If it was made in a window, that is closed.
- * - While a vCPU runs, KVM reaches the guest's memory with the thread's rights:
- *   gmem_vcpu_run() opens windows for it, and for KVM_RUN only.
+ * - A window belongs to the thread that opens it, and that thread closes it.
+ *   Other threads still can't access the region, except with windows by
+ *   mprotect(), which are open for all threads.
+ * - Windows nest. The thread closes windows of one region in reverse order of
+ *   opening, and windows of different regions in any order.
+ * - A signal handler begins with all windows closed, except those by
+ *   mprotect(). It may open windows, and closes them. When it returns, the
+ *   windows of the interrupted code are open again. Handlers of faults
+ *   (SIGSEGV...) may not open windows: see gmem.h.
+ * - A thread must not leave a window by longjmp(): the window would stay open.
+ * - A thread must not create another thread inside of a window: the new thread
+ *   begins with the window open, and nothing closes it.
+ * - A child process has no region mapped after fork(). Opening a window of a
+ *   parent's region returns -ESTALE there. If the parent has called fork() in a
+ *   window, the library closes that window in the child.
+ * - While a vCPU runs, KVM accesses the guest's memory with the rights of the
+ *   calling thread. gmem_vcpu_run() opens all windows for KVM_RUN only.
  *
- * A CPU has 15 keys or fewer. Regions beyond that share them: a region without
- * a key is closed to all, and opening a window there takes the key from the
- * region that was opened least recently and isn't open now.
+ * A process gets 15 keys at most, and the library takes one of them for regions
+ * that have no key. If there are more regions than keys, they share them: a
+ * region without a key is closed to all threads, and opening a window there
+ * takes the key from the region that was opened least recently and has no
+ * window open now.
  */
 #ifndef GMEM_WINDOW_H
 #define GMEM_WINDOW_H
@@ -44,16 +51,20 @@
 extern "C" {
 #endif
 
-/* What a window is opened for. Writing includes reading. */
+/* The mode of a window. GMEM_WRITE allows reading too. */
 #define GMEM_READ	0
 #define GMEM_WRITE	1
 
 /**
- * struct gmem_window - a window that is open; not for the caller to look into
- * @region: where
- * @rights: what the thread could do there before
- * @key: the protection key, negative if there is none
- * @error: of gmem_window_scope(): 0, or why it isn't open
+ * struct gmem_window - a window that is open
+ * @region: the region
+ * @rights: the thread's rights under the key before; the window's mode if it is
+ *	    by mprotect()
+ * @key: the protection key; negative if the window has none
+ * @error: set by gmem_window_scope(): 0, or a negative errno if the window is
+ *	   not open
+ *
+ * The caller reads only @error, and only after gmem_window_scope().
  */
 struct gmem_window {
 	struct gmem_region *region;
@@ -62,13 +73,13 @@ struct gmem_window {
 	int32_t error;
 };
 
-/* What can't be inline: not for the caller. */
+/* The parts that can't be inline. The caller doesn't call these. */
 int gmem_window_open_slowly(struct gmem_window *window, int mode);
 void gmem_window_close_slowly(struct gmem_window *window);
 
 /* ---- this thread's rights ---- */
 
-/* Protection keys of x86: two bits for each, no access and no writing. */
+/* Protection keys of x86: two bits for each key, "no access" and "no write". */
 #if defined(__x86_64__)
 #define GMEM_HAVE_KEYS	1
 
@@ -84,7 +95,7 @@ static inline uint64_t gmem_rights_read(void)
 
 static inline void gmem_rights_write(uint64_t rights)
 {
-	/* WRPKRU: no access to memory moves across it. */
+	/* WRPKRU: the CPU doesn't move memory accesses across it. */
 	__asm__ volatile(".byte 0x0f, 0x01, 0xef"
 			 : : "a" ((uint32_t)rights), "c" (0), "d" (0)
 			 : "memory");
@@ -93,7 +104,7 @@ static inline void gmem_rights_write(uint64_t rights)
 #define GMEM_RIGHTS_BITS	2
 #define GMEM_RIGHTS_ALL		0U
 
-/* Those of a window within a window are never fewer than before. */
+/* A window inside of a window never takes rights away. */
 static inline uint32_t gmem_rights_for(uint32_t before, int mode)
 {
 	if (mode == GMEM_WRITE)
@@ -101,7 +112,10 @@ static inline uint32_t gmem_rights_for(uint32_t before, int mode)
 	return before & 1 ? 2 : before;
 }
 
-/* Permission overlays of Arm: four bits, read 1, execute 2, write 4. */
+/*
+ * Permission overlays of Arm: four bits for each key; read is 1, execute is 2,
+ * write is 4.
+ */
 #elif defined(__aarch64__)
 #define GMEM_HAVE_KEYS	1
 
@@ -153,7 +167,7 @@ static inline uint32_t gmem_rights_for(uint32_t before, int mode)
 
 #define GMEM_RIGHTS_MASK	((1U << GMEM_RIGHTS_BITS) - 1)
 
-/* Changes what the thread may do under a key. Return: what it could. */
+/* Set this thread's rights under a key. Return: its rights before. */
 static inline uint32_t gmem_rights_set(int key, uint32_t rights)
 {
 	unsigned int shift = (unsigned int)key * GMEM_RIGHTS_BITS;
@@ -164,7 +178,7 @@ static inline uint32_t gmem_rights_set(int key, uint32_t rights)
 	return (uint32_t)(all >> shift) & GMEM_RIGHTS_MASK;
 }
 
-/* Return: what the thread could do before. */
+/* Add a window's rights under a key. Return: this thread's rights before. */
 static inline uint32_t gmem_rights_open(int key, int mode)
 {
 	unsigned int shift = (unsigned int)key * GMEM_RIGHTS_BITS;
@@ -180,19 +194,23 @@ static inline uint32_t gmem_rights_open(int key, int mode)
 /* ---- windows ---- */
 
 /**
- * gmem_window_open() - let this thread touch a region
- * @window: to be given to gmem_window_close()
+ * gmem_window_open() - let this thread access a region
+ * @window: the call fills it, for gmem_window_close()
  * @region: the region
  * @mode: GMEM_READ or GMEM_WRITE
  *
- * Where the region has no windows this does nothing. Makes no system call
- * unless the region has no key at the moment, or windows by mprotect().
+ * If the region has no windows, this only checks its arguments. It makes no
+ * system call unless the region has no key at the moment, or has windows by
+ * mprotect().
  *
- * Return: 0; -EINVAL for another mode; -ESTALE the region is a parent
- * process's. Only where regions share keys: -EBUSY all keys are in use by open
- * windows. A thread waits a tenth of a second for one of them if it has a
- * window open itself, and otherwise, or in a signal handler, five seconds. Or
- * an error of pkey_mprotect(2) or mprotect(2): -ENOMEM.
+ * If regions share keys and open windows use all of them, the call waits for
+ * one: for 0.1 s if the thread has another window open, else for 5 s. In a
+ * signal handler, only the handler's own windows count here.
+ *
+ * Return: 0; -EINVAL for another mode; -ESTALE if the region is a parent
+ * process's; -EBUSY if open windows still use all keys after the wait; or an
+ * error of pkey_mprotect(2) or mprotect(2), such as -ENOMEM. After an error the
+ * window isn't open, and the caller must not close it.
  */
 static inline int gmem_window_open(struct gmem_window *window,
 				   struct gmem_region *region, int mode)
@@ -202,7 +220,7 @@ static inline int gmem_window_open(struct gmem_window *window,
 	if (mode != GMEM_READ && mode != GMEM_WRITE)
 		return gmem_window_open_slowly(window, mode);
 	if (region->windows == GMEM_WINDOWS_KEYS) {
-		/* While it's counted, the key stays. */
+		/* The region keeps its key while @users isn't 0. */
 		if (__atomic_fetch_add(&region->users, 1, __ATOMIC_ACQUIRE) &
 		    GMEM_NO_KEY)
 			return gmem_window_open_slowly(window, mode);
@@ -219,8 +237,8 @@ static inline int gmem_window_open(struct gmem_window *window,
 }
 
 /**
- * gmem_window_close() - end a window
- * @window: one that this thread opened
+ * gmem_window_close() - close a window
+ * @window: a window that this thread has opened
  */
 static inline void gmem_window_close(struct gmem_window *window)
 {
@@ -248,10 +266,13 @@ static inline struct gmem_window gmem_window_begin(struct gmem_region *region,
 }
 
 /**
- * gmem_window_scope() - a window up to the end of the block it's in
- * @name: of a variable; look whether @name.error is 0 before you touch memory
+ * gmem_window_scope() - open a window up to the end of the enclosing C block
+ * @name: name of the variable that the macro defines. The caller checks that
+ *	  @name.error is 0 before it accesses the region
  * @region: the region
  * @mode: GMEM_READ or GMEM_WRITE
+ *
+ * If opening fails, @name.error is a negative errno of gmem_window_open().
  *
  *	gmem_window_scope(w, region, GMEM_READ);
  *
@@ -265,35 +286,41 @@ static inline struct gmem_window gmem_window_begin(struct gmem_region *region,
 /* ---- faults ---- */
 
 /**
- * gmem_fault_describe() - what a SIGSEGV has to do with windows
- * @info: what the signal handler got
- * @text: gets a sentence with a line break
- * @size: room there, 160 bytes will do
+ * gmem_fault_describe() - describe a SIGSEGV outside of a window
+ * @info: the siginfo_t of the signal handler
+ * @text: the call writes a sentence there, with a line break and a final 0
+ * @size: length of that buffer in bytes; 160 are enough, and a longer sentence
+ *	  is cut
  *
- * May be called from a signal handler.
+ * A signal handler may call this.
  *
- * Return: 1 if that was an access to a region's memory; 0 if not, with @text
- * as it was.
+ * Return: 1 if the fault was an access to a region outside of a window. 0 if
+ * not, or if @size is 0; then @text isn't changed.
  */
 int gmem_fault_describe(const siginfo_t *info, char *text, size_t size);
 
 /**
- * gmem_fault_install() - have such accesses told on stderr
+ * gmem_fault_install() - report accesses outside of windows on stderr
  *
- * Installs a handler of SIGSEGV for the process. After it has written the
- * sentence, or if the fault has nothing to do with windows, what was installed
- * before gets the signal, with its sa_mask, SA_SIGINFO, SA_NODEFER, SA_RESTART
- * and SA_RESETHAND in force. By default the process ends, also if somebody has
- * sent the signal. If it was ignored, one that was sent still is; a fault ends
- * the process, as ever.
+ * The call installs a handler of SIGSEGV for the process. For an access outside
+ * of a window, the handler writes the sentence of gmem_fault_describe() to
+ * stderr. After that, and for any other SIGSEGV, it does what the process had
+ * installed before:
  *
- * It runs on the alternate stack of a thread that has one.
+ *  - a handler: it is called with its sa_mask, SA_SIGINFO, SA_NODEFER,
+ *    SA_RESTART and SA_RESETHAND in force;
+ *  - SIG_DFL: the process ends, also if the signal was sent by a process;
+ *  - SIG_IGN: a signal that was sent does nothing; a fault ends the process.
  *
- * Where another handler has been installed since, a further call goes before
- * that one, which may call what it has replaced. It gets the siginfo_t that it
- * was called with, by which the library knows its own.
+ * The library's handler runs on the alternate signal stack of a thread that has
+ * one.
  *
- * Return: 0; -ENOMEM, or an error of sigaction(2).
+ * The process may call this again after it has installed another handler: then
+ * the library's handler runs first, and calls that one. That handler may call
+ * the library's handler in turn, as the handler that it has replaced. It must
+ * pass on the same siginfo_t, in which the library marks what it has called.
+ *
+ * Return: 0; -ENOMEM; or an error of sigaction(2).
  */
 int gmem_fault_install(void);
 

@@ -3,14 +3,15 @@
  * gmemfs: guest memory that is not in the kernel's direct map.
  *
  * This header is the whole ABI between gmemfs.ko and user space. No other file
- * defines a flag, an ioctl number or a struct of it. Its rules:
+ * defines a flag, an ioctl number or a struct of the ABI. These rules hold for
+ * all of it:
  *
- *   - fields have fixed widths, and structs have no padding (static_assert()s
- *     in module/ check the sizes);
- *   - sizes and offsets are in bytes;
- *   - reserved fields must be zero in the caller's struct, and are zero in the
- *     answer. A reserved field that is set is refused with EINVAL, so that
- *     later versions can give it a meaning.
+ *  - Fields have fixed widths. Structs have no padding: the module asserts
+ *    their sizes.
+ *  - Sizes and offsets are in bytes.
+ *  - The caller sets reserved fields to zero, and the kernel returns them as
+ *    zero. The kernel refuses other values with EINVAL, so that a later version
+ *    can give these fields a meaning.
  */
 #ifndef _UAPI_LINUX_GMEMFS_H
 #define _UAPI_LINUX_GMEMFS_H
@@ -22,29 +23,30 @@
 #define GMEMFS_MAGIC		0x676d656d
 
 /*
- * A page is the smallest unit that has a state. Where possible, memory is
- * hidden in blocks.
+ * A page is the smallest unit of state. A block is the unit in which the module
+ * hides memory, where the host has that much contiguous memory.
  */
 #define GMEM_PAGE_SIZE		4096UL
 #define GMEM_BLOCK_SIZE		(512UL * GMEM_PAGE_SIZE)
 
 /*
- * Flags of a file, in gmem_info.flags. A file gets them from its mount, or from
- * GMEM_CREATE, and keeps them.
+ * Flags of a file, in gmem_info.flags. A file gets its flags from its mount or
+ * from GMEM_CREATE, and they never change.
  *
- * GMEM_FLAG_KEEP_DIRECT_MAP: never hide the file's memory. It is for
- * comparison: the same code and the same mappings, but no protection.
+ * GMEM_FLAG_KEEP_DIRECT_MAP: the file's memory is never hidden. This flag is
+ * for comparison: same code, same mappings, but no protection.
  *
- * GMEM_FLAG_NO_HUGE: hold the memory in single pages, never in 2 MiB blocks.
+ * GMEM_FLAG_NO_HUGE: the file holds its memory in single pages, never in 2 MiB
+ * blocks.
  *
- * GMEM_FLAG_HUGE_ONLY: hold the memory in 2 MiB blocks, never in single pages.
- * If the host has no such block free, an operation that needs memory fails.
- * Excludes GMEM_FLAG_NO_HUGE.
+ * GMEM_FLAG_HUGE_ONLY: the file holds its memory in 2 MiB blocks, never in
+ * single pages. An operation that needs memory fails if the host has no such
+ * block free. This flag excludes GMEM_FLAG_NO_HUGE.
  *
- * GMEM_FLAG_INIT_SHARED: pages are shared until they are converted. Without it
- * they are private.
+ * GMEM_FLAG_INIT_SHARED: a page is shared until it is converted. Without this
+ * flag it is private until then.
  *
- * GMEM_FLAG_ZERO_ON_CONVERT: a page is zeroed when it is converted.
+ * GMEM_FLAG_ZERO_ON_CONVERT: each conversion of a page zeroes it.
  */
 #define GMEM_FLAG_INIT_SHARED		(1ULL << 0)
 #define GMEM_FLAG_ZERO_ON_CONVERT	(1ULL << 2)
@@ -53,21 +55,24 @@
 #define GMEM_FLAG_HUGE_ONLY		(1ULL << 5)
 
 /**
- * struct gmem_info - what a file holds: the answer of GMEM_GET_INFO
- * @size: length of the file
- * @flags: the file's GMEM_FLAG_*
- * @populated: memory that the file holds, hidden or not
- * @hidden: the part of @populated that is absent from the direct map
- * @huge: the part of @populated that is held in 2 MiB blocks
- * @map_faults_2m: 2 MiB entries that faults have put into user page tables
- * @map_faults_4k: 4 KiB entries that faults have put into user page tables
+ * struct gmem_info - what a file holds, the answer of GMEM_GET_INFO
+ * @size: length of the file, in bytes
+ * @flags: GMEM_FLAG_* of the file
+ * @populated: bytes of memory that the file holds, hidden or not
+ * @hidden: the part of @populated that is absent from the direct map, in bytes
+ * @huge: the part of @populated that is held in 2 MiB blocks, in bytes
+ * @map_faults_2m: how many 2 MiB entries page faults have put into user page
+ *		   tables so far, in the guest view
+ * @map_faults_4k: the same for 4 KiB entries
  * @lent: the part of @populated that is in the direct map only because KVM
- *	  has to reach it there (kvm-clock and the like); not part of @hidden
- * @shared: the part of @populated that userspace wants shared
+ *	  accesses it there (kvm-clock and the like), in bytes; not part of
+ *	  @hidden
+ * @shared: the part of @populated that userspace wants shared, in bytes
  * @reserved: zero
  *
- * The totals are read one after the other, without stopping the file's users.
- * So they agree with each other only while nobody fills or truncates the file.
+ * The kernel reads the totals one after the other and does not stop the file's
+ * users meanwhile. So the totals are consistent only while no process
+ * populates, converts or truncates the file.
  */
 struct gmem_info {
 	__u64 size;
@@ -83,9 +88,9 @@ struct gmem_info {
 };
 
 /**
- * struct gmem_create - the file to make: the argument of GMEM_CREATE
- * @size: its length, which need not be in whole pages
- * @flags: GMEM_FLAG_*, instead of those of the mount
+ * struct gmem_create - the file to make, argument of GMEM_CREATE
+ * @size: its length in bytes; need not be a multiple of the page size
+ * @flags: GMEM_FLAG_* of the file; they replace those of the mount
  * @reserved: zero
  */
 struct gmem_create {
@@ -101,44 +106,47 @@ struct gmem_create {
 #define GMEM_IOC_TYPE		0xB9
 
 /*
- * GMEM_GET_INFO: fill a struct gmem_info. The caller must set all of it to
- * zero.
+ * GMEM_GET_INFO: fill a struct gmem_info. The caller zeroes the whole struct
+ * before the call.
  *
- * Errors: EFAULT for a bad pointer, EINVAL if anything in the struct is set.
+ * Errors: EFAULT for a bad pointer; EINVAL if a byte of the struct is not zero.
  */
 #define GMEM_GET_INFO		_IOWR(GMEM_IOC_TYPE, 0x00, struct gmem_info)
 
 /*
  * GMEM_CREATE, on a directory of a mount: make a file without a name and open
- * it, as open(O_TMPFILE) does. The file has mode 0600 less the umask, and no
- * memory yet. It is freed with its last user unless linkat(2) gives it a name.
+ * it, as open(O_TMPFILE) does. The file has mode 0600 less the umask. It holds
+ * no memory yet. It is removed when the last descriptor and mapping of it are
+ * closed, unless linkat(2) has given it a name.
  *
  * Returns a file descriptor, O_RDWR and O_CLOEXEC. Errors: EFAULT for a bad
  * pointer; EINVAL for unknown flags, flags that exclude each other, or reserved
  * fields that are set; EFBIG for a size that no file can have or that is over
- * RLIMIT_FSIZE (with SIGXFSZ); ENOSPC if the mount has reached nr_inodes=; and
- * those of open(O_TMPFILE), such as EACCES, EROFS, EMFILE and ENOMEM.
+ * RLIMIT_FSIZE (with SIGXFSZ); ENOSPC if the mount has as many inodes as its
+ * nr_inodes allows; EBUSY if a fanotify listener has already changed the file;
+ * and the errors of open(O_TMPFILE), such as EACCES, EROFS, EMFILE and ENOMEM.
  */
 #define GMEM_CREATE		_IOW(GMEM_IOC_TYPE, 0x01, struct gmem_create)
 
 /*
- * What userspace wants of a page. The value is that of KVM's attribute of the
- * same name (KVM_MEMORY_ATTRIBUTE_PRIVATE in linux/kvm.h).
+ * Userspace wants the page private. The value is the same as that of KVM's
+ * attribute (KVM_MEMORY_ATTRIBUTE_PRIVATE in linux/kvm.h).
  */
 #define GMEM_ATTRIBUTE_PRIVATE	(1ULL << 3)
 
-/* gmem_attributes.flags: zero the pages that change. */
+/* gmem_attributes.flags: zero each page that changes. */
 #define GMEM_CONVERT_ZERO	(1ULL << 0)
 
 /**
- * struct gmem_attributes - private or shared: the argument of
- *			    GMEM_SET_ATTRIBUTES
- * @offset: where the range begins, in whole pages
- * @size: its length, in whole pages and not 0
+ * struct gmem_attributes - private or shared, for GMEM_SET_ATTRIBUTES
+ * @offset: start of the range in the file, in bytes; a multiple of
+ *	    GMEM_PAGE_SIZE
+ * @size: its length in bytes; a multiple of GMEM_PAGE_SIZE, not 0
  * @attributes: GMEM_ATTRIBUTE_PRIVATE, or 0 for shared
  * @flags: GMEM_CONVERT_*
- * @error_offset: must be 0. After any error except EINVAL, EBADF and EFAULT it
- *		  is set to where the conversion stopped.
+ * @error_offset: the caller sets 0. After an error other than EINVAL, EBADF and
+ *		  EFAULT it is the offset in the file, in bytes, at which the
+ *		  conversion stopped
  * @reserved: zero
  */
 struct gmem_attributes {
@@ -153,46 +161,54 @@ struct gmem_attributes {
 /*
  * GMEM_SET_ATTRIBUTES: make a range private or shared, in place. Contents stay,
  * unless GMEM_CONVERT_ZERO or the file's GMEM_FLAG_ZERO_ON_CONVERT is set: then
- * the pages that change are zeroed. Guest views keep what they have mapped.
- * Holes are converted, too: memory that fills them later is as wanted. The
- * attribute stays as long as the file, also where a hole is punched or the file
- * is truncated.
+ * the pages that change are zeroed. Mappings of the guest view are not changed.
+ * The call converts holes too: a page that fills a hole later is private or
+ * shared as set here. The setting lasts as long as the file, also where a hole
+ * is punched or the file is truncated.
  *
- * A page that somebody has pinned (O_DIRECT, io_uring, vhost...) can't become
- * private: everything before @error_offset is converted then, and nothing from
- * there on. With guard=deny, the same goes for a page that KVM has borrowed.
- * The same call goes on from where it stopped.
+ * A page that is pinned (O_DIRECT, io_uring, vhost...) can't be made private.
+ * The call stops there: all pages before @error_offset are converted, and none
+ * from there on. With guard=deny, a page that KVM has borrowed stops the call
+ * in the same way. The caller goes on with the same call, or with the range
+ * from @error_offset on.
  *
- * Errors with @error_offset: EAGAIN if a page is pinned; EIO if a page has a
- * memory error; ENOSPC if the mount's size= is reached, because the attributes
- * of holes count in it; ENOMEM; EINTR. Others: EINVAL for a range that isn't
- * whole pages inside the file, for unknown bits, and for reserved fields that
- * are set; EBADF if the file isn't open for writing; EFAULT for a bad pointer.
+ * Errors that set @error_offset: EAGAIN, the page there is pinned; EIO, it has
+ * a memory error, or the direct map can't be changed; ENOSPC, the mount has
+ * reached its size= (the settings of holes count in it); ENOMEM; EINTR.
+ *
+ * Other errors: EINVAL for a range that isn't whole pages inside of the file,
+ * for unknown bits, or if a reserved field or @error_offset is set; EBADF if
+ * the file isn't open for writing; EFAULT for a bad pointer.
  */
 #define GMEM_SET_ATTRIBUTES	_IOWR(GMEM_IOC_TYPE, 0x02, \
 				      struct gmem_attributes)
 
 /*
- * States of a page, one byte for each page in the answer of GMEM_GET_STATE.
- * SHARED is what userspace wants. EXPOSED is what the page actually is: present
- * in the direct map. A page is EXPOSED but not SHARED while KVM borrows it
- * (LENT), and in a file with GMEM_FLAG_KEEP_DIRECT_MAP. A page is SHARED but
- * not EXPOSED if it got its memory as part of 2 MiB, or could not be exposed in
- * a conversion; it is exposed when somebody uses it through the shared view.
+ * States of a page: one byte a page in the answer of GMEM_GET_STATE. SHARED is
+ * what userspace wants. EXPOSED says that the page is in the direct map now.
+ *
+ * A page is EXPOSED but not SHARED while KVM has borrowed it (LENT), or if its
+ * file has GMEM_FLAG_KEEP_DIRECT_MAP.
+ *
+ * A page is SHARED but not EXPOSED if it is a hole or POISONED. It can also be
+ * so if it got its memory as part of a 2 MiB block, or if the direct map could
+ * not be changed during a conversion; the next access by the shared view
+ * exposes it.
  */
 #define GMEM_STATE_POPULATED	(1U << 0)	/* not a hole */
-#define GMEM_STATE_SHARED	(1U << 1)	/* wanted shared */
+#define GMEM_STATE_SHARED	(1U << 1)	/* userspace wants it shared */
 #define GMEM_STATE_EXPOSED	(1U << 2)	/* in the direct map */
-#define GMEM_STATE_PINNED	(1U << 3)	/* somebody has a reference */
+#define GMEM_STATE_PINNED	(1U << 3)	/* has further references */
 #define GMEM_STATE_LENT		(1U << 4)	/* KVM has borrowed it */
 #define GMEM_STATE_HUGE		(1U << 5)	/* in a 2 MiB block */
-#define GMEM_STATE_POISONED	(1U << 6)	/* it has a memory error */
+#define GMEM_STATE_POISONED	(1U << 6)	/* has a memory error */
 
 /**
- * struct gmem_state - where to put the states of a range's pages
- * @offset: where the range begins, in whole pages
- * @size: its length, in whole pages and not 0
- * @states: address of @size / GMEM_PAGE_SIZE bytes
+ * struct gmem_state - a range, and a buffer for the states of its pages
+ * @offset: start of the range in the file, in bytes; a multiple of
+ *	    GMEM_PAGE_SIZE
+ * @size: its length in bytes; a multiple of GMEM_PAGE_SIZE, not 0
+ * @states: address of a buffer of @size / GMEM_PAGE_SIZE bytes
  * @reserved: zero
  */
 struct gmem_state {
@@ -203,23 +219,26 @@ struct gmem_state {
 };
 
 /*
- * GMEM_GET_STATE: get the state of each page of a range. The range is read in
- * parts, so that the file's users aren't stopped for all of it.
+ * GMEM_GET_STATE: write the state of each page of a range to a buffer. The
+ * kernel reads the states in pieces, so that users of the file don't wait for
+ * the whole call. So the states are not all from one moment.
  *
- * Errors: EINVAL for a range that isn't whole pages inside the file, or for a
- * reserved field that is set; EFAULT for a bad pointer; EINTR.
+ * Errors: EINVAL for a range that isn't whole pages inside of the file, or for
+ * a reserved field that is set; EFAULT for a bad pointer; EINTR for a fatal
+ * signal.
  */
 #define GMEM_GET_STATE		_IOW(GMEM_IOC_TYPE, 0x03, struct gmem_state)
 
 /*
- * GMEM_SHARED_VIEW: open the shared view of a file. The argument must be 0.
- * Returns a file descriptor (close-on-exec), with the access that the file was
- * opened with. In its mappings, shared pages are ordinary pages that can be
- * pinned, and private pages give SIGBUS. Otherwise it behaves like the file
- * itself. Opening /proc/PID/fd/N of it gives a shared view, too.
+ * GMEM_SHARED_VIEW: open the shared view of a file. The argument is 0.
+ *
+ * Returns a file descriptor, O_CLOEXEC, for writing if the file's descriptor
+ * is. In its mappings, shared pages are ordinary pages that can be pinned, and
+ * an access to a private page gets SIGBUS. Otherwise the descriptor works like
+ * one of the file. Opening its /proc/PID/fd/N opens the shared view again.
  *
  * Errors: EINVAL for another argument; EBADF if the file isn't open for
- * reading; and those of open(2).
+ * reading; and the errors of open(2).
  */
 #define GMEM_SHARED_VIEW	_IO(GMEM_IOC_TYPE, 0x04)
 
