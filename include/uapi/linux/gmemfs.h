@@ -116,8 +116,10 @@ struct gmem_create {
  * Returns a file descriptor, O_RDWR and O_CLOEXEC. Errors: EFAULT for a bad
  * pointer; EINVAL for unknown flags, flags that exclude each other, or reserved
  * fields that are set; EFBIG for a size that no file can have or that is over
- * RLIMIT_FSIZE (with SIGXFSZ); ENOSPC if the mount has reached nr_inodes=; and
- * those of open(O_TMPFILE), such as EACCES, EROFS, EMFILE and ENOMEM.
+ * RLIMIT_FSIZE (with SIGXFSZ); ENOSPC if the mount has reached nr_inodes=;
+ * EBUSY if another process (a fanotify listener) has opened the new file and
+ * changed it; and those of open(O_TMPFILE), such as EACCES, EROFS, EMFILE and
+ * ENOMEM.
  */
 #define GMEM_CREATE		_IOW(GMEM_IOC_TYPE, 0x01, struct gmem_create)
 
