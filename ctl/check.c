@@ -263,7 +263,7 @@ static void check_guard(struct findings *f)
 	switch (state) {
 	case GUARD_OFF:
 		found(f, "guard", RESULT_FAIL, "load gmemfs without guard=off",
-		      "off: any guest on hidden memory can crash this host");
+		      "off: any guest with hidden memory can crash this host");
 		break;
 	case GUARD_NOT_HOOKED:
 		found(f, "guard", RESULT_FAIL,

@@ -173,7 +173,7 @@ static void print_guard(const struct status *s)
 		printf(", %u functions of kvm; mode %s\n", s->hooks, s->mode);
 		break;
 	case GUARD_OFF:
-		printf(": any guest on hidden memory can crash this host\n");
+		printf(": any guest with hidden memory can crash this host\n");
 		break;
 	case GUARD_NOT_HOOKED:
 		printf(": nothing can be hidden; dmesg says why\n");

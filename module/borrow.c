@@ -238,6 +238,6 @@ bool gmem_borrow_slipped_through(kvm_pfn_t pfn)
 {
 	if (is_error_noslot_pfn(pfn) || !gmem_lend_is_ours(pfn))
 		return false;
-	pr_err_once("guard: kvm maps guest memory by a way that isn't hooked; refused\n");
+	pr_err_once("guard: kvm mapped guest memory without calling a hooked function: refused, because the access could crash this host. Report this with the kernel's version\n");
 	return true;
 }

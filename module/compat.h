@@ -15,7 +15,7 @@
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
-#error "gmemfs needs Linux 6.12: older kernels' fast GUP follows huge entries that it must not"
+#error "gmemfs needs Linux 6.12 or later: older kernels have no special huge entries, so fast GUP would take references to hidden pages"
 #endif
 
 #ifndef CONFIG_X86_64

@@ -208,7 +208,7 @@ static void *gmem_need_function(const char *name)
 	void *addr = gmem_find_function(name);
 
 	if (!addr)
-		pr_err("this kernel has no function %s to be found; it needs CONFIG_KPROBES and x86-64\n",
+		pr_err("no function %s was found in this kernel; gmemfs needs x86-64 and CONFIG_KPROBES\n",
 		       name);
 	return addr;
 }
@@ -259,7 +259,7 @@ out_free:
 	return ret;
 lost:
 	/* Don't free it: its next owner would crash the kernel. */
-	pr_err("could not put %lu KiB back into the direct map; they are lost until the next boot\n",
+	pr_err("%lu KiB could not be put back into the direct map: this memory can't be used until the next boot\n",
 	       (PAGE_SIZE << order) / 1024);
 	return -EIO;
 }
@@ -291,13 +291,13 @@ int __init gmem_directmap_init(void)
 	ret = gmem_directmap_prove();
 	if (!ret)
 		pr_info("direct map: %s%s\n", gmem_directmap_method(),
-			can_skip_flush ? "" : "; exposing flushes, too");
+			can_skip_flush ? "" : "; exposing pages also flushes the TLBs");
 	return ret;
 }
 
 void gmem_directmap_exit(void)
 {
 	if (gmem_directmap_hidden())
-		pr_err("%lu pages are still out of the direct map; they are lost until the next boot\n",
+		pr_err("%lu pages are still absent from the direct map: they can't be used until the next boot\n",
 		       gmem_directmap_hidden());
 }

@@ -42,7 +42,7 @@ MODULE_PARM_DESC(fail_create, "the nth next GMEM_CREATE fails with its file open
 module_param_named(fail_layout, fail_at[GMEM_FAIL_LAYOUT], int, 0600);
 MODULE_PARM_DESC(fail_layout, "the nth next comparison of a member of KVM's structs with BTF fails; -n: that and all after it");
 module_param_named(fail_second_look, fail_at[GMEM_FAIL_SECOND_LOOK], int, 0600);
-MODULE_PARM_DESC(fail_second_look, "the nth next time that KVM looks a lent page up again, it is another one; -n: then and all after it");
+MODULE_PARM_DESC(fail_second_look, "the nth next repeated look-up of a page by KVM finds another page; -n: that and all after it");
 module_param_named(fail_borrow, fail_at[GMEM_FAIL_BORROW], int, 0600);
 MODULE_PARM_DESC(fail_borrow, "the nth next allocation of a record of what KVM has borrowed fails; -n: that and all after it");
 
@@ -62,7 +62,7 @@ void gmem_fault_delay_lending(void)
 #ifdef CONFIG_FAULT_INJECTION
 static int fail_init;
 module_param(fail_init, int, 0400);
-MODULE_PARM_DESC(fail_init, "the nth step of loading that the kernel can make fail does: /proc/PID/fail-nth");
+MODULE_PARM_DESC(fail_init, "while the module loads, the nth failure point of the kernel's fault injection fails: see /proc/PID/fail-nth");
 
 /* Count from here, not from where the kernel begins to load the module. */
 void __init gmem_fault_inject_init(void)

@@ -23,6 +23,8 @@
  *   HIDDEN    LEAVING   it goes to the kernel (gmem_frame_expose_leaving)
  *   LEAVING   HIDDEN    the direct map could not be edited
  *   LEAVING   NONE      it is freed to the kernel (gmem_frame_free)
+ *   HIDDEN    NONE      gmem_frame_add() fails, and forgets the page
+ *   EXPOSED   NONE      the same
  *   POISONED  NONE      it is out of use for good (gmem_frame_lose_poisoned);
  *			 also from HIDDEN, if it is unowned and has a memory
  *			 error, and from LEAVING (gmem_frame_lose_left)

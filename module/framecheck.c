@@ -165,4 +165,4 @@ static const struct kernel_param_ops gmem_check_ops = {
 	.set = gmem_check_set,
 };
 module_param_cb(frame_check, &gmem_check_ops, NULL, 0200);
-MODULE_PARM_DESC(frame_check, "any write: compare what is known of all pages with the page tables; EUCLEAN if something differs");
+MODULE_PARM_DESC(frame_check, "any write compares the records of all pages with the page tables; it fails with EUCLEAN if something differs");

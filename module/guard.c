@@ -162,7 +162,7 @@ static int gmem_module_event(struct notifier_block *nb, unsigned long event,
 	mutex_unlock(&guard_lock);
 	if (!ret)
 		return NOTIFY_DONE;
-	pr_err("kvm can't be loaded: it could not be hooked, see above, and guests' memory is hidden that it would crash this host on; put that right, or end what uses gmemfs first\n");
+	pr_err("kvm can't be loaded: it could not be hooked (see the messages above), and memory is hidden, so kvm could crash this host. Fix that problem; or, before kvm is loaded, end all users of gmemfs, remove their files, and write 0 to /sys/fs/gmemfs/pool/low_bytes\n");
 	return notifier_from_errno(ret);
 }
 
@@ -197,7 +197,7 @@ static int gmem_kvm_get_live(void)
 		if (gmem_kvm_get())
 			return true;
 		if (time_after(jiffies, end)) {
-			pr_err("kvm has been loading or unloading for %u s; load gmemfs once that is over\n",
+			pr_err("kvm has been loading or unloading for %u s; load gmemfs when it has finished\n",
 			       KVM_WAIT / HZ);
 			return -EBUSY;
 		}
@@ -238,7 +238,7 @@ int gmem_guard_allows_hiding(void)
 	smp_mb();	/* pairs with the one in gmem_kvm_came() */
 	if (READ_ONCE(kvm_state) != KVM_UNHOOKED)
 		return 0;
-	pr_warn_ratelimited("no memory can be hidden or mapped: kvm could not be hooked, so any guest on hidden memory could crash this host. Put right what the guard has complained of before, then load gmemfs again; mounts with direct_map=kept work all the same\n");
+	pr_warn_ratelimited("no memory can be hidden or mapped: kvm could not be hooked, so a guest with hidden memory could crash this host. Fix the problem that an earlier guard message names, then unload gmemfs and load it again. Mounts with direct_map=kept still work, but their memory is not protected\n");
 	return -EPERM;
 }
 
@@ -273,7 +273,7 @@ static int gmem_guard_set(const char *value, const struct kernel_param *kp)
 	mutex_unlock(&guard_lock);
 	if (allowed)
 		return 0;
-	pr_err("guard=off is for loading the module only\n");
+	pr_err("guard can't be changed to or from off while gmemfs is loaded; to leave off, unload gmemfs, and load it with guard=lend or guard=deny\n");
 	return -EBUSY;
 }
 
@@ -288,7 +288,7 @@ static const struct kernel_param_ops gmem_guard_ops = {
 	.get = gmem_guard_get,
 };
 module_param_cb(guard, &gmem_guard_ops, NULL, 0644);
-MODULE_PARM_DESC(guard, "hidden pages that KVM must reach in the direct map: lend them to it (lend), refuse (deny), or crash (off)");
+MODULE_PARM_DESC(guard, "what to do if KVM needs a hidden page in the direct map: lend (expose it while KVM uses it; the default), deny (KVM gets an error), or off (nothing: a guest can crash this host; for experiments only)");
 
 /* ---- load and unload ---- */
 
@@ -299,7 +299,7 @@ static void gmem_guard_open(void)
 	guard_loaded = true;
 	gmem_guard_set_mode(guard_mode);
 	if (guard_mode == GUARD_NONE)
-		pr_warn("guard=off: any guest on hidden memory can crash this host\n");
+		pr_warn("guard=off: any guest with hidden memory can crash this host; load gmemfs without guard=off\n");
 	else
 		gmem_set_kvm_state(KVM_ABSENT);
 	mutex_unlock(&guard_lock);

@@ -76,7 +76,7 @@ static int gmem_zero_and_free(struct page *page)
 static void gmem_lose(struct page *page)
 {
 	gmem_frame_lose_left(page);
-	pr_warn("a page with a memory error stays out of use\n");
+	pr_warn("a page with a memory error is not used any more\n");
 }
 
 /*
@@ -142,6 +142,6 @@ void gmem_held_exit(void)
 	}
 	cancel_delayed_work_sync(&held_retry);
 	if (gmem_held_pages())
-		pr_err("%lu pages have references that don't go; they are lost until the next boot\n",
+		pr_err("%lu pages still have references: they can't be used until the next boot\n",
 		       gmem_held_pages());
 }

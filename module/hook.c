@@ -102,7 +102,7 @@ static int gmem_hook_find_all(struct gmem_hook *const *hooks, int nr,
 
 		hook->original = gmem_hook_find(module, hook->name);
 		if (!hook->original) {
-			pr_err("guard: %s has no function %s to be found\n",
+			pr_err("guard: %s has no function %s that gmemfs can find: this kernel isn't supported\n",
 			       module, hook->name);
 			return -ENOENT;
 		}
@@ -179,7 +179,7 @@ int gmem_hook_place(struct gmem_hook *const *hooks, int nr, const char *module)
 	if (!ret)
 		return 0;
 	nr_placed = 0;
-	pr_err("guard: ftrace can't hook %s (error %d): if kernel.ftrace_enabled is 0, set it to 1; if a live patch or another module has one of the functions (an I in /sys/kernel/tracing/enabled_functions), unload it\n",
+	pr_err("guard: ftrace can't hook %s (error %d). If the sysctl kernel.ftrace_enabled is 0, set it to 1. If a live patch or another module has hooked one of the functions (an I in /sys/kernel/tracing/enabled_functions), disable or unload that\n",
 	       module, ret);
 	return ret;
 }

@@ -124,14 +124,14 @@ static int gmem_struct_fits(struct btf *btf, const struct btf_type *t,
 	unsigned int i;
 
 	if (t->size != want->size) {
-		pr_err("guard: struct %s of this kernel has %u bytes, where gmemfs was built for %u: build it for this kernel\n",
+		pr_err("guard: struct %s of this kernel has %u bytes, but gmemfs was built for %u: build gmemfs for this kernel\n",
 		       want->name, t->size, want->size);
 		return -ENOEXEC;
 	}
 	for (i = 0; i < want->nr; i++) {
 		if (gmem_member_fits(btf, t, &want->members[i]))
 			continue;
-		pr_err("guard: %s in struct %s of this kernel isn't what gmemfs was built for: build it for this kernel\n",
+		pr_err("guard: %s in struct %s of this kernel isn't what gmemfs was built for: build gmemfs for this kernel\n",
 		       want->members[i].name, want->name);
 		return -ENOEXEC;
 	}
@@ -145,7 +145,7 @@ static int gmem_function_fits(struct btf *btf, const struct btf_type *t,
 
 	if (proto && btf_vlen(proto) == want->nr)
 		return 0;
-	pr_err("guard: %s() of this kernel hasn't the %u parameters that gmemfs was built for: build it for this kernel\n",
+	pr_err("guard: %s() of this kernel does not have the %u parameters that gmemfs was built for: build gmemfs for this kernel\n",
 	       want->name, want->nr);
 	return -ENOEXEC;
 }
@@ -179,11 +179,11 @@ static int gmem_check_unseen(const struct gmem_layout *layouts, int nr,
 	int i;
 
 	if (seen != BIT(nr) - 1)
-		pr_info_once("guard: this kernel has no BTF of all that is used of kvm: not checked\n");
+		pr_info_once("guard: this kernel has no BTF for some of kvm's types and functions: these are not checked\n");
 	for (i = 0; i < nr; i++) {
 		if (!layouts[i].private || seen & BIT(i))
 			continue;
-		pr_err("guard: this kernel has no BTF that says what struct %s is like: run one with CONFIG_DEBUG_INFO_BTF_MODULES\n",
+		pr_err("guard: this kernel has no BTF for struct %s: use a kernel with CONFIG_DEBUG_INFO_BTF_MODULES\n",
 		       layouts[i].name);
 		return -ENOEXEC;
 	}

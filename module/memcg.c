@@ -73,7 +73,7 @@ void __init gmem_memcg_init(void)
 	charge = gmem_find_function("__memcg_kmem_charge_page");
 	uncharge = gmem_find_function("__memcg_kmem_uncharge_page");
 	if (!charge || !uncharge) {
-		pr_warn("this kernel has no functions to charge memory to cgroups to be found; no pool\n");
+		pr_warn("the functions that charge memory to cgroups were not found in this kernel: the pool can't be used\n");
 		return;
 	}
 	static_call_update(gmem_charge_page, charge);

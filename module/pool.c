@@ -472,7 +472,7 @@ int gmem_pool_set_low_all(unsigned long blocks)
 
 static char *pool_size;
 module_param_named(pool, pool_size, charp, 0444);
-MODULE_PARM_DESC(pool, "memory to keep zeroed and hidden ahead of use, all nodes together: bytes, or with k, m, g or t (default 0); later: /sys/fs/gmemfs/pool/low_bytes");
+MODULE_PARM_DESC(pool, "memory to keep zeroed and hidden ahead of use, all nodes together: bytes, or with k, m, g or t (default 0); can be changed later in /sys/fs/gmemfs/pool/low_bytes");
 
 static int gmem_pool_set_parameter(void)
 {
@@ -484,7 +484,7 @@ static int gmem_pool_set_parameter(void)
 	ret = gmem_parse_number(pool_size, &bytes) ?:
 	      gmem_pool_set_low_all(gmem_bytes_to_blocks(bytes));
 	if (ret)
-		pr_err("bad pool=%s; give bytes (with k, m, g or t), at most what the host has\n",
+		pr_err("bad pool=%s; give bytes (with k, m, g or t), at most the host's memory; a pool also needs a kernel in which gmemfs finds the functions that charge memory to cgroups\n",
 		       pool_size);
 	return ret;
 }

@@ -50,7 +50,7 @@ void gmem_quarantine(struct page *page, unsigned int nr)
 	spin_unlock(&quarantine_lock);
 	atomic_long_add(nr, &quarantined_pages);
 
-	pr_warn_ratelimited("%u pages can't be put back into the direct map yet; kept back, trying again\n",
+	pr_warn_ratelimited("%u pages could not be put back into the direct map: they are not freed, and gmemfs tries again every second\n",
 			    nr);
 	schedule_delayed_work(&quarantine_retry, GMEM_QUARANTINE_RETRY);
 }

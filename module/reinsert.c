@@ -67,7 +67,7 @@ static ssize_t gmem_reinsert_run(struct inode *inode, struct page *page,
 					 : copy_from_iter(at, len, iter);
 	pagefault_enable();
 	if (gmem_frame_hide(page, nr, GMEM_REINSERTED, inode))
-		pr_warn_once("reinsert: private pages could not be hidden again\n");
+		pr_warn_once("reinsert: pages could not be hidden again after a copy\n");
 	return done;
 }
 

@@ -285,7 +285,7 @@ static int gmem_reconfigure(struct fs_context *fc)
 	if (new->file_flags != sbi->file_flags || new->mode != sbi->mode ||
 	    new->like_hugetlbfs != sbi->like_hugetlbfs ||
 	    !uid_eq(new->uid, sbi->uid) || !gid_eq(new->gid, sbi->gid))
-		return invalf(fc, "gmemfs: a remount can change size= and nr_inodes= only; unmount, and mount with the new options");
+		return invalf(fc, "gmemfs: a remount can only change size= and nr_inodes=; to change other options, unmount and mount again");
 	if (new->limit && new->limit < used)
 		return invalf(fc, "gmemfs: size= is less than the %lu KiB in use; remove files first",
 			      used << (PAGE_SHIFT - 10));

@@ -91,7 +91,7 @@ int gmem_vmm_find(void)
 	void *addr = gmem_hook_find("kvm", "gfn_to_pfn_cache_invalidate_start");
 
 	if (!addr) {
-		pr_err("guard: kvm has no function gfn_to_pfn_cache_invalidate_start to be found\n");
+		pr_err("guard: kvm has no function gfn_to_pfn_cache_invalidate_start that gmemfs can find: this kernel isn't supported\n");
 		return -ENOENT;
 	}
 	static_call_update(kvm_invalidate, addr);

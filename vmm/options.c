@@ -58,8 +58,8 @@ static int help(void)
 	     "  --help, --version\n"
 	     "\n"
 	     "The guest's serial port is stdin and stdout; on a terminal, Ctrl-A x ends it.\n"
-	     "Exit status: 0 the guest has powered off, or Ctrl-A x; 1 something failed;\n"
-	     "2 wrong usage; 3 the guest reset itself, with --no-reboot.");
+	     "Exit status: 0 the guest has powered off, or Ctrl-A x or a signal ended it;\n"
+	     "1 something failed; 2 wrong usage; 3 the guest reset itself, with --no-reboot.");
 	return STATUS_OK;
 }
 

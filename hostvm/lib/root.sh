@@ -58,7 +58,7 @@ root_make() {
 	outside_need
 	root_tmp=$root_dir.tmp
 	mkdir -p "$root_tmp"
-	slowly "building the Debian root for kernel $root_kernel: once, a minute or two, 2 GB" \
+	slowly "building the Debian root for kernel $root_kernel: once, a minute or two, 3 GB" \
 		"$root_tmp/log" root_bootstrap
 	if kernel_is_built "$root_kernel"; then
 		kernel_need

@@ -131,7 +131,7 @@ test_off() {
 check_unhooked() {
 	not_ok "$1: a hidden file can't be mapped" can_map $MNT
 	like "$tap_output" 'Operation not permitted' 'EPERM'
-	like "$(news)" 'could not be hooked.*direct_map=kept work all the same' \
+	like "$(news)" 'could not be hooked.*direct_map=kept still work' \
 		'it says why, and what can be done all the same'
 	mount -t gmemfs -o direct_map=kept none $KEPT
 	ok 'a file that stays in the direct map can' can_map $KEPT
