@@ -137,22 +137,31 @@ static int make_shared(struct region *r, struct exposed_page *e)
 	return ret ?: install(r, r->shared_fd, e->offset, GMEM_PAGE_SIZE);
 }
 
-static int make_private(struct region *r, const struct exposed_page *e)
+/*
+ * A page that is to stay shared, but zeroed, becomes private for a moment: only
+ * a conversion zeroes it, also under who maps the shared view.
+ */
+static int settle(struct region *r, const struct exposed_page *e)
 {
-	if (!e->private_again)
+	int fd = r->public.fd, ret;
+
+	if (!e->private_again && !e->flags)
 		return 0;
-	return gmem_file_convert(r->public.fd, e->offset, GMEM_PAGE_SIZE,
-				 GMEM_ATTRIBUTE_PRIVATE, e->flags, PATIENCE_MS,
-				 NULL);
+	ret = gmem_file_convert(fd, e->offset, GMEM_PAGE_SIZE,
+				GMEM_ATTRIBUTE_PRIVATE, e->flags, PATIENCE_MS,
+				NULL);
+	if (ret || e->private_again)
+		return ret;
+	return gmem_file_convert(fd, e->offset, GMEM_PAGE_SIZE, 0, 0, 0, NULL);
 }
 
 /* Pages that were still pinned when their last user went. */
-static void retry_private(struct region *r)
+static void retry_settling(struct region *r)
 {
 	struct exposed_page **link = &r->exposed;
 
 	while (*link) {
-		if (!(*link)->users && !make_private(r, *link))
+		if (!(*link)->users && !settle(r, *link))
 			forget(link);
 		else
 			link = &(*link)->next;
@@ -174,9 +183,9 @@ static int expose_new(struct region *r, struct exposed_page **link,
 	ret = make_shared(r, e);
 	if (!ret)
 		return 0;
-	/* If it can't be private now, it stays in the list for a later try. */
+	/* If that doesn't work now, the page stays in the list for a later try. */
 	e->users = 0;
-	if (!make_private(r, e))
+	if (!settle(r, e))
 		forget(link);
 	return ret;
 }
@@ -199,7 +208,7 @@ int gmem_expose(struct region *r, uint64_t offset)
 	int ret;
 
 	pthread_mutex_lock(&r->lock);
-	retry_private(r);
+	retry_settling(r);
 	link = exposed_from(r, offset);
 	if (*link && (*link)->offset == offset)
 		ret = expose_again(r, *link);
@@ -222,7 +231,7 @@ static void unexpose_last(struct region *r, struct exposed_page **link)
 		e->users = 1;
 		return;
 	}
-	if (!make_private(r, e))
+	if (!settle(r, e))
 		forget(link);
 }
 
@@ -231,7 +240,7 @@ void gmem_unexpose(struct region *r, uint64_t offset)
 	struct exposed_page **link;
 
 	pthread_mutex_lock(&r->lock);
-	retry_private(r);
+	retry_settling(r);
 	link = exposed_from(r, offset);
 	if (*link && (*link)->offset == offset && !--(*link)->users)
 		unexpose_last(r, link);
@@ -246,7 +255,7 @@ void gmem_exposed_free(struct region *r)
 
 void gmem_exposed_end(struct region *r)
 {
-	retry_private(r);
+	retry_settling(r);
 	gmem_exposed_free(r);
 }
 
@@ -265,7 +274,7 @@ static void forget_unused(struct region *r, const struct range *range)
 	}
 }
 
-/* Record what a caller wants. Zeroing waits until the page becomes private. */
+/* Record what a caller wants. Zeroing waits until the clock has gone. */
 static void want(struct exposed_page *e, uint64_t attributes, uint64_t flags)
 {
 	bool private = attributes & GMEM_ATTRIBUTE_PRIVATE;

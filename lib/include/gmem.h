@@ -191,8 +191,8 @@ int gmem_file_punch(int fd, uint64_t offset, uint64_t size);
  * @timeout_ms: how long to wait for pinned pages, in milliseconds: 0 is not at
  *		all, a negative number is without a limit
  * @error_offset: NULL, or set to an offset in the file: all pages of the range
- *		  before it are converted. On success it is the range's end.
- *		  After -EAGAIN, -EINTR and -ENOMEM the conversion stopped there
+ *		  before it are converted. On success it is the range's end; on
+ *		  an error other than -EINVAL, the conversion stopped there
  *
  * While a page is pinned, the call tries again after pauses that grow from
  * 50 us to 20 ms. To go on after -EAGAIN or -EINTR, the caller makes the same
@@ -376,9 +376,9 @@ int gmem_region_protection(const struct gmem_region *region,
  * @error_offset: as for gmem_file_convert()
  *
  * A page of a clock (see gmem_vm_write_msr()) stays shared as long as the clock
- * uses it. Then the page becomes what the last conversion has asked for. If it
- * becomes private, and a conversion meanwhile had GMEM_CONVERT_ZERO, the page
- * is zeroed at that time.
+ * uses it. Then it becomes what the last conversion has asked for; it is zeroed
+ * if a conversion meanwhile had GMEM_CONVERT_ZERO. GMEM_FLAG_ZERO_ON_CONVERT
+ * also zeroes a private page when a clock begins to use it.
  *
  * Return: as gmem_file_convert(), with -EINVAL if the part isn't inside of the
  * region; -EOPNOTSUPP for private if the backend has no private memory.

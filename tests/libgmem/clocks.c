@@ -255,6 +255,17 @@ static void test_convert(void)
 	is(shared_bytes(), 0, "and private");
 
 	is(set_clock_page(0, X), 0, "clock at X");
+	mem[X * PAGE + PAGE / 2] = 5;
+	is(gmem_region_convert(region, X * PAGE, PAGE, 0, GMEM_CONVERT_ZERO, 0,
+			       NULL), 0, "its page is wanted shared, zeroed");
+	is(mem[X * PAGE + PAGE / 2], 5, "not yet");
+	is(clock_off(0), 0, "off");
+	is(mem[X * PAGE + PAGE / 2], 0, "now it is zeroed");
+	is(shared_bytes(), PAGE, "and shared");
+	is(gmem_region_convert(region, X * PAGE, PAGE, PRIVATE, 0, 1000, NULL),
+	   0, "private again");
+
+	is(set_clock_page(0, X), 0, "clock at X");
 	good(gmem_file_convert(region->fd, X * PAGE, PAGE, PRIVATE, 0, 1000,
 			       NULL));
 	ok(run(0), "made private behind the library's back: the guest runs");

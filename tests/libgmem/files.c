@@ -260,6 +260,8 @@ static void test_memory(void)
 static void test_full(void)
 {
 	const char *small = "/run/small";
+	uint64_t at = 0;
+	uint8_t states[2];
 	int fd;
 
 	must(mkdir(small, 0700));
@@ -269,6 +271,15 @@ static void test_full(void)
 	is(gmem_file_populate(fd, 0, BLOCK), 0, "all memory of the mount");
 	fails(gmem_file_populate(fd, 0, SIZE), -ENOSPC, "size=");
 	is(get_info(fd).populated, BLOCK, "what there was is there");
+	is(gmem_file_punch(fd, 0, BLOCK), 0, "punched");
+	is(gmem_file_resize(fd, 1L << 40), 0, "a hole of a TiB");
+	fails(gmem_file_convert(fd, 0, 1L << 40, 0, 0, 0, &at), -ENOSPC,
+	      "can't convert at");
+	ok(at > 0 && at < 1UL << 40, "settings of holes count: up to %" PRIu64,
+	   at);
+	is(gmem_file_state(fd, at - PAGE, 2 * PAGE, states), 0, "states");
+	ok(states[0] & GMEM_STATE_SHARED && !(states[1] & GMEM_STATE_SHARED),
+	   "before that it's shared, and not from there on");
 	close(fd);
 	must(umount(small));
 	must(rmdir(small));
