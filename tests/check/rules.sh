@@ -163,3 +163,29 @@ check_design() {
 			print $2 ": " $1 " lines: is it one idea?" }'
 	} | nothing
 }
+
+# What CONTRIBUTING says of a commit's message, for those of the newest that aren't merges. A tree
+# without its history has none.
+check_commits() {
+	git -C "$source_dir" rev-parse --quiet --verify HEAD >/dev/null 2>&1 || return 0
+	git -C "$source_dir" log --no-merges --max-count=30 --format='%h' | while read -r commit; do
+		git -C "$source_dir" log -1 --format=%B "$commit" | message_faults | sed "s/^/$commit: /"
+	done | nothing
+}
+
+# A commit's message comes in, its faults go out.
+message_faults() {
+	awk '
+		NR == 1 && length > 72 { print "a subject of more than 72 characters" }
+		NR == 1 && !/^[a-zA-Z0-9_.,\/ -]+: [^ ]/ { print "a subject without an area: " $0 }
+		NR == 1 && /\.$/ { print "a full stop after the subject" }
+		NR == 2 && NF { print "no empty line after the subject" }
+		NR > 2 && length > 80 && !/^(Fixes|Signed-off-by|Reported-by): / { print "a line of more than 80 characters" }
+		NR > 2 && NF && !/^(Fixes|Signed-off-by|Reported-by): / { body = 1 }
+		/^Signed-off-by: .+ <.+@.+>$/ { signed = 1 }
+		/^Fixes: / && !/^Fixes: [0-9a-f]+ \(".+"\)$/ { print "not of this form: Fixes: HASH (\"SUBJECT\")" }
+		END {
+			if (!body) print "no body"
+			if (!signed) print "no Signed-off-by"
+		}'
+}

@@ -118,4 +118,59 @@ mkdir tests
 yes 'int i;' | head -n 901 >tests/a.c
 breaks design 'a long test' 'tests/a\.c: 901 lines'
 
+# commit MESSAGE: the only one of a history
+commit() {
+	rm -rf .git
+	git init -q
+	git -c user.name=A -c user.email=a@example.org commit -q --allow-empty --cleanup=verbatim -m "$1"
+}
+
+signed='Signed-off-by: A <a@example.org>'
+commit "area: it is so
+
+Because of that.
+
+Fixes: 0123456789ab (\"area: a subject that is longer than the lines of the body of a message may be\")
+$signed"
+ok 'commits: nothing wrong with a good one' check commits
+commit "area: it is so
+
+$signed"
+breaks commits 'no body' '[0-9a-f]+: no body'
+commit 'area: it is so
+
+Because of that.'
+breaks commits 'no sign-off' 'no Signed-off-by'
+commit "it is so
+
+Because of that.
+
+$signed"
+breaks commits 'no area' 'without an area: it is so'
+commit "area: it is so.
+Because of that.
+
+$signed"
+breaks commits 'a full stop' 'a full stop'
+commit "area: it is so
+Because of that.
+
+It was not.
+
+$signed"
+breaks commits 'no empty line' 'no empty line'
+commit "area: $(printf 'it is so %.0s' 1 2 3 4 5 6 7 8)
+
+Because of that.
+
+$signed"
+breaks commits 'a long subject' 'more than 72'
+commit "area: it is so
+
+Because of that.
+
+Fixes: abc
+$signed"
+breaks commits 'a commit that is mended, by half' 'not of this form'
+
 done_testing
