@@ -152,9 +152,8 @@ state_failed() {
 	! grep -q '^resumed' "$run/status" || emulator_failed
 }
 
-# Others may be using it: they have it open.
+# Others that use it have it open, or else find that it doesn't resume.
 state_throw_away() {
-	rm -f "$state/complete"
-	exec 9>&-
-	cache_drop "$state"
+	mv "$state" "$state.gone.$$" 2>/dev/null || return 0
+	rm -rf "$state.gone.$$"
 }
