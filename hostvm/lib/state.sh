@@ -140,7 +140,7 @@ state_boot() {
 state_fill_disk() {
 	truncate -s $((state_disk_size - state_block)) "$payload"
 	{
-		echo "payload $((payload_size / 512)) sectors"
+		echo "payload $((payload_size / 512)) sectors at $(date +%s)"
 		head -c "$state_random" /dev/urandom
 	} >>"$payload"
 	truncate -s "$state_disk_size" "$payload"
