@@ -8,7 +8,7 @@
 # takes a few seconds at most.
 boot_limit=120
 # A saved one is there within a second or two.
-resume_limit=30
+resume_limit=60
 # QEMU looks at each page, of gigabytes, to save one.
 save_limit=300
 # After the command, the host only unloads the module.
@@ -330,9 +330,8 @@ status_word() {
 
 # Taints of a report: W 512 (a warning), D 128 (an oops), L 16384 (a lockup), B 32 (a bad page). Ours
 # is an unsigned module from outside the kernel's tree, which taints as well and means nothing.
-tainted_by_report() {
-	taint=$(status_word tainted)
-	[ $((${taint:-0} & (512 | 128 | 16384 | 32))) -ne 0 ]
+has_report_taint() { # MASK
+	[ $((${1:-0} & (512 | 128 | 16384 | 32))) -ne 0 ]
 }
 
 # For who set GMEMFS_COVERAGE to a directory: of each run which lines ran how often, beside what the
@@ -383,8 +382,8 @@ conclude_splat() {
 		conclude_bad 99 'the kernel reported a bug'
 	elif [ "$splat_status" -ne 1 ]; then
 		conclude_bad 125 'the console could not be searched'
-	elif tainted_by_report; then
-		conclude_bad 99 "the kernel is tainted ($taint), yet its console has no report"
+	elif has_report_taint "$(status_word tainted)"; then
+		conclude_bad 99 "the kernel is tainted ($(status_word tainted)), yet its console has no report"
 	fi
 }
 

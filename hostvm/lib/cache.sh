@@ -111,12 +111,21 @@ run_dir_remove() {
 	[ -z "${run:-}" ] || in_userns rm -rf "$run"
 }
 
-# Keeps the console of a failed run, and the last 20 of such.
+# Keeps the console of a failed run, after that of the host which was saved, if it began with one; and
+# the last 20 of such.
 log_keep() {
 	kept_log="$cache/logs/$(date +%Y%m%d-%H%M%S)-$$.log"
-	cp "$run/console" "$kept_log" 2>/dev/null || : >"$kept_log"
+	log_print >"$kept_log" 2>/dev/null || :
 	newest_first "$cache/logs" '*.log' | tail -n +21 | while read -r old_log; do
 		rm -f "$cache/logs/$old_log"
 	done
 	say "the host's console: $kept_log"
+}
+
+log_print() {
+	if [ "$start" = resume ]; then
+		cat "$state/console"
+		echo 'hostvm: the host was saved here, and this run goes on:'
+	fi
+	cat "$run/console"
 }

@@ -34,12 +34,13 @@ state_key() {
 	} | sha256sum | cut -c1-16
 }
 
-# Sets $state. Fails where this run is to boot; one that can't be saved says then what is wrong.
+# Sets $state. Fails where this run is to boot: with what keeps a host from being saved, it says it then.
+# In the background, so that a signal isn't held up.
 state_need() {
 	state_wanted || return 1
 	state=$cache/states/$kernel-$(state_key)
 	state_hold || {
-		cache_locked_briefly states state_make &
+		cache_locked_briefly states state_make >"$run/state.log" 2>&1 &
 		wait $! && state_hold
 	}
 }
@@ -86,15 +87,16 @@ state_machine() {
 	qemu_start
 	watch_limits >/dev/null 2>&1 &
 	watcher=$!
-	state_order || kill "$qemu" 2>/dev/null || :
+	state_order || kill "$qemu" || :
 	qemu_status=0
 	wait "$qemu" || qemu_status=$?
-	kill "$watcher" 2>/dev/null || :
+	kill "$watcher" || :
 	[ "$qemu_status" -eq 0 ] && grep -q '"status": "completed"' "$run/answers"
 }
 
 state_order() {
-	state_until '^ready ' "$run/status" && grep -q '^ready 0$' "$run/status" || return
+	state_until '^ready ' "$run/status" || return
+	! has_report_taint "$(status_word ready)" || return
 	cat >"$run/orders" <<END
 { "execute": "qmp_capabilities" }
 { "execute": "migrate-set-capabilities", "arguments": { "capabilities": [
@@ -111,7 +113,7 @@ END
 #   state_until ERE FILE
 state_until() {
 	until grep -q -E "$1" "$2"; do
-		kill -0 "$qemu" 2>/dev/null || return
+		kill -0 "$qemu" || return
 		sleep 0.1
 	done
 }
@@ -150,9 +152,8 @@ state_failed() {
 	! grep -q '^resumed' "$run/status" || emulator_failed
 }
 
-# Others may be using it: they have it open.
+# Others that use it have it open, or else find that it doesn't resume.
 state_throw_away() {
-	rm -f "$state/complete"
-	exec 9>&-
-	cache_drop "$state"
+	mv "$state" "$state.gone.$$" 2>/dev/null || return 0
+	rm -rf "$state.gone.$$"
 }
