@@ -32,7 +32,7 @@ help: ## what you can do here
 	@echo 'variables:'
 	@echo '  SUITE=name       for test: only tests/name (or tests/name/one.t)'
 	@echo '  KERNEL=6.12      which kernel the test host runs: 6.12, 7.3, debug or kcsan'
-	@echo '  GMEMFS_CACHE=DIR where the test host is kept, about 3 GB'
+	@echo '  GMEMFS_CACHE=DIR where the test host is kept, 3 to 11 GB'
 	@echo '                   (default: $$XDG_CACHE_HOME/gmemfs)'
 
 .PHONY: demo
