@@ -220,6 +220,9 @@ ok '  and a number' json_says '"key": "load", "value": -0.5}'
 not_ok 'no plot of it' grep -i -E 'inf|nan' "$work/speed.dat" "$work/memory.dat" \
 	"$work/convert.dat" "$work/windows.dat" "$work/disk.dat" "$work/disk-p50.dat"
 
+guard 9 | report
+like "$(cat "$work/table")" '^reading its clock +not measured$' 'a clock that was not read has no ratio'
+
 # refuses TEXT ARGUMENTS...: one line with that, nothing on stdout, and 2
 refuses() {
 	text=$1
