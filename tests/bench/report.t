@@ -223,6 +223,48 @@ not_ok 'no plot of it' grep -i -E 'inf|nan' "$work/speed.dat" "$work/memory.dat"
 guard 9 | report
 like "$(cat "$work/table")" '^reading its clock +not measured$' 'a clock that was not read has no ratio'
 
+# bench/run with a host that says what $work/said has, and exits with what $work/status has.
+mkdir -p "$work/tree/hostvm"
+cp -R bench "$work/tree/"
+cat >"$work/tree/hostvm/run" <<END
+#!/bin/sh
+cat "$work/said"
+exit "\$(cat "$work/status")"
+END
+chmod +x "$work/tree/hostvm/run"
+
+# runs OPTION...: bench/run there
+runs() {
+	status=0
+	"$work/tree/bench/run" --no-plots --out "$work/result" "$@" >"$work/out" \
+		2>"$work/err" || status=$?
+}
+
+result_says() {
+	grep -q -F -e "$1" "$work/result/results.json"
+}
+
+{
+	echo 'env cpus 2'
+	echo 'round=1 touch memfd units=10 ns=1000'
+	echo 'round=1 touch gmemfs-cold units=10 ns=500'
+	printf 'round=2 touch memfd units=10 ns=12'
+} >"$work/said"
+echo 124 >"$work/status"
+runs --only speed --only windows --json "$work/copy.json"
+is "$status" 124 'a part that fails: its exit status'
+like "$(cat "$work/err")" '^bench: windows: FAILED \(124\)$' '  said of each'
+like "$(cat "$work/out")" '^first touch +gmemfs, pool cold +2\.00 \(2\.00-2\.00\)' \
+	'  what it has measured is in the table'
+ok '  which is kept' cmp "$work/out" "$work/result/table.txt"
+ok '  the JSON, too' cmp "$work/copy.json" "$work/result/results.json"
+ok '  which says what failed' result_says '"part": "speed", "key": "failed", "value": 124'
+ok '  and where' result_says '"part": "windows", "key": "cpus", "value": 2'
+not_ok '  a line that the host did not end is not there' result_says '"round": 2'
+echo 0 >"$work/status"
+runs --only speed
+is "$status" 0 'a part that does not fail'
+
 # refuses TEXT ARGUMENTS...: one line with that, nothing on stdout, and 2
 refuses() {
 	text=$1
