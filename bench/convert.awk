@@ -5,15 +5,11 @@
 # "run" is a call for so many pages, "page" one for each page beside it.
 
 # Fills convert_run[] with the lengths that were measured, in order.
-function find_runs(   key, field, known, n) {
+function find_runs(   op) {
 	convert_runs = 0
-	for (key in seen) {
-		split(key, field, SUBSEP)
-		if (field[2] !~ /^share-/ || field[2] in known)
-			continue
-		known[field[2]] = 1
-		convert_run[++convert_runs] = substr(field[2], 7) + 0
-	}
+	for (op in operation_seen)
+		if (op ~ /^share-[1-9][0-9]*$/)
+			convert_run[++convert_runs] = substr(op, 7) + 0
 	sort(convert_run, convert_runs)
 }
 
@@ -22,11 +18,9 @@ function convert_part() {
 	return "convert" in ran ? "convert" : "convert-counts"
 }
 
-function a_call(op, way, round, key,   part) {
-	part = convert_part()
-	if (!((part, op, way, round, key) in seen))
-		return ""
-	return seen[part, op, way, round, key] / seen[part, op, way, round, "calls"]
+function a_call(op, way, round, key) {
+	return quotient(value_of(convert_part(), op, way, round, key), \
+		value_of(convert_part(), op, way, round, "calls"))
 }
 
 function flushes_a_call(op, way,   r, n, list, value) {
@@ -43,9 +37,8 @@ function splits_a_call(op, way) {
 	return a_call(op, way, 0, "splits_2m")
 }
 
-function pages_a_second(op, way,   value) {
-	value = typical("convert", op, way, "ns")
-	return value == "" ? "" : 1e9 / value
+function pages_a_second(op, way) {
+	return quotient(1e9, typical("convert", op, way, "ns"))
 }
 
 function convert_name(op) {

@@ -45,16 +45,16 @@ function base_of(method) {
 # What it takes to start fio and stress-ng, once for each job, is no part of an
 # operation: what is counted is what more operations take more than few do.
 function net(part, op, method, round, key,   value, units, start) {
-	if (!((part, op, method, round, key) in seen))
+	value = value_of(part, op, method, round, key)
+	if (value == "")
 		return ""
-	value = seen[part, op, method, round, key]
-	units = seen[part, op, method, round, "units"]
+	units = value_of(part, op, method, round, "units")
 	start = start_of(op)
 	if (start) {
 		value -= typical_count(part, start, method, key)
 		units -= typical_count(part, start, method, "units")
 	}
-	return units > 0 ? value / units : ""
+	return quotient(value, units)
 }
 
 function start_of(op) {
@@ -77,20 +77,21 @@ function each_of_all(part, op, method, key,   r, sum, units) {
 	for (r = 0; r <= rounds[part]; r++)
 		if ((part, op, method, r, key) in seen) {
 			sum += seen[part, op, method, r, key]
-			units += seen[part, op, method, r, "units"]
+			units += value_of(part, op, method, r, "units")
 		}
-	return units ? sum / units : ""
+	return quotient(sum, units)
 }
 
 # How many times that of its base a latency is, in the same round. Sets ratio, low, high and
 # compared.
-function compare_latency(op, method, key,   r, list) {
+function compare_latency(op, method, key,   r, ours, theirs, list) {
 	compared = 0
-	for (r = 1; r <= rounds["disk"]; r++)
-		if (seen["disk", op, base_of(method), r, key] > 0 && \
-		    seen["disk", op, method, r, key] > 0)
-			list[++compared] = seen["disk", op, method, r, key] / \
-				seen["disk", op, base_of(method), r, key]
+	for (r = 1; r <= rounds["disk"]; r++) {
+		ours = value_of("disk", op, method, r, key)
+		theirs = value_of("disk", op, base_of(method), r, key)
+		if (ours != "" && theirs != "" && ours > 0 && theirs > 0)
+			list[++compared] = ours / theirs
+	}
 	return compared_as(list)
 }
 
@@ -104,7 +105,7 @@ function latency_cell(op, method, key) {
 function compare_instructions(op, method,   ours, theirs) {
 	ours = typical_net("disk-counts", op, method, "cpu_ns")
 	theirs = typical_net("disk-counts", op, base_of(method), "cpu_ns")
-	return ours == "" || theirs == "" || ours <= 0 ? "" : theirs / ours
+	return ours == "" ? "" : quotient(theirs, ours)
 }
 
 function why_no_method(part, method) {

@@ -4,7 +4,8 @@
 # results.json and the plots' data. Lines come in as
 #	part=PART env KEY VALUE...
 #	part=PART round=N OPERATION BACKING KEY=VALUE...
-# Round 0 only warms up: it has no part in ratios and instructions. convert.awk
+# A line of another form, such as one that was cut, is left out, and so is a figure that
+# is no number. Round 0 only warms up: it has no part in ratios and instructions. convert.awk
 # has what is particular to conversions, windows.awk to windows, disk.awk to guests
 # and their disks.
 
@@ -29,7 +30,7 @@ BEGIN {
 	part = substr($1, 6)
 }
 
-$2 == "env" {
+$2 == "env" && NF > 2 {
 	text = $0
 	sub(/^[^ ]* env [^ ]* ?/, "", text)
 	env_part[++envs] = part
@@ -38,11 +39,12 @@ $2 == "env" {
 	next
 }
 
-$2 ~ /^round=/ {
+$2 ~ /^round=[0-9]+$/ && NF > 3 {
 	round = substr($2, 7) + 0
 	if (round > rounds[part])
 		rounds[part] = round
 	ran[part] = 1
+	operation_seen[$3] = 1
 	records++
 	raw[records] = sprintf("\"part\": %s, \"round\": %d, \"operation\": %s, " \
 		"\"backing\": %s", quote(part), round, quote($3), quote($4))
@@ -52,15 +54,33 @@ $2 ~ /^round=/ {
 
 function take(word,   at, key, value) {
 	at = index(word, "=")
+	if (!at)
+		return
 	key = substr(word, 1, at - 1)
 	value = substr(word, at + 1)
-	seen[part, $3, $4, round, key] = value
+	if (is_number(value))
+		seen[part, $3, $4, round, key] = value + 0
 	if (key == "error")
 		failure[part, $3, $4] = value
 	raw[records] = raw[records] sprintf(", %s: %s", quote(key), json(value))
 }
 
 # ---- numbers ----
+
+# What JSON takes for one: a commit "0123456" is text.
+function is_number(text) {
+	return text ~ /^-?(0|[1-9][0-9]*)(\.[0-9]+)?$/
+}
+
+# "" without something to divide by, and without something to divide.
+function quotient(value, by) {
+	return value == "" || by <= 0 ? "" : value / by
+}
+
+function value_of(part, op, backing, round, key) {
+	return (part, op, backing, round, key) in seen ? \
+		seen[part, op, backing, round, key] : ""
+}
 
 function sort(list, n,   i, j, value) {
 	for (i = 2; i <= n; i++) {
@@ -81,10 +101,8 @@ function median(list, n) {
 # For one unit of work (a page, a boot, a reading of the clock); "" if there is
 # none of that.
 function each(part, op, backing, round, key) {
-	if (!((part, op, backing, round, key) in seen))
-		return ""
-	return seen[part, op, backing, round, key] / \
-		seen[part, op, backing, round, "units"]
+	return quotient(value_of(part, op, backing, round, key), \
+		value_of(part, op, backing, round, "units"))
 }
 
 # Of rounds compared: sets ratio, low and high, and returns how many.
@@ -134,7 +152,7 @@ function total(part, op, backing, key,   r, sum, found) {
 function metadata(part, backing,   r, most, bytes) {
 	most = ""
 	for (r = 0; r <= rounds[part]; r++) {
-		if (!((part, "touch", backing, r, "slab") in seen))
+		if (each(part, "touch", backing, r, "slab") == "")
 			continue
 		bytes = each(part, "touch", backing, r, "slab") + \
 			4096 * each(part, "touch", backing, r, "splits_2m")
@@ -265,14 +283,19 @@ function print_guard(   o, op) {
 	print ""
 	for (o = 1; o <= 2; o++) {
 		op = o == 1 ? "boot" : "clock"
-		compare("guard", op, "memfd", "gmemfs")
-		printf "%-41s %19s   exits %.0f and %.0f\n", \
+		printf "%-41s %s\n", \
 			o == 1 ? "boot to the first line of its init" : "reading its clock", \
-			sprintf("%.3f (%.3f-%.3f)", ratio, low, high), \
-			typical_count("guard", op, "gmemfs", "exits"), \
-			typical_count("guard", op, "memfd", "exits")
+			compare("guard", op, "memfd", "gmemfs") ? guard_row(op) : \
+			why_not("guard", op, "gmemfs")
 	}
 	print ""
+}
+
+function guard_row(op) {
+	return sprintf("%19s   exits %.0f and %.0f", \
+		sprintf("%.3f (%.3f-%.3f)", ratio, low, high), \
+		typical_count("guard", op, "gmemfs", "exits"), \
+		typical_count("guard", op, "memfd", "exits"))
 }
 
 function typical_count(part, op, backing, key,   r, n, list) {
@@ -378,7 +401,7 @@ function quote(text) {
 }
 
 function json(value) {
-	return value ~ /^-?[0-9]+(\.[0-9]+)?$/ ? value : quote(value)
+	return is_number(value) ? value : quote(value)
 }
 
 # A list of objects, one a line.

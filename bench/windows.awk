@@ -14,15 +14,11 @@ BEGIN {
 }
 
 # Fills window_size[] with the sizes that were measured, in order.
-function find_window_sizes(   key, field, known) {
+function find_window_sizes(   op) {
 	window_sizes = 0
-	for (key in seen) {
-		split(key, field, SUBSEP)
-		if (field[2] !~ /^pair-/ || field[2] in known)
-			continue
-		known[field[2]] = 1
-		window_size[++window_sizes] = substr(field[2], 6) + 0
-	}
+	for (op in operation_seen)
+		if (op ~ /^pair-[1-9][0-9]*$/)
+			window_size[++window_sizes] = substr(op, 6) + 0
 	sort(window_size, window_sizes)
 }
 
@@ -51,10 +47,9 @@ function window_base(op) {
 }
 
 # How many times as many instructions it takes; rounds differ by nothing.
-function window_times(op, way,   value, base) {
-	value = window_instructions(op, way)
-	base = window_instructions(op, window_base(op))
-	return value == "" || base == "" ? "" : value / base
+function window_times(op, way) {
+	return quotient(window_instructions(op, way), \
+		window_instructions(op, window_base(op)))
 }
 
 # An empty loop isn't fast or slow.

@@ -135,6 +135,136 @@ splits=1
 guests | report
 like "$(cat "$work/table")" 'NOT met +disk, gmemfs: splits_2m in all .*: 4$' 'a split in any round counts'
 
+# Exits of 9, 10 and 100: as text, 100 would be the one in the middle.
+guard() {
+	for round in 0 1 2 3; do
+		echo "part=guard round=$round boot memfd units=1 ns=100 exits=5"
+		echo "part=guard round=$round boot gmemfs units=1 ns=101 exits=$1"
+		[ $# -eq 1 ] || shift
+	done
+}
+
+guard 0 9 100 10 | report
+like "$(cat "$work/table")" '^boot to .* 1\.010 \(1\.010-1\.010\)   exits 10 and 5$' \
+	'the median of counts is that of numbers'
+
+# Hosts that die leave lines that were cut, and rounds without an end.
+cut_short() {
+	for round in 0 1 3; do
+		echo "part=speed round=$round touch memfd units=10 ns=1000"
+		echo "part=speed round=$round touch gmemfs-cold units=10 ns=500"
+	done
+	echo 'part=speed round=2 touch memfd units=10 ns=1000'
+	echo 'part=speed round=4 touch memfd units=10 ns=1000'
+	echo 'part=speed round=4 touch gmemfs-cold units=10 ns='
+	echo 'part=speed round=5 touch memfd units=10 ns=1000'
+	echo 'part=speed round=5 touch gmemfs-cold units=10 ns'
+	echo 'part=speed round=6 touch'
+	echo 'part=speed round='
+	echo 'part=speed env'
+	echo 'part=speed'
+	echo 'part=speed round=x touch memfd units=10 ns=1'
+	echo 'a word of the kernel, round=1'
+	echo
+	echo 'part=speed env failed 124'
+}
+
+cut_short | report
+like "$(cat "$work/table")" ' of 5 rounds$' 'the rounds that began'
+like "$(cat "$work/table")" '^first touch +gmemfs, pool cold +2\.00 \(2\.00-2\.00\)' \
+	'a round that lacks one of two is not compared, nor a line that was cut'
+ok '  of two rounds' json_says '"times_as_fast": 2, "low": 2, "high": 2, "rounds": 2}'
+ok '  which the JSON has as they are' json_says '"round": 4, "operation": "touch", "backing": "gmemfs-cold", "units": 10, "ns": ""}'
+ok '  but for words without a value' json_says '"round": 5, "operation": "touch", "backing": "gmemfs-cold", "units": 10}'
+is "$(grep -c '"round": ' "$work/results.json")" 11 '  and lines without a way'
+ok 'and says which part failed' json_says '"part": "speed", "key": "failed", "value": 124'
+
+# Times of nothing, of no unit, and what is no number.
+senseless() {
+	for round in 0 1; do
+		echo "part=speed round=$round touch memfd units=10 ns=1000 slab=5"
+		echo "part=speed round=$round touch gmemfs-cold units=10 ns=0 slab=4 broadcasts=nan"
+		echo "part=speed round=$round touch hugetlbfs units=0 ns=100 slab=4"
+		echo "part=speed round=$round touch shmem-huge ns=100 slab=4"
+		echo "part=speed round=$round touch gmemfs-warm units=10 ns=nan"
+		echo "part=speed round=$round write gmemfs-cold units=10 ns=0x10"
+		echo "part=speed round=$round write memfd units=10 ns=1e3"
+		echo "part=convert round=$round share-2 run units=4 ns=0 own_broadcasts=4"
+		echo "part=convert round=$round share-2 page units=4 calls=0 ns=-inf own_broadcasts=4"
+		echo "part=windows-counts round=$round pair-2 key units=4 ns=0"
+		echo "part=windows-counts round=$round pair-2 no-key units=4 ns=8"
+		echo "part=disk round=$round read-4k-1 memfd units=4 ns=8 p50_ns=0 p99_ns=nan"
+		echo "part=disk round=$round read-4k-1 gmemfs units=0 ns=8 p50_ns=7 p99_ns=7 edits=1"
+		echo "part=disk-counts round=$round read-4k-1 memfd units=4 cpu_ns=8"
+		echo "part=disk-counts round=$round read-4k-1 gmemfs units=4 cpu_ns=0"
+	done
+	echo 'part=all env commit 0123456'
+	echo 'part=all env load -0.5'
+}
+
+senseless | report
+not_ok 'no ratio to nothing' grep -i -w -E '(-?inf|-?nan)' "$work/table"
+like "$(cat "$work/table")" '^first touch +gmemfs, pool cold +not measured' 'a time of nothing is none'
+like "$(cat "$work/table")" '^to shared, 2 +- +- +- \(-\) +- \(-\) +- \(-\)$' 'nor is a call of nothing'
+like "$(cat "$work/table")" '^pair,   2: shared keys, has none +2 +- +' 'nor a pair beside nothing'
+like "$(cat "$work/table")" '^4k random read, depth 1 +gmemfs +0 +- +-' 'nor instructions of nothing'
+like "$(cat "$work/table")" '^metadata bytes a GiB, at most +- +104857 +- +131072 +- +- +-$' \
+	'metadata of no unit is none'
+is_json() {
+	hostvm/in-root --kernel "${KERNEL:-6.12}" python3 -m json.tool <"$work/results.json"
+}
+ok 'JSON' is_json
+ok '  with what is no number as text' json_says '"ns": "nan"'
+ok '  and a commit' json_says '"key": "commit", "value": "0123456"'
+ok '  and a number' json_says '"key": "load", "value": -0.5}'
+not_ok 'no plot of it' grep -i -E 'inf|nan' "$work/speed.dat" "$work/memory.dat" \
+	"$work/convert.dat" "$work/windows.dat" "$work/disk.dat" "$work/disk-p50.dat"
+
+guard 9 | report
+like "$(cat "$work/table")" '^reading its clock +not measured$' 'a clock that was not read has no ratio'
+
+# bench/run with a host that says what $work/said has, and exits with what $work/status has.
+mkdir -p "$work/tree/hostvm"
+cp -R bench "$work/tree/"
+cat >"$work/tree/hostvm/run" <<END
+#!/bin/sh
+cat "$work/said"
+exit "\$(cat "$work/status")"
+END
+chmod +x "$work/tree/hostvm/run"
+
+# runs OPTION...: bench/run there
+runs() {
+	status=0
+	"$work/tree/bench/run" --no-plots --out "$work/result" "$@" >"$work/out" \
+		2>"$work/err" || status=$?
+}
+
+result_says() {
+	grep -q -F -e "$1" "$work/result/results.json"
+}
+
+{
+	echo 'env cpus 2'
+	echo 'round=1 touch memfd units=10 ns=1000'
+	echo 'round=1 touch gmemfs-cold units=10 ns=500'
+	printf 'round=2 touch memfd units=10 ns=12'
+} >"$work/said"
+echo 124 >"$work/status"
+runs --only speed --only windows --json "$work/copy.json"
+is "$status" 124 'a part that fails: its exit status'
+like "$(cat "$work/err")" '^bench: windows: FAILED \(124\)$' '  said of each'
+like "$(cat "$work/out")" '^first touch +gmemfs, pool cold +2\.00 \(2\.00-2\.00\)' \
+	'  what it has measured is in the table'
+ok '  which is kept' cmp "$work/out" "$work/result/table.txt"
+ok '  the JSON, too' cmp "$work/copy.json" "$work/result/results.json"
+ok '  which says what failed' result_says '"part": "speed", "key": "failed", "value": 124'
+ok '  and where' result_says '"part": "windows", "key": "cpus", "value": 2'
+not_ok '  a line that the host did not end is not there' result_says '"round": 2'
+echo 0 >"$work/status"
+runs --only speed
+is "$status" 0 'a part that does not fail'
+
 # refuses TEXT ARGUMENTS...: one line with that, nothing on stdout, and 2
 refuses() {
 	text=$1
