@@ -11,7 +11,7 @@ state_disk_size=$((16 << 30))
 # The last block says how much of the disk there is: guest/await.
 state_block=4096
 state_random=64
-# All states together, in KiB. One takes some 300 MB, of the kernel debug 2 GB.
+# All states together, in KiB. One takes 100 to 200 MB, of the kernel debug 900 MB.
 state_budget=$((8 << 20))
 
 # The clock that counts instructions, and the terminal, are another machine. With KVM a boot takes a
