@@ -40,9 +40,23 @@ state_need() {
 	state_wanted || return 1
 	state=$cache/states/$kernel-$(state_key)
 	state_hold || {
+		state_was_wanted || return 1
 		cache_locked_briefly states state_make >"$run/state.log" 2>&1 &
 		wait $! && state_hold
 	}
+}
+
+# To save a host takes as long again as to boot it: not for the first run that wants one, which may be
+# the only one.
+state_was_wanted() {
+	state_mark=$cache/wanted/${state##*/}
+	if [ -e "$state_mark" ]; then
+		touch "$state_mark"
+	else
+		mkdir -p "$cache/wanted"
+		: >"$state_mark"
+		return 1
+	fi
 }
 
 state_hold() {
@@ -57,13 +71,14 @@ state_make() {
 	state_tmp=$state.tmp
 	mkdir "$state_tmp"
 	state_save || {
-		rm -rf "$state_tmp"
+		rm -rf "$state_tmp" "$state_mark"
 		return 1
 	}
 	: >"$state_tmp/complete"
 	rm -rf "$state"
 	mv "$state_tmp" "$state"
 	cache_prune_to "$cache/states" "$state_budget"
+	find "$cache/wanted" -type f -mtime +30 -delete
 }
 
 # What is saved has nothing to report.
