@@ -50,7 +50,7 @@ done
 # A C file with the functions of tap.h that has a main(), a script with tap.sh's that ends with its plan.
 look_like_tests() {
 	ls tests/*/*.t
-	grep -l '^int main(' $(grep -l '"tap\.h"' tests/*/*.c)
+	grep -l '"tap\.h"' tests/*/*.c | xargs grep -l '^int main('
 	grep -l '^done_testing$' tests/*/*.sh
 }
 
