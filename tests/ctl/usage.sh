@@ -178,14 +178,46 @@ test_completion() {
 	is "$offers" never '  what an option takes'
 	offer reserve --node = ''
 	is "$offers" 0 '  a node'
-	offer show ''
-	is "$offers" /dev/gmem/ '  a mount'
-	truncate -s 2M /dev/gmem/guest0 /dev/gmem/guest1
-	offer show /dev/gmem/g
-	is "$offers" '/dev/gmem/guest0 /dev/gmem/guest1' '  files'
 	offer convert /dev/gmem/guest0 0 2M p
 	is "$offers" private '  private'
-	rm /dev/gmem/guest0 /dev/gmem/guest1
+}
+
+# typed LINE: what gmemctl is called with once all that is offered is on the line
+typed() {
+	LC_ALL=C timeout 120 python3 /share/ctl/tab.py $completion "$1" 2>&1
+}
+
+# Names are their owners' choice, and it's root who types the tabs.
+# shellcheck disable=SC2016 # no commands, but names
+test_completion_of_names() {
+	mkdir "$work/names" "$work/names/d \$(touch made)"
+	cd "$work/names"
+	touch 'a blank' "$(printf 'two\nlines')" '$(touch made)' '`touch made`' "quo'te" 'v${PATH}' \
+		'd $(touch made)/in'
+	is "$(typed 'gmemctl show ./')" \
+		'show|./$(touch made)|./`touch made`|./a blank|./d $(touch made)|./quo'"'"'te|./two~lines|./v${PATH}' \
+		'names: all that there are, as they are'
+	is "$(typed 'gmemctl verify ./a')" 'verify|./a blank' '  one with a blank'
+	is "$(typed 'gmemctl map ./tw')" 'map|./two~lines' '  one of two lines'
+	is "$(typed 'gmemctl convert ./d\ \$\(touch\ made\)/')" 'convert|./d $(touch made)/in' '  in a folder'
+	is "$(typed 'gmemctl map --svg=./a')" 'map|--svg=./a blank' '  for --svg'
+	not_ok '  no command in them was run' test -e made
+	cd /
+	rm -r "$work/names"
+}
+
+# shellcheck disable=SC2016 # no commands, but names
+test_completion_of_mounts() {
+	dir="$work/m \$(touch $work/made)"
+	mkdir -p "$dir"
+	mount -t gmemfs none "$dir"
+	umount /dev/gmem
+	is "$(typed 'gmemctl show ')" "show|$dir/" 'names: a mount'
+	not_ok '  no command in it was run' test -e "$work/made"
+	umount "$dir"
+	mount -t gmemfs gmemfs /dev/gmem
+	offer show ''
+	is "$offers" /dev/gmem/ '  a mount'
 }
 
 test_build() {
@@ -200,4 +232,6 @@ for_each_build test_build
 ctl=$plain
 test_man
 test_completion
+test_completion_of_names
+test_completion_of_mounts
 done_testing
