@@ -12,6 +12,10 @@
  * by changing 0 to GMEM_NO_KEY in one step: so either there is no window, and
  * who comes next finds that there is no key, or the region keeps it.
  *
+ * A change of key may fail with a part of the mapping changed. If it can't be
+ * undone either, the region has GMEM_NO_KEY, and is the key's owner all the
+ * same, so that no other region gets it; the next window tries again.
+ *
  * Keys are never given back to the kernel. It would hand them out again while
  * threads still had rights under them.
  *
@@ -123,7 +127,8 @@ static int set_key(const struct region *r, int key)
 static bool may_lose_key(const struct region *r)
 {
 	return r && r->public.windows == GMEM_WINDOWS_KEYS &&
-	       !__atomic_load_n(&r->public.users, __ATOMIC_RELAXED);
+	       !(__atomic_load_n(&r->public.users, __ATOMIC_RELAXED) &
+		 ~GMEM_NO_KEY);
 }
 
 /* But for those whose key has its bit in @not. */
@@ -148,15 +153,23 @@ static struct region *least_recently_used(unsigned int not)
 	return best;
 }
 
+/* Return: whether no window is open; then there is no key for any. */
+static bool shut(struct region *r)
+{
+	uint32_t none = 0;
+
+	return __atomic_compare_exchange_n(&r->public.users, &none, GMEM_NO_KEY,
+					   false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED) ||
+	       none == GMEM_NO_KEY;
+}
+
 /* Return: 0, -EBUSY somebody has opened a window there, or an error. */
 static int take_key(struct region *r)
 {
-	uint32_t none = 0;
 	int ret;
 
-	if (!__atomic_compare_exchange_n(&r->public.users, &none, GMEM_NO_KEY,
-					 false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED))
+	if (!shut(r))
 		return -EBUSY;
 	gmem_point(GMEM_POINT_TAKE_KEY);
 	ret = set_key(r, parking_key);
@@ -166,8 +179,9 @@ static int take_key(struct region *r)
 		return 0;
 	}
 	/* A part of it may have been changed. */
-	set_key(r, r->public.key);
-	__atomic_fetch_and(&r->public.users, ~GMEM_NO_KEY, __ATOMIC_RELEASE);
+	if (!set_key(r, r->public.key))
+		__atomic_fetch_and(&r->public.users, ~GMEM_NO_KEY,
+				   __ATOMIC_RELEASE);
 	return ret;
 }
 
@@ -195,10 +209,14 @@ static int recycle_key(void)
 	return error;
 }
 
-static int find_key(void)
+/* One that a part of it has, or else one that is free, new or another's. */
+static int find_key(const struct region *r)
 {
 	int key;
 
+	for (key = 0; key < MAX_KEYS; key++)
+		if (owners[key] == r)
+			return key;
 	for (key = 0; key < MAX_KEYS; key++)
 		if (ours[key] && !owners[key])
 			return key;
@@ -221,17 +239,20 @@ int gmem_key_park(struct region *r)
 
 int gmem_key_give(struct region *r)
 {
-	int key = find_key(), ret;
+	int key = find_key(r), ret;
 
 	if (key < 0)
 		return key;
 	gmem_point(GMEM_POINT_GIVE_KEY);
 	ret = set_key(r, key);
-	if (ret)
+	/* A part of it may have been changed. */
+	if (ret && !set_key(r, parking_key)) {
+		owners[key] = NULL;
 		return ret;
+	}
 	owners[key] = r;
 	r->public.key = key;
-	return 0;
+	return ret;
 }
 
 void gmem_key_missed(struct region *r)
@@ -276,11 +297,24 @@ void gmem_key_free(int key)
  */
 static void disown(struct region *r)
 {
-	if (r && r != &leaving)
+	if (r && r != &leaving) {
 		r->public.windows = GMEM_WINDOWS_PROCESS;
+		r->public.users |= GMEM_NO_KEY;
+	}
 }
 
-/* The one thread may have been in a window, whose key others can get now. */
+/* Those with keys of their own aren't counted. */
+static bool may_be_open(const struct region *r)
+{
+	return r && (r->public.windows == GMEM_WINDOWS_OWN_KEY ||
+		     r->public.users & ~GMEM_NO_KEY);
+}
+
+/*
+ * The one thread may have been in a window, whose key others could get now. If
+ * a signal handler has forked, the thread has the rights of that window again
+ * when the handler returns. So no region gets a key that a window had.
+ */
 void gmem_keys_forked(void)
 {
 	int key;

@@ -14,6 +14,7 @@
 #include "range.h"
 
 #define OPEN		(PROT_READ | PROT_WRITE)
+#define PROT_UNKNOWN	-1
 
 /*
  * How long a thread waits for a key that keeps others waiting itself. And one
@@ -93,16 +94,21 @@ static int open_with_new_key(struct gmem_window *window, int mode)
 
 /* ---- windows by mprotect(): with the lock ---- */
 
+static int wanted_prot(const struct region *r)
+{
+	if (r->writers || __atomic_load_n(&nr_running, __ATOMIC_SEQ_CST))
+		return OPEN;
+	return r->public.users ? PROT_READ : PROT_NONE;
+}
+
+/* If it fails, a part may have been changed: the next call sees to all of it. */
 static int set_prot(struct region *r)
 {
-	int prot = PROT_NONE;
+	int prot = wanted_prot(r);
 
-	if (r->writers || __atomic_load_n(&nr_running, __ATOMIC_SEQ_CST))
-		prot = OPEN;
-	else if (r->public.users)
-		prot = PROT_READ;
 	if (prot == r->prot)
 		return 0;
+	r->prot = PROT_UNKNOWN;
 	if (mprotect(r->public.address, r->public.size, prot))
 		return gmem_fail_errno("can't change the protection of a region");
 	r->prot = prot;
@@ -131,18 +137,20 @@ static int open_by_mprotect(struct gmem_window *window, int mode)
 	return ret;
 }
 
-/* A vCPU has begun to run, or stopped. */
+/* A vCPU has begun to run, or stopped. One that fails is no reason for others. */
 static int vcpu_runs(int by)
 {
 	struct region *r;
-	int ret = 0;
+	int ret = 0, its;
 
 	__atomic_fetch_add(&nr_running, by, __ATOMIC_SEQ_CST);
 	if (!__atomic_load_n(&nr_by_mprotect, __ATOMIC_SEQ_CST))
 		return 0;
 	gmem_windows_lock();
-	for (r = by_mprotect; r && !ret; r = r->next)
-		ret = set_prot(r);
+	for (r = by_mprotect; r; r = r->next) {
+		its = set_prot(r);
+		ret = ret ?: its;
+	}
 	gmem_windows_unlock();
 	return ret;
 }
@@ -342,8 +350,9 @@ int gmem_windows_protect(const struct region *r, void *p, uint64_t size)
 {
 	bool by_keys = r->public.windows == GMEM_WINDOWS_KEYS ||
 		       r->public.windows == GMEM_WINDOWS_OWN_KEY;
+	int prot = r->prot == PROT_UNKNOWN ? wanted_prot(r) : r->prot;
 	int ret = by_keys ? pkey_mprotect(p, size, OPEN, gmem_key_now(r)) :
-			    mprotect(p, size, r->prot);
+			    mprotect(p, size, prot);
 
 	return ret ? gmem_fail_errno("can't close a mapping") : 0;
 }
