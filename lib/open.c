@@ -26,14 +26,15 @@ static int not_gmemfs(const char *path)
 
 /*
  * The file that @fd has found, whatever has its name by now. Without /proc it
- * is by that name after all; then at least nothing waits.
+ * is by that name after all; then at least nothing waits. It's the thread's
+ * descriptor: /proc/self is the first thread, which may have others.
  */
 static int open_found(int fd, const char *path, int flags)
 {
-	char link[32];
+	char link[40];
 	int file;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", fd);
 	file = open(link, flags & ~O_NOFOLLOW);
 	if (file >= 0 || errno != ENOENT)
 		return file;
