@@ -293,7 +293,8 @@ void gmem_key_free(int key)
 
 /*
  * What is inline goes by fields of the region. Of this kind of windows, it
- * knows nothing, and asks.
+ * knows nothing, and asks; and so it does if it has just read the kind, and was
+ * interrupted by the handler that has forked.
  */
 static void disown(struct region *r)
 {
@@ -320,12 +321,18 @@ void gmem_keys_forked(void)
 	int key;
 
 	for (key = 0; key < MAX_KEYS; key++) {
+		if (may_be_open(owners[key]))
+			ours[key] = false;
 		disown(owners[key]);
 		owners[key] = NULL;
 	}
 	if (our_rights)
-		gmem_rights_write((gmem_rights_read() & ~our_rights) |
-				  our_closed_rights);
+		gmem_rights_write(gmem_keys_closed(gmem_rights_read()));
+}
+
+uint64_t gmem_keys_closed(uint64_t rights)
+{
+	return (rights & ~our_rights) | our_closed_rights;
 }
 
 /* ---- of this thread ---- */

@@ -49,7 +49,11 @@ uint64_t gmem_keys_all_open(uint64_t rights);
 int gmem_key_leave(const struct region *r);
 void gmem_key_free(int key);
 
-/* In a child: no region has a key, and this thread no rights. */
+/*
+ * In a child: no region has a key, and this thread no rights; and the rights
+ * that it would have without any.
+ */
 void gmem_keys_forked(void);
+uint64_t gmem_keys_closed(uint64_t rights);
 
 #endif /* GMEM_KEYS_H */

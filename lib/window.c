@@ -384,13 +384,16 @@ int gmem_windows_enter_kvm(struct kvm_rights *rights)
 	return 0;
 }
 
+/* In a child, windows that were open before aren't. */
 void gmem_windows_leave_kvm(const struct kvm_rights *rights)
 {
+	bool same = rights->generation == gmem_generation();
 	int error = errno;
 
 	if (rights->keys)
-		gmem_rights_write(rights->before);
-	if (rights->generation == gmem_generation())
+		gmem_rights_write(same ? rights->before :
+				  gmem_keys_closed(rights->before));
+	if (same)
 		vcpu_runs(-1);
 	errno = error;
 }

@@ -28,6 +28,9 @@
  *    the library can be used, but not what the parent has made: calls for such
  *    a region or VM say -ESTALE, and to destroy one only frees what the child
  *    has of it. After vfork(), _Fork() or clone() the child makes no calls.
+ *    What pthread_atfork() has been given before the library was loaded takes
+ *    no lock within which other threads call the library: fork() would wait
+ *    for these, and they for fork().
  *  - No call is a cancellation point. Asynchronous cancellation isn't for
  *    threads that make any.
  *  - Descriptors are close-on-exec.

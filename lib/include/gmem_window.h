@@ -25,7 +25,9 @@
  * - Don't create threads inside of a window: they begin with it open, and
  *   nobody closes it for them.
  * - After fork(), the child has no part of any region, and no use for them: to
- *   open a window there is -ESTALE. If it was made in a window, that is closed.
+ *   open a window there is -ESTALE. If it was made in a window, that is closed
+ *   to all regions of its own, also if a signal handler forked and returns to
+ *   that window in the child.
  * - While a vCPU runs, KVM reaches the guest's memory with the thread's rights:
  *   gmem_vcpu_run() opens windows for it, and for KVM_RUN only.
  *
