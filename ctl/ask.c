@@ -126,14 +126,24 @@ static void reply_text(int sock, struct answer *a, int fd)
 	} while (n > 0);
 }
 
+/* Whether an error is one of asking, and not the file system's answer. */
+static bool is_of_asking(int err)
+{
+	return err == EACCES || err == EPERM || err == EBADF || err == ENOMEM ||
+	       err == EINTR;
+}
+
+/* A file system that says no type, as its server has gone, is none of ours. */
 static void reply_type(int sock, struct answer *a, int fd)
 {
+	uint64_t type = 0;
 	struct statfs fs;
 
-	a->value = fstatfs(fd, &fs) ? -errno : 0;
+	if (!fstatfs(fd, &fs))
+		type = fs.f_type;
+	else if (is_of_asking(errno))
+		a->value = -errno;
 	if (!a->value) {
-		uint64_t type = fs.f_type;
-
 		memcpy(a->text, &type, sizeof(type));
 		a->value = sizeof(type);
 	}
@@ -145,6 +155,7 @@ static void reply_to(int sock, const struct question *q, struct answer *a,
 {
 	int fd;
 
+	a->value = 0;
 	if (q->what == TYPE) {
 		reply_type(sock, a, dir);
 		return;

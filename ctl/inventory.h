@@ -92,7 +92,7 @@ struct inventory {
 	struct other *others;
 	size_t nr_others;
 	struct index by_other;
-	struct index devices;	/* 1: a gmemfs, 0: not */
+	struct index devices;	/* 1: a gmemfs, 0: not, 2: can't be known */
 	size_t left;		/* room, in bytes */
 	bool full;		/* there was more than that */
 	bool complete;		/* false: some could not be looked at */

@@ -293,12 +293,31 @@ int reach_path(const char *path, struct reach *r)
 
 /* ---- what users have ---- */
 
+/* Who asks for nothing is told that by all file systems. */
+static dev_t device_of(int fd)
+{
+	struct statx sx;
+
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &sx))
+		return 0;
+	return makedev(sx.stx_dev_major, sx.stx_dev_minor);
+}
+
 int reach_link(pid_t pid, const char *how, struct reach *r)
 {
 	char path[96];
+	dev_t dev;
+	int fd, err;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, how);
-	return stand_for(ask_open(AT_FDCWD, path, 0), r);
+	fd = ask_open(AT_FDCWD, path, 0);
+	dev = device_of(fd);
+	err = stand_for(fd, r);
+	if (fd < 0 || !err)
+		return err;
+	/* /proc has let us in. */
+	r->dev = dev;
+	return -EREMOTE;
 }
 
 int reach_mount(pid_t pid, const char *dir, struct reach *r)

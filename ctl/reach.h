@@ -57,7 +57,10 @@ int reach_path(const char *path, struct reach *r);
 
 /*
  * reach_link - what a process has open or mapped: @how is "fd/N",
- * "map_files/FROM-TO" or "root"
+ * "map_files/FROM-TO", "root" or "cwd"
+ *
+ * Return: -EREMOTE if its file server doesn't let us look at it; the device is
+ * known then.
  */
 int reach_link(pid_t pid, const char *how, struct reach *r);
 
