@@ -19,6 +19,7 @@
 struct mount_place {
 	pid_t pid;		/* 0: in ours */
 	char *dir;
+	uint64_t mount;		/* its number */
 	bool whole;		/* all of it, not a part (a bind mount) */
 };
 

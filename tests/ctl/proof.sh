@@ -64,6 +64,21 @@ test_covered() {
 	umount /run/elsewhere
 }
 
+# Of the same file system, whose number is the same: by a directory of its own, and by a
+# mount of it that is elsewhere.
+test_covered_by_itself() {
+	mkdir -p "$kept"
+	mount -t gmemfs -o direct_map=kept,nr_inodes=0 none "$kept"
+	mkdir "$kept/dir"
+	head -c 2M /dev/urandom >"$kept/file"
+	looked 'a mount without a limit of files'
+	mount --bind "$kept/dir" "$kept"
+	incomplete 'part of a mount' 'covered by a directory of its own'
+	umount "$kept"
+	looked '  and not any more'
+	umount "$kept"
+}
+
 # is_named NAME PID: it has got as far as this program
 is_named() {
 	[ "$(cat "/proc/$2/comm")" = "$1" ]
