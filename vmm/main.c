@@ -6,6 +6,7 @@
  * A guest that may start again lives in a child, as there is no way back out of
  * the sandbox. With --no-reboot there is one process.
  */
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -90,13 +91,28 @@ static int live_on(const struct options *options, const struct user *user,
 	return status;
 }
 
+/*
+ * What is closed of 0 to 2 becomes /dev/null, or else a disk would get the
+ * number of the guest's console or that of messages.
+ */
+static int open_standard(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct user user = {};
 	struct options options;
-	int status = parse_options(&options, argc, argv);
 	int control_fd = -1;
+	int status;
 
+	if (open_standard())
+		return STATUS_FAILED;
+	status = parse_options(&options, argc, argv);
 	if (status != OPTIONS_RUN)
 		return status;
 	if (options.user && user_find(options.user, &user))

@@ -120,6 +120,46 @@ test_failures() {
 		'a name is not a command to the terminal'
 }
 
+# What is opened gets no number that something is printed to.
+test_closed() {
+	closed=0
+	"$ctl" ls >&- 2>"$work/err" || closed=$?
+	is "$closed" 1 'no descriptor for output: a failure'
+	like "$(cat "$work/err")" "can't write the output" '  and why'
+	closed=0
+	"$ctl" ls --json >"$work/json" <&- 2>&- || closed=$?
+	is "$closed" 0 'none for input and messages'
+	ok '  the output is as ever' json_is_valid
+	head -c 2M /dev/zero | tr '\0' G >/dev/gmem/guest
+	closed=0
+	"$ctl" convert /dev/gmem/guest 4M 4K shared <&- >&- 2>&- || closed=$?
+	is "$closed" 1 'none at all: convert fails'
+	is "$(tr -d G </dev/gmem/guest)" '' "  and its message isn't in the guest's memory"
+	rm /dev/gmem/guest
+}
+
+has_ended() { # PID
+	[ "$(awk '/^State/ { print $2 }' "/proc/$1/status")" = Z ]
+}
+
+# Who has started it may have ignored SIGCHLD, and blocked signals.
+test_signals() {
+	: >"$work/top"
+	python3 -c '
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+os.execv(sys.argv[1], sys.argv[1:])' "$ctl" top --json --interval=1000 >"$work/top" &
+	top=$!
+	wait_for test -s "$work/top"
+	ignored=$(awk '/^SigIgn/ { print $2 }' "/proc/$top/status")
+	is "$((0x$ignored >> 16 & 1))" 0 'SIGCHLD that was ignored is not: helpers are waited for'
+	kill "$top"
+	wait_for has_ended "$top"
+	pass '  SIGTERM that was blocked ends it'
+	wait "$top" || :
+}
+
 test_not_loaded() {
 	umount /dev/gmem
 	rmmod gmemfs
@@ -225,6 +265,8 @@ test_build() {
 	test_wrong
 	test_decimal
 	test_failures
+	test_closed
+	test_signals
 	test_not_loaded
 }
 
