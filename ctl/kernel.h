@@ -12,6 +12,13 @@
 /* kernel_line - the first line of a file. Return: 0 or a negative errno. */
 int kernel_line(const char *path, char *line, size_t size);
 
+/*
+ * kernel_lacks - is it known that the kernel has no such file?
+ * @type: the magic number of the file system that would have it: else it may be
+ * out of sight only
+ */
+bool kernel_lacks(const char *path, unsigned long type);
+
 /* kernel_number - a file that is a number */
 int kernel_number(const char *path, uint64_t *value);
 
@@ -23,6 +30,12 @@ int kernel_field(const char *path, const char *word, uint64_t *value);
 
 /* kernel_has_word - is this word, by itself, in the file's first line? */
 bool kernel_has_word(const char *path, const char *word);
+
+/*
+ * kernel_free_memory - how much there is, and how much of that in blocks of
+ * 2 MiB; both are 0 if that can't be known
+ */
+void kernel_free_memory(uint64_t *all, uint64_t *large);
 
 bool kernel_gmemfs_loaded(void);
 
