@@ -7,6 +7,7 @@
  * A guest that may start again runs in a child process, because a process can't
  * leave the sandbox. With --no-reboot there is one process.
  */
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -94,13 +95,28 @@ static int live_on(const struct options *options, const struct user *user,
 	return status;
 }
 
+/*
+ * If one of the descriptors 0 to 2 is closed, it becomes /dev/null. Otherwise a
+ * disk could get the number of the guest's console, or that of messages.
+ */
+static int open_standard(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct user user = {};
 	struct options options;
-	int status = parse_options(&options, argc, argv);
 	int control_fd = -1;
+	int status;
 
+	if (open_standard())
+		return STATUS_FAILED;
+	status = parse_options(&options, argc, argv);
 	if (status != OPTIONS_RUN)
 		return status;
 	if (options.user && user_find(options.user, &user))
