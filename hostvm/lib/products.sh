@@ -46,7 +46,7 @@ source_not_behind_links() {
 source_list_products() {
 	source_list | LC_ALL=C grep -z -v -E \
 		-e '^(hostvm|tests/hostvm|tests/(check|debug)|\.github)/' -e '\.md$' \
-		-e '^tests/(compare|coverage|run)$' -e '^tests/gcov/[^/]*\.py$' \
+		-e '^tests/(compare|coverage|run)$' -e '^tests/gcov/([^/]*\.py|module)$' \
 		-e '^tests/[^/]*/([^/]*\.t|table)$' -e '^tests/lib/(start|together|table\.sh)$' \
 		-e '^tests/(abuse|bench|ctl|e2e|guard|libgmem|module|vmm)/[^/]*\.sh$'
 }
