@@ -43,7 +43,11 @@ static bool pass_on(struct terminal *t, uint8_t key)
 		return false;
 	}
 	t->escaped = false;
-	return serial_receive(t->serial, key);
+	/* Of a pipe nothing is lost. But Ctrl-A x waits for no guest. */
+	if (!is_raw)
+		return serial_receive(t->serial, key);
+	serial_type(t->serial, key);
+	return true;
 }
 
 static bool read_keys(struct terminal *t)
