@@ -1,21 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <inttypes.h>
 
+#include "../ctl/utf8.h"
 #include "json.h"
 
-/* Bytes from 0x80 on are the user's UTF-8, and pass. */
+/* Of two halves beyond 16 bits. */
+static void put_code(FILE *f, uint32_t code)
+{
+	if (code < 0x10000) {
+		fprintf(f, "\\u%04x", code);
+		return;
+	}
+	code -= 0x10000;
+	fprintf(f, "\\u%04x\\u%04x", 0xd800 | code >> 10,
+		0xdc00 | (code & 0x3ff));
+}
+
+/*
+ * A path may be any bytes. The answer is ASCII, so that it's JSON, and nothing
+ * that a terminal obeys, wherever it is read; what is no UTF-8 is U+FFFD.
+ */
 static void put_text(FILE *f, const char *text)
 {
 	fputc('"', f);
-	for (; *text; text++) {
-		unsigned char c = *text;
+	while (*text) {
+		uint32_t code;
+		int n = utf8_decode(text, &code);
 
-		if (c == '"' || c == '\\')
-			fprintf(f, "\\%c", c);
-		else if (c < 0x20)
-			fprintf(f, "\\u%04x", c);
+		if (!n)
+			put_code(f, 0xfffd);
+		else if (code == '"' || code == '\\')
+			fprintf(f, "\\%c", (char)code);
+		else if (code >= 0x20 && code < 0x7f)
+			fputc((char)code, f);
 		else
-			fputc(c, f);
+			put_code(f, code);
+		text += n ? n : 1;
 	}
 	fputc('"', f);
 }
