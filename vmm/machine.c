@@ -42,6 +42,8 @@ static void close_files(struct machine *m)
 		close(m->boot.kernel_fd);
 	if (m->boot.initrd_fd >= 0)
 		close(m->boot.initrd_fd);
+	m->boot.kernel_fd = -1;
+	m->boot.initrd_fd = -1;
 }
 
 #define SWIOTLB_SLAB	2048
@@ -165,6 +167,9 @@ static int start(struct machine *m, const struct options *options,
 		.namespaces = options->namespaces, .user = *user,
 	};
 
+	/* There, nothing is open that isn't used any more. */
+	close_files(m);
+	vm_leave_kvm(&m->vm);
 	if (options->sandbox && sandbox_enter(&sandbox))
 		return -1;
 	if (start_devices(m))

@@ -6,6 +6,7 @@
  * A guest that may start again lives in a child, as there is no way back out of
  * the sandbox. With --no-reboot there is one process.
  */
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,6 +19,8 @@
 #include "options.h"
 #include "signals.h"
 #include "status.h"
+
+#define FIRST_DESCRIPTOR	(STDERR_FILENO + 1)
 
 static int status_of(enum vm_end end)
 {
@@ -43,18 +46,30 @@ static _Noreturn void child(const struct options *options,
 	_exit(status_of(machine_run(options, user, control_fd)));
 }
 
-/* Passes signals on. Return: how the child ended; not by a reset then */
+/*
+ * Passes signals on. The child's number is its own until it's waited for, and
+ * that is done here only. Return: how the child ended; not by a reset then
+ */
 static int wait_for(pid_t pid)
 {
 	bool told = false;
-	int signal, status;
+	pid_t gone = 0;
+	int status;
 
-	while ((signal = signals_wait()) != SIGCHLD ||
-	       waitpid(pid, &status, WNOHANG) != pid)
-		if (signal != SIGCHLD) {
-			told = true;
-			kill(pid, signal);
+	while (!gone) {
+		int signal = signals_wait();
+
+		if (signal == SIGCHLD) {
+			gone = waitpid(pid, &status, WNOHANG);
+			continue;
 		}
+		told = true;
+		kill(pid, signal);
+	}
+	if (gone != pid) {
+		fail_errno("the guest's process");
+		return STATUS_FAILED;
+	}
 	if (WIFEXITED(status))
 		return told && WEXITSTATUS(status) == STATUS_RESET ?
 		       STATUS_OK : WEXITSTATUS(status);
@@ -90,6 +105,26 @@ static int live_on(const struct options *options, const struct user *user,
 	return status;
 }
 
+/*
+ * What the caller has open is none of the guest's business, but the three that
+ * every program has, and @kept. If one of the three isn't there, what is opened
+ * next must not take its place.
+ */
+static int keep_descriptors(int kept)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+			return fail_errno("/dev/null");
+	if (kept <= STDERR_FILENO)
+		kept = STDERR_FILENO;
+	else if (kept > FIRST_DESCRIPTOR &&
+		 close_range(FIRST_DESCRIPTOR, kept - 1, 0))
+		return fail_errno("close_range");
+	if (close_range(kept + 1, ~0U, 0))
+		return fail_errno("close_range");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct user user = {};
@@ -99,6 +134,9 @@ int main(int argc, char **argv)
 
 	if (status != OPTIONS_RUN)
 		return status;
+	if (keep_descriptors(options.net.given && !options.net.tap ?
+			     options.net.fd : -1))
+		return STATUS_FAILED;
 	if (options.user && user_find(options.user, &user))
 		return STATUS_USAGE;
 	signals_block();

@@ -51,13 +51,16 @@ static int take_tap(struct net *n, int fd)
 {
 	struct ifreq request = {};
 
-	n->tap_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	n->tap_fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (n->tap_fd < 0 || ioctl(n->tap_fd, TUNGETIFF, &request))
 		return fail_errno("--net: fd %d is no tap", fd);
 	if (!(request.ifr_flags & IFF_TAP) ||
 	    !(request.ifr_flags & IFF_VNET_HDR))
 		return fail("--net: fd %d must be a tap with IFF_VNET_HDR and IFF_NO_PI",
 			    fd);
+	/* Once is enough, in the sandbox. */
+	if (fd > STDERR_FILENO)
+		close(fd);
 	return 0;
 }
 

@@ -29,7 +29,10 @@ void signals_block(void)
 {
 	sigset_t set = all();
 
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* Who starts us may have blocked what threads are woken by. */
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	/* If it's ignored, the kernel forgets children by itself. */
+	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 }
 

@@ -9,7 +9,8 @@
 
 /*
  * From here on they wait until somebody asks for them, in threads and children,
- * too. SIGCHLD as well; SIGPIPE is ignored.
+ * too. SIGCHLD as well; SIGPIPE is ignored. What was blocked or ignored before
+ * by who has started us isn't any more.
  */
 void signals_block(void);
 

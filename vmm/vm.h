@@ -39,6 +39,9 @@ void vm_init(struct vm *vm);
 int vm_create(struct vm *vm, const struct memory_options *memory);
 void vm_destroy(struct vm *vm);
 
+/* After the last vcpu_create(): /dev/kvm itself isn't needed any more. */
+void vm_leave_kvm(struct vm *vm);
+
 /* From any thread. The first one counts. */
 void vm_end(struct vm *vm, enum vm_end end);
 
