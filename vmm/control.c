@@ -16,14 +16,33 @@
 
 /* ---- the socket ---- */
 
+/* Files refuse connections, too. */
+static bool find_socket(const char *path, struct control_file *file)
+{
+	struct stat st;
+
+	if (lstat(path, &st) || !S_ISSOCK(st.st_mode))
+		return false;
+	*file = (struct control_file){ st.st_dev, st.st_ino };
+	return true;
+}
+
+void control_remove(const char *path, const struct control_file *file)
+{
+	struct control_file now;
+
+	if (find_socket(path, &now) && now.device == file->device &&
+	    now.inode == file->inode)
+		unlink(path);
+}
+
 /* What a gmemvm that is gone has left: nobody answers. */
 static void remove_stale(const struct sockaddr_un *address)
 {
-	struct stat st;
+	struct control_file file;
 	int fd;
 
-	/* Files refuse connections, too. */
-	if (lstat(address->sun_path, &st) || !S_ISSOCK(st.st_mode))
+	if (!find_socket(address->sun_path, &file))
 		return;
 	/* One that is there may be too busy to take us. */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -31,11 +50,11 @@ static void remove_stale(const struct sockaddr_un *address)
 		return;
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) &&
 	    errno == ECONNREFUSED)
-		unlink(address->sun_path);
+		control_remove(address->sun_path, &file);
 	close(fd);
 }
 
-int control_listen(const char *path)
+int control_listen(const char *path, struct control_file *file)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	size_t length = strlen(path);
@@ -53,7 +72,7 @@ int control_listen(const char *path)
 	mask = umask(0177);
 	ret = bind(fd, (struct sockaddr *)&address, sizeof(address));
 	umask(mask);
-	if (!ret && !listen(fd, 8))
+	if (!ret && !listen(fd, 8) && find_socket(path, file))
 		return fd;
 	fail_errno("%s", path);
 	close(fd);

@@ -7,6 +7,7 @@
 #define CONTROL_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "thread.h"
 #include "vm.h"
@@ -24,8 +25,17 @@ struct control {
 	struct thread thread;
 };
 
+/* Which file a path leads to: another one may be there later. */
+struct control_file {
+	dev_t device;
+	ino_t inode;
+};
+
 /* For the owner only. Return: a descriptor, or -1 said why */
-int control_listen(const char *path);
+int control_listen(const char *path, struct control_file *file);
+
+/* If it's this one still; before the descriptor is closed. */
+void control_remove(const char *path, const struct control_file *file);
 
 /* With all but the thread set. Return: 0, or -1 said why */
 int control_start(struct control *control);

@@ -130,6 +130,7 @@ int main(int argc, char **argv)
 	struct user user = {};
 	struct options options;
 	int status = parse_options(&options, argc, argv);
+	struct control_file control_file;
 	int control_fd = -1;
 
 	if (status != OPTIONS_RUN)
@@ -141,13 +142,13 @@ int main(int argc, char **argv)
 		return STATUS_USAGE;
 	signals_block();
 	if (options.control) {
-		control_fd = control_listen(options.control);
+		control_fd = control_listen(options.control, &control_file);
 		if (control_fd < 0)
 			return STATUS_FAILED;
 	}
 	status = live_on(&options, &user, control_fd);
 	/* Not from the sandbox; there it stays, until the next one takes it. */
 	if (options.control && !options.no_reboot)
-		unlink(options.control);
+		control_remove(options.control, &control_file);
 	return status;
 }
