@@ -180,11 +180,28 @@ static int start(struct machine *m, const struct options *options,
 	return 0;
 }
 
-/* vm_end() has been called. Return: 0, or -1 some thread goes on */
+static void tell(struct machine *m)
+{
+	for (unsigned int i = 0; i < m->nr_vcpus; i++)
+		vcpu_tell(&m->vcpus[i]);
+	for (unsigned int i = 0; i < m->nr_disks; i++)
+		virtio_tell_end(&m->disks[i].virtio);
+	virtio_tell_end(&m->rng.virtio);
+	virtio_tell_end(&m->balloon.virtio);
+	if (m->net)
+		virtio_tell_end(&m->net->virtio);
+}
+
+/*
+ * vm_end() has been called. All are told, and then waited for together. Return:
+ * 0, or -1 some thread goes on
+ */
 static int stop(struct machine *m)
 {
 	int ret = 0;
 
+	tell(m);
+	threads_end_within(THREAD_PATIENCE_MS);
 	for (unsigned int i = 0; i < m->nr_vcpus; i++)
 		ret |= vcpu_stop(&m->vcpus[i]);
 	for (unsigned int i = 0; i < m->nr_disks; i++)

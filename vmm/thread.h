@@ -18,6 +18,12 @@ struct thread {
 	bool started;
 };
 
+/*
+ * From now on all that are to end have so long, together: the others' patience
+ * isn't begun anew for each.
+ */
+void threads_end_within(int patience_ms);
+
 /* @what names it. Return: 0, or -1 said why */
 int thread_start(struct thread *thread, const char *what,
 		 void *(*run)(void *arg), void *arg);

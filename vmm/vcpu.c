@@ -179,11 +179,18 @@ int vcpu_start(struct vcpu *vcpu)
 }
 
 /* If the signal comes before KVM_RUN, KVM sees the flag. */
+void vcpu_tell(struct vcpu *vcpu)
+{
+	if (vcpu->thread.started)
+		__atomic_store_n(&vcpu->run->immediate_exit, 1,
+				 __ATOMIC_RELEASE);
+}
+
 int vcpu_stop(struct vcpu *vcpu)
 {
 	if (!vcpu->thread.started)
 		return 0;
-	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_RELEASE);
+	vcpu_tell(vcpu);
 	return thread_end(&vcpu->thread, "a vCPU", THREAD_PATIENCE_MS);
 }
 

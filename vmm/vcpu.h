@@ -39,6 +39,9 @@ int vcpu_set_entry(struct vcpu *vcpu, uint64_t entry);
 
 int vcpu_start(struct vcpu *vcpu);
 
+/* The VM has ended: it needn't run any more. */
+void vcpu_tell(struct vcpu *vcpu);
+
 /* After the VM has ended. Return: as of thread_end() */
 int vcpu_stop(struct vcpu *vcpu);
 void vcpu_destroy(struct vcpu *vcpu);

@@ -69,6 +69,9 @@ void virtio_remove(struct virtio *virtio);
 
 int virtio_start(struct virtio *virtio, void *(*thread)(void *), void *arg);
 
+/* It needn't go on: virtio_stop() then waits for it. */
+void virtio_tell_end(struct virtio *virtio);
+
 /*
  * The thread finds @stopping set, ends what it has begun, and itself. Return:
  * as of thread_end()
