@@ -135,9 +135,11 @@ static int add_devices(struct machine *m, const struct options *options)
 	return add_net(m, &options->net);
 }
 
-static int create(struct machine *m, const struct options *options)
+static int create(struct machine *m, const struct options *options,
+		  struct seldom *resets)
 {
 	vm_init(&m->vm);
+	m->vm.resets = resets;
 	if (open_files(m, options) || vm_create(&m->vm, &options->memory) ||
 	    convert_enable(&m->vm) || create_vcpus(m, options->cpus) ||
 	    add_devices(m, options))
@@ -237,13 +239,14 @@ static void destroy(struct machine *m)
  * The files may be a server's that doesn't answer. Nothing of the machine is
  * outside of the process yet, so that may just end.
  */
-static int create_watched(struct machine *m, const struct options *options)
+static int create_watched(struct machine *m, const struct options *options,
+			  struct seldom *resets)
 {
 	struct thread watch = {};
 	int ret = signals_watch(&watch);
 
 	if (!ret)
-		ret = create(m, options);
+		ret = create(m, options, resets);
 	/* Before the sandbox, which wants to be alone. */
 	return signals_unwatch(&watch) || ret ? -1 : 0;
 }
@@ -264,7 +267,7 @@ static void wait_for_end(struct vm *vm, int signals)
 }
 
 enum vm_end machine_run(const struct options *options, const struct user *user,
-			int control_fd)
+			int control_fd, struct seldom *resets)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 	int signals = signals_open();
@@ -279,7 +282,7 @@ enum vm_end machine_run(const struct options *options, const struct user *user,
 		.fd = control_fd, .vm = &m->vm, .answer = report_answer,
 		.arg = m,
 	};
-	if (!create_watched(m, options)) {
+	if (!create_watched(m, options, resets)) {
 		if (start(m, options, user))
 			vm_end(&m->vm, VM_FAILED);
 		wait_for_end(&m->vm, signals);

@@ -33,8 +33,11 @@ struct machine {
 	struct control control;
 };
 
-/* @control_fd is of control_listen(), or negative. */
+/*
+ * @control_fd is of control_listen(), or negative. @resets is the same memory in
+ * all lives.
+ */
 enum vm_end machine_run(const struct options *options, const struct user *user,
-			int control_fd);
+			int control_fd, struct seldom *resets);
 
 #endif

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,12 +39,12 @@ static int status_of(enum vm_end end)
 /* It doesn't outlive us. */
 static _Noreturn void child(const struct options *options,
 			    const struct user *user, int control_fd,
-			    pid_t parent)
+			    struct seldom *resets, pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(STATUS_FAILED);
-	_exit(status_of(machine_run(options, user, control_fd)));
+	_exit(status_of(machine_run(options, user, control_fd, resets)));
 }
 
 /*
@@ -80,12 +81,12 @@ static int wait_for(pid_t pid)
 }
 
 static int live(const struct options *options, const struct user *user,
-		int control_fd)
+		int control_fd, struct seldom *resets)
 {
 	pid_t parent = getpid(), pid = fork();
 
 	if (!pid)
-		child(options, user, control_fd, parent);
+		child(options, user, control_fd, resets, parent);
 	if (pid > 0)
 		return wait_for(pid);
 	fail_errno("fork");
@@ -95,12 +96,19 @@ static int live(const struct options *options, const struct user *user,
 static int live_on(const struct options *options, const struct user *user,
 		   int control_fd)
 {
+	struct seldom *resets = mmap(NULL, sizeof(*resets),
+				     PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int status;
 
+	if (resets == MAP_FAILED) {
+		fail_errno("no memory");
+		return STATUS_FAILED;
+	}
 	if (options->no_reboot)
-		return status_of(machine_run(options, user, control_fd));
+		return status_of(machine_run(options, user, control_fd, resets));
 	do
-		status = live(options, user, control_fd);
+		status = live(options, user, control_fd, resets);
 	while (status == STATUS_RESET);
 	return status;
 }

@@ -89,7 +89,7 @@ static void set_offload(struct net *n)
 			flags |= TUN_F_TSO6;
 	}
 	if (ioctl(n->tap_fd, TUNSETOFFLOAD, flags))
-		warn_of("tap: TUNSETOFFLOAD: %s", strerror(errno));
+		warn_seldom(&n->said, "tap: TUNSETOFFLOAD: %s", strerror(errno));
 }
 
 /* ---- to the guest ---- */

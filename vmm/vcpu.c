@@ -91,8 +91,9 @@ static enum vm_end unexpected(struct vcpu *vcpu)
 	ioctl(vcpu->fd, KVM_GET_REGS, &regs);
 	switch (run->exit_reason) {
 	case KVM_EXIT_SHUTDOWN:
-		warn_of("vCPU %u: triple fault at %#llx: a reset", vcpu->id,
-			(unsigned long long)regs.rip);
+		warn_seldom(vcpu->vm->resets,
+			    "vCPU %u: triple fault at %#llx: a reset", vcpu->id,
+			    (unsigned long long)regs.rip);
 		return VM_RESET;
 	case KVM_EXIT_INTERNAL_ERROR:
 		fail("vCPU %u: KVM can't go on at %#llx (suberror %u)",
@@ -124,8 +125,8 @@ static void handle_exit(struct vcpu *vcpu)
 
 	/* The guest has got #GP, and goes on with another clock. */
 	if (ret < 0)
-		warn_of("vCPU %u gets no clock: %s", vcpu->id,
-			gmem_last_error());
+		warn_seldom(&vcpu->said, "vCPU %u gets no clock: %s", vcpu->id,
+			    gmem_last_error());
 	if (ret) {
 		count(vcpu, EXIT_CLOCK);
 		return;

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "error.h"
 #include "thread.h"
 #include "vm.h"
 
@@ -27,6 +28,7 @@ struct vcpu {
 	struct kvm_run *run;
 	size_t run_size;
 	struct thread thread;
+	struct seldom said;
 	uint64_t exits[VCPU_EXITS];	/* by enum vcpu_exit; atomic */
 };
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "bus.h"
+#include "error.h"
 #include "guest.h"
 #include "iopool.h"
 #include "options.h"
@@ -31,6 +32,7 @@ struct vm {
 	struct io_pool io_pool;
 	struct bus ports;
 	struct bus memory;	/* where there is no memory */
+	struct seldom *resets;	/* of all lives: what is said of them */
 };
 
 void vm_init(struct vm *vm);
