@@ -226,6 +226,12 @@ void *guest_for_kernel(const struct guest *guest, uint64_t address,
 	return (char *)guest->region->address + offset;
 }
 
+/* With the lock; who wants to know doesn't take it, as one may wait there. */
+static void count(uint64_t *counter, uint64_t more)
+{
+	__atomic_store_n(counter, *counter + more, __ATOMIC_RELAXED);
+}
+
 /*
  * What becomes private isn't lent out from the moment on that it is tried. With
  * the lock.
@@ -246,13 +252,13 @@ static int convert(struct guest *guest, uint64_t offset, uint64_t size,
 	else if (done < offset || done > offset + size)
 		done = offset;
 	if (private)
-		guest->made_private += (done - offset) / GMEM_PAGE_SIZE;
+		count(&guest->made_private, (done - offset) / GMEM_PAGE_SIZE);
 	else
-		guest->made_shared += (done - offset) / GMEM_PAGE_SIZE;
+		count(&guest->made_shared, (done - offset) / GMEM_PAGE_SIZE);
 	/* What stayed shared isn't known to be so any more: it's copied. */
 	if (!private)
 		note(guest, offset, done, true);
-	guest->not_converted += !!ret;
+	count(&guest->not_converted, !!ret);
 	return ret;
 }
 
@@ -268,6 +274,22 @@ int guest_convert(struct guest *guest, uint64_t address, uint64_t size,
 		return -EINVAL;
 	pthread_mutex_lock(&guest->convert_lock);
 	ret = convert(guest, offset, size, private);
+	pthread_mutex_unlock(&guest->convert_lock);
+	return ret;
+}
+
+int guest_try_share(struct guest *guest, uint64_t address, uint64_t size)
+{
+	uint64_t offset;
+	int ret;
+
+	if (find(guest, address, size, &offset))
+		return -EFAULT;
+	if (offset % GMEM_PAGE_SIZE || size % GMEM_PAGE_SIZE)
+		return -EINVAL;
+	if (pthread_mutex_trylock(&guest->convert_lock))
+		return -EBUSY;
+	ret = convert(guest, offset, size, false);
 	pthread_mutex_unlock(&guest->convert_lock);
 	return ret;
 }

@@ -25,7 +25,7 @@ struct guest {
 	char *shared_view;	/* NULL: nothing of it can be pinned */
 	uint64_t *shared;	/* a bit for each page of the region, atomic */
 	pthread_mutex_t convert_lock;
-	/* With the lock: pages, and calls that failed. */
+	/* Pages, and calls that failed; with the lock, but atomic to read. */
 	uint64_t made_shared, made_private, not_converted;
 	bool by_file;		/* read() and write(), not the mapping */
 };
@@ -82,6 +82,12 @@ void *guest_for_kernel(const struct guest *guest, uint64_t address,
  */
 int guest_convert(struct guest *guest, uint64_t address, uint64_t size,
 		  bool private);
+
+/*
+ * Shared, but not if others convert just now: vCPUs may stand in line for
+ * seconds, by what the guest does. Return: -EBUSY then
+ */
+int guest_try_share(struct guest *guest, uint64_t address, uint64_t size);
 
 /*
  * The host gets that memory back; when it's touched again, it's zero. Return:
