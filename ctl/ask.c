@@ -130,14 +130,27 @@ static void reply_text(int sock, struct answer *a, int fd)
 	} while (n > 0);
 }
 
+/* Is the error one of the question, rather than the file system's answer? */
+static bool is_of_asking(int err)
+{
+	return err == EACCES || err == EPERM || err == EBADF || err == ENOMEM ||
+	       err == EINTR;
+}
+
+/*
+ * If the file system has no answer, because its server has ended, the type is
+ * 0: it isn't a gmemfs.
+ */
 static void reply_type(int sock, struct answer *a, int fd)
 {
+	uint64_t type = 0;
 	struct statfs fs;
 
-	a->value = fstatfs(fd, &fs) ? -errno : 0;
+	if (!fstatfs(fd, &fs))
+		type = fs.f_type;
+	else if (is_of_asking(errno))
+		a->value = -errno;
 	if (!a->value) {
-		uint64_t type = fs.f_type;
-
 		memcpy(a->text, &type, sizeof(type));
 		a->value = sizeof(type);
 	}
@@ -149,6 +162,7 @@ static void reply_to(int sock, const struct question *q, struct answer *a,
 {
 	int fd;
 
+	a->value = 0;
 	if (q->what == TYPE) {
 		reply_type(sock, a, dir);
 		return;

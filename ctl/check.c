@@ -5,6 +5,7 @@
 #include <glob.h>
 #include <inttypes.h>
 #include <linux/kvm.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,14 @@ static void found(struct findings *f, const char *name, enum result result,
 	if (vasprintf(&new->text, fmt, ap) < 0)
 		ctl_die("out of memory");
 	va_end(ap);
+}
+
+/* If the host can't be asked, the finding is a WARN, not OK. */
+static void not_known(struct findings *f, const char *name, const char *path)
+{
+	found(f, name, RESULT_WARN,
+	      "ask again as root, where /proc and /sys are the kernel's own",
+	      "not known: %s can't be read", path);
 }
 
 /* ---- the kernel ---- */
@@ -135,9 +144,11 @@ static void check_module(struct findings *f)
 {
 	char method[64] = "";
 
-	if (kernel_gmemfs_loaded()) {
-		kernel_line(GMEM_SYSFS "/direct_map_method", method,
-			    sizeof(method));
+	if (kernel_gmemfs_loaded() &&
+	    kernel_line(GMEM_SYSFS "/direct_map_method", method,
+			sizeof(method))) {
+		not_known(f, "module", GMEM_SYSFS "/direct_map_method");
+	} else if (kernel_gmemfs_loaded()) {
 		found(f, "module", RESULT_OK, NULL,
 		      "gmemfs is loaded, and hides memory by %s()", method);
 	} else if (module_is_installed()) {
@@ -150,59 +161,71 @@ static void check_module(struct findings *f)
 	}
 }
 
+static void check_mount(struct findings *f, const struct mount_point *m)
+{
+	const char *dir = text_safe(m->dir);
+
+	if (strstr(m->options, "direct_map=kept"))
+		found(f, "mount", RESULT_WARN,
+		      "mount it with direct_map=hidden, unless it is there to compare with",
+		      "%s has direct_map=kept, which protects nothing", dir);
+	else if (m->root >= 0)
+		found(f, "mount", RESULT_OK, NULL, "%s", dir);
+}
+
 static void check_mounts(struct findings *f)
 {
-	struct inventory inv = { .left = INVENTORY_ROOM };
+	struct inventory inv = { .left = INVENTORY_ROOM, .complete = true };
 
 	inventory_add_mounts(&inv, 0);
 	inventory_reach_mounts(&inv);
-	if (!inv.nr_mounts)
+	if (access("/proc/self/mountinfo", R_OK))
+		not_known(f, "mount", "/proc/self/mountinfo");
+	else if (!inv.nr_mounts)
 		found(f, "mount", RESULT_WARN,
 		      "mkdir -p /dev/gmem && mount -t gmemfs none /dev/gmem",
 		      "no gmemfs is mounted");
-	for (size_t i = 0; i < inv.nr_mounts; i++) {
-		const char *dir = text_safe(inv.mounts[i].dir);
-
-		if (strstr(inv.mounts[i].options, "direct_map=kept"))
-			found(f, "mount", RESULT_WARN,
-			      "mount it with direct_map=hidden, unless it is there to compare with",
-			      "%s has direct_map=kept, which protects nothing",
-			      dir);
-		else
-			found(f, "mount", RESULT_OK, NULL, "%s", dir);
-	}
+	for (size_t i = 0; i < inv.nr_mounts; i++)
+		check_mount(f, &inv.mounts[i]);
+	for (size_t i = 0; i < inv.nr_reasons; i++)
+		found(f, "mount", RESULT_WARN,
+		      "have all of it in sight, as 'gmemctl verify --all' needs",
+		      "%s", inv.reasons[i]);
 	inventory_free(&inv);
 }
 
 static void check_ibt(struct findings *f)
 {
 	FILE *cpuinfo = fopen("/proc/cpuinfo", "re");
-	bool has = false;
+	bool has = false, known = false;
 	char line[8192];
 
-	while (cpuinfo && fgets(line, sizeof(line), cpuinfo) && !has)
-		has = !strncmp(line, "flags", 5) &&
-		      (strstr(line, " ibt ") || strstr(line, " ibt\n"));
+	while (cpuinfo && fgets(line, sizeof(line), cpuinfo) && !has) {
+		if (strncmp(line, "flags", 5))
+			continue;
+		known = true;
+		has = strstr(line, " ibt ") || strstr(line, " ibt\n");
+	}
 	if (cpuinfo)
 		fclose(cpuinfo);
 	if (has)
 		found(f, "ibt", RESULT_WARN,
 		      "nothing: gmemfs calls by static calls only, but has not been tried on such hardware",
 		      "the kernel enforces indirect branch tracking");
-	else
+	else if (known)
 		found(f, "ibt", RESULT_OK, NULL,
 		      "no indirect branch tracking in the way");
+	else
+		not_known(f, "ibt", "/proc/cpuinfo");
 }
 
 static void check_lockdown(struct findings *f)
 {
+	static const char path[] = "/sys/kernel/security/lockdown";
 	char line[128] = "";
-	uint64_t disabled = 0;
 
-	if (kernel_line("/sys/kernel/security/lockdown", line, sizeof(line)))
-		found(f, "lockdown", RESULT_OK, NULL,
-		      "not known to this kernel, or not to be read");
-	else if (strstr(line, "[confidentiality]"))
+	kernel_line(path, line, sizeof(line));
+	if (strstr(line, "[confidentiality]"))
 		found(f, "lockdown", RESULT_FAIL,
 		      "boot with lockdown=integrity or none: gmemfs finds functions by kprobes",
 		      "for confidentiality: no kprobes, no /proc/kcore");
@@ -210,13 +233,29 @@ static void check_lockdown(struct findings *f)
 		found(f, "lockdown", RESULT_WARN,
 		      "sign gmemfs.ko with a key that this kernel trusts",
 		      "for integrity: only signed modules load");
-	else
+	else if (strstr(line, "[none]"))
 		found(f, "lockdown", RESULT_OK, NULL, "off");
-	line[0] = '\0';
-	kernel_line("/sys/module/module/parameters/sig_enforce", line,
-		    sizeof(line));
-	kernel_number("/proc/sys/kernel/modules_disabled", &disabled);
-	if (*line == 'Y' || disabled)
+	else if (kernel_lacks(path, SECURITYFS_MAGIC))
+		found(f, "lockdown", RESULT_OK, NULL, "not in this kernel");
+	else
+		found(f, "lockdown", RESULT_WARN,
+		      "mount -t securityfs none /sys/kernel/security, and ask as root",
+		      "not known: %s can't be read", path);
+}
+
+static void check_modules(struct findings *f)
+{
+	static const char enforced[] = "/sys/module/module/parameters/sig_enforce";
+	static const char disabled[] = "/proc/sys/kernel/modules_disabled";
+	uint64_t none = 0;
+	char line[8] = "";
+
+	if (kernel_line(enforced, line, sizeof(line)) &&
+	    !kernel_lacks(enforced, SYSFS_MAGIC))
+		not_known(f, "modules", enforced);
+	else if (kernel_number(disabled, &none))
+		not_known(f, "modules", disabled);
+	else if (*line == 'Y' || none)
 		found(f, "modules", RESULT_WARN,
 		      "sign gmemfs.ko, or load it before modules are switched off",
 		      "only signed modules load, or none at all any more");
@@ -292,11 +331,13 @@ static void check_nested(struct findings *f)
 		"/sys/module/kvm_intel/parameters/nested",
 		"/sys/module/kvm_amd/parameters/nested",
 	};
+	bool known = false;
 	char line[8];
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		if (kernel_line(files[i], line, sizeof(line)))
 			continue;
+		known = true;
 		if (*line == 'Y' || *line == '1')
 			found(f, "nested", RESULT_WARN,
 			      "where guests needn't run guests: nested=0, or -cpu host,-vmx,-svm",
@@ -305,13 +346,20 @@ static void check_nested(struct findings *f)
 			found(f, "nested", RESULT_OK, NULL,
 			      "guests can't run guests");
 	}
+	if (!known)
+		found(f, "nested", RESULT_WARN,
+		      "ask again when kvm_intel or kvm_amd is loaded",
+		      "not known: neither %s nor %s can be read", files[0],
+		      files[1]);
 }
 
 /* ---- memory ---- */
 
 static void check_cgroup(struct findings *f)
 {
-	if (kernel_has_word("/sys/fs/cgroup/cgroup.controllers", "memory"))
+	static const char path[] = "/sys/fs/cgroup/cgroup.controllers";
+
+	if (kernel_has_word(path, "memory"))
 		found(f, "cgroup", RESULT_OK, NULL,
 		      "guest memory is counted, as kernel memory of who touches it first");
 	else
@@ -322,11 +370,13 @@ static void check_cgroup(struct findings *f)
 
 static void check_thp(struct findings *f)
 {
+	static const char path[] = "/sys/kernel/mm/transparent_hugepage/enabled";
 	char line[128] = "";
 
-	kernel_line("/sys/kernel/mm/transparent_hugepage/enabled", line,
-		    sizeof(line));
-	if (strstr(line, "[always]") || strstr(line, "[madvise]"))
+	if (kernel_line(path, line, sizeof(line)) &&
+	    !kernel_lacks(path, SYSFS_MAGIC))
+		not_known(f, "huge pages", path);
+	else if (strstr(line, "[always]") || strstr(line, "[madvise]"))
 		found(f, "huge pages", RESULT_OK, NULL,
 		      "guests are mapped by 2 MiB");
 	else
@@ -335,42 +385,14 @@ static void check_thp(struct findings *f)
 		      "off: guests are mapped by 4 KiB, though hidden by 2 MiB");
 }
 
-/* Free memory by order: /proc/buddyinfo has a column for each order. */
-static void read_buddies(uint64_t *all, uint64_t *large)
-{
-	FILE *file = fopen("/proc/buddyinfo", "re");
-	char line[512];
-
-	*all = 0;
-	*large = 0;
-	while (file && fgets(line, sizeof(line), file)) {
-		char *at = strstr(line, "zone");
-		int used = 0;
-
-		if (!at || sscanf(at, "zone %*s%n", &used) < 0)
-			continue;
-		at += used;
-		for (int order = 0; ; order++) {
-			char *end;
-			uint64_t bytes = strtoull(at, &end, 10) * 4096 << order;
-
-			if (end == at)
-				break;
-			at = end;
-			*all += bytes;
-			*large += order >= 9 ? bytes : 0;
-		}
-	}
-	if (file)
-		fclose(file);
-}
-
 static void check_blocks(struct findings *f)
 {
 	uint64_t all, large;
 
-	read_buddies(&all, &large);
-	if (large >= all / 2)
+	kernel_free_memory(&all, &large);
+	if (!all)
+		not_known(f, "blocks", "/proc/buddyinfo");
+	else if (large >= all / 2)
 		found(f, "blocks", RESULT_OK, NULL,
 		      "%s of %s free memory are in blocks of 2 MiB",
 		      text_size(large), text_size(all));
@@ -385,7 +407,13 @@ static void check_blocks(struct findings *f)
 
 static void check_hibernation(struct findings *f)
 {
-	if (kernel_has_word("/sys/power/state", "disk"))
+	static const char path[] = "/sys/power/state";
+	char line[128];
+
+	if (kernel_line(path, line, sizeof(line)) &&
+	    !kernel_lacks(path, SYSFS_MAGIC))
+		not_known(f, "hibernation", path);
+	else if (kernel_has_word(path, "disk"))
 		found(f, "hibernation", RESULT_WARN,
 		      "nothing, unless you rely on it: systemctl mask hibernate.target",
 		      "possible, but refused while anything is hidden");
@@ -395,10 +423,12 @@ static void check_hibernation(struct findings *f)
 
 static void check_crash_dump(struct findings *f)
 {
+	static const char path[] = "/sys/kernel/kexec_crash_loaded";
 	uint64_t loaded = 0;
 
-	kernel_number("/sys/kernel/kexec_crash_loaded", &loaded);
-	if (loaded)
+	if (kernel_number(path, &loaded) && !kernel_lacks(path, SYSFS_MAGIC))
+		not_known(f, "crash dump", path);
+	else if (loaded)
 		found(f, "crash dump", RESULT_WARN,
 		      "keep dumps as secret as the guests",
 		      "a crash kernel is loaded; its dumps have guests' memory in them");
@@ -424,7 +454,12 @@ static void check_cmdline(struct findings *f)
 		  "boot without it" },
 	};
 	size_t hits = 0;
+	char line[8];
 
+	if (kernel_line("/proc/cmdline", line, sizeof(line))) {
+		not_known(f, "cmdline", "/proc/cmdline");
+		return;
+	}
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		if (!kernel_has_word("/proc/cmdline", words[i].word))
 			continue;
@@ -437,10 +472,20 @@ static void check_cmdline(struct findings *f)
 		      "nothing on the kernel's command line is in the way");
 }
 
+/* access() doesn't tell: the kernel may refuse the file even to root. */
+static bool can_be_opened(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 static void check_verify(struct findings *f)
 {
-	bool kcore = !access("/proc/kcore", R_OK);
-	bool btf = !access("/sys/kernel/btf/vmlinux", R_OK);
+	bool kcore = can_be_opened("/proc/kcore");
+	bool btf = can_be_opened("/sys/kernel/btf/vmlinux");
 
 	if (kcore && btf)
 		found(f, "verify", RESULT_OK, NULL,
@@ -456,8 +501,8 @@ static void check_verify(struct findings *f)
 
 static void (*const checks[])(struct findings *f) = {
 	check_kernel, check_module, check_mounts, check_kvm, check_guard,
-	check_nested, check_ibt, check_lockdown, check_cgroup, check_thp,
-	check_blocks, check_hibernation, check_crash_dump, check_cmdline,
+	check_nested, check_ibt, check_lockdown, check_modules, check_cgroup,
+	check_thp, check_blocks, check_hibernation, check_crash_dump, check_cmdline,
 	check_verify,
 };
 
@@ -525,8 +570,8 @@ const struct ctl_command check_command = {
 	.arguments = "",
 	.summary = "is this host ready, and what to do where it isn't",
 	.details = "Looks at the kernel, the module, KVM, the guard, memory and what is known to get\n"
-		   "in the way. WARN is a price or a limit; FAIL is what guests can't be run on, and\n"
-		   "gives exit status 1.",
+		   "in the way. WARN is a price or a limit, or what couldn't be looked at; FAIL is what\n"
+		   "guests can't be run on, and gives exit status 1.",
 	.options = options,
 	.run = run,
 };

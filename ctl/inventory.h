@@ -19,6 +19,7 @@
 struct mount_place {
 	pid_t pid;		/* 0: gmemctl's own namespace */
 	char *dir;
+	uint64_t mount;		/* the mount's id, as in mountinfo */
 	bool whole;		/* false: a bind mount of a part */
 };
 
@@ -95,7 +96,7 @@ struct inventory {
 	struct other *others;
 	size_t nr_others;
 	struct index by_other;
-	struct index devices;	/* 1: a gmemfs, 0: not */
+	struct index devices;	/* 1: a gmemfs, 0: not, 2: not known */
 	size_t left;		/* of INVENTORY_ROOM, in bytes */
 	bool full;		/* the room was too small */
 	bool complete;		/* false: something could not be looked at */

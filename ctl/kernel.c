@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "kernel.h"
@@ -29,6 +31,34 @@ int kernel_line(const char *path, char *line, size_t size)
 	line[n] = '\0';
 	line[strcspn(line, "\n")] = '\0';
 	return 0;
+}
+
+/* Get the file system's type of the nearest existing folder above @path. */
+static int type_above(const char *path, unsigned long *type)
+{
+	char folder[256];
+	struct statfs fs;
+	char *slash;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	while ((slash = strrchr(folder, '/')) && slash != folder) {
+		*slash = '\0';
+		if (!statfs(folder, &fs)) {
+			*type = fs.f_type;
+			return 0;
+		}
+		if (errno != ENOENT)
+			break;
+	}
+	return -errno;
+}
+
+bool kernel_lacks(const char *path, unsigned long type)
+{
+	unsigned long found;
+
+	return access(path, F_OK) && errno == ENOENT &&
+	       !type_above(path, &found) && found == type;
 }
 
 int kernel_number(const char *path, uint64_t *value)
@@ -93,6 +123,36 @@ bool kernel_has_word(const char *path, const char *word)
 	return false;
 }
 
+/* Free memory by order: /proc/buddyinfo has a column for each order. */
+void kernel_free_memory(uint64_t *all, uint64_t *large)
+{
+	FILE *file = fopen("/proc/buddyinfo", "re");
+	char line[512];
+
+	*all = 0;
+	*large = 0;
+	while (file && fgets(line, sizeof(line), file)) {
+		char *at = strstr(line, "zone");
+		int used = 0;
+
+		if (!at || sscanf(at, "zone %*s%n", &used) < 0)
+			continue;
+		at += used;
+		for (int order = 0; ; order++) {
+			char *end;
+			uint64_t bytes = strtoull(at, &end, 10) * 4096 << order;
+
+			if (end == at)
+				break;
+			at = end;
+			*all += bytes;
+			*large += order >= 9 ? bytes : 0;
+		}
+	}
+	if (file)
+		fclose(file);
+}
+
 /* ---- gmemfs ---- */
 
 bool kernel_gmemfs_loaded(void)
@@ -127,6 +187,8 @@ static int count_hooks(void)
 		return -1;
 	while (fgets(line, sizeof(line), f))
 		n += !!strstr(line, HOOK_NAME);
+	if (ferror(f))
+		n = -1;
 	fclose(f);
 	return n;
 }
@@ -142,7 +204,7 @@ enum guard_state kernel_guard(char *mode, size_t size, unsigned int *hooks)
 	}
 	if (!strcmp(mode, "off"))
 		return GUARD_OFF;
-	if (access("/sys/module/kvm", F_OK))
+	if (kernel_lacks("/sys/module/kvm", SYSFS_MAGIC))
 		return GUARD_NO_KVM;
 	n = count_hooks();
 	if (n < 0)

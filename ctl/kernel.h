@@ -12,6 +12,13 @@
 /* kernel_line - read a file's first line. Return: 0 or a negative errno. */
 int kernel_line(const char *path, char *line, size_t size);
 
+/*
+ * kernel_lacks - is it known that the kernel has no such file?
+ * @type: the magic number of the file system that the file would be in. If
+ *	  another one is at its place, the file may only be hidden by that.
+ */
+bool kernel_lacks(const char *path, unsigned long type);
+
 /* kernel_number - read a number from a file. Return: 0 or a negative errno. */
 int kernel_number(const char *path, uint64_t *value);
 
@@ -23,6 +30,13 @@ int kernel_field(const char *path, const char *word, uint64_t *value);
 
 /* kernel_has_word - does the file's first line have this word? */
 bool kernel_has_word(const char *path, const char *word);
+
+/*
+ * kernel_free_memory - get the free memory, in bytes
+ * @all: set to all of it; 0 if /proc/buddyinfo can't be read
+ * @large: set to how much of that is in blocks of 2 MiB or more
+ */
+void kernel_free_memory(uint64_t *all, uint64_t *large);
 
 bool kernel_gmemfs_loaded(void);
 

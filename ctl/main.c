@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "inherit.h"
 #include "text.h"
 
 static const struct ctl_command *const commands[] = {
@@ -210,6 +211,7 @@ int main(int argc, char **argv)
 {
 	int status;
 
+	inherit_begin();
 	setlocale(LC_CTYPE, "");
 	text_set_colour("auto");
 	status = dispatch(argc, argv);

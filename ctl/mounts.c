@@ -55,6 +55,7 @@ static void add_place(struct mount_point *m, pid_t pid,
 	place = &m->places[m->nr_places++];
 	place->pid = pid;
 	place->dir = ctl_copy(found->dir);
+	place->mount = found->id;
 	place->whole = !strcmp(found->root, "/");
 }
 
@@ -116,36 +117,67 @@ void inventory_ask_mount(struct mount_point *m)
 	m->counted = fs.f_files;
 }
 
-/* Return: true if the mount that was listed there could be opened. */
-static bool reach_place(struct mount_point *m, const struct mount_place *place)
+/*
+ * Return: 0; -ESTALE if another mount is there than the listed one, which may
+ * be of the same file system; or another negative errno.
+ */
+static int reach_place(struct mount_point *m, const struct mount_place *place)
 {
 	struct reach r;
+	int err = reach_mount(place->pid, place->dir, &r);
 
-	if (reach_mount(place->pid, place->dir, &r))
-		return false;
-	if (r.dev != m->dev || !S_ISDIR(r.mode) || reach_is_gmemfs(&r) <= 0) {
+	if (err)
+		return err;
+	if (r.mount != place->mount || r.dev != m->dev || !S_ISDIR(r.mode))
+		err = -ESTALE;
+	if (!err)
+		err = reach_is_gmemfs(&r);
+	if (err <= 0) {
 		reach_leave(&r);
-		return false;
+		return err ? err : -ESTALE;
 	}
 	m->root = r.fd;
 	m->whole = place->whole;
 	m->dir = path_of(place->pid, place->dir);
-	return true;
+	return 0;
 }
 
-/* Try the places of the whole mount, or those of its parts. */
-static bool reach_any(struct mount_point *m, bool whole)
+/* The mount that covers the path may have nothing there, or a link. */
+static bool is_covered(int err)
 {
-	for (size_t i = 0; i < m->nr_places; i++)
-		if (m->places[i].whole == whole &&
-		    reach_place(m, &m->places[i]))
-			return true;
-	return false;
+	return err == -ESTALE || err == -ENOENT || err == -ENOTDIR ||
+	       err == -ELOOP;
+}
+
+/*
+ * Try the places of the whole mount, or those of its parts. Return: 0, or an
+ * error, preferably one that says more than that another mount covers it.
+ */
+static int reach_any(struct mount_point *m, bool whole)
+{
+	int err, worst = -ESTALE;
+
+	for (size_t i = 0; i < m->nr_places; i++) {
+		if (m->places[i].whole != whole)
+			continue;
+		err = reach_place(m, &m->places[i]);
+		if (!err)
+			return 0;
+		if (!is_covered(err))
+			worst = err;
+	}
+	return worst;
 }
 
 static void reach_root(struct inventory *inv, struct mount_point *m)
 {
-	if (reach_any(m, true) || reach_any(m, false)) {
+	int err = reach_any(m, true);
+
+	if (is_covered(err))
+		err = reach_any(m, false);
+	else if (err && !reach_any(m, false))
+		err = 0;
+	if (!err) {
 		inventory_ask_mount(m);
 		if (!m->whole)
 			inventory_missed(inv, "%s is a part of a mount, and the rest is mounted nowhere in sight",
@@ -153,8 +185,9 @@ static void reach_root(struct inventory *inv, struct mount_point *m)
 		return;
 	}
 	m->dir = path_of(m->places[0].pid, m->places[0].dir);
-	inventory_missed(inv, "the mount at %s can't be reached: another one covers it",
-			 text_safe(m->dir));
+	inventory_missed(inv, "the mount at %s can't be reached: %s",
+			 text_safe(m->dir), is_covered(err) ?
+			 "another one covers it" : strerror(-err));
 }
 
 void inventory_reach_mounts(struct inventory *inv)

@@ -139,13 +139,13 @@ static int cut_tail(char *tail, struct proc_mount *mount)
 int proc_mount_line(char *line, struct proc_mount *mount)
 {
 	char *tail = strstr(line, " - "), *root, *dir;
-	uint64_t id, parent;
+	uint64_t parent;
 	const char *at;
 
 	if (!tail)
 		return -1;
 	*tail = '\0';
-	at = take_number(line, 10, ' ', &id);
+	at = take_number(line, 10, ' ', &mount->id);
 	if (at)
 		at = take_number(at, 10, ' ', &parent);
 	if (at)

@@ -24,6 +24,7 @@ struct proc_map {
 int proc_map_line(const char *line, struct proc_map *map);
 
 struct proc_mount {
+	uint64_t id;
 	dev_t dev;
 	const char *root;	/* the directory that is mounted */
 	const char *dir;	/* where it is mounted */

@@ -294,12 +294,34 @@ int reach_path(const char *path, struct reach *r)
 
 /* ---- what users have ---- */
 
+/*
+ * A statx() that asks for no fields is answered by all file systems, also by
+ * those that refuse other questions; the answer has the device.
+ */
+static dev_t device_of(int fd)
+{
+	struct statx sx;
+
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &sx))
+		return 0;
+	return makedev(sx.stx_dev_major, sx.stx_dev_minor);
+}
+
 int reach_link(pid_t pid, const char *how, struct reach *r)
 {
 	char path[96];
+	dev_t dev;
+	int fd, err;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, how);
-	return stand_for(ask_open(AT_FDCWD, path, 0), r);
+	fd = ask_open(AT_FDCWD, path, 0);
+	dev = device_of(fd);
+	err = stand_for(fd, r);
+	if (fd < 0 || !err)
+		return err;
+	/* /proc permits it, so the refusal is the file system's. */
+	r->dev = dev;
+	return -EREMOTE;
 }
 
 int reach_mount(pid_t pid, const char *dir, struct reach *r)

@@ -56,7 +56,10 @@ int reach_path(const char *path, struct reach *r);
 
 /*
  * reach_link - reach what a process has open or mapped: @how is a link in
- * /proc/PID, such as "fd/N", "map_files/FROM-TO" or "root"
+ * /proc/PID, such as "fd/N", "map_files/FROM-TO", "root" or "cwd"
+ *
+ * Return: 0; -EREMOTE if the file's server doesn't let gmemctl look at the
+ * file, but @r->dev is set then; or another negative errno.
  */
 int reach_link(pid_t pid, const char *how, struct reach *r);
 

@@ -29,19 +29,30 @@ struct scan {
 	pid_t pid;
 	pid_t tid;		/* the thread that is looked at */
 	bool counts;		/* false for gmemctl itself */
+	bool silent;		/* it didn't answer when asked for a device */
+	size_t unknown;		/* how many devices are DEVICE_UNKNOWN */
 	struct index seen;	/* root directories, see is_new_root() */
 };
 
-/* These errors mean that the process has ended, or is ending: not missed. */
+/* The values in inventory.devices. */
+enum device { DEVICE_OTHER, DEVICE_OURS, DEVICE_UNKNOWN };
+
+/*
+ * The first errors mean that the process has ended, is ending, or has exchanged
+ * the file: not missed.
+ */
 static void missed(struct scan *s, const char *what, int err)
 {
-	if (err == ENOENT || err == ESRCH || err == EINVAL)
+	if (err == ENOENT || err == ESRCH || err == EINVAL || err == ESTALE)
 		return;
 	if (err == ETIMEDOUT)
 		inventory_missed(s->inv, "process %d doesn't answer when asked for its %s: end it, or the file server that it waits for",
 				 s->tid, what);
 	else if (err == EACCES || err == EPERM)
 		inventory_missed(s->inv, "what processes of others have: only root sees that");
+	else if (err == EREMOTE)
+		inventory_missed(s->inv, "%s of process %d: its file server lets nobody look",
+				 what, s->tid);
 	else
 		inventory_missed(s->inv, "%s of process %d: %s", what, s->tid,
 				 strerror(err));
@@ -49,33 +60,62 @@ static void missed(struct scan *s, const char *what, int err)
 
 /* ---- is it a gmemfs? ---- */
 
-/* For a device that is in no mountinfo, such as that of a detached mount. */
-static bool ask_device(struct scan *s, const char *how)
+/*
+ * For a device that is in no mountinfo, such as that of a detached mount.
+ *
+ * Return: 1 if it is a gmemfs; 0 if not; -ESTALE if the process has another
+ * file there by now; or another negative errno.
+ */
+static int ask_device(struct scan *s, dev_t dev, const char *how)
 {
 	struct reach r;
 	int ours = reach_link(s->tid, how, &r);
 
+	if ((!ours || ours == -EREMOTE) && r.dev != dev)
+		ours = -ESTALE;
 	if (!ours)
 		ours = reach_is_gmemfs(&r);
 	reach_leave(&r);
-	if (ours == -ETIMEDOUT)
-		missed(s, how, ETIMEDOUT);
-	return ours > 0;
+	/* A gmemfs doesn't refuse root. */
+	return ours == -EREMOTE ? 0 : ours;
 }
 
+static void keep_device(struct scan *s, struct index_key key, bool asked_before,
+			enum device what)
+{
+	if (asked_before && what != DEVICE_UNKNOWN)
+		s->unknown--;
+	if (!asked_before && what == DEVICE_UNKNOWN)
+		s->unknown++;
+	if (asked_before && what == DEVICE_OURS)
+		inventory_missed(s->inv, "a process had something of a gmemfs that is mounted nowhere in sight, and moved it while it was looked at");
+	index_put(&s->inv->devices, key, what);
+}
+
+/*
+ * An answer is recorded. Without one, the device is DEVICE_UNKNOWN, and the
+ * next process that has a file there is asked, too.
+ */
 static bool is_ours(struct scan *s, dev_t dev, const char *how)
 {
 	struct index_key key = { .a = dev };
-	size_t ours;
+	size_t known;
+	bool asked;
+	int ours;
 
 	/* gmemfs has no block device, so its device's major number is 0. */
 	if (major(dev))
 		return false;
-	if (index_find(&s->inv->devices, key, &ours))
-		return ours;
-	ours = ask_device(s, how);
-	index_put(&s->inv->devices, key, ours);
-	return ours;
+	asked = index_find(&s->inv->devices, key, &known);
+	if (asked && known != DEVICE_UNKNOWN)
+		return known == DEVICE_OURS;
+	ours = s->silent ? -ENOENT : ask_device(s, dev, how);
+	if (ours < 0)
+		missed(s, how, -ours);
+	s->silent |= ours == -ETIMEDOUT;
+	keep_device(s, key, asked, ours < 0 ? DEVICE_UNKNOWN :
+				   ours ? DEVICE_OURS : DEVICE_OTHER);
+	return ours > 0;
 }
 
 /* ---- what a process has ---- */
@@ -158,14 +198,30 @@ static bool is_shared_view(DIR *list, const char *name)
 	return strstr(text, SHARED_VIEW);
 }
 
+/* A file system that refuses even root (-EREMOTE) isn't a gmemfs. */
+static void not_seen(struct scan *s, const char *how, int err)
+{
+	struct reach r;
+
+	if (err == -EACCES) {
+		err = reach_link(s->tid, how, &r);
+		reach_leave(&r);
+	}
+	if (err && err != -EREMOTE)
+		missed(s, how, -err);
+}
+
 static void look_at_fd(struct scan *s, DIR *list, const char *name)
 {
 	struct way way = { .pid = s->tid };
 	struct reach r;
+	int err = reach_at(list, name, &r);
 
-	if (reach_at(list, name, &r))
-		return;
 	snprintf(way.how, sizeof(way.how), "fd/%.16s", name);
+	if (err) {
+		not_seen(s, way.how, err);
+		return;
+	}
 	if (!is_ours(s, r.dev, way.how))
 		return;
 	if (!S_ISREG(r.mode)) {
@@ -196,10 +252,10 @@ static void look_at_directory(struct scan *s, const char *how)
 	struct reach r;
 	int err = reach_link(s->tid, how, &r);
 
-	if (err == -ETIMEDOUT)
-		missed(s, how, ETIMEDOUT);
-	if (err)
+	if (err) {
+		not_seen(s, how, err);
 		return;
+	}
 	if (is_ours(s, r.dev, how))
 		add_nameless(s, &r, how);
 	reach_leave(&r);
@@ -354,6 +410,7 @@ static void visit_processes(struct scan *s, process_fn fn)
 		s->pid = atoi(d->d_name);
 		s->tid = s->pid;
 		s->counts = s->pid != getpid();
+		s->silent = false;
 		fn(s);
 	}
 	closedir(dir);
@@ -375,4 +432,6 @@ void inventory_add_users(struct inventory *inv)
 	struct scan s = { .inv = inv };
 
 	visit_processes(&s, look_at_process);
+	if (s.unknown)
+		inventory_missed(inv, "a process moved what it had open each time that it was looked at: it may be of a gmemfs that is mounted nowhere in sight");
 }

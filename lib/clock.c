@@ -242,8 +242,11 @@ EXPORT int gmem_vm_trap_clocks(struct gmem_vm *vm)
 	struct kvm_msr_filter filter = {
 		.flags = KVM_MSR_FILTER_DEFAULT_ALLOW,
 	};
+	int ret = gmem_check_generation(vm->generation, "VM");
 	unsigned int i;
 
+	if (ret)
+		return ret;
 	for (i = 0; i < NR_CLOCK_MSRS; i++)
 		filter.ranges[i] = (struct kvm_msr_filter_range){
 			.flags = KVM_MSR_FILTER_WRITE,

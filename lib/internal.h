@@ -73,7 +73,7 @@ struct range;
  * @no_gup: the kernel refuses to pin memory of the mapping; doesn't change
  * @next: in window.c's list of regions with windows by mprotect()
  * @writers: how many of the windows in @public.users are for writing
- * @prot: PROT_* of the mapping
+ * @prot: PROT_* of the mapping; -1 if parts of the mapping may differ
  *
  * gmem_windows_lock() protects the last three fields.
  */

@@ -13,6 +13,11 @@
  * either the region has no window, and the next thread finds that it has no
  * key; or the region keeps its key.
  *
+ * A change between a key and the parking key may fail with only a part of the
+ * mapping changed. If it can't be undone either, the region has GMEM_NO_KEY,
+ * but is the key's owner, so that no other region gets that key. The next
+ * window of the region tries again.
+ *
  * The library never gives keys back to the kernel. The kernel would hand them
  * out again while threads still had rights under them.
  *
@@ -124,7 +129,8 @@ static int set_key(const struct region *r, int key)
 static bool may_lose_key(const struct region *r)
 {
 	return r && r->public.windows == GMEM_WINDOWS_KEYS &&
-	       !__atomic_load_n(&r->public.users, __ATOMIC_RELAXED);
+	       !(__atomic_load_n(&r->public.users, __ATOMIC_RELAXED) &
+		 ~GMEM_NO_KEY);
 }
 
 /* Regions whose key has its bit set in @not are left out. */
@@ -149,15 +155,23 @@ static struct region *least_recently_used(unsigned int not)
 	return best;
 }
 
+/* Return: true if no window is open; the region then has GMEM_NO_KEY. */
+static bool shut(struct region *r)
+{
+	uint32_t none = 0;
+
+	return __atomic_compare_exchange_n(&r->public.users, &none, GMEM_NO_KEY,
+					   false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED) ||
+	       none == GMEM_NO_KEY;
+}
+
 /* Return: 0; -EBUSY if a thread has opened a window there; or an error. */
 static int take_key(struct region *r)
 {
-	uint32_t none = 0;
 	int ret;
 
-	if (!__atomic_compare_exchange_n(&r->public.users, &none, GMEM_NO_KEY,
-					 false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED))
+	if (!shut(r))
 		return -EBUSY;
 	gmem_point(GMEM_POINT_TAKE_KEY);
 	ret = set_key(r, parking_key);
@@ -167,8 +181,9 @@ static int take_key(struct region *r)
 		return 0;
 	}
 	/* pkey_mprotect() may have changed a part of the mapping. */
-	set_key(r, r->public.key);
-	__atomic_fetch_and(&r->public.users, ~GMEM_NO_KEY, __ATOMIC_RELEASE);
+	if (!set_key(r, r->public.key))
+		__atomic_fetch_and(&r->public.users, ~GMEM_NO_KEY,
+				   __ATOMIC_RELEASE);
 	return ret;
 }
 
@@ -196,10 +211,17 @@ static int recycle_key(void)
 	return error;
 }
 
-static int find_key(void)
+/*
+ * Return: the key that a part of the mapping has already; or else a free one, a
+ * new one, or one that another region had; or a negative errno.
+ */
+static int find_key(const struct region *r)
 {
 	int key;
 
+	for (key = 0; key < MAX_KEYS; key++)
+		if (owners[key] == r)
+			return key;
 	for (key = 0; key < MAX_KEYS; key++)
 		if (ours[key] && !owners[key])
 			return key;
@@ -222,17 +244,20 @@ int gmem_key_park(struct region *r)
 
 int gmem_key_give(struct region *r)
 {
-	int key = find_key(), ret;
+	int key = find_key(r), ret;
 
 	if (key < 0)
 		return key;
 	gmem_point(GMEM_POINT_GIVE_KEY);
 	ret = set_key(r, key);
-	if (ret)
+	/* pkey_mprotect() may have changed a part of the mapping. */
+	if (ret && !set_key(r, parking_key)) {
+		owners[key] = NULL;
 		return ret;
+	}
 	owners[key] = r;
 	r->public.key = key;
-	return 0;
+	return ret;
 }
 
 void gmem_key_missed(struct region *r)
@@ -273,29 +298,48 @@ void gmem_key_free(int key)
 
 /*
  * The inline functions decide by fields of the region. For windows of this kind
- * they call gmem_window_open_slowly(), which returns -ESTALE.
+ * they call gmem_window_open_slowly(), which returns -ESTALE. If a handler has
+ * forked just after the code that it interrupted had read @windows, GMEM_NO_KEY
+ * makes that code call it.
  */
 static void disown(struct region *r)
 {
-	if (r && r != &leaving)
+	if (r && r != &leaving) {
 		r->public.windows = GMEM_WINDOWS_PROCESS;
+		r->public.users |= GMEM_NO_KEY;
+	}
+}
+
+/* Windows of a region with its own key aren't counted in @users. */
+static bool may_be_open(const struct region *r)
+{
+	return r && (r->public.windows == GMEM_WINDOWS_OWN_KEY ||
+		     r->public.users & ~GMEM_NO_KEY);
 }
 
 /*
  * The child's one thread may have been in a window. Its rights are taken away,
- * because another region may get that key now.
+ * because another region could get that key. If a signal handler has forked,
+ * the thread has these rights again when the handler returns. So in the child
+ * no region gets a key under which a window was open.
  */
 void gmem_keys_forked(void)
 {
 	int key;
 
 	for (key = 0; key < MAX_KEYS; key++) {
+		if (may_be_open(owners[key]))
+			ours[key] = false;
 		disown(owners[key]);
 		owners[key] = NULL;
 	}
 	if (our_rights)
-		gmem_rights_write((gmem_rights_read() & ~our_rights) |
-				  our_closed_rights);
+		gmem_rights_write(gmem_keys_closed(gmem_rights_read()));
+}
+
+uint64_t gmem_keys_closed(uint64_t rights)
+{
+	return (rights & ~our_rights) | our_closed_rights;
 }
 
 /* ---- this thread's rights ---- */

@@ -50,7 +50,13 @@ uint64_t gmem_keys_all_open(uint64_t rights);
 int gmem_key_leave(const struct region *r);
 void gmem_key_free(int key);
 
-/* In a child process: no region has a key, and this thread has no rights. */
+/*
+ * In a child process: no region has a key, and this thread has no rights under
+ * the regions' keys.
+ */
 void gmem_keys_forked(void);
+
+/* @rights with all the regions' keys closed. */
+uint64_t gmem_keys_closed(uint64_t rights);
 
 #endif /* GMEM_KEYS_H */

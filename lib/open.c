@@ -28,13 +28,15 @@ static int not_gmemfs(const char *path)
 /*
  * Open the file that @fd (O_PATH) refers to, even if its name is another file's
  * by now. Without /proc it is opened by name; O_NONBLOCK then avoids a wait.
+ * @fd is a descriptor of this thread. /proc/self is the process's first thread,
+ * which may have other descriptors.
  */
 static int open_found(int fd, const char *path, int flags)
 {
-	char link[32];
+	char link[40];
 	int file;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", fd);
 	file = open(link, flags & ~O_NOFOLLOW);
 	if (file >= 0 || errno != ENOENT)
 		return file;

@@ -106,19 +106,26 @@ static int check_demand(struct region *r, uint64_t demand)
 
 /* ---- one backend ---- */
 
+/*
+ * Sets *@address only if the mapping stays: callers unmap memory at *@address
+ * later, and other memory may be there by then.
+ */
 static int map_guest(int fd, uint64_t offset, uint64_t size, int prot,
 		     void **address)
 {
-	int ret = gmem_map(fd, offset, size, prot, address);
+	void *p;
+	int ret = gmem_map(fd, offset, size, prot, &p);
 
 	if (ret)
 		return ret;
 	gmem_point(GMEM_POINT_MAPPED);
-	if (!madvise(*address, size, MADV_DONTDUMP) &&
-	    !madvise(*address, size, MADV_DONTFORK))
+	if (!madvise(p, size, MADV_DONTDUMP) &&
+	    !madvise(p, size, MADV_DONTFORK)) {
+		*address = p;
 		return 0;
+	}
 	ret = gmem_fail_errno("can't keep memory from children and core dumps");
-	munmap(*address, size);
+	munmap(p, size);
 	return ret;
 }
 

@@ -14,6 +14,7 @@
 #include "range.h"
 
 #define OPEN		(PROT_READ | PROT_WRITE)
+#define PROT_UNKNOWN	-1
 
 /*
  * How long a thread waits for a key. A thread that has a window open may keep
@@ -96,16 +97,24 @@ static int open_with_new_key(struct gmem_window *window, int mode)
 
 /* The functions that take a struct region run with the lock held. */
 
+static int wanted_prot(const struct region *r)
+{
+	if (r->writers || __atomic_load_n(&nr_running, __ATOMIC_SEQ_CST))
+		return OPEN;
+	return r->public.users ? PROT_READ : PROT_NONE;
+}
+
+/*
+ * After an error, the protection of a part may have changed. So the next call
+ * sets that of the whole mapping again.
+ */
 static int set_prot(struct region *r)
 {
-	int prot = PROT_NONE;
+	int prot = wanted_prot(r);
 
-	if (r->writers || __atomic_load_n(&nr_running, __ATOMIC_SEQ_CST))
-		prot = OPEN;
-	else if (r->public.users)
-		prot = PROT_READ;
 	if (prot == r->prot)
 		return 0;
+	r->prot = PROT_UNKNOWN;
 	if (mprotect(r->public.address, r->public.size, prot))
 		return gmem_fail_errno("can't change the protection of a region");
 	r->prot = prot;
@@ -134,18 +143,23 @@ static int open_by_mprotect(struct gmem_window *window, int mode)
 	return ret;
 }
 
-/* A vCPU has begun to run, or stopped. */
+/*
+ * A vCPU has begun to run, or stopped. If the protection of one region can't be
+ * changed, that of the others is changed all the same.
+ */
 static int vcpu_runs(int by)
 {
 	struct region *r;
-	int ret = 0;
+	int ret = 0, its;
 
 	__atomic_fetch_add(&nr_running, by, __ATOMIC_SEQ_CST);
 	if (!__atomic_load_n(&nr_by_mprotect, __ATOMIC_SEQ_CST))
 		return 0;
 	gmem_windows_lock();
-	for (r = by_mprotect; r && !ret; r = r->next)
-		ret = set_prot(r);
+	for (r = by_mprotect; r; r = r->next) {
+		its = set_prot(r);
+		ret = ret ?: its;
+	}
 	gmem_windows_unlock();
 	return ret;
 }
@@ -345,8 +359,9 @@ int gmem_windows_protect(const struct region *r, void *p, uint64_t size)
 {
 	bool by_keys = r->public.windows == GMEM_WINDOWS_KEYS ||
 		       r->public.windows == GMEM_WINDOWS_OWN_KEY;
+	int prot = r->prot == PROT_UNKNOWN ? wanted_prot(r) : r->prot;
 	int ret = by_keys ? pkey_mprotect(p, size, OPEN, gmem_key_now(r)) :
-			    mprotect(p, size, r->prot);
+			    mprotect(p, size, prot);
 
 	return ret ? gmem_fail_errno("can't close a mapping") : 0;
 }
@@ -378,13 +393,19 @@ int gmem_windows_enter_kvm(struct kvm_rights *rights)
 	return 0;
 }
 
+/*
+ * If a signal handler has forked during KVM_RUN, the child leaves with all
+ * windows closed.
+ */
 void gmem_windows_leave_kvm(const struct kvm_rights *rights)
 {
+	bool same = rights->generation == gmem_generation();
 	int error = errno;
 
 	if (rights->keys)
-		gmem_rights_write(rights->before);
-	if (rights->generation == gmem_generation())
+		gmem_rights_write(same ? rights->before :
+				  gmem_keys_closed(rights->before));
+	if (same)
 		vcpu_runs(-1);
 	errno = error;
 }

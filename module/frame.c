@@ -33,10 +33,9 @@
  * kept, or reinserted. It is not freed while anybody has a reference to it: a
  * loan has one, and so has each pin made through the shared view.
  *
- * State and owner change under the lock of the record (frametable.c) of the
- * page's 2 MiB. A caller that holds the invalidate_lock of the page's file, so
- * that the page stays in it, may read the page's word without the record's
- * lock.
+ * State and owner change under the lock of their 2 MiB's record (frametable.c).
+ * A caller that holds the invalidate_lock of the page's file, so that the page
+ * stays in it, may read the page's word without the record's lock.
  *
  * While a file owns a single page, the page is on no list: its ->lru.prev
  * points to the file's inode. Otherwise ->lru is for a list of the page's user.
@@ -412,10 +411,7 @@ void gmem_frame_note_seen(struct page *page)
 
 /* ---- unowned pages, on their way to the kernel ---- */
 
-/*
- * Of these pages of one record, those in state @from change to @to. Return: how
- * many.
- */
+/* Move those of one record's pages that are @from to @to. Return: how many. */
 static unsigned int gmem_frame_move(struct page *page, unsigned int nr,
 				    unsigned long from, unsigned long to)
 {

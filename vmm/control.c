@@ -17,14 +17,33 @@
 
 /* ---- the socket ---- */
 
+/* Not a regular file: that refuses connections, too, and must stay. */
+static bool find_socket(const char *path, struct control_file *file)
+{
+	struct stat st;
+
+	if (lstat(path, &st) || !S_ISSOCK(st.st_mode))
+		return false;
+	*file = (struct control_file){ st.st_dev, st.st_ino };
+	return true;
+}
+
+void control_remove(const char *path, const struct control_file *file)
+{
+	struct control_file now;
+
+	if (find_socket(path, &now) && now.device == file->device &&
+	    now.inode == file->inode)
+		unlink(path);
+}
+
 /* Remove the socket of a gmemvm that has ended: no process listens there. */
 static void remove_stale(const struct sockaddr_un *address)
 {
-	struct stat st;
+	struct control_file file;
 	int fd;
 
-	/* A regular file refuses connections, too, and must stay. */
-	if (lstat(address->sun_path, &st) || !S_ISSOCK(st.st_mode))
+	if (!find_socket(address->sun_path, &file))
 		return;
 	/* O_NONBLOCK: a gmemvm that runs may be too busy to accept. */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -32,11 +51,11 @@ static void remove_stale(const struct sockaddr_un *address)
 		return;
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) &&
 	    errno == ECONNREFUSED)
-		unlink(address->sun_path);
+		control_remove(address->sun_path, &file);
 	close(fd);
 }
 
-int control_listen(const char *path)
+int control_listen(const char *path, struct control_file *file)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	size_t length = strlen(path);
@@ -54,7 +73,7 @@ int control_listen(const char *path)
 	mask = umask(0177);
 	ret = bind(fd, (struct sockaddr *)&address, sizeof(address));
 	umask(mask);
-	if (!ret && !listen(fd, 8))
+	if (!ret && !listen(fd, 8) && find_socket(path, file))
 		return fd;
 	fail_errno("%s", path);
 	close(fd);

@@ -7,6 +7,7 @@
 #define CONTROL_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "thread.h"
 #include "vm.h"
@@ -24,8 +25,23 @@ struct control {
 	struct thread thread;
 };
 
-/* Only the owner may connect. Return: a descriptor, or -1 after fail() */
-int control_listen(const char *path);
+/* Identifies the socket: another file may be at its path later. */
+struct control_file {
+	dev_t device;
+	ino_t inode;
+};
+
+/*
+ * Only the owner may connect. @file is set to the new socket. Return: a
+ * descriptor, or -1 after fail()
+ */
+int control_listen(const char *path, struct control_file *file);
+
+/*
+ * Remove what is at @path, if that is still @file. The caller closes the
+ * descriptor later: until then no other file gets the inode's number.
+ */
+void control_remove(const char *path, const struct control_file *file);
 
 /* The caller has set all but @thread. Return: 0, or -1 after fail() */
 int control_start(struct control *control);

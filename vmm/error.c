@@ -2,12 +2,14 @@
 /* Messages on stderr: a line in one write, which doesn't wait for ever. */
 #include <errno.h>
 #include <gmem.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -48,6 +50,34 @@ void warn_of(const char *format, ...)
 	va_start(ap, format);
 	print(format, ap, NULL);
 	va_end(ap);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+void warn_seldom(struct seldom *said, const char *format, ...)
+{
+	int64_t now = now_ms();
+	char more[64] = "";
+	va_list ap;
+
+	if (now < said->until_ms) {
+		said->left_out++;
+		return;
+	}
+	if (said->left_out)
+		snprintf(more, sizeof(more), "%" PRIu64 " more like it were left out",
+			 said->left_out);
+	va_start(ap, format);
+	print(format, ap, said->left_out ? more : NULL);
+	va_end(ap);
+	said->left_out = 0;
+	said->until_ms = now + SELDOM_MS;
 }
 
 int fail(const char *format, ...)

@@ -7,6 +7,8 @@
 #ifndef ERROR_H
 #define ERROR_H
 
+#include <stdint.h>
+
 /* Print "gmemvm: ..." as a line on stderr. */
 __attribute__((format(printf, 1, 2)))
 void warn_of(const char *format, ...);
@@ -22,5 +24,20 @@ int fail_errno(const char *format, ...);
 /* The same, with gmem_last_error() at the end. Return: -1, always */
 __attribute__((format(printf, 1, 2)))
 int fail_gmem(const char *format, ...);
+
+/* For a warning that a guest can cause as often as it likes. All 0 at first. */
+struct seldom {
+	int64_t until_ms;	/* no message before this time */
+	uint64_t left_out;	/* messages since the last one */
+};
+
+#define SELDOM_MS	10000
+
+/*
+ * As warn_of(), but at most once in SELDOM_MS. The line tells how many messages
+ * were left out before it.
+ */
+__attribute__((format(printf, 2, 3)))
+void warn_seldom(struct seldom *said, const char *format, ...);
 
 #endif

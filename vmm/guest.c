@@ -234,6 +234,15 @@ void *guest_for_kernel(const struct guest *guest, uint64_t address,
 }
 
 /*
+ * The caller holds convert_lock. Threads that only read a counter don't take
+ * the lock, because they could wait there for long.
+ */
+static void count(uint64_t *counter, uint64_t more)
+{
+	__atomic_store_n(counter, *counter + more, __ATOMIC_RELAXED);
+}
+
+/*
  * The caller holds convert_lock. Pages that are to become private are recorded
  * as such before the conversion, so that no new transfer uses them meanwhile.
  */
@@ -253,13 +262,13 @@ static int convert(struct guest *guest, uint64_t offset, uint64_t size,
 	else if (done < offset || done > offset + size)
 		done = offset;
 	if (private)
-		guest->made_private += (done - offset) / GMEM_PAGE_SIZE;
+		count(&guest->made_private, (done - offset) / GMEM_PAGE_SIZE);
 	else
-		guest->made_shared += (done - offset) / GMEM_PAGE_SIZE;
+		count(&guest->made_shared, (done - offset) / GMEM_PAGE_SIZE);
 	/* Pages that stayed shared are recorded as private: I/O copies them. */
 	if (!private)
 		note(guest, offset, done, true);
-	guest->not_converted += !!ret;
+	count(&guest->not_converted, !!ret);
 	return ret;
 }
 
@@ -275,6 +284,22 @@ int guest_convert(struct guest *guest, uint64_t address, uint64_t size,
 		return -EINVAL;
 	pthread_mutex_lock(&guest->convert_lock);
 	ret = convert(guest, offset, size, private);
+	pthread_mutex_unlock(&guest->convert_lock);
+	return ret;
+}
+
+int guest_try_share(struct guest *guest, uint64_t address, uint64_t size)
+{
+	uint64_t offset;
+	int ret;
+
+	if (find(guest, address, size, &offset))
+		return -EFAULT;
+	if (offset % GMEM_PAGE_SIZE || size % GMEM_PAGE_SIZE)
+		return -EINVAL;
+	if (pthread_mutex_trylock(&guest->convert_lock))
+		return -EBUSY;
+	ret = convert(guest, offset, size, false);
 	pthread_mutex_unlock(&guest->convert_lock);
 	return ret;
 }

@@ -26,7 +26,7 @@ struct guest {
 	char *shared_view;	/* NULL: no memory can be pinned */
 	uint64_t *shared;	/* a bit for each page of the region, atomic */
 	pthread_mutex_t convert_lock;
-	/* Pages, pages, and calls that failed; under convert_lock. */
+	/* Pages, pages, and failed calls: set under convert_lock, atomic. */
 	uint64_t made_shared, made_private, not_converted;
 	bool by_file;		/* copy by read() and write(), no mapping */
 };
@@ -91,6 +91,13 @@ void *guest_for_kernel(const struct guest *guest, uint64_t address,
  */
 int guest_convert(struct guest *guest, uint64_t address, uint64_t size,
 		  bool private);
+
+/*
+ * Make memory shared, but not while other threads convert: the guest can make
+ * its vCPUs wait for that lock, one after the other, for seconds. Return: as
+ * guest_convert(); or -EBUSY if another thread converts.
+ */
+int guest_try_share(struct guest *guest, uint64_t address, uint64_t size);
 
 /*
  * Give memory back to the host. When the guest accesses it again, it is zero.

@@ -16,8 +16,7 @@ void io_pool_init(struct io_pool *pool, struct guest *guest, uint64_t size)
 
 static int share(struct io_pool *pool, uint64_t from, uint64_t to)
 {
-	return from < to ? guest_convert(pool->guest, from, to - from, false) :
-			   0;
+	return from < to ? guest_try_share(pool->guest, from, to - from) : 0;
 }
 
 static uint64_t take_room(uint64_t size, uint64_t *room)

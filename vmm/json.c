@@ -2,21 +2,42 @@
 /* A writer of JSON: commas, keys and the escaping of texts. */
 #include <inttypes.h>
 
+#include "../ctl/utf8.h"
 #include "json.h"
 
-/* Bytes from 0x80 on are written as they are: the user's UTF-8. */
+/* A code of more than 16 bits is written as a surrogate pair. */
+static void put_code(FILE *f, uint32_t code)
+{
+	if (code < 0x10000) {
+		fprintf(f, "\\u%04x", code);
+		return;
+	}
+	code -= 0x10000;
+	fprintf(f, "\\u%04x\\u%04x", 0xd800 | code >> 10,
+		0xdc00 | (code & 0x3ff));
+}
+
+/*
+ * A path may have any bytes. The answer is ASCII only: so it is valid JSON, and
+ * has no controls for a terminal, wherever it is read. A byte that isn't UTF-8
+ * becomes U+FFFD.
+ */
 static void put_text(FILE *f, const char *text)
 {
 	fputc('"', f);
-	for (; *text; text++) {
-		unsigned char c = *text;
+	while (*text) {
+		uint32_t code;
+		int n = utf8_decode(text, &code);
 
-		if (c == '"' || c == '\\')
-			fprintf(f, "\\%c", c);
-		else if (c < 0x20)
-			fprintf(f, "\\u%04x", c);
+		if (!n)
+			put_code(f, 0xfffd);
+		else if (code == '"' || code == '\\')
+			fprintf(f, "\\%c", (char)code);
+		else if (code >= 0x20 && code < 0x7f)
+			fputc((char)code, f);
 		else
-			fputc(c, f);
+			put_code(f, code);
+		text += n ? n : 1;
 	}
 	fputc('"', f);
 }

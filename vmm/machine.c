@@ -46,6 +46,8 @@ static void close_files(struct machine *m)
 		close(m->boot.kernel_fd);
 	if (m->boot.initrd_fd >= 0)
 		close(m->boot.initrd_fd);
+	m->boot.kernel_fd = -1;
+	m->boot.initrd_fd = -1;
 }
 
 #define SWIOTLB_SLAB	2048
@@ -137,9 +139,11 @@ static int add_devices(struct machine *m, const struct options *options)
 	return add_net(m, &options->net);
 }
 
-static int create(struct machine *m, const struct options *options)
+static int create(struct machine *m, const struct options *options,
+		  struct seldom *resets)
 {
 	vm_init(&m->vm);
+	m->vm.resets = resets;
 	if (open_files(m, options) || vm_create(&m->vm, &options->memory) ||
 	    convert_enable(&m->vm) || create_vcpus(m, options->cpus) ||
 	    add_devices(m, options))
@@ -169,6 +173,9 @@ static int start(struct machine *m, const struct options *options,
 		.namespaces = options->namespaces, .user = *user,
 	};
 
+	/* In the sandbox, nothing is open that isn't used any more. */
+	close_files(m);
+	vm_leave_kvm(&m->vm);
 	if (options->sandbox && sandbox_enter(&sandbox))
 		return -1;
 	if (start_devices(m))
@@ -179,11 +186,28 @@ static int start(struct machine *m, const struct options *options,
 	return 0;
 }
 
-/* vm_end() has been called. Return: 0, or -1 if a thread doesn't end */
+static void tell(struct machine *m)
+{
+	for (unsigned int i = 0; i < m->nr_vcpus; i++)
+		vcpu_tell(&m->vcpus[i]);
+	for (unsigned int i = 0; i < m->nr_disks; i++)
+		virtio_tell_end(&m->disks[i].virtio);
+	virtio_tell_end(&m->rng.virtio);
+	virtio_tell_end(&m->balloon.virtio);
+	if (m->net)
+		virtio_tell_end(&m->net->virtio);
+}
+
+/*
+ * vm_end() has been called. All threads are told to end, and then have
+ * THREAD_PATIENCE_MS together. Return: 0, or -1 if a thread doesn't end
+ */
 static int stop(struct machine *m)
 {
 	int ret = 0;
 
+	tell(m);
+	threads_end_within(THREAD_PATIENCE_MS);
 	for (unsigned int i = 0; i < m->nr_vcpus; i++)
 		ret |= vcpu_stop(&m->vcpus[i]);
 	for (unsigned int i = 0; i < m->nr_disks; i++)
@@ -220,13 +244,14 @@ static void destroy(struct machine *m)
  * thread watches for signals meanwhile, and may simply end the process, because
  * nothing of the machine is outside of it yet.
  */
-static int create_watched(struct machine *m, const struct options *options)
+static int create_watched(struct machine *m, const struct options *options,
+			  struct seldom *resets)
 {
 	struct thread watch = {};
 	int ret = signals_watch(&watch);
 
 	if (!ret)
-		ret = create(m, options);
+		ret = create(m, options, resets);
 	/* The watching thread ends first: the sandbox wants a single thread. */
 	return signals_unwatch(&watch) || ret ? -1 : 0;
 }
@@ -247,7 +272,7 @@ static void wait_for_end(struct vm *vm, int signals)
 }
 
 enum vm_end machine_run(const struct options *options, const struct user *user,
-			int control_fd)
+			int control_fd, struct seldom *resets)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 	int signals = signals_open();
@@ -262,7 +287,7 @@ enum vm_end machine_run(const struct options *options, const struct user *user,
 		.fd = control_fd, .vm = &m->vm, .answer = report_answer,
 		.arg = m,
 	};
-	if (!create_watched(m, options)) {
+	if (!create_watched(m, options, resets)) {
 		if (start(m, options, user))
 			vm_end(&m->vm, VM_FAILED);
 		wait_for_end(&m->vm, signals);

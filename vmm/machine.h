@@ -33,8 +33,11 @@ struct machine {
 	struct control control;
 };
 
-/* Run a guest to its end. @control_fd is of control_listen(), or negative. */
+/*
+ * Run a guest to its end. @control_fd is of control_listen(), or negative.
+ * @resets is in memory that all runs of the guest share.
+ */
 enum vm_end machine_run(const struct options *options, const struct user *user,
-			int control_fd);
+			int control_fd, struct seldom *resets);
 
 #endif

@@ -7,8 +7,10 @@
  * A guest that may start again runs in a child process, because a process can't
  * leave the sandbox. With --no-reboot there is one process.
  */
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +21,8 @@
 #include "options.h"
 #include "signals.h"
 #include "status.h"
+
+#define FIRST_DESCRIPTOR	(STDERR_FILENO + 1)
 
 static int status_of(enum vm_end end)
 {
@@ -36,29 +40,40 @@ static int status_of(enum vm_end end)
 /* The child ends when its parent ends. */
 static _Noreturn void child(const struct options *options,
 			    const struct user *user, int control_fd,
-			    pid_t parent)
+			    struct seldom *resets, pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(STATUS_FAILED);
-	_exit(status_of(machine_run(options, user, control_fd)));
+	_exit(status_of(machine_run(options, user, control_fd, resets)));
 }
 
 /*
- * Wait for the child, and pass signals on to it. Return: its exit status; after
- * a signal was passed on, a reset counts as STATUS_OK
+ * Wait for the child, and pass signals on to it. No other process gets the
+ * child's pid before waitpid() returns it, and only this function calls that.
+ * Return: its exit status; after a signal was passed on, a reset counts as
+ * STATUS_OK
  */
 static int wait_for(pid_t pid)
 {
 	bool told = false;
-	int signal, status;
+	pid_t gone = 0;
+	int status;
 
-	while ((signal = signals_wait()) != SIGCHLD ||
-	       waitpid(pid, &status, WNOHANG) != pid)
-		if (signal != SIGCHLD) {
-			told = true;
-			kill(pid, signal);
+	while (!gone) {
+		int signal = signals_wait();
+
+		if (signal == SIGCHLD) {
+			gone = waitpid(pid, &status, WNOHANG);
+			continue;
 		}
+		told = true;
+		kill(pid, signal);
+	}
+	if (gone != pid) {
+		fail_errno("the guest's process");
+		return STATUS_FAILED;
+	}
 	if (WIFEXITED(status))
 		return told && WEXITSTATUS(status) == STATUS_RESET ?
 		       STATUS_OK : WEXITSTATUS(status);
@@ -69,12 +84,12 @@ static int wait_for(pid_t pid)
 }
 
 static int live(const struct options *options, const struct user *user,
-		int control_fd)
+		int control_fd, struct seldom *resets)
 {
 	pid_t parent = getpid(), pid = fork();
 
 	if (!pid)
-		child(options, user, control_fd, parent);
+		child(options, user, control_fd, resets, parent);
 	if (pid > 0)
 		return wait_for(pid);
 	fail_errno("fork");
@@ -84,30 +99,73 @@ static int live(const struct options *options, const struct user *user,
 static int live_on(const struct options *options, const struct user *user,
 		   int control_fd)
 {
+	struct seldom *resets = mmap(NULL, sizeof(*resets),
+				     PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int status;
 
+	if (resets == MAP_FAILED) {
+		fail_errno("no memory");
+		return STATUS_FAILED;
+	}
 	if (options->no_reboot)
-		return status_of(machine_run(options, user, control_fd));
+		return status_of(machine_run(options, user, control_fd, resets));
 	do
-		status = live(options, user, control_fd);
+		status = live(options, user, control_fd, resets);
 	while (status == STATUS_RESET);
 	return status;
+}
+
+/*
+/*
+ * If one of the descriptors 0 to 2 is closed, it becomes /dev/null. Otherwise a
+ * disk could get the number of the guest's console, or that of messages.
+ */
+static int open_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return fail_errno("/dev/null");
+	return 0;
+}
+
+/*
+ * Close all descriptors except 0 to 2 and @kept: a guest that takes over gmemvm
+ * must not get the files that the process that starts gmemvm has open.
+ */
+static int keep_descriptors(int kept)
+{
+	if (kept <= STDERR_FILENO)
+		kept = STDERR_FILENO;
+	else if (kept > FIRST_DESCRIPTOR &&
+		 close_range(FIRST_DESCRIPTOR, kept - 1, 0))
+		return fail_errno("close_range");
+	if (close_range(kept + 1, ~0U, 0))
+		return fail_errno("close_range");
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
 	struct user user = {};
 	struct options options;
-	int status = parse_options(&options, argc, argv);
+	struct control_file control_file;
 	int control_fd = -1;
+	int status;
 
+	if (open_standard())
+		return STATUS_FAILED;
+	status = parse_options(&options, argc, argv);
 	if (status != OPTIONS_RUN)
 		return status;
+	if (keep_descriptors(options.net.given && !options.net.tap ?
+			     options.net.fd : -1))
+		return STATUS_FAILED;
 	if (options.user && user_find(options.user, &user))
 		return STATUS_USAGE;
 	signals_block();
 	if (options.control) {
-		control_fd = control_listen(options.control);
+		control_fd = control_listen(options.control, &control_file);
 		if (control_fd < 0)
 			return STATUS_FAILED;
 	}
@@ -117,6 +175,6 @@ int main(int argc, char **argv)
 	 * the socket stays until the next gmemvm removes it.
 	 */
 	if (options.control && !options.no_reboot)
-		unlink(options.control);
+		control_remove(options.control, &control_file);
 	return status;
 }

@@ -52,13 +52,16 @@ static int take_tap(struct net *n, int fd)
 {
 	struct ifreq request = {};
 
-	n->tap_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	n->tap_fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (n->tap_fd < 0 || ioctl(n->tap_fd, TUNGETIFF, &request))
 		return fail_errno("--net: fd %d is no tap", fd);
 	if (!(request.ifr_flags & IFF_TAP) ||
 	    !(request.ifr_flags & IFF_VNET_HDR))
 		return fail("--net: fd %d must be a tap with IFF_VNET_HDR and IFF_NO_PI",
 			    fd);
+	/* In the sandbox, the tap needs to be open only once. */
+	if (fd > STDERR_FILENO)
+		close(fd);
 	return 0;
 }
 
@@ -87,7 +90,7 @@ static void set_offload(struct net *n)
 			flags |= TUN_F_TSO6;
 	}
 	if (ioctl(n->tap_fd, TUNSETOFFLOAD, flags))
-		warn_of("tap: TUNSETOFFLOAD: %s", strerror(errno));
+		warn_seldom(&n->said, "tap: TUNSETOFFLOAD: %s", strerror(errno));
 }
 
 /* ---- to the guest ---- */

@@ -36,16 +36,19 @@ static void report_memory(struct json *json, const struct vm *vm)
 	json_close(json, '}');
 }
 
+static uint64_t counted(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
 static void report_conversions(struct json *json, struct vm *vm)
 {
-	struct guest *guest = &vm->guest;
+	const struct guest *guest = &vm->guest;
 
 	json_open(json, "conversions", '{');
-	pthread_mutex_lock(&guest->convert_lock);
-	json_number(json, "to_shared_pages", guest->made_shared);
-	json_number(json, "to_private_pages", guest->made_private);
-	json_number(json, "failed", guest->not_converted);
-	pthread_mutex_unlock(&guest->convert_lock);
+	json_number(json, "to_shared_pages", counted(&guest->made_shared));
+	json_number(json, "to_private_pages", counted(&guest->made_private));
+	json_number(json, "failed", counted(&guest->not_converted));
 	json_number(json, "io_pool_bytes", io_pool_known(&vm->io_pool));
 	json_close(json, '}');
 }

@@ -99,7 +99,7 @@ static void send(struct serial *s, uint8_t byte)
 
 static void store(struct serial *s, uint8_t byte)
 {
-	s->fifo[(s->head + s->count++) % SERIAL_FIFO] = byte;
+	s->fifo[(s->head + s->count++) % SERIAL_TYPED] = byte;
 }
 
 static uint8_t take(struct serial *s)
@@ -109,7 +109,7 @@ static uint8_t take(struct serial *s)
 	if (!s->count)
 		return 0;
 	byte = s->fifo[s->head];
-	s->head = (s->head + 1) % SERIAL_FIFO;
+	s->head = (s->head + 1) % SERIAL_TYPED;
 	s->count--;
 	pthread_cond_signal(&s->room);
 	return byte;
@@ -120,7 +120,7 @@ bool serial_receive(struct serial *s, uint8_t byte)
 	bool stored = false;
 
 	pthread_mutex_lock(&s->lock);
-	while (s->count == SERIAL_FIFO && !s->closed)
+	while (s->count >= SERIAL_FIFO && !s->closed)
 		pthread_cond_wait(&s->room, &s->lock);
 	if (!s->closed) {
 		store(s, byte);
@@ -129,6 +129,16 @@ bool serial_receive(struct serial *s, uint8_t byte)
 	}
 	pthread_mutex_unlock(&s->lock);
 	return stored;
+}
+
+void serial_type(struct serial *s, uint8_t byte)
+{
+	pthread_mutex_lock(&s->lock);
+	if (s->count < SERIAL_TYPED) {
+		store(s, byte);
+		update_irq(s);
+	}
+	pthread_mutex_unlock(&s->lock);
 }
 
 void serial_close(struct serial *s)

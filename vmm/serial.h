@@ -10,6 +10,7 @@
 #include "vm.h"
 
 #define SERIAL_FIFO	64
+#define SERIAL_TYPED	4096	/* how many typed keys wait for the guest */
 
 struct serial {
 	struct vm *vm;
@@ -22,7 +23,7 @@ struct serial {
 	bool sent;		/* a byte was sent; the guest isn't told yet */
 	bool level;		/* of the interrupt */
 	bool closed;
-	uint8_t fifo[SERIAL_FIFO];
+	uint8_t fifo[SERIAL_TYPED];
 	unsigned int head, count;
 };
 
@@ -31,6 +32,9 @@ int serial_add(struct serial *serial, struct vm *vm, int out_fd);
 
 /* Give the guest a byte; waits for room. Return: false after serial_close() */
 bool serial_receive(struct serial *serial, uint8_t byte);
+
+/* The same without waiting: if there is no room, the byte is lost. */
+void serial_type(struct serial *serial, uint8_t byte);
 
 /* End all waits in serial_receive(). */
 void serial_close(struct serial *serial);

@@ -30,7 +30,10 @@ void signals_block(void)
 {
 	sigset_t set = all();
 
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* The process that starts gmemvm may have blocked thread.c's signal. */
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	/* If it is ignored, waitpid() gets no status of a child. */
+	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 }
 

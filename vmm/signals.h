@@ -9,8 +9,9 @@
 
 /*
  * Block these signals and SIGCHLD, in later threads and child processes too:
- * they stay pending until one of the functions below takes them. SIGPIPE is
- * ignored from now on.
+ * they stay pending until one of the functions below takes them. No other
+ * signal stays blocked, and SIGCHLD isn't ignored, whatever gmemvm has
+ * inherited. SIGPIPE is ignored from now on.
  */
 void signals_block(void);
 

@@ -44,7 +44,14 @@ static bool pass_on(struct terminal *t, uint8_t key)
 		return false;
 	}
 	t->escaped = false;
-	return serial_receive(t->serial, key);
+	/*
+	 * No byte from a pipe is lost. But keys of a terminal don't wait for
+	 * the guest, so that Ctrl-A x always ends it.
+	 */
+	if (!is_raw)
+		return serial_receive(t->serial, key);
+	serial_type(t->serial, key);
+	return true;
 }
 
 static bool read_keys(struct terminal *t)

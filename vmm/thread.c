@@ -2,6 +2,7 @@
 /* Threads: started, and interrupted until they end. */
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <time.h>
 
 #include "error.h"
@@ -30,6 +31,24 @@ int thread_start(struct thread *t, const char *what, void *(*run)(void *arg),
 	return 0;
 }
 
+/* ---- time ---- */
+
+/* Only the thread that ends the others uses it. */
+static int64_t all_until = INT64_MAX;
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+void threads_end_within(int patience_ms)
+{
+	all_until = now_ms() + patience_ms;
+}
+
 static bool ends_within(struct thread *t, int ms)
 {
 	struct timespec until;
@@ -49,15 +68,19 @@ static bool ends_within(struct thread *t, int ms)
  */
 int thread_end(struct thread *t, const char *what, int patience_ms)
 {
+	int64_t until = now_ms() + patience_ms;
+
 	if (!t->started)
 		return 0;
-	for (int ms = 0; ms <= patience_ms; ms += STEP_MS) {
+	if (until > all_until)
+		until = all_until;
+	do {
 		pthread_kill(t->id, KICK);
 		if (ends_within(t, STEP_MS)) {
 			t->started = false;
 			return 0;
 		}
-	}
+	} while (now_ms() < until);
 	return fail("%s doesn't end within %d ms: gmemvm ends without it",
 		    what, patience_ms);
 }

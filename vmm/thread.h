@@ -18,6 +18,12 @@ struct thread {
 	bool started;
 };
 
+/*
+ * From now on, all calls of thread_end() have this time together: the time of
+ * each call doesn't begin anew.
+ */
+void threads_end_within(int patience_ms);
+
 /* @what names the thread in messages. Return: 0, or -1 after fail() */
 int thread_start(struct thread *thread, const char *what,
 		 void *(*run)(void *arg), void *arg);

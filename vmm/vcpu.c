@@ -92,8 +92,9 @@ static enum vm_end unexpected(struct vcpu *vcpu)
 	ioctl(vcpu->fd, KVM_GET_REGS, &regs);
 	switch (run->exit_reason) {
 	case KVM_EXIT_SHUTDOWN:
-		warn_of("vCPU %u: triple fault at %#llx: a reset", vcpu->id,
-			(unsigned long long)regs.rip);
+		warn_seldom(vcpu->vm->resets,
+			    "vCPU %u: triple fault at %#llx: a reset", vcpu->id,
+			    (unsigned long long)regs.rip);
 		return VM_RESET;
 	case KVM_EXIT_INTERNAL_ERROR:
 		fail("vCPU %u: KVM can't go on at %#llx (suberror %u)",
@@ -125,8 +126,8 @@ static void handle_exit(struct vcpu *vcpu)
 
 	/* The guest gets #GP, and uses another clocksource. */
 	if (ret < 0)
-		warn_of("vCPU %u gets no clock: %s", vcpu->id,
-			gmem_last_error());
+		warn_seldom(&vcpu->said, "vCPU %u gets no clock: %s", vcpu->id,
+			    gmem_last_error());
 	if (ret) {
 		count(vcpu, EXIT_CLOCK);
 		return;
@@ -180,11 +181,18 @@ int vcpu_start(struct vcpu *vcpu)
 }
 
 /* immediate_exit is for a signal that arrives before KVM_RUN. */
+void vcpu_tell(struct vcpu *vcpu)
+{
+	if (vcpu->thread.started)
+		__atomic_store_n(&vcpu->run->immediate_exit, 1,
+				 __ATOMIC_RELEASE);
+}
+
 int vcpu_stop(struct vcpu *vcpu)
 {
 	if (!vcpu->thread.started)
 		return 0;
-	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_RELEASE);
+	vcpu_tell(vcpu);
 	return thread_end(&vcpu->thread, "a vCPU", THREAD_PATIENCE_MS);
 }
 

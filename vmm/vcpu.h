@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "error.h"
 #include "thread.h"
 #include "vm.h"
 
@@ -27,6 +28,7 @@ struct vcpu {
 	struct kvm_run *run;
 	size_t run_size;
 	struct thread thread;
+	struct seldom said;
 	uint64_t exits[VCPU_EXITS];	/* by enum vcpu_exit; atomic */
 };
 
@@ -41,6 +43,9 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned int id,
 int vcpu_set_entry(struct vcpu *vcpu, uint64_t entry);
 
 int vcpu_start(struct vcpu *vcpu);
+
+/* After vm_end(): tell the thread to end. vcpu_stop() waits for that. */
+void vcpu_tell(struct vcpu *vcpu);
 
 /* After vm_end(). Return: as thread_end() */
 int vcpu_stop(struct vcpu *vcpu);

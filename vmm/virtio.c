@@ -532,11 +532,18 @@ bool virtio_is_stopping(const struct virtio *v)
 	return __atomic_load_n(&v->stopping, __ATOMIC_ACQUIRE);
 }
 
+void virtio_tell_end(struct virtio *v)
+{
+	if (!v->thread.started)
+		return;
+	__atomic_store_n(&v->stopping, true, __ATOMIC_RELEASE);
+	signal_fd(v->kick_fd);
+}
+
 int virtio_stop(struct virtio *v)
 {
 	if (!v->thread.started)
 		return 0;
-	__atomic_store_n(&v->stopping, true, __ATOMIC_RELEASE);
-	signal_fd(v->kick_fd);
+	virtio_tell_end(v);
 	return thread_end(&v->thread, v->name, THREAD_PATIENCE_MS);
 }

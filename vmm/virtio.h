@@ -69,6 +69,9 @@ void virtio_remove(struct virtio *virtio);
 
 int virtio_start(struct virtio *virtio, void *(*thread)(void *), void *arg);
 
+/* Set @stopping, but don't wait: virtio_stop() does that later. */
+void virtio_tell_end(struct virtio *virtio);
+
 /*
  * Set @stopping, and wait until the thread has completed its work and ended.
  * Return: as thread_end()

@@ -128,6 +128,12 @@ static void close_if_open(int fd)
 		close(fd);
 }
 
+void vm_leave_kvm(struct vm *vm)
+{
+	close_if_open(vm->kvm_fd);
+	vm->kvm_fd = -1;
+}
+
 static void remove_slots(struct vm *vm)
 {
 	gmem_vm_remove(vm->gmem, 0);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "bus.h"
+#include "error.h"
 #include "guest.h"
 #include "iopool.h"
 #include "options.h"
@@ -31,6 +32,7 @@ struct vm {
 	struct io_pool io_pool;
 	struct bus ports;
 	struct bus memory;	/* MMIO: addresses that are not memory */
+	struct seldom *resets;	/* for warnings; all runs share it */
 };
 
 void vm_init(struct vm *vm);
@@ -38,6 +40,9 @@ void vm_init(struct vm *vm);
 /* After vm_init(). Return: 0, or -1 after fail() */
 int vm_create(struct vm *vm, const struct memory_options *memory);
 void vm_destroy(struct vm *vm);
+
+/* Close /dev/kvm, which isn't needed after the last vcpu_create(). */
+void vm_leave_kvm(struct vm *vm);
 
 /* End the guest. Any thread may call this; the first call's @end counts. */
 void vm_end(struct vm *vm, enum vm_end end);

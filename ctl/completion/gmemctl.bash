@@ -3,6 +3,9 @@
 #
 # Completion of gmemctl for bash. Commands and options are what --help says, so
 # this never lags behind.
+#
+# Users choose the names of files, and bash expands the words that compgen -W
+# gets, and runs commands in them. So compgen -W gets only gmemctl's own words.
 
 _gmemctl_commands() {
 	"$1" --help 2>/dev/null | sed -n '/^$/,$ s/^  \([a-z]\{1,\}\)  *.*/\1/p'
@@ -12,17 +15,24 @@ _gmemctl_options() {
 	"$1" ${2:+"$2"} --help 2>/dev/null | sed -n 's/^  \(--[a-z-]*=\{0,1\}\).*/\1/p'
 }
 
+# Offers the mounts, for an empty word. /proc/mounts has escapes in names, such as
+# \040 for a blank.
 _gmemctl_mounts() {
-	awk '$3 == "gmemfs" { print $2 "/" }' /proc/mounts 2>/dev/null
+	local dir type
+	COMPREPLY=()
+	while read -r _ dir type _; do
+		[ "$type" = gmemfs ] || continue
+		printf -v dir '%b' "$dir"
+		COMPREPLY+=("$dir/")
+	done 2>/dev/null </proc/mounts
+	compopt -o filenames 2>/dev/null
 }
 
-# Files that gmemfs has, and what the word could go on to.
+# Offers files: if there is no other offer, readline offers files itself, and quotes
+# any name.
 _gmemctl_files() {
-	if [ -z "$1" ]; then
-		_gmemctl_mounts
-	else
-		compgen -f -- "$1"
-	fi
+	COMPREPLY=()
+	compopt -o default 2>/dev/null
 }
 
 _gmemctl() {
@@ -57,7 +67,7 @@ _gmemctl() {
 	case $prev in
 	--color) words='always never auto' ;;
 	--svg)
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		_gmemctl_files
 		return
 		;;
 	--node)
@@ -69,9 +79,12 @@ _gmemctl() {
 		,*,-*) words=$(_gmemctl_options "$program" '') ;;
 		,*) words=$(_gmemctl_commands "$program") ;;
 		*,-*) words=$(_gmemctl_options "$program" "$command") ;;
+		show,0, | map,0, | verify,0, | convert,0,)
+			_gmemctl_mounts
+			return
+			;;
 		show,0,* | map,0,* | verify,0,* | convert,0,*)
-			mapfile -t COMPREPLY < <(compgen -W "$(_gmemctl_files "$cur")" -- "$cur")
-			compopt -o filenames 2>/dev/null
+			_gmemctl_files
 			return
 			;;
 		convert,3,*) words='private shared' ;;

@@ -136,6 +136,8 @@ qemu_start() {
 	fi
 	set -- "$@" -machine q35 -smp "$cpus,sockets=$nodes" -m "$mem" -nodefaults -no-user-config -display none \
 		-no-reboot
+	# If code of a guest takes over QEMU, it should have little of the machine: it can start no program.
+	set -- "$@" -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
 	if [ "$nodes" -gt 1 ]; then
 		for argument in $(numa_arguments); do
 			set -- "$@" "$argument"
@@ -324,14 +326,28 @@ boot_stop() {
 
 # --- the verdict ---
 
+# The host writes what comes out of its ports, so no shell may evaluate it: in $(( )) a name is a variable,
+# which can be set there, and bash even runs commands.
 status_word() {
 	sed -n "s/^$1 *//p" "$run/status" | tail -n 1
 }
 
+# The same if it is a number, as init writes them; otherwise nothing.
+status_number() {
+	status_word "$1" | LC_ALL=C grep -x -E '0|[1-9][0-9]{0,8}' || :
+}
+
 # Taints of a report: W 512 (a warning), D 128 (an oops), L 16384 (a lockup), B 32 (a bad page). Ours
-# is an unsigned module from outside the kernel's tree, which taints as well and means nothing.
-has_report_taint() { # MASK
-	[ $((${1:-0} & (512 | 128 | 16384 | 32))) -ne 0 ]
+# is an unsigned module from outside the kernel's tree, which taints as well and means nothing. A host
+# that says something else than a number isn't trusted either. Sets $taint.
+has_report_taint() { # WORD
+	taint=$(status_number "$1")
+	if [ -z "$taint" ]; then
+		taint='it says no number'
+		grep -q "^$1" "$run/status"
+		return
+	fi
+	[ $((taint & (512 | 128 | 16384 | 32))) -ne 0 ]
 }
 
 # For who set GMEMFS_COVERAGE to a directory: of each run which lines ran how often, beside what the
@@ -348,7 +364,7 @@ coverage_keep() {
 # Ends the script with the run's exit status.
 conclude() {
 	coverage_keep
-	command_status=$(status_word exit)
+	command_status=$(status_number exit)
 	overdue=$(cat "$run/overdue" 2>/dev/null || :)
 	if [ -n "$overdue" ] && stalls; then
 		conclude_bad 125 'the host stalled while it booted'
@@ -358,8 +374,10 @@ conclude() {
 		conclude_bad 124 "timed out after $(($(half_seconds "$timeout") / 2)) s"
 	elif grep -q '^done' "$run/status" && [ -n "$command_status" ]; then
 		conclude_with "$command_status"
+	elif grep -q '^exit' "$run/status" && [ -z "$command_status" ]; then
+		conclude_bad 125 "the host tells the command's status by no number"
 	elif grep -q '^failed ' "$run/status"; then
-		conclude_bad 125 "the host did not come up: $(status_word failed)"
+		conclude_bad 125 "the host did not come up: $(status_word failed | printable)"
 	elif [ "$closed" = yes ]; then
 		# What a shell reports for a command that SIGPIPE ended.
 		conclude_with 141
@@ -378,12 +396,12 @@ conclude_splat() {
 	splat_status=0
 	"$hostvm/splat" "$run/console" >"$run/splat" || splat_status=$?
 	if [ "$splat_status" -eq 0 ]; then
-		cat "$run/splat" >&2
+		printable <"$run/splat" >&2
 		conclude_bad 99 'the kernel reported a bug'
 	elif [ "$splat_status" -ne 1 ]; then
 		conclude_bad 125 'the console could not be searched'
-	elif has_report_taint "$(status_word tainted)"; then
-		conclude_bad 99 "the kernel is tainted ($(status_word tainted)), yet its console has no report"
+	elif has_report_taint tainted; then
+		conclude_bad 99 "the kernel is tainted ($taint), yet its console has no report"
 	fi
 }
 
@@ -391,8 +409,8 @@ conclude_splat() {
 conclude_bad() {
 	say "$2"
 	if [ "$1" -eq 125 ]; then
-		cat "$run/qemu.err" >&2
-		tail -n 15 "$run/console" | tr -d '\r' >&2
+		printable <"$run/qemu.err" >&2
+		tail -n 15 "$run/console" | printable >&2
 	fi
 	log_keep
 	conclude_with "$1"

@@ -8,6 +8,11 @@ say() {
 	printf 'hostvm: %s\n' "$*" >&2
 }
 
+# Makes text of others safe for a terminal: removes control characters except tab and newline.
+printable() {
+	LC_ALL=C tr -d '\000-\010\013-\037\177'
+}
+
 # The host could not be built or booted.
 die() {
 	say "$*"
@@ -31,7 +36,7 @@ slowly() {
 	kill "$slow_ticker" 2>/dev/null || :
 	wait "$slow_ticker" 2>/dev/null || :
 	[ "$slow_status" -ne 0 ] || return 0
-	tail -n 60 "$slow_log" >&2
+	tail -n 60 "$slow_log" | printable >&2
 	die "failed ($slow_status): $slow_what"
 }
 

@@ -4,21 +4,23 @@
 # The module, the library and the tools, built in the root from the source tree, once for every state
 # of the tree.
 
+# shellcheck source=hostvm/lib/git.sh
+. "$hostvm/lib/git.sh"
+
 # The tree to build. Our own tests put another one in its place.
 source_dir=${GMEMFS_SRC:-$(cd "$hostvm/.." && pwd -P)}
 # For who wants to know which lines run: see coverage_keep.
 products_flavour=${GMEMFS_COVERAGE:+-coverage}
 
-# Names of the source files, NUL-separated: in a checkout what git knows or would add, elsewhere
-# everything but what a build leaves.
+# Names of the source files, NUL-separated: in a checkout the files that git knows or would add. Elsewhere,
+# or if git fails, everything except what a build leaves.
 source_list() {
 	source_names | source_not_behind_links
 }
 
 source_names() {
-	if [ -e "$source_dir/.git" ] && have git; then
-		git -c safe.directory='*' -C "$source_dir" ls-files -z -co --exclude-standard
-	else
+	if [ ! -e "$source_dir/.git" ] ||
+		! git_of "$source_dir" ls-files -z -co --exclude-standard; then
 		(cd "$source_dir" && find . \( -name .git -o -path ./build \) -prune -o \
 			\( -type f -o -type l \) -printf '%P\0')
 	fi
@@ -44,7 +46,7 @@ source_not_behind_links() {
 source_list_products() {
 	source_list | LC_ALL=C grep -z -v -E \
 		-e '^(hostvm|tests/hostvm|tests/(check|debug)|\.github)/' -e '\.md$' \
-		-e '^tests/(compare|coverage|run)$' -e '^tests/gcov/[^/]*\.py$' \
+		-e '^tests/(compare|coverage|run)$' -e '^tests/gcov/([^/]*\.py|module)$' \
 		-e '^tests/[^/]*/([^/]*\.t|table)$' -e '^tests/lib/(start|together|table\.sh)$' \
 		-e '^tests/(abuse|bench|ctl|e2e|guard|libgmem|module|vmm)/[^/]*\.sh$'
 }
@@ -53,7 +55,7 @@ source_list_products() {
 # hash names them. A file that is deleted but not yet committed is still listed: it is left out.
 #   source_pack LIST_FUNCTION ARCHIVE
 source_pack() {
-	"$1" | LC_ALL=C sort -z >"$2.list"
+	"$1" | LC_ALL=C sort -zu >"$2.list"
 	tar -C "$source_dir" --create --file="$2" --format=gnu --null --no-recursion \
 		--mtime=@0 --owner=0 --group=0 --numeric-owner --mode='u+rw,go=u,go-w' \
 		--ignore-failed-read --warning=no-failed-read --warning=no-file-changed \

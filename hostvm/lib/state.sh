@@ -111,7 +111,7 @@ state_machine() {
 
 state_order() {
 	state_until '^ready ' "$run/status" || return
-	! has_report_taint "$(status_word ready)" || return
+	! has_report_taint ready || return
 	cat >"$run/orders" <<END
 { "execute": "qmp_capabilities" }
 { "execute": "migrate-set-capabilities", "arguments": { "capabilities": [

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libgmem: guest memory that is not in the host kernel's direct map, for the
- * authors of VMMs.
+ * libgmem: guest memory for VMMs that is not in the host kernel's direct map.
  *
  * These rules hold for all calls, unless the comment of a call says otherwise:
  *  - Sizes and offsets are in bytes. The offset and the size of a range are
@@ -24,7 +23,9 @@
  *  - fork() is safe, whatever other threads do in the library meanwhile. The
  *    child can use the library, but not the parent's regions and VMs: calls for
  *    these return -ESTALE. Destroying one frees only the child's copy. After
- *    vfork(), _Fork() or clone() the child must make no calls.
+ *    vfork(), _Fork() or clone() the child must make no calls. Handlers that
+ *    pthread_atfork() got before the library was loaded must take no lock under
+ *    which other threads call the library: these and fork() would deadlock.
  *  - No call is a cancellation point. A thread that makes calls must not be
  *    cancelled asynchronously.
  *  - Descriptors that a call returns are close-on-exec.
@@ -158,8 +159,7 @@ int gmem_file_state(int fd, uint64_t offset, uint64_t size, uint8_t *states);
  * @offset: where the range begins, any byte
  * @size: its length, any number of bytes but 0
  *
- * The file's length doesn't change. After an error the file keeps the memory
- * that it already got.
+ * The file's length doesn't change. After an error it keeps the memory it got.
  *
  * Return: 0; -ENOSPC if the range needs more memory than the mount's size= has
  * left; -ENOMEM if the host has no memory; -EPERM if the module could not place

@@ -30,7 +30,9 @@
  *   begins with the window open, and nothing closes it.
  * - A child process has no region mapped after fork(). Opening a window of a
  *   parent's region returns -ESTALE there. If the parent has called fork() in a
- *   window, the library closes that window in the child.
+ *   window, the library closes that window in the child: no region that the
+ *   child makes is open by it. This is also true if a signal handler has called
+ *   fork(), and returns to that window in the child.
  * - While a vCPU runs, KVM accesses the guest's memory with the rights of the
  *   calling thread. gmem_vcpu_run() opens all windows for KVM_RUN only.
  *

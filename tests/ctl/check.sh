@@ -109,6 +109,26 @@ test_failures() {
 	is "$status" 0 'ready again'
 }
 
+# gmemctl can read none of the files that these checks need, so none of them may be OK.
+test_out_of_sight() {
+	unshare --mount sh -c "mount -t tmpfs none /proc; $ctl check --json" >"$work/json" || :
+	ok 'without /proc' json_is_valid
+	for name in mount ibt modules blocks cmdline verify; do
+		is "$(result "$name")" WARN "  $name"
+	done
+	like "$(ask 'd["checks"]')" 'not known: /proc/cpuinfo' '  not known'
+	unshare --mount sh -c "mount -t tmpfs none /sys; $ctl check --json" >"$work/json" || :
+	for name in nested lockdown modules cgroup 'huge pages' hibernation 'crash dump' verify; do
+		is "$(result "$name")" WARN "without /sys: $name"
+	done
+	unshare --mount sh -c "umount /sys/kernel/security; $ctl check --json" >"$work/json" || :
+	is "$(result lockdown)" WARN 'without securityfs: lockdown'
+	mount -t tmpfs none /dev/gmem
+	json check
+	is "$(result mount)" WARN 'a mount that another one covers'
+	umount /dev/gmem
+}
+
 by_user() { # ARGUMENT...
 	setpriv --reuid=65534 --regid=65534 --clear-groups "$ctl" "$@"
 }
@@ -127,6 +147,7 @@ test_user() {
 test_build() {
 	test_ready
 	test_warnings
+	test_out_of_sight
 	test_failures
 	test_user
 }

@@ -64,6 +64,21 @@ test_covered() {
 	umount /run/elsewhere
 }
 
+# The covering mount is of the same file system, so its device number is the same: it is a
+# bind mount of one of the mount's own directories.
+test_covered_by_itself() {
+	mkdir -p "$kept"
+	mount -t gmemfs -o direct_map=kept,nr_inodes=0 none "$kept"
+	mkdir "$kept/dir"
+	head -c 2M /dev/urandom >"$kept/file"
+	looked 'a mount without a limit of files'
+	mount --bind "$kept/dir" "$kept"
+	incomplete 'part of a mount' 'covered by a directory of its own'
+	umount "$kept"
+	looked '  and not any more'
+	umount "$kept"
+}
+
 # is_named NAME PID: it has got as far as this program
 is_named() {
 	[ "$(cat "/proc/$2/comm")" = "$1" ]
@@ -81,6 +96,44 @@ test_detached() {
 		incomplete "process $holder has .* nowhere in sight" "detached: $way"
 		stop_holder
 	done
+}
+
+# The gmemfs is mounted nowhere any more, and the first process that has a file of it moves the
+# file between two descriptors all the time. So that process can't be asked.
+test_moved() {
+	mkdir -p "$kept"
+	mount -t gmemfs -o direct_map=kept,mode=1777 none "$kept"
+	rm -f /tmp/moves
+	setpriv --reuid=65534 --regid=65534 --clear-groups python3 -c '
+import os
+fd = os.open("'"$kept"'/mine", os.O_RDWR | os.O_CREAT)
+os.unlink("'"$kept"'/mine")
+os.dup2(fd, 20)
+os.close(fd)
+open("/tmp/moves", "w").close()
+while True:
+	os.dup2(20, 21)
+	os.close(20)
+	os.dup2(21, 20)
+	os.close(21)' &
+	mover=$!
+	wait_for test -e /tmp/moves
+	head -c 2M /dev/urandom >"$kept/file"
+	sleep 1000 7<"$kept/file" &
+	holder=$!
+	wait_for is_named sleep "$holder"
+	umount -l "$kept"
+	well=0
+	for _ in $(seq 15); do
+		ctl verify --all
+		[ "$status" != 0 ] || well=$((well + 1))
+	done
+	is "$well" 0 'a descriptor that moves: verify never says that all is well'
+	kill "$mover"
+	wait "$mover" || :
+	json verify --all
+	is "$status$(ask 'd["bad"]')" 1512 '  and the file of another is looked at'
+	stop_holder
 }
 
 # In a mount namespace of its own: as root of it sees it, and below a root of its own.
@@ -369,7 +422,9 @@ threading.Thread(target=churn, daemon=True).start()' /dev/gmem
 
 test_build() {
 	test_covered
+	test_covered_by_itself
 	test_detached
+	test_moved
 	test_namespaces
 	test_root_elsewhere
 	test_no_source

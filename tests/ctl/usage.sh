@@ -120,6 +120,46 @@ test_failures() {
 		'a name is not a command to the terminal'
 }
 
+# No file that gmemctl opens may get the number of a descriptor that gmemctl prints to.
+test_closed() {
+	closed=0
+	"$ctl" ls >&- 2>"$work/err" || closed=$?
+	is "$closed" 1 'no descriptor for output: a failure'
+	like "$(cat "$work/err")" "can't write the output" '  and why'
+	closed=0
+	"$ctl" ls --json >"$work/json" <&- 2>&- || closed=$?
+	is "$closed" 0 'none for input and messages'
+	ok '  the output is as ever' json_is_valid
+	head -c 2M /dev/zero | tr '\0' G >/dev/gmem/guest
+	closed=0
+	"$ctl" convert /dev/gmem/guest 4M 4K shared <&- >&- 2>&- || closed=$?
+	is "$closed" 1 'none at all: convert fails'
+	is "$(tr -d G </dev/gmem/guest)" '' "  and its message isn't in the guest's memory"
+	rm /dev/gmem/guest
+}
+
+has_ended() { # PID
+	[ "$(awk '/^State/ { print $2 }' "/proc/$1/status")" = Z ]
+}
+
+# The process that starts gmemctl may have ignored SIGCHLD, and blocked signals.
+test_signals() {
+	: >"$work/top"
+	python3 -c '
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+os.execv(sys.argv[1], sys.argv[1:])' "$ctl" top --json --interval=1000 >"$work/top" &
+	top=$!
+	wait_for test -s "$work/top"
+	ignored=$(awk '/^SigIgn/ { print $2 }' "/proc/$top/status")
+	is "$((0x$ignored >> 16 & 1))" 0 'SIGCHLD that was ignored is not: helpers are waited for'
+	kill "$top"
+	wait_for has_ended "$top"
+	pass '  SIGTERM that was blocked ends it'
+	wait "$top" || :
+}
+
 test_not_loaded() {
 	umount /dev/gmem
 	rmmod gmemfs
@@ -178,14 +218,46 @@ test_completion() {
 	is "$offers" never '  what an option takes'
 	offer reserve --node = ''
 	is "$offers" 0 '  a node'
-	offer show ''
-	is "$offers" /dev/gmem/ '  a mount'
-	truncate -s 2M /dev/gmem/guest0 /dev/gmem/guest1
-	offer show /dev/gmem/g
-	is "$offers" '/dev/gmem/guest0 /dev/gmem/guest1' '  files'
 	offer convert /dev/gmem/guest0 0 2M p
 	is "$offers" private '  private'
-	rm /dev/gmem/guest0 /dev/gmem/guest1
+}
+
+# typed LINE: the arguments that gmemctl is called with when all offers are on the line
+typed() {
+	LC_ALL=C timeout 120 python3 /share/ctl/tab.py $completion "$1" 2>&1
+}
+
+# Users choose the names, and root types the tabs.
+# shellcheck disable=SC2016 # no commands, but names
+test_completion_of_names() {
+	mkdir "$work/names" "$work/names/d \$(touch made)"
+	cd "$work/names"
+	touch 'a blank' "$(printf 'two\nlines')" '$(touch made)' '`touch made`' "quo'te" 'v${PATH}' \
+		'd $(touch made)/in'
+	is "$(typed 'gmemctl show ./')" \
+		'show|./$(touch made)|./`touch made`|./a blank|./d $(touch made)|./quo'"'"'te|./two~lines|./v${PATH}' \
+		'names: all that there are, as they are'
+	is "$(typed 'gmemctl verify ./a')" 'verify|./a blank' '  one with a blank'
+	is "$(typed 'gmemctl map ./tw')" 'map|./two~lines' '  one of two lines'
+	is "$(typed 'gmemctl convert ./d\ \$\(touch\ made\)/')" 'convert|./d $(touch made)/in' '  in a folder'
+	is "$(typed 'gmemctl map --svg=./a')" 'map|--svg=./a blank' '  for --svg'
+	not_ok '  no command in them was run' test -e made
+	cd /
+	rm -r "$work/names"
+}
+
+# shellcheck disable=SC2016 # no commands, but names
+test_completion_of_mounts() {
+	dir="$work/m \$(touch $work/made)"
+	mkdir -p "$dir"
+	mount -t gmemfs none "$dir"
+	umount /dev/gmem
+	is "$(typed 'gmemctl show ')" "show|$dir/" 'names: a mount'
+	not_ok '  no command in it was run' test -e "$work/made"
+	umount "$dir"
+	mount -t gmemfs gmemfs /dev/gmem
+	offer show ''
+	is "$offers" /dev/gmem/ '  a mount'
 }
 
 test_build() {
@@ -193,6 +265,8 @@ test_build() {
 	test_wrong
 	test_decimal
 	test_failures
+	test_closed
+	test_signals
 	test_not_loaded
 }
 
@@ -200,4 +274,6 @@ for_each_build test_build
 ctl=$plain
 test_man
 test_completion
+test_completion_of_names
+test_completion_of_mounts
 done_testing

@@ -169,6 +169,36 @@ for link in folder folder/in; do
 done
 ok '... and as folders again, they are' packs '^folder/in/file$'
 
+# A tree's own configuration names programs that git runs, even if it only reads: for the index, as a filter
+# of contents, and to fetch a missing object.
+printf '#!/bin/sh\ntouch "%s/was-run"\nexit 1\n' "$work" >"$work/program"
+chmod +x "$work/program"
+in_tree "echo '*.c filter=f' >.gitattributes; touch module/main.c"
+for key in core.fsmonitor filter.f.clean core.sshCommand diff.external \
+	remote.origin.uploadpack core.pager pager.describe pager.ls-files; do
+	in_tree_git "config $key '$work/program'"
+done
+in_tree_git "config remote.origin.url '$work/source'"
+in_tree_git 'config remote.origin.promisor true'
+in_tree_git 'config core.repositoryFormatVersion 1'
+in_tree_git 'config extensions.partialClone origin'
+ok "a tree's .git/config that names programs: its files are listed" packs '^folder/in/file$'
+not_ok '... and none of them is run' test -e "$work/was-run"
+like "$(git_of "$work/source" describe --always --dirty)" '^[0-9a-f]{7,}-dirty$' '... it has a version'
+not_ok '... and none of them is run' test -e "$work/was-run"
+in_tree 'rm -f .git/objects/??/*'
+git_of "$work/source" describe --always --dirty >"$work/said" 2>&1 || :
+source_list >"$work/said" 2>&1
+not_ok '... nor where objects are missing' test -e "$work/was-run"
+
+# A work tree's .git is a file that names the folder with the rest.
+in_tree 'mv .git ../by-itself; echo "gitdir: ../by-itself" >.git; echo ignored >../by-itself/info/exclude'
+in_tree 'echo >ignored'
+ok "where .git is a file, the tree's files are listed" packs '^folder/in/file$'
+not_ok '... but those which git ignores' packs '^ignored$'
+echo 'no index' >"$work/by-itself/index"
+ok "where git can't say it, all files are sources" packs '^ignored$'
+
 in_tree 'rm -rf .git; mkdir build; echo >build/x'
 like "$(source_list | tr '\0' '\n')" '^module/main.c$' 'outside of git, all files are sources'
 not_ok '... but for build/' sh -c 'case $1 in *build/x*) exit 0 ;; esac; exit 1' sh \

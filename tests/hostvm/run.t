@@ -61,6 +61,12 @@ break
 		case $PATH in /opt/gmemfs/bin:*) ;; *) echo "PATH=$PATH" ;; esac
 		"/share/my share/program" || echo "the shared program does not run"
 		cat || echo "stdin is not readable"
+		for fd in /proc/self/fd/*; do
+			case ${fd##*/} in
+			[012]) ;;
+			*) ! [ -e "$fd" ] || echo "open: $(ls -l "$fd")" ;;
+			esac
+		done
 		qemu-system-x86_64 --version | grep -q "version 1[0-9]" || echo "no QEMU"
 		exit 7
 	' sh 'a b' "\"'\$HOME\\\`!*" "$odd" ''
@@ -98,6 +104,38 @@ panic() {
 	is "$(cat "$work/out")" before '... and nothing printed before it is lost'
 	ok '... and it is shown' said 'Kernel panic'
 	rm -f "$(kept_log)"
+}
+
+# A host's root writes to its status port. No shell here may evaluate the words.
+liar() { # LINE...
+	# shellcheck disable=SC2016 # for perl
+	try --no-load -- perl -e '
+		my $name = readlink "/dev/virtio-ports/gmem.status" or die "no port\n";
+		my ($fd) = map { readlink eq $name ? m{(\d+)\z} : () } glob "/proc/1/fd/*";
+		my $port = syscall(438, syscall(434, 1, 0), $fd + 0, 0);
+		open my $status, ">&=", $port or die "$!\n";
+		syswrite $status, "$_\n" for @ARGV;
+		sleep 1;
+		open my $reset, ">", "/proc/sysrq-trigger";
+		syswrite $reset, "b";
+		sleep 100' "$@"
+	rm -f "$(kept_log)"
+}
+
+lies() {
+	sleep 1000 &
+	victim=$!
+	liar 'exit 0' "tainted (qemu=$victim)" 'done'
+	ok 'words about the kernel that are no number are not evaluated' kill -0 "$victim"
+	is "$status" 99 '... and fail the run'
+	ok '... which says why' said 'the kernel is tainted (it says no number)'
+	# shellcheck disable=SC2016 # not to be expanded
+	liar 'exit qemu[$(kill -9 '"$victim"')]' 'tainted 0' 'done'
+	ok 'nor is the status' kill -0 "$victim"
+	is "$status" 125 '... which fails the run'
+	liar "$(printf 'failed \033[2J')" 'exit 99999999999999999999' 'tainted 04096' 'done'
+	is "$status" 99 'nor are numbers taken that init would not say'
+	kill "$victim"
 }
 
 time_out() {
@@ -181,6 +219,7 @@ healthy
 no_load
 splats
 panic
+lies
 time_out
 no_boot
 stalled_boot

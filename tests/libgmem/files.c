@@ -411,6 +411,47 @@ static void test_errors_by_thread(void)
 	is_str(gmem_last_error(), before, "isn't this thread's");
 }
 
+/*
+ * The first thread has another file at each descriptor that this thread could
+ * get.
+ */
+static void *open_with_own_descriptors(void *path)
+{
+	struct gmem_info info = {};
+	int fd;
+
+	must(unshare(CLONE_FILES));
+	for (fd = 10; fd < 20; fd++)
+		close(fd);
+	fd = gmem_file_open(path, O_RDWR);
+	if (fd < 0 || gmem_file_info(fd, &info))
+		diag("%d: %s", fd, gmem_last_error());
+	close(fd);
+	return (void *)(uintptr_t)info.size;
+}
+
+static void test_own_descriptors(void)
+{
+	int other = gmem_file_create(NULL, 8 * PAGE, 0);
+	int fd = gmem_file_open(MNT "/its", O_RDWR | O_CREAT);
+	void *size = NULL;
+	pthread_t thread;
+
+	ok(other >= 0 && !gmem_file_resize(fd, PAGE), "two files");
+	close(fd);
+	for (fd = 3; fd < 20; fd++)
+		if (fd != other)
+			must(dup2(other, fd));
+	must(pthread_create(&thread, NULL, open_with_own_descriptors,
+			    MNT "/its") ? -1 : 0);
+	pthread_join(thread, &size);
+	is((uintptr_t)size, PAGE,
+	   "a thread with descriptors of its own opens the file that it names");
+	for (fd = 3; fd < 20; fd++)
+		close(fd);
+	must(unlink(MNT "/its"));
+}
+
 int main(void)
 {
 	test_create();
@@ -427,5 +468,6 @@ int main(void)
 	test_convert();
 	test_pinned();
 	test_errors_by_thread();
+	test_own_descriptors();
 	return done_testing();
 }

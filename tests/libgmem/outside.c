@@ -5,6 +5,7 @@
  */
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <sys/time.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -192,7 +193,8 @@ static int ask_for_parents(struct gmem_region *r)
 	       (gmem_region_shared(r, &shared) != -ESTALE) +
 	       (gmem_region_protection(r, &p) != -ESTALE) +
 	       (gmem_region_convert(r, 0, PAGE, 0, 0, 0, NULL) != -ESTALE) +
-	       (gmem_vm_add(vm, 1, 0, r, 0, PAGE, 0) != -ESTALE);
+	       (gmem_vm_add(vm, 1, 0, r, 0, PAGE, 0) != -ESTALE) +
+	       (gmem_vm_trap_clocks(vm) != -ESTALE);
 }
 
 static int use_parents(void)
@@ -254,6 +256,81 @@ static int look_at_own(void)
 	return open;
 }
 
+static pid_t forked;
+
+static void fork_in_handler(int sig)
+{
+	int error = errno;
+
+	(void)sig;
+	forked = fork();
+	errno = error;
+}
+
+static void interrupt_by_fork(void)
+{
+	signal(SIGUSR1, fork_in_handler);
+	raise(SIGUSR1);
+}
+
+/* KVM_RUN without a vCPU: a handler interrupts it, while all keys are open. */
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (request != KVM_RUN || fd >= 0)
+		return syscall(SYS_ioctl, fd, request, arg);
+	interrupt_by_fork();
+	errno = EINTR;
+	return -1;
+}
+
+static void end_child(int status)
+{
+	tap_finished = true;
+	_exit(status);
+}
+
+static int wait_for_forked(void)
+{
+	int status;
+
+	must(waitpid(forked, &status, 0));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* The child returns to the window that the handler has interrupted. */
+static void test_fork_in_handler(struct gmem_region *r, const char *what)
+{
+	struct gmem_window w = opened(r, GMEM_WRITE);
+
+	interrupt_by_fork();
+	if (!forked)
+		end_child(look_at_own());
+	is(wait_for_forked(), 0,
+	   "a handler forked in a window %s: the child's regions are closed",
+	   what);
+	ok(may_read(r->address), "and the parent's window is open");
+	gmem_window_close(&w);
+}
+
+static void test_fork_in_kvm(void)
+{
+	struct gmem_window w = opened(keyed, GMEM_WRITE);
+
+	is(gmem_vcpu_run(-1), -EINTR, "a vCPU's run is interrupted by a fork");
+	if (!forked)
+		end_child(look_at_own());
+	is(wait_for_forked(), 0, "the child's regions are closed");
+	ok(may_read(keyed->address) && !may_read(own->address),
+	   "and of the parent's just the one with a window is open");
+	gmem_window_close(&w);
+}
+
 static void test_fork(void)
 {
 	int kvm = must(open("/dev/kvm", O_RDWR | O_CLOEXEC));
@@ -276,6 +353,9 @@ static void test_fork(void)
 	is(in_child(destroy_parents), 0,
 	   "to destroy those leaves its own memory there alone");
 	gmem_window_close(&w);
+	test_fork_in_handler(keyed, "by a shared key");
+	test_fork_in_handler(own, "by a key of its own");
+	test_fork_in_kvm();
 	good(gmem_file_state(hidden->fd, PAGE, PAGE, &state));
 	ok(state & GMEM_STATE_SHARED, "and the parent's");
 	good(gmem_region_read(hidden, 0, &state, 1));

@@ -121,15 +121,21 @@ static void listen_to_stderr(void)
 	     dup2(said[1], STDERR_FILENO) == STDERR_FILENO, "stderr");
 }
 
-static unsigned int times_said(const char *what)
+static char text[1 << 16];
+
+static void read_said(void)
 {
-	static char text[1 << 16];
 	ssize_t size;
-	unsigned int n = 0;
 
 	must(dup2(stderr_is, STDERR_FILENO) == STDERR_FILENO, "stderr");
 	size = read(said[0], text, sizeof(text) - 1);
 	text[size < 0 ? 0 : size] = '\0';
+}
+
+static unsigned int times_said(const char *what)
+{
+	unsigned int n = 0;
+
 	for (char *at = text; (at = strstr(at, what)); at++)
 		n++;
 	return n;
@@ -146,16 +152,21 @@ static void test_tap(void)
 	net.tap_fd = fds[1];
 	must(!net_attach(&net, &vm, 0, &options) && !net_start(&net),
 	     "a network");
+	listen_to_stderr();
 	driver_begin(&vm, 0, 1ULL << VIRTIO_F_VERSION_1, queues, 2);
 	offer(RX_RING, VRING_DESC_F_WRITE, 1);
 	driver_kick(&net.virtio);
 	is_few(polls_in_a_while(), "a tap that says nothing");
-	listen_to_stderr();
 	close(fds[0]);
 	is_few(polls_in_a_while(), "one that is gone");
 	test_sending(&net);
 	is_few(polls_in_a_while(), "then");
+	for (int i = 0; i < 20; i++)
+		driver_begin(&vm, 0, 1ULL << VIRTIO_F_VERSION_1, queues, 2);
+	read_said();
 	is(times_said("the tap is gone"), 1, "the user is told, once");
+	is(times_said("TUNSETOFFLOAD"), 1,
+	   "and once that it does less, however often the guest begins anew");
 	is(virtio_stop(&net.virtio), 0, "and the thread ends");
 	net_remove(&net);
 }
@@ -229,6 +240,21 @@ static void test_control(void)
 	close(control.fd);
 }
 
+/* ---- vCPUs that convert ---- */
+
+static void test_conversions(void)
+{
+	uint64_t room = MEMORY;
+
+	vm.io_pool.size = MEMORY;
+	pthread_mutex_lock(&vm.guest.convert_lock);
+	io_pool_saw(&vm.io_pool, 0, GMEM_PAGE_SIZE, &room);
+	pthread_mutex_unlock(&vm.guest.convert_lock);
+	is(io_pool_known(&vm.io_pool), 0,
+	   "others convert: a disk doesn't wait, and shares nothing");
+	vm.io_pool.size = 0;
+}
+
 /* ---- the console ---- */
 
 static void *write_console(void *arg)
@@ -273,6 +299,7 @@ int main(void)
 	vm.end_fd = eventfd(0, EFD_NONBLOCK);
 	must(vm.end_fd >= 0, "eventfd");
 	test_tap();
+	test_conversions();
 	test_console();
 	test_control();
 	guest_close_shared(&vm.guest);

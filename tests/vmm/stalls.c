@@ -18,7 +18,7 @@
 #include "../../vmm/thread.h"
 #include "../lib/tap.h"
 
-#define TIME_LIMIT_S	120
+#define TIME_LIMIT_S	120	/* less than STUCK times the patience */
 #define KEYS		8
 
 static struct vm vm;
@@ -101,6 +101,20 @@ static void test_console(void)
 	close_pipe(fds);
 }
 
+static void test_typing(void)
+{
+	static struct serial serial;
+	unsigned int i;
+
+	begin_vm();
+	must(!serial_add(&serial, &vm, STDOUT_FILENO), "a console");
+	for (i = 0; i < 2 * SERIAL_TYPED; i++)
+		serial_type(&serial, 'a');
+	is(serial.count, SERIAL_TYPED,
+	   "the guest reads no key: who types doesn't wait, and some are lost");
+	end_vm();
+}
+
 /* ---- threads ---- */
 
 static int full_pipe[2];
@@ -137,6 +151,25 @@ static void test_threads(void)
 	   "one that doesn't want to is left to itself");
 	is(thread_end(&none, "none", 0), 0, "one that was never there has ended");
 	close_pipe(full_pipe);
+}
+
+#define STUCK		8
+#define TOGETHER_MS	200
+
+/* With a patience for each thread, this would take longer than the test may. */
+static void test_together(void)
+{
+	struct thread stuck[STUCK] = {};
+	unsigned int left = 0;
+
+	for (unsigned int i = 0; i < STUCK; i++)
+		must(!thread_start(&stuck[i], "a disk", never_end, NULL),
+		     "threads");
+	threads_end_within(TOGETHER_MS);
+	for (unsigned int i = 0; i < STUCK; i++)
+		left += thread_end(&stuck[i], "a disk",
+				   THREAD_PATIENCE_MS) < 0;
+	is(left, STUCK, "many that don't end: they have one patience together");
 }
 
 /* ---- what gmemvm has to say ---- */
@@ -254,8 +287,10 @@ int main(void)
 	/* Where somebody waits for ever, this is the end. */
 	alarm(TIME_LIMIT_S);
 	test_console();
+	test_typing();
 	test_threads();
 	test_messages();
 	test_control();
+	test_together();
 	return done_testing();
 }

@@ -239,6 +239,20 @@ test_ended() {
 	is "$status$(cat "$work/err")" 0 '  and the next one takes it'
 }
 
+# No file of the guest may get the descriptor number of its console.
+test_closed() {
+	rm -f "$work/control"
+	truncate -s 1M "$work/disk"
+	/opt/gmemfs/bin/gmemvm --kernel="$kernel" $plain --append=panic=0 --no-reboot \
+		--disk="path=$work/disk" --control="$work/control" <&- >&- 2>&- &
+	vmm_pid=$!
+	wait_for socat -u OPEN:/dev/null "UNIX-CONNECT:$work/control"
+	is "$(readlink /proc/$vmm_pid/fd/0 /proc/$vmm_pid/fd/1 /proc/$vmm_pid/fd/2 | sort -u)" /dev/null \
+		'no descriptors 0 to 2: they are /dev/null'
+	end kill "$vmm_pid"
+	is "$status" 0 '  and it ends as ever'
+}
+
 # A guest whose console nobody reads, as there is no room in the pipe.
 test_stalled() {
 	mkfifo "$work/console"
@@ -358,6 +372,7 @@ test_sandbox
 test_man
 test_terminal
 test_ended
+test_closed
 test_stalled
 test_stuck
 test_become

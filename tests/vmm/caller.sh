@@ -1,0 +1,157 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# What gmemvm gets from the process that starts it, and from others: signals, descriptors, a terminal, a
+# socket's name, and paths of any bytes.
+set -eu
+# shellcheck source=tests/lib/tap.sh
+. /share/lib/tap.sh
+# shellcheck source=tests/vmm/vmm.sh
+. /share/vmm/vmm.sh
+
+work=/run/vmm
+mkdir -p "$work"
+vmm=${GMEMVM:-/opt/gmemfs/bin/gmemvm}
+plain='--memory=size=64M,backend=memfd'
+
+# guest NAME [FLAG]
+guest() {
+	# shellcheck disable=SC2086 # a word or none
+	cc ${2-} -x assembler-with-cpp -c -o "$work/$1.o" /share/vmm/still.S
+	objcopy --output-target=binary "$work/$1.o" "$work/$1"
+}
+
+begin() { # OPTION...
+	rm -f "$work/control"
+	go_on "$@"
+	wait_for socat -u OPEN:/dev/null "UNIX-CONNECT:$work/control"
+}
+
+# The console is no terminal, and there are no keys.
+go_on() { # OPTION...
+	# shellcheck disable=SC2086 # words
+	"$vmm" --kernel="$work/still" $plain --control="$work/control" "$@" \
+		</dev/null >"$work/out" 2>"$work/err" &
+	vmm_pid=$!
+}
+
+end() {
+	kill "$vmm_pid"
+	status=0
+	wait "$vmm_pid" || status=$?
+}
+
+# The process that starts it ignores SIGCHLD, and has blocked SIGUSR1, which interrupts threads.
+test_signals() {
+	# shellcheck disable=SC2086 # words
+	timeout --signal=KILL 60 python3 -c '
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGALRM])
+os.execv(sys.argv[1], sys.argv[1:])' "$vmm" --kernel="$work/off" $plain </dev/null >"$work/out" 2>&1 &&
+		status=0 || status=$?
+	is "$status" 0 'SIGCHLD is ignored by who starts it: it ends with its guest'
+	is "$(cat "$work/out")" '' '  without a word'
+}
+
+open_in() { # PID
+	for fd in "/proc/$1/fd"/*; do
+		echo "${fd##*/} $(readlink "$fd")"
+	done
+}
+
+test_descriptors() {
+	echo secret >"$work/secret"
+	exec 3</root 7<>"$work/secret"
+	truncate -s 1M "$work/disk"
+	begin --disk=path="$work/disk"
+	exec 7<&- 3<&-
+	wait_for pgrep -P "$vmm_pid"
+	child=$(pgrep -P "$vmm_pid")
+	wait_for grep -q 'Seccomp:.2' "/proc/$child/status"
+	open_in "$child" >"$work/open"
+	sed 's/^/# /' "$work/open"
+	for what in /root secret /dev/kvm "$work/still"; do
+		not_ok "in the sandbox, $what isn't open" grep -q "$what\$" "$work/open"
+	done
+	ok '  the disk is' grep -q "$work/disk" "$work/open"
+	not_ok '  and nothing that is not listed in docs/threat-model.md' grep -v -E \
+		' (/dev/null|/var/tmp/coverage/programs|'"$work"'/(out|err|disk)|socket:\[[0-9]+\]|anon_inode:(\[(eventfd|signalfd|io_uring)\]|kvm-(vm|vcpu:[0-9]+))|/memfd:.* \(deleted\))$' \
+		"$work/open"
+	end
+	is "$status" 0 'it ends'
+	for closed in '<&-' '<&- >&-' '<&- >&- 2>&-'; do
+		status=0
+		eval "timeout --signal=KILL 60 $vmm --kernel=$work/off $plain $closed" || status=$?
+		is "$status" 0 "without its descriptors ($closed) it runs"
+	done
+}
+
+# A path may have any bytes. These are a byte that isn't UTF-8, a C1 control, an escape and others.
+test_json() {
+	disk=$(printf '%s/d\377\302\233x\033"\303\244' "$work")
+	truncate -s 1M "$disk"
+	begin --disk=path="$disk"
+	echo status | socat -t 20 - "UNIX-CONNECT:$work/control" >"$work/json"
+	is "$(python3 -c '
+import json, os, sys
+said = json.load(open(sys.argv[1], encoding="ascii"))["disks"][0]["path"]
+print(said == os.fsencode(sys.argv[2]).decode(errors="replace"))' "$work/json" "$disk" 2>&1 | tail -n 1)" \
+		True 'a path that is no UTF-8: the answer is JSON'
+	end
+}
+
+# Another gmemvm, or another file, has the socket's name by then.
+test_socket() {
+	begin
+	first=$vmm_pid
+	rm "$work/control"
+	go_on
+	wait_for socat -u OPEN:/dev/null "UNIX-CONNECT:$work/control"
+	second=$vmm_pid
+	vmm_pid=$first
+	end
+	is "$status" 0 'the first ends'
+	ok '  and leaves the socket of the second' test -S "$work/control"
+	vmm_pid=$second
+	end
+	not_ok '  which takes it away' test -e "$work/control"
+	begin
+	rm "$work/control"
+	echo mine >"$work/control"
+	end
+	is "$(cat "$work/control")" mine "nor is anybody's file removed"
+}
+
+# More keys are typed than fit, and the guest reads none.
+test_keys() {
+	is "$(python3 -c '
+import os, pty, sys, time
+pid, fd = pty.fork()
+if not pid:
+	os.execv(sys.argv[1], sys.argv[1:])
+while b"-icanon" not in os.popen(f"stty -a </proc/{pid}/fd/0").read().encode():
+	time.sleep(0.1)
+for i in range(60):
+	os.write(fd, b"x" * 100)
+	time.sleep(0.01)
+os.write(fd, b"\x01x")
+for i in range(600):
+	ended, status = os.waitpid(pid, os.WNOHANG)
+	if ended:
+		print("ended", status)
+		break
+	time.sleep(0.1)
+else:
+	os.kill(pid, 9)' "$vmm" --kernel="$work/still" $plain)" 'ended 0' \
+		'Ctrl-A x ends a guest that reads no key'
+}
+
+guest still
+guest off -DOFF
+test_signals
+test_descriptors
+test_json
+test_socket
+test_keys
+done_testing
