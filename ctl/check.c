@@ -472,20 +472,10 @@ static void check_cmdline(struct findings *f)
 		      "nothing on the kernel's command line is in the way");
 }
 
-/* access() doesn't tell: the kernel may refuse the file even to root. */
-static bool can_be_opened(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
 static void check_verify(struct findings *f)
 {
-	bool kcore = can_be_opened("/proc/kcore");
-	bool btf = can_be_opened("/sys/kernel/btf/vmlinux");
+	bool kcore = kernel_lets_read("/proc/kcore");
+	bool btf = kernel_lets_read("/sys/kernel/btf/vmlinux");
 
 	if (kcore && btf)
 		found(f, "verify", RESULT_OK, NULL,

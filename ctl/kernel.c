@@ -33,6 +33,15 @@ int kernel_line(const char *path, char *line, size_t size)
 	return 0;
 }
 
+bool kernel_lets_read(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 /* Get the file system's type of the nearest existing folder above @path. */
 static int type_above(const char *path, unsigned long *type)
 {

@@ -13,6 +13,12 @@
 int kernel_line(const char *path, char *line, size_t size);
 
 /*
+ * kernel_lets_read - can a file be opened? access() doesn't tell: the kernel
+ * may refuse the file even to root.
+ */
+bool kernel_lets_read(const char *path);
+
+/*
  * kernel_lacks - is it known that the kernel has no such file?
  * @type: the magic number of the file system that the file would be in. If
  *	  another one is at its place, the file may only be hidden by that.

@@ -40,6 +40,7 @@ git_fill() {
 	rm -rf "$git_apart/refs"
 	git_copy "$git_common" refs
 	git_copy "$git_common" packed-refs
+	git_copy "$git_common" shallow
 	git_copy "$git_dir" HEAD
 	for index in "$git_dir/index" "$git_dir"/sharedindex.*; do
 		git_copy "$git_dir" "${index##*/}"

@@ -132,7 +132,7 @@ owned() {
 open_elsewhere() {
 	list '^ctl/.*\.[ch]$' | grep -v -E '/(reach|kernel)\.[ch]$' |
 		xargs -r grep -n -E '(^|[^_[:alnum:].>])(f?open|open64|openat2?|creat|freopen|opendir|fts_open|nftw|scandir|stat|lstat|fstatat|statx|statfs|access|faccessat|readlink|truncate|mkdir|mknod|rename|unlink|gmem_file_open|gmem_file_create)\(' /dev/null |
-		grep -v -E '[(]"/(proc|sys|dev/kvm)' | grep -v -E ':[0-9]+:([^"]*/\*|[[:space:]]*\*)' |
+		grep -v -E '[(]"/(proc|sys|dev/kvm|dev/null)' | grep -v -E ':[0-9]+:([^"]*/\*|[[:space:]]*\*)' |
 		sed 's/^/opened outside reach.c: /'
 }
 
@@ -167,9 +167,9 @@ check_design() {
 # What CONTRIBUTING says of a commit's message, for those of the newest that aren't merges. A tree
 # without its history has none.
 check_commits() {
-	git -C "$source_dir" rev-parse --quiet --verify HEAD >/dev/null 2>&1 || return 0
-	git -C "$source_dir" log --no-merges --max-count=30 --format='%h' | while read -r commit; do
-		git -C "$source_dir" log -1 --format=%B "$commit" | message_faults | sed "s/^/$commit: /"
+	git_of "$source_dir" rev-parse --quiet --verify HEAD >/dev/null 2>&1 || return 0
+	git_of "$source_dir" log --no-merges --max-count=30 --format='%h' | while read -r commit; do
+		git_of "$source_dir" log -1 --format=%B "$commit" | message_faults | sed "s/^/$commit: /"
 	done | nothing
 }
 
@@ -180,7 +180,7 @@ message_faults() {
 		NR == 1 && !/^[a-zA-Z0-9_.,\/ -]+: [^ ]/ { print "a subject without an area: " $0 }
 		NR == 1 && /\.$/ { print "a full stop after the subject" }
 		NR == 2 && NF { print "no empty line after the subject" }
-		NR > 2 && length > 80 && !/^(Fixes|Signed-off-by|Reported-by): / { print "a line of more than 80 characters" }
+		NR > 2 && length > 100 && !/^(Fixes|Signed-off-by|Reported-by): / { print "a line of more than 100 characters" }
 		NR > 2 && NF && !/^(Fixes|Signed-off-by|Reported-by): / { body = 1 }
 		/^Signed-off-by: .+ <.+@.+>$/ { signed = 1 }
 		/^Fixes: / && !/^Fixes: [0-9a-f]+ \(".+"\)$/ { print "not of this form: Fixes: HASH (\"SUBJECT\")" }
