@@ -10,7 +10,7 @@
  * DIR has room for their disks, or has them. The first has bench-tap1 for its
  * network, the next bench-tap2, and so on; see guest-init for the addresses.
  *
- * Prints lines for report.awk: of each boot, and each work on each method, with
+ * Prints lines for bench/report: of each boot, and each work on each method, with
  * what it cost the host.
  */
 #include <dirent.h>
