@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# One plot of the data that report.awk wrote. Whoever calls sets the terminal,
+# One plot of the data that bench/report wrote. Whoever calls sets the terminal,
 # `plot_name` and `ending`. Each plot is its own multiple of what it is compared with: none
 # shows a bare time.
 

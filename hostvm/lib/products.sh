@@ -42,10 +42,12 @@ source_not_behind_links() {
 }
 
 # The same without what cannot change the products: tests in sh run from the tree, or are shared
-# with a host. What is in tests/lib may be in a guest's initrd.
+# with a host, and the benchmarks' report is made from the tree. What is in tests/lib may be in a
+# guest's initrd.
 source_list_products() {
 	source_list | LC_ALL=C grep -z -v -E \
 		-e '^(hostvm|tests/hostvm|tests/(check|debug)|\.github)/' -e '\.md$' \
+		-e '^bench/(report/|(draw|make-report|plots\.gp|run)$)' \
 		-e '^tests/(compare|coverage|run)$' -e '^tests/gcov/([^/]*\.py|module)$' \
 		-e '^tests/[^/]*/([^/]*\.t|table)$' -e '^tests/lib/(start|together|table\.sh)$' \
 		-e '^tests/(abuse|bench|ctl|e2e|guard|libgmem|module|vmm)/[^/]*\.sh$'

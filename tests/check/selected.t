@@ -54,7 +54,12 @@ look_like_tests() {
 	grep -l '^done_testing$' tests/*/*.sh
 }
 
+# Itself, or as that which its .t starts.
+is_listed() { # FILE
+	grep -q -x -F -e "$1" -e "${1%.sh}.t" "$files"
+}
+
 for file in $(look_like_tests); do
-	ok "$file has a line in its suite's table" grep -q -x -F "$file" "$files"
+	ok "$file has a line in its suite's table" is_listed "$file"
 done
 done_testing

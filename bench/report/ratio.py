@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Medians, and ratios of two ways in the same rounds. None is a figure that there isn't."""
+from dataclasses import dataclass
+
+
+def quotient(value, by):
+    if value is None or by is None or by <= 0:
+        return None
+    return value / by
+
+
+def _those_there(values):
+    return [value for value in values if value is not None]
+
+
+def median(values):
+    values = sorted(_those_there(values))
+    if not values:
+        return None
+    middle = len(values) // 2
+    if len(values) % 2:
+        return values[middle]
+    return (values[middle - 1] + values[middle]) / 2
+
+
+def total(values):
+    values = _those_there(values)
+    return sum(values) if values else None
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The median of the ratios of so many rounds, the lowest and the highest."""
+
+    median: float
+    low: float
+    high: float
+    rounds: int
+
+
+def of(ratios):
+    """A Ratio, or None if no round had one."""
+    ratios = _those_there(ratios)
+    if not ratios:
+        return None
+    return Ratio(median(ratios), min(ratios), max(ratios), len(ratios))
+
+
+def compare(series, base, key):
+    """How many times the figure of `base` that of `series` is, for each unit of work."""
+    return of(quotient(series.each(r, key), base.each(r, key)) for r in base.compared_rounds())
+
+
+def median_of(compared):
+    return compared.median if compared else None

@@ -1,0 +1,326 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# In the host's root: bench/report on figures made up here: medians of ratios, aims met
+# and not, and what can't be measured. And what bench/run makes of hosts that fail, and
+# answers to a wrong command line.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=tests/lib/tap.sh
+. "$here/../lib/tap.sh"
+cd "$here/../.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"; tap_at_exit' EXIT
+
+# 10 units of memfd take 1000 in each round, gmemfs' as given.
+#   rounds KEY=VALUE... of gmemfs-cold, one word a round, the first to warm up
+made_up() {
+	round=0
+	for ns; do
+		echo "part=speed round=$round touch memfd units=10 ns=1000 splits_2m=0 slab=0"
+		echo "part=speed round=$round touch gmemfs-cold units=10 ns=$ns broadcasts=0 splits_2m=$splits slab=0"
+		echo "part=speed round=$round touch gmemfs-warm error=pool:ENOENT"
+		round=$((round + 1))
+	done
+}
+
+# Leaves $work/table and $work/results.json.
+report() {
+	rm -f "$work"/*.dat
+	{ echo 'part=all env version a "quoted" one' && cat; } |
+		(cd bench && python3 -B -m report "$work")
+	mv "$work/table.txt" "$work/table"
+}
+
+json_says() {
+	grep -q -F -e "$1" "$work/results.json"
+}
+
+splits=0
+made_up 1 500 250 1000 200 400 | report
+like "$(cat "$work/table")" 'first touch +gmemfs, pool cold +2\.50 \(1\.00-5\.00\)' \
+	'the median of the ratios, lowest and highest; not the round that warms up'
+ok 'the same in the JSON' json_says '"of": "gmemfs-cold", "beside": "memfd", "times_as_fast": 2.5, "low": 1, "high": 5, "rounds": 5'
+like "$(cat "$work/table")" 'met +first touch, pool cold: times as fast as memfd at least 1: 2\.5' \
+	'an aim that is met'
+like "$(cat "$work/table")" 'unknown +first touch, pool warm.*not available: pool:ENOENT' \
+	'what is not available is neither met nor missed'
+like "$(cat "$work/table")" '^free +gmemfs, pool warm +not available: pool:ENOENT$' \
+	'nor can be freed what cannot be touched'
+ok 'and has no value' json_says '"value": null'
+like "$(cat "$work/table")" 'unknown .*reads its clock.*not measured' 'nor is what was not measured'
+ok 'environment, quoted' json_says '"key": "version", "value": "a \"quoted\" one"'
+like "$(cat "$work/speed.dat")" '^"first touch".* 2\.5 1 5 ' "the plot's data"
+
+made_up 1 500 1000 2000 4000 | report
+like "$(cat "$work/table")" 'pool cold +0\.75 \(0\.25-2\.00\)' 'the median of an even number of rounds'
+like "$(cat "$work/table")" 'NOT met +first touch, pool cold: times as fast as memfd' 'an aim that is missed'
+
+splits=1
+made_up 1 500 | report
+like "$(cat "$work/table")" 'NOT met +pool cold: 2 MiB entries of the direct map split.*: 2$' \
+	'splits count in every round, also in the one that warms up'
+like "$(cat "$work/table")" '^metadata bytes a GiB, at most +- +107374182 +- +0 ' \
+	'a page of page table for each'
+made_up 1 1000 | report
+like "$(cat "$work/table")" '^  met +first touch, pool cold: times as fast as memfd at least 1: 1$' \
+	'an aim that is just met'
+
+# Page by page, 4 calls for 4 pages; in runs, 2.
+converted() {
+	for round in 0 1 2; do
+		echo "part=convert round=$round share-2 run units=4 calls=2 ns=$((100 * (round + 1))) own_broadcasts=0 splits_2m=$((round == 0))"
+		echo "part=convert round=$round share-2 page units=4 calls=4 ns=400 own_broadcasts=0 splits_2m=0"
+		echo "part=convert round=$round private-2 run units=4 calls=2 ns=400 own_broadcasts=4 splits_2m=0"
+		echo "part=convert round=$round private-2 page units=4 calls=4 ns=400 own_broadcasts=4 splits_2m=0"
+	done
+	echo "part=convert-counts round=1 share-2 run units=4 calls=2 ns=4000"
+}
+
+converted | report
+like "$(cat "$work/table")" '^to shared, 2 +16000000 +1\.67 \(1\.33-2\.00\) +1000 \(-\) +0 \(0\) +0\.5 \(0\)$' \
+	'conversion: rate, ratio, instructions, flushes, and splits of the first round'
+like "$(cat "$work/table")" 'NOT met +to private, 2 pages: flush broadcasts a call at most 1: 2' \
+	'more flushes than aimed at'
+ok 'both in the JSON' json_says '"figure": "flushes_a_call", "operation": "private-2", "backing": "run", "value": 2'
+like "$(cat "$work/convert.dat")" '^"2" 1000 - - -$' "and the plot's data"
+
+converted | sed -n '/round=0/p' | report
+like "$(cat "$work/table")" '^median of 0 rounds' 'conversion that only warmed up: no rounds'
+like "$(cat "$work/table")" '^to shared, 2 +- +- +- \(-\) +- \(-\) +0\.5 \(0\)$' '  but splits'
+
+# A pair takes 30 with a key, 6000 without, 3000 by mprotect.
+windows() {
+	for round in 0 1 2; do
+		echo "part=windows round=$round pair-64 key units=10 ns=$((1000 * (round + 1))) cycles=500 misses=0"
+		echo "part=windows round=$round pair-64 mprotect units=10 ns=60000 cycles=90000 misses=0"
+		echo "part=windows-counts round=$round pair-64 key units=10 ns=300 misses=0"
+		echo "part=windows-counts round=$round pair-64 no-key units=10 ns=60000 misses=10"
+		echo "part=windows-counts round=$round pair-64 mprotect units=10 ns=30000 misses=0"
+		echo "part=windows-counts round=$round copy-64 key units=10 ns=2530 misses=0"
+		echo "part=windows-counts round=$round copy-64 no-window units=10 ns=2200 misses=0"
+	done
+}
+
+windows | report
+like "$(cat "$work/table")" \
+	'^pair,  64: shared keys, has one +30 +1\.00 +50 +25\.00 \(20\.00-30\.00\) +0$' \
+	'windows: instructions, beside a key, cycles, times as fast, misses'
+like "$(cat "$work/table")" '^pair,  64: shared keys, has none +6000 +200\.00 +- +- +-$' \
+	'a miss is beside a pair with its key'
+like "$(cat "$work/table")" '^copy,  64: shared keys, has one +253 +1\.15 ' \
+	'and a copy beside one without a window'
+ok 'in the JSON' json_says '"part": "windows-counts", "operation": "pair-64", "of": "key", "beside": "mprotect", "times_as_fast": 100,'
+like "$(cat "$work/windows.dat")" '^"pair, 64 MiB" - - 30 6000 3000$' "and the plot's data"
+
+# An operation takes 100 on memfd, and 100, 200 or 400 on gmemfs; ten more than one
+# take what eleven do without starting fio.
+guests() {
+	for round in 0 1 2 3; do
+		echo "part=disk round=$round start memfd units=1 ns=5 exits=7 cpu_ns=1000"
+		echo "part=disk round=$round read-4k-1 memfd units=11 ns=1100 p50_ns=50 p99_ns=90 exits=27 tlb_ipis=11 broadcasts=0 edits=0 splits_2m=0"
+		echo "part=disk round=$round read-4k-1 gmemfs units=11 ns=$((1100 << (round / 2))) p50_ns=100 p99_ns=90 exits=22 tlb_ipis=0 broadcasts=0 edits=0 splits_2m=$splits splits_1g=0"
+		echo "part=disk-counts round=$round start memfd units=1 ns=5 exits=7 cpu_ns=1000"
+		echo "part=disk-counts round=$round start gmemfs units=1 ns=5 exits=7 cpu_ns=500"
+		echo "part=disk-counts round=$round read-4k-1 memfd units=11 ns=1 cpu_ns=3000"
+		echo "part=disk-counts round=$round read-4k-1 gmemfs units=11 ns=1 cpu_ns=3000"
+	done
+	echo 'part=disk round=1 boot shared-io error=not-there'
+}
+
+splits=0
+guests | report
+like "$(cat "$work/table")" \
+	'^4k random read, depth 1 +gmemfs +0\.50 \(0\.50-1\.00\) +2\.00 +1\.00 +2 +0 +0 +0 +0$' \
+	'guests: ratio, latencies, and counts of an operation'
+like "$(cat "$work/table")" '^4k random read, depth 1 +memfd +1\.00 .* 2 +1 +0 +0 +0$' \
+	'without the exits of starting fio'
+like "$(cat "$work/table")" '^4k random read, depth 1 +gmemfs +250 +0\.800 ' \
+	'instructions, without those of starting it'
+like "$(cat "$work/table")" 'NOT met +4k random read, depth 1, gmemfs: times as fast as memfd at least 0\.98: 0\.5' \
+	'an aim that is missed'
+like "$(cat "$work/table")" 'met +disk, gmemfs: splits_2m in all .* at most 0: 0' 'and one that is met'
+like "$(cat "$work/table")" '^gmemfs, shared I/O: not measured: not-there' 'what there is not'
+ok 'in the JSON' json_says '"figure": "guest_instructions", "operation": "read-4k-1", "backing": "gmemfs", "value": 250'
+like "$(cat "$work/disk.dat")" '^"4k random read, depth 1" - - - 0\.5 0\.5 1 - ' "and the plot's data"
+{
+	guests
+	echo 'part=disk round=1 read-4k-1 memfd-direct units=10 ns=100 p50_ns=10 p99_ns=10'
+	echo 'part=disk round=1 read-4k-1 shared-io units=10 ns=400 p50_ns=30 p99_ns=20'
+} | report
+like "$(cat "$work/table")" \
+	'^4k random read, depth 1 +gmemfs, shared I/O +0\.25 \(0\.25-0\.25\) +3\.00 +2\.00 ' \
+	'shared I/O is beside memfd with direct=on'
+splits=1
+guests | report
+like "$(cat "$work/table")" 'NOT met +disk, gmemfs: splits_2m in all .*: 4$' 'a split in any round counts'
+
+# Exits of 9, 10 and 100: as text, 100 would be the one in the middle.
+guard() {
+	for round in 0 1 2 3; do
+		echo "part=guard round=$round boot memfd units=1 ns=100 exits=5"
+		echo "part=guard round=$round boot gmemfs units=1 ns=101 exits=$1"
+		[ $# -eq 1 ] || shift
+	done
+}
+
+guard 0 9 100 10 | report
+like "$(cat "$work/table")" '^boot to .* 1\.010 \(1\.010-1\.010\)   exits 10 and 5$' \
+	'the median of counts is that of numbers'
+
+# Hosts that die leave lines that were cut, and rounds without an end.
+cut_short() {
+	for round in 0 1 3; do
+		echo "part=speed round=$round touch memfd units=10 ns=1000"
+		echo "part=speed round=$round touch gmemfs-cold units=10 ns=500"
+	done
+	echo 'part=speed round=2 touch memfd units=10 ns=1000'
+	echo 'part=speed round=4 touch memfd units=10 ns=1000'
+	echo 'part=speed round=4 touch gmemfs-cold units=10 ns='
+	echo 'part=speed round=5 touch memfd units=10 ns=1000'
+	echo 'part=speed round=5 touch gmemfs-cold units=10 ns'
+	echo 'part=speed round=6 touch'
+	echo 'part=speed round='
+	echo 'part=speed env'
+	echo 'part=speed'
+	echo 'part=speed round=x touch memfd units=10 ns=1'
+	echo 'a word of the kernel, round=1'
+	echo
+	echo 'part=speed env failed 124'
+}
+
+: | report
+like "$(cat "$work/table")" '^first touch +gmemfs, pool cold +not measured$' 'without any results, a table'
+ok '  and JSON' python3 -m json.tool "$work/results.json"
+cut_short | report
+like "$(cat "$work/table")" ' of 5 rounds$' 'the rounds that began'
+like "$(cat "$work/table")" '^first touch +gmemfs, pool cold +2\.00 \(2\.00-2\.00\)' \
+	'a round that lacks one of two is not compared, nor a line that was cut'
+ok '  of two rounds' json_says '"times_as_fast": 2, "low": 2, "high": 2, "rounds": 2}'
+ok '  which the JSON has as they are' json_says '"round": 4, "operation": "touch", "backing": "gmemfs-cold", "units": 10, "ns": ""}'
+ok '  but for words without a value' json_says '"round": 5, "operation": "touch", "backing": "gmemfs-cold", "units": 10}'
+is "$(grep -c '"round": ' "$work/results.json")" 11 '  and lines without a way'
+ok 'and says which part failed' json_says '"part": "speed", "key": "failed", "value": 124'
+
+# Times of nothing, of no unit, and what is no number.
+senseless() {
+	for round in 0 1; do
+		echo "part=speed round=$round touch memfd units=10 ns=1000 slab=5"
+		echo "part=speed round=$round touch gmemfs-cold units=10 ns=0 slab=4 broadcasts=nan"
+		echo "part=speed round=$round touch hugetlbfs units=0 ns=100 slab=4"
+		echo "part=speed round=$round touch shmem-huge ns=100 slab=4"
+		echo "part=speed round=$round touch gmemfs-warm units=10 ns=nan"
+		echo "part=speed round=$round write gmemfs-cold units=10 ns=0x10"
+		echo "part=speed round=$round write memfd units=10 ns=1e3"
+		echo "part=convert round=$round share-2 run units=4 ns=0 own_broadcasts=4"
+		echo "part=convert round=$round share-2 page units=4 calls=0 ns=-inf own_broadcasts=4"
+		echo "part=windows-counts round=$round pair-2 key units=4 ns=0"
+		echo "part=windows-counts round=$round pair-2 no-key units=4 ns=8"
+		echo "part=disk round=$round read-4k-1 memfd units=4 ns=8 p50_ns=0 p99_ns=nan"
+		echo "part=disk round=$round read-4k-1 gmemfs units=0 ns=8 p50_ns=7 p99_ns=7 edits=1"
+		echo "part=disk-counts round=$round read-4k-1 memfd units=4 cpu_ns=8"
+		echo "part=disk-counts round=$round read-4k-1 gmemfs units=4 cpu_ns=0"
+	done
+	echo 'part=all env commit 0123456'
+	echo 'part=all env load -0.5'
+	printf '%s\n' 'part=all env cmdline root=\x2f quiet'
+	printf 'part=all env odd \033[1m \377\tü\n'
+}
+
+senseless | report
+not_ok 'no ratio to nothing' grep -i -w -E '(-?inf|-?nan)' "$work/table"
+like "$(cat "$work/table")" '^first touch +gmemfs, pool cold +not measured' 'a time of nothing is none'
+like "$(cat "$work/table")" '^to shared, 2 +- +- +- \(-\) +- \(-\) +- \(-\)$' 'nor is a call of nothing'
+like "$(cat "$work/table")" '^pair,   2: shared keys, has none +2 +- +' 'nor a pair beside nothing'
+like "$(cat "$work/table")" '^4k random read, depth 1 +gmemfs +0 +- +-' 'nor instructions of nothing'
+like "$(cat "$work/table")" '^metadata bytes a GiB, at most +- +104857 +- +131072 +- +- +-$' \
+	'metadata of no unit is none'
+ok 'JSON' python3 -m json.tool "$work/results.json"
+ok '  with what is no number as text' json_says '"ns": "nan"'
+ok '  and a commit' json_says '"key": "commit", "value": "0123456"'
+ok '  and a backslash' json_says '"key": "cmdline", "value": "root=\\x2f quiet"'
+ok '  and any other bytes' json_says '"key": "odd", "value": "\u001b[1m � ü"'
+ok '  and a number' json_says '"key": "load", "value": -0.5}'
+not_ok 'no plot of it' grep -i -E 'inf|nan' "$work/speed.dat" "$work/memory.dat" \
+	"$work/convert.dat" "$work/windows.dat" "$work/disk.dat" "$work/disk-p50.dat"
+
+guard 9 | report
+like "$(cat "$work/table")" '^reading its clock +not measured$' 'a clock that was not read has no ratio'
+
+# bench/run with a host that says what $work/said has, and exits with what $work/status has.
+# What runs in the root runs here, or fails with what $work/root has.
+mkdir -p "$work/tree/hostvm"
+cp -R bench "$work/tree/"
+cat >"$work/tree/hostvm/in-root" <<END
+#!/bin/sh
+[ ! -e "$work/root" ] || exit "\$(cat "$work/root")"
+cd "$work/tree"
+[ "\$1" != --kernel ] || shift 2
+exec "\$@"
+END
+cat >"$work/tree/hostvm/run" <<END
+#!/bin/sh
+cat "$work/said"
+exit "\$(cat "$work/status")"
+END
+chmod +x "$work"/tree/hostvm/*
+
+# runs OPTION...: bench/run there
+runs() {
+	status=0
+	"$work/tree/bench/run" --out "$work/result" "$@" >"$work/out" 2>"$work/err" ||
+		status=$?
+}
+
+result_says() {
+	grep -q -F -e "$1" "$work/result/results.json"
+}
+
+{
+	echo 'env cpus 2'
+	echo 'round=1 touch memfd units=10 ns=1000'
+	echo 'round=1 touch gmemfs-cold units=10 ns=500'
+	printf 'round=2 touch memfd units=10 ns=12'
+} >"$work/said"
+echo 124 >"$work/status"
+runs --no-plots --only speed --only windows --json "$work/copy.json"
+is "$status" 124 'a part that fails: its exit status'
+like "$(cat "$work/err")" '^bench: windows: FAILED \(124\)$' '  said of each'
+like "$(cat "$work/out")" '^first touch +gmemfs, pool cold +2\.00 \(2\.00-2\.00\)' \
+	'  what it has measured is in the table'
+ok '  which is kept' cmp "$work/out" "$work/result/table.txt"
+ok '  the JSON, too' cmp "$work/copy.json" "$work/result/results.json"
+ok '  which says what failed' result_says '"part": "speed", "key": "failed", "value": 124'
+ok '  and where' result_says '"part": "windows", "key": "cpus", "value": 2'
+not_ok '  a line that the host did not end is not there' result_says '"round": 2'
+not_ok '  no plots if they are not wanted' test -e "$work/result/speed.svg"
+echo 0 >"$work/status"
+runs --only speed
+is "$status" 0 'a part that does not fail'
+for plot in speed.svg speed.png; do
+	ok "  with $plot" test -s "$work/result/$plot"
+done
+not_ok '  but no plot without a point' test -e "$work/result/memory.svg"
+echo 125 >"$work/root"
+runs --only speed
+is "$status" 125 'a root that cannot be built: its exit status'
+is "$(cat "$work/out")" '' '  no table'
+ok '  but what the hosts said is kept' grep -q ' ns=500$' "$work/result/raw.txt"
+
+# refuses TEXT ARGUMENTS...: one line with that, nothing on stdout, and 2
+refuses() {
+	text=$1
+	shift
+	status=0
+	bench/run "$@" >"$work/out" 2>"$work/err" || status=$?
+	cat "$work/err"
+	[ "$status" -eq 2 ] && [ ! -s "$work/out" ] && grep -q -F -e "$text" "$work/err"
+}
+
+ok 'an unknown option' refuses 'unknown option --bogus' --bogus
+ok 'an unknown part' refuses 'no part x' --only x
+ok 'no rounds' refuses '--rounds' --rounds 0
+ok 'a size that is no whole number of blocks' refuses '--size' --size 100
+like "$(bench/run --help)" '^usage: bench/run' '--help'
+like "$(bench/run --list)" '^guard ' '--list'
+done_testing
