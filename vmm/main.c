@@ -117,7 +117,6 @@ static int live_on(const struct options *options, const struct user *user,
 }
 
 /*
-/*
  * If one of the descriptors 0 to 2 is closed, it becomes /dev/null. Otherwise a
  * disk could get the number of the guest's console, or that of messages.
  */
