@@ -138,8 +138,9 @@ test_closed() {
 	rm /dev/gmem/guest
 }
 
+# The shell may have waited for it already, and then it is gone.
 has_ended() { # PID
-	[ "$(awk '/^State/ { print $2 }' "/proc/$1/status")" = Z ]
+	[ ! -e "/proc/$1" ] || [ "$(awk '/^State/ { print $2 }' "/proc/$1/status")" = Z ]
 }
 
 # The process that starts gmemctl may have ignored SIGCHLD, and blocked signals.
