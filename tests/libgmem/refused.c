@@ -159,7 +159,7 @@ static void test_shared(void)
 	   "the shared view's mapping is refused");
 	ok(!address && !all_unmapped_is_ours, "there is no address of it");
 	good(gmem_region_shared(region, &address));
-	ok(address != ours && may_read(address), "the next time it is another one");
+	ok(address && address != ours, "the next time it is another one");
 	gmem_region_destroy(region);
 	ok(is_ours_still(), "what comes to its address is left alone");
 	must(munmap(ours, SIZE));
