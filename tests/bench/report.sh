@@ -251,6 +251,7 @@ like "$(cat "$work/table")" '^reading its clock +not measured$' 'a clock that wa
 # What runs in the root runs here, or fails with what $work/root has.
 mkdir -p "$work/tree/hostvm"
 cp -R bench "$work/tree/"
+cp -R hostvm/lib "$work/tree/hostvm/"
 cat >"$work/tree/hostvm/in-root" <<END
 #!/bin/sh
 [ ! -e "$work/root" ] || exit "\$(cat "$work/root")"

@@ -49,6 +49,12 @@ int fail(const char *format, ...)
 	return -1;
 }
 
+void warn_seldom(struct seldom *said, const char *format, ...)
+{
+	(void)said;
+	(void)format;
+}
+
 int fail_errno(const char *format, ...)
 {
 	(void)format;
