@@ -43,4 +43,18 @@ static inline struct gmem_window_stats stats(void)
 	return s;
 }
 
+/* The kernel reads *@p with the rights of this thread. */
+static inline bool may_read(const void *p)
+{
+	int ends[2];
+	bool may;
+
+	if (pipe(ends))
+		bail_out("pipe: %s", strerror(errno));
+	may = write(ends[1], p, 1) == 1;
+	close(ends[0]);
+	close(ends[1]);
+	return may;
+}
+
 #endif /* LIBGMEM_TEST_H */

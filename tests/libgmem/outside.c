@@ -61,19 +61,6 @@ static void destroy_many(void)
 		gmem_region_destroy(many[i]);
 }
 
-/* The kernel asks with the rights of this thread. */
-static bool may_read(const void *p)
-{
-	int ends[2];
-	bool may;
-
-	must(pipe(ends));
-	may = write(ends[1], p, 1) == 1;
-	close(ends[0]);
-	close(ends[1]);
-	return may;
-}
-
 /* ---- signals ---- */
 
 static volatile unsigned int handled;

@@ -105,19 +105,6 @@ static struct gmem_region *make(uint32_t backend, uint32_t windows)
 	return region;
 }
 
-/* The kernel reads *@p with the rights of this thread. */
-static bool may_read(const void *p)
-{
-	int ends[2];
-	bool may;
-
-	must(pipe(ends));
-	may = write(ends[1], p, 1) == 1;
-	close(ends[0]);
-	close(ends[1]);
-	return may;
-}
-
 static bool is_closed(const struct gmem_region *region)
 {
 	const char *p = region->address;
