@@ -182,16 +182,45 @@ void forget_orphans(long offset, long size)
 	}
 }
 
-/* From now on nobody writes there. */
-static void give_up_place(struct place *p)
+/*
+ * A place may reach beyond the file's end, in its last page: read() doesn't
+ * show that, and KVM stores there as any mapping does. It's seen again when the
+ * file gets longer.
+ */
+static void read_beyond_end(const struct place *p)
+{
+	long from = p->offset > model.size ? p->offset : model.size;
+	long page = from & -PAGE_BYTES, end = p->offset + p->size;
+	char *mapped;
+
+	if (end > pages_of_file() * PAGE_BYTES)
+		end = pages_of_file() * PAGE_BYTES;
+	if (from >= end)
+		return;
+	mapped = must_do(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, file_fd,
+			      page));
+	memcpy(model.bytes + from, mapped + from - page, end - from);
+	munmap(mapped, PAGE);
+}
+
+static void read_to_end(const struct place *p)
 {
 	long end = p->offset + p->size;
 
 	if (end > model.size)
 		end = model.size;
-	if (p->on && p->offset < end)
+	if (p->offset < end)
 		must_do(pread(file_fd, model.bytes + p->offset,
 			      end - p->offset, p->offset));
+}
+
+/* From now on nobody writes there. */
+static void give_up_place(struct place *p)
+{
+	if (p->on) {
+		read_to_end(p);
+		read_beyond_end(p);
+	}
 	p->on = false;
 	p->held = false;
 }
