@@ -48,31 +48,53 @@ struct exposed_page {
 
 /* ---- the mapping ---- */
 
-/* The new mapping gets the region's rights; the lock keeps those unchanged. */
-static int put_in_place(struct region *r, void *p, char *at, uint64_t size)
+/*
+ * Before the kernel moves a mapping, it unmaps what is at the new address. If
+ * it then refuses to move, there is a gap, and another thread's memory may come
+ * there at any moment: so the gap is filled only as long as nothing is in it.
+ */
+static bool fill_gap(struct region *r, char *at, int fd, uint64_t offset,
+		     uint64_t size)
 {
+	void *p = mmap(at, size, PROT_NONE, MAP_SHARED | MAP_FIXED_NOREPLACE,
+		       fd, (off_t)offset);
+
+	if (p == MAP_FAILED)
+		return false;
+	return !madvise(p, size, MADV_DONTDUMP) &&
+	       !madvise(p, size, MADV_DONTFORK) &&
+	       !gmem_windows_protect(r, p, size);
+}
+
+/* The new mapping gets the region's rights; the lock keeps those unchanged. */
+static int put_in_place(struct region *r, void *p, int fd, uint64_t offset,
+			uint64_t size)
+{
+	char *at = (char *)r->public.address + offset;
 	int ret = gmem_windows_protect(r, p, size);
 
-	if (ret)
-		return ret;
-	if (mremap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, at) == at)
+	if (!ret && mremap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+			   at) == at)
 		return 0;
-	return gmem_fail_errno("can't change the mapping at %p", (void *)at);
+	if (!ret)
+		ret = gmem_fail_errno("can't change the mapping at %p",
+				      (void *)at);
+	if (fill_gap(r, at, fd, offset, size))
+		ret = 0;
+	munmap(p, size);
+	return ret;
 }
 
 static int install(struct region *r, int fd, uint64_t offset, uint64_t size)
 {
-	char *at = (char *)r->public.address + offset;
 	void *p;
 	int ret = gmem_map_guest(fd, offset, size, PROT_NONE, &p);
 
 	if (ret)
 		return ret;
 	gmem_windows_lock();
-	ret = put_in_place(r, p, at, size);
+	ret = put_in_place(r, p, fd, offset, size);
 	gmem_windows_unlock();
-	if (ret)
-		munmap(p, size);
 	return ret;
 }
 

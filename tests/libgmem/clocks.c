@@ -5,6 +5,8 @@
  * that it wouldn't without the library.
  */
 #include <pthread.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "../guard/kvm.h"
@@ -25,6 +27,33 @@ static struct gmem_vm *book;
 static struct gmem_region *region;
 static char *mem;
 static struct kcore kcore;
+
+/* ---- the kernel's refusal ---- */
+
+static bool refuse_mremap;
+static char *ours;	/* if set, memory of another owner comes into the gap */
+
+/* As the kernel does if memory is short: it unmaps first, and then refuses. */
+void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
+{
+	va_list ap;
+	void *at;
+
+	va_start(ap, flags);
+	at = va_arg(ap, void *);
+	va_end(ap);
+	if (!refuse_mremap)
+		return (void *)syscall(SYS_mremap, old, old_size, size, flags,
+				       at);
+	refuse_mremap = false;
+	must(munmap(at, size));
+	if (ours)
+		must(mmap(at, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+			  -1, 0));
+	errno = ENOMEM;
+	return MAP_FAILED;
+}
 
 /* ---- what to do, and to see ---- */
 
@@ -349,6 +378,35 @@ static void test_pinned(void)
 	good(clock_off(0));
 }
 
+/* A page's mapping is exchanged, and the kernel gives up halfway. */
+static void test_refused_move(void)
+{
+	mem[X * PAGE + PAGE / 2] = 5;
+	refuse_mremap = true;
+	is(set_clock_page(0, X), 0, "clock at X, where the kernel refuses to move a mapping");
+	ok(!refuse_mremap, "it has unmapped the page before");
+	is(mem[X * PAGE + PAGE / 2], 5, "the page is mapped again");
+	ok(run(0) && clock_factor(X) && alone_exposed(X), "KVM writes the clock there");
+	refuse_mremap = true;
+	is(clock_off(0), 0, "off, and refused as before");
+	ok(!refuse_mremap && !exposed(X), "the page is hidden");
+	is(mem[X * PAGE + PAGE / 2], 5, "and mapped");
+
+	ours = mem + X * PAGE;
+	refuse_mremap = true;
+	is(set_clock_page(0, X), -ENOMEM, "another's memory comes into the gap: refused");
+	*ours = 7;
+	ok(!exposed(X), "X stays hidden");
+	is(*ours, 7, "the other's memory is left alone");
+	ours = NULL;
+	must(mmap(mem + X * PAGE, PAGE, PROT_READ | PROT_WRITE,
+		  MAP_SHARED | MAP_FIXED, region->fd, X * PAGE));
+	is(mem[X * PAGE + PAGE / 2], 5, "and so is the region's");
+	is(set_clock_page(0, X), 0, "clock at X, the next time");
+	ok(run(0) && clock_factor(X), "KVM writes it");
+	is(clock_off(0), 0, "off");
+}
+
 static void test_enforced_cpuid(void)
 {
 	struct vm one;
@@ -522,6 +580,7 @@ int main(int argc, char **argv)
 	test_slots();
 	test_many_moves();
 	test_pinned();
+	test_refused_move();
 	test_enforced_cpuid();
 	test_hostile(seconds);
 	tear_down();
