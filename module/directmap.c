@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's direct map. Only this file edits the kernel's page tables.
+ * The kernel's direct map. Only this file edits the direct map's page tables.
  *
  * x86's set_memory_np() and set_memory_p() clear and set the present bit of a
  * range of kernel addresses and flush every CPU's TLB. If the direct map has an

@@ -34,7 +34,6 @@
 #include "pool.h"
 #include "prepare.h"
 #include "release.h"
-#include "tempmap.h"
 #include "units.h"
 
 /* No refill for so long after a shrink, or after a refill found no memory. */
@@ -144,9 +143,6 @@ static unsigned int gmem_pool_scrub(struct page **blocks, unsigned int nr)
 {
 	unsigned int clean = gmem_scrub_blocks(blocks, nr), i;
 
-	/* The blocks stay hidden: no CPU may keep a translation for them. */
-	if (clean)
-		gmem_tempmap_flush();
 	for (i = 0; i < clean; i++)
 		gmem_memcg_uncharge(blocks[i], GMEM_BLOCK_PAGES);
 	gmem_pool_count(GMEM_POOL_SCRUBS, clean);
