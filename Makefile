@@ -30,7 +30,7 @@ help: ## what you can do here
 		awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
 	@echo
 	@echo 'variables:'
-	@echo '  SUITE=name       for test: only tests/name (or tests/name/one.t)'
+	@echo '  SUITE=name       for test: only the suite tests/name (name/test: only this test)'
 	@echo '  KERNEL=6.12      which kernel the test host runs: 6.12, 7.3, debug or kcsan'
 	@echo '  GMEMFS_CACHE=DIR where the test host is kept, 3 to 11 GB'
 	@echo '                   (default: $$XDG_CACHE_HOME/gmemfs)'
@@ -59,11 +59,11 @@ coverage: ## which lines the tests run, in build/coverage
 	@tests/coverage
 
 .PHONY: test-short
-test-short: ## the few that catch most, to run with another KERNEL
+test-short: ## the few tests that catch most, for another KERNEL
 	@tests/run --short
 
 .PHONY: bench
-bench: ## benchmarks beside other kinds of memory, with plots, in build/bench
+bench: ## benchmarks of gmemfs and other kinds of memory, with plots, in build/bench
 	@bench/run
 
 .PHONY: check

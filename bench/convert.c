@@ -45,7 +45,7 @@ static void add_memory(const char *way, unsigned long pages,
 	int fd = open(MNT_GMEMFS, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
 	if (fd < 0 || fallocate(fd, 0, 0, pages * GMEM_PAGE_SIZE))
-		die("%lu pages of gmemfs", pages);
+		die("can't get %lu pages of gmemfs", pages);
 	memories[nr_memories++] = (struct memory){
 		.way = way, .fd = fd, .pages = pages, .step = step,
 		.run = run,
@@ -59,7 +59,7 @@ static void add_run(const char *arg)
 	errno = EINVAL;
 	if (!run || (run < PAGES && PAGES % run) ||
 	    nr_memories == 2 * MAX_RUNS)
-		die("%lu pages in runs of %s", PAGES, arg);
+		die("can't divide %lu pages into runs of %s", PAGES, arg);
 	add_memory("run", run > PAGES ? run : PAGES, run, run);
 	add_memory("page", PAGES, 1, run);
 }

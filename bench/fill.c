@@ -390,7 +390,7 @@ static _Noreturn void run(const char *name)
 		exit(0);
 	}
 	errno = EINVAL;
-	die("no operation %s", name);
+	die("unknown operation %s", name);
 }
 
 /* Pages of memfd_secret count in RLIMIT_MEMLOCK. */
@@ -412,10 +412,10 @@ static void run_line(const char *line)
 	errno = EINVAL;
 	if (sscanf(line, "%d %31s %31s %zu", &round_number, name, what,
 		   &mib) != 4 || !mib)
-		die("no job: %s", line);
+		die("a job must be ROUND BACKING OPERATION MIB, not %s", line);
 	backing = backing_find(name);
 	if (!backing)
-		die("no backing %s", name);
+		die("unknown backing %s", name);
 	size = mib << 20;
 	switch (fork()) {
 	case -1:

@@ -413,7 +413,8 @@ static void check_limit(const char *text)
 	long number = strtol(text, &end, 10);
 
 	if (number <= 0 || (*end && strcmp(end, "x"))) {
-		fprintf(stderr, "bench-guests: %s is no limit\n", text);
+		fprintf(stderr, "bench-guests: LIMIT must be like 2 (seconds) or 500x (operations), not %s\n",
+			text);
 		exit(2);
 	}
 }
@@ -423,7 +424,7 @@ static void boot_by_name(const char *name)
 	const struct method *m = find_method(name);
 
 	if (!m) {
-		fprintf(stderr, "bench-guests: no method %s\n", name);
+		fprintf(stderr, "bench-guests: unknown method %s\n", name);
 		exit(2);
 	}
 	if (nr_guests < GUESTS_MAX)

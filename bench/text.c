@@ -15,7 +15,7 @@ void die(const char *fmt, ...)
 	int err = errno;
 	va_list ap;
 
-	fputs("bench-fill: ", stderr);
+	fprintf(stderr, "%s: ", program_invocation_short_name);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);

@@ -93,7 +93,7 @@ static struct gmem_region *make(const struct way *way, unsigned long mib)
 	check(gmem_region_create(&options, &r));
 	errno = EOPNOTSUPP;
 	if (r->windows != way->windows)
-		die("%s: no such windows here", way->name);
+		die("%s: this host has no such windows", way->name);
 	map_all(r);
 	return r;
 }
@@ -105,7 +105,7 @@ static void add_sets(const char *arg)
 
 	errno = EINVAL;
 	if (!mib || mib % 2 || nr_sets == MAX_SIZES * WAYS)
-		die("regions of %s MiB", arg);
+		die("can't use regions of %s MiB", arg);
 	for (i = 0; i < WAYS; i++) {
 		struct set *s = &sets[nr_sets++];
 
@@ -166,7 +166,8 @@ static void check_copy(const struct set *s)
 	for (i = 0; i < s->way->regions; i++) {
 		check(gmem_region_read(s->regions[i], 0, is, COPY));
 		if (memcmp(is, source, COPY))
-			die("%s: the copy isn't there", s->way->name);
+			die("%s: the region doesn't have what was copied to it",
+			    s->way->name);
 	}
 }
 

@@ -73,7 +73,7 @@ static void found(struct findings *f, const char *name, enum result result,
 static void not_known(struct findings *f, const char *name, const char *path)
 {
 	found(f, name, RESULT_WARN,
-	      "ask again as root, where /proc and /sys are the kernel's own",
+	      "run this as root, with the kernel's own /proc and /sys mounted",
 	      "not known: %s can't be read", path);
 }
 
@@ -109,7 +109,7 @@ static void check_kernel(struct findings *f)
 		      "%s on %s", u.release, u.machine);
 	else if (kernel_is_too_old(major, minor))
 		found(f, "kernel", RESULT_FAIL,
-		      "boot Linux 6.12 or later, such as Debian 13's",
+		      "boot Linux 6.12 or later, such as that of Debian 13",
 		      "%s is older than 6.12", u.release);
 	else if (kernel_is_tested(major, minor))
 		found(f, "kernel", RESULT_OK, NULL, "%s", u.release);
@@ -167,7 +167,7 @@ static void check_mount(struct findings *f, const struct mount_point *m)
 
 	if (strstr(m->options, "direct_map=kept"))
 		found(f, "mount", RESULT_WARN,
-		      "mount it with direct_map=hidden, unless it is there to compare with",
+		      "mount it with direct_map=hidden, unless you want to compare",
 		      "%s has direct_map=kept, which protects nothing", dir);
 	else if (m->root >= 0)
 		found(f, "mount", RESULT_OK, NULL, "%s", dir);
@@ -189,7 +189,7 @@ static void check_mounts(struct findings *f)
 		check_mount(f, &inv.mounts[i]);
 	for (size_t i = 0; i < inv.nr_reasons; i++)
 		found(f, "mount", RESULT_WARN,
-		      "have all of it in sight, as 'gmemctl verify --all' needs",
+		      "make it reachable: until then 'gmemctl verify --all' is incomplete",
 		      "%s", inv.reasons[i]);
 	inventory_free(&inv);
 }
@@ -210,11 +210,11 @@ static void check_ibt(struct findings *f)
 		fclose(cpuinfo);
 	if (has)
 		found(f, "ibt", RESULT_WARN,
-		      "nothing: gmemfs calls by static calls only, but has not been tried on such hardware",
+		      "nothing to do: gmemfs makes only static calls, but was not tested on such hardware",
 		      "the kernel enforces indirect branch tracking");
 	else if (known)
 		found(f, "ibt", RESULT_OK, NULL,
-		      "no indirect branch tracking in the way");
+		      "the kernel doesn't enforce indirect branch tracking");
 	else
 		not_known(f, "ibt", "/proc/cpuinfo");
 }
@@ -227,19 +227,19 @@ static void check_lockdown(struct findings *f)
 	kernel_line(path, line, sizeof(line));
 	if (strstr(line, "[confidentiality]"))
 		found(f, "lockdown", RESULT_FAIL,
-		      "boot with lockdown=integrity or none: gmemfs finds functions by kprobes",
-		      "for confidentiality: no kprobes, no /proc/kcore");
+		      "boot with lockdown=integrity, or without lockdown=: gmemfs finds functions by kprobes",
+		      "confidentiality: the kernel allows neither kprobes nor /proc/kcore");
 	else if (strstr(line, "[integrity]"))
 		found(f, "lockdown", RESULT_WARN,
 		      "sign gmemfs.ko with a key that this kernel trusts",
-		      "for integrity: only signed modules load");
+		      "integrity: only signed modules can be loaded");
 	else if (strstr(line, "[none]"))
 		found(f, "lockdown", RESULT_OK, NULL, "off");
 	else if (kernel_lacks(path, SECURITYFS_MAGIC))
 		found(f, "lockdown", RESULT_OK, NULL, "not in this kernel");
 	else
 		found(f, "lockdown", RESULT_WARN,
-		      "mount -t securityfs none /sys/kernel/security, and ask as root",
+		      "mount -t securityfs none /sys/kernel/security, and run this as root",
 		      "not known: %s can't be read", path);
 }
 
@@ -255,10 +255,14 @@ static void check_modules(struct findings *f)
 		not_known(f, "modules", enforced);
 	else if (kernel_number(disabled, &none))
 		not_known(f, "modules", disabled);
-	else if (*line == 'Y' || none)
+	else if (none)
 		found(f, "modules", RESULT_WARN,
-		      "sign gmemfs.ko, or load it before modules are switched off",
-		      "only signed modules load, or none at all any more");
+		      "load gmemfs at boot, before kernel.modules_disabled is set",
+		      "no more modules can be loaded until the next boot");
+	else if (*line == 'Y')
+		found(f, "modules", RESULT_WARN,
+		      "sign gmemfs.ko with a key that this kernel trusts",
+		      "only signed modules can be loaded");
 }
 
 /* ---- KVM and the guard ---- */
@@ -276,7 +280,7 @@ static void check_kvm(struct findings *f)
 	}
 	if (fd < 0) {
 		found(f, "kvm", RESULT_FAIL,
-		      "modprobe kvm_intel or kvm_amd; is virtualisation on in the firmware?",
+		      "modprobe kvm_intel or kvm_amd; if that fails, turn virtualisation on in the firmware",
 		      "/dev/kvm: %s", strerror(err));
 		return;
 	}
@@ -286,7 +290,7 @@ static void check_kvm(struct findings *f)
 		found(f, "kvm", RESULT_OK, NULL, "/dev/kvm, API version %d",
 		      version);
 	else
-		found(f, "kvm", RESULT_FAIL, "is that KVM?",
+		found(f, "kvm", RESULT_FAIL, "find out what /dev/kvm is: KVM has API version 12",
 		      "/dev/kvm: API version %d", version);
 }
 
@@ -306,13 +310,13 @@ static void check_guard(struct findings *f)
 		break;
 	case GUARD_NOT_HOOKED:
 		found(f, "guard", RESULT_FAIL,
-		      "see what dmesg says; kernel.ftrace_enabled must be 1, and kvm as in Linux "
+		      "dmesg says why; kernel.ftrace_enabled must be 1, and kvm must be as in Linux "
 		      TESTED_KERNELS,
 		      "kvm is not hooked, so nothing can be hidden");
 		break;
 	case GUARD_NO_KVM:
 		found(f, "guard", RESULT_OK, NULL,
-		      "kvm is not loaded yet, and will be hooked when it is");
+		      "kvm is not loaded yet; it is hooked when it is loaded");
 		break;
 	case GUARD_HOOKED:
 		found(f, "guard", RESULT_OK, NULL,
@@ -320,8 +324,8 @@ static void check_guard(struct findings *f)
 		break;
 	case GUARD_UNKNOWN:
 		found(f, "guard", RESULT_WARN,
-		      "mount -t tracefs none /sys/kernel/tracing, and ask as root",
-		      "mode %s; whether kvm is hooked can't be seen", mode);
+		      "mount -t tracefs none /sys/kernel/tracing, and run this as root",
+		      "mode %s; can't see whether kvm is hooked", mode);
 	}
 }
 
@@ -340,15 +344,15 @@ static void check_nested(struct findings *f)
 		known = true;
 		if (*line == 'Y' || *line == '1')
 			found(f, "nested", RESULT_WARN,
-			      "where guests needn't run guests: nested=0, or -cpu host,-vmx,-svm",
-			      "guests may run guests, which borrows pages at each entry");
+			      "if no guest needs it: nested=0 for kvm_intel or kvm_amd, or QEMU's -cpu host,-vmx,-svm",
+			      "nested virtualisation is on: each entry of a nested guest borrows pages");
 		else
 			found(f, "nested", RESULT_OK, NULL,
-			      "guests can't run guests");
+			      "nested virtualisation is off");
 	}
 	if (!known)
 		found(f, "nested", RESULT_WARN,
-		      "ask again when kvm_intel or kvm_amd is loaded",
+		      "run this again when kvm_intel or kvm_amd is loaded",
 		      "not known: neither %s nor %s can be read", files[0],
 		      files[1]);
 }
@@ -361,11 +365,11 @@ static void check_cgroup(struct findings *f)
 
 	if (kernel_has_word(path, "memory"))
 		found(f, "cgroup", RESULT_OK, NULL,
-		      "guest memory is counted, as kernel memory of who touches it first");
+		      "guest memory is charged, as kernel memory, to the cgroup that touches it first");
 	else
 		found(f, "cgroup", RESULT_WARN,
 		      "mount cgroup2 on /sys/fs/cgroup, and don't boot with cgroup_disable=memory",
-		      "no memory controller: nothing limits what a VMM takes");
+		      "no memory controller for cgroups: nothing limits the memory of a VMM");
 }
 
 static void check_thp(struct findings *f)
@@ -378,11 +382,11 @@ static void check_thp(struct findings *f)
 		not_known(f, "huge pages", path);
 	else if (strstr(line, "[always]") || strstr(line, "[madvise]"))
 		found(f, "huge pages", RESULT_OK, NULL,
-		      "guests are mapped by 2 MiB");
+		      "guests are mapped by 2 MiB pages");
 	else
 		found(f, "huge pages", RESULT_WARN,
 		      "echo madvise >/sys/kernel/mm/transparent_hugepage/enabled",
-		      "off: guests are mapped by 4 KiB, though hidden by 2 MiB");
+		      "off: guests are mapped by 4 KiB pages, although memory is hidden in 2 MiB blocks");
 }
 
 static void check_blocks(struct findings *f)
@@ -415,10 +419,10 @@ static void check_hibernation(struct findings *f)
 		not_known(f, "hibernation", path);
 	else if (kernel_has_word(path, "disk"))
 		found(f, "hibernation", RESULT_WARN,
-		      "nothing, unless you rely on it: systemctl mask hibernate.target",
-		      "possible, but refused while anything is hidden");
+		      "nothing to do; if nobody should try it: systemctl mask hibernate.target",
+		      "possible, but refused while memory is hidden");
 	else
-		found(f, "hibernation", RESULT_OK, NULL, "not there");
+		found(f, "hibernation", RESULT_OK, NULL, "not possible");
 }
 
 static void check_crash_dump(struct findings *f)
@@ -431,7 +435,7 @@ static void check_crash_dump(struct findings *f)
 	else if (loaded)
 		found(f, "crash dump", RESULT_WARN,
 		      "keep dumps as secret as the guests",
-		      "a crash kernel is loaded; its dumps have guests' memory in them");
+		      "a crash kernel is loaded; its dumps contain guests' memory");
 	else
 		found(f, "crash dump", RESULT_OK, NULL,
 		      "no crash kernel is loaded");
@@ -444,13 +448,13 @@ static void check_cmdline(struct findings *f)
 		const char *what;
 		const char *advice;
 	} words[] = {
-		{ "debug_pagealloc=on", "the direct map is all single pages",
+		{ "debug_pagealloc=on", "the direct map consists of single pages",
 		  "boot without it" },
-		{ "mitigations=off", "what hiding protects from works elsewhere",
+		{ "mitigations=off", "attacks that hiding prevents still work on other memory",
 		  "boot without it" },
 		{ "nopti", "page table isolation is off",
-		  "boot without it, unless the CPU needs none" },
-		{ "cgroup_disable=memory", "nothing limits what a VMM takes",
+		  "boot without it, unless Meltdown doesn't affect the CPU" },
+		{ "cgroup_disable=memory", "nothing limits the memory of a VMM",
 		  "boot without it" },
 	};
 	size_t hits = 0;
@@ -469,7 +473,7 @@ static void check_cmdline(struct findings *f)
 	}
 	if (!hits)
 		found(f, "cmdline", RESULT_OK, NULL,
-		      "nothing on the kernel's command line is in the way");
+		      "no option on the kernel's command line is a problem");
 }
 
 static void check_verify(struct findings *f)
@@ -558,10 +562,10 @@ static const struct ctl_option options[] = { { NULL, NULL, NULL } };
 const struct ctl_command check_command = {
 	.name = "check",
 	.arguments = "",
-	.summary = "is this host ready, and what to do where it isn't",
-	.details = "Looks at the kernel, the module, KVM, the guard, memory and what is known to get\n"
-		   "in the way. WARN is a price or a limit, or what couldn't be looked at; FAIL is what\n"
-		   "guests can't be run on, and gives exit status 1.",
+	.summary = "check whether this host is ready, and say what to do if not",
+	.details = "Checks the kernel, the module, mounts, KVM, the guard, memory and known problems.\n"
+		   "WARN is a cost or a limit, or means that something could not be checked. FAIL\n"
+		   "means that guests can't run on this host, or not safely: the exit status is 1.",
 	.options = options,
 	.run = run,
 };

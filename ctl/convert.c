@@ -43,7 +43,7 @@ static int parse_what(const struct ctl_call *call, struct conversion *c)
 	if (!strcmp(what, "private"))
 		c->attributes = GMEM_ATTRIBUTE_PRIVATE;
 	else if (strcmp(what, "shared"))
-		return ctl_usage(call, "private or shared, not '%s'",
+		return ctl_usage(call, "give private or shared, not '%s'",
 				 text_safe(what));
 	return 0;
 }
@@ -54,15 +54,15 @@ static int parse_call(const struct ctl_call *call, struct conversion *c)
 	c->timeout = DEFAULT_TIMEOUT;
 	if (text_parse_size(call->args[1], &c->offset) ||
 	    c->offset % GMEM_PAGE_SIZE)
-		return ctl_usage(call, "OFFSET is in whole pages of 4K, not '%s'",
+		return ctl_usage(call, "OFFSET must be a multiple of 4K, not '%s'",
 				 text_safe(call->args[1]));
 	if (text_parse_size(call->args[2], &c->size) || !c->size ||
 	    c->size % GMEM_PAGE_SIZE)
-		return ctl_usage(call, "SIZE is in whole pages of 4K, not '%s'",
+		return ctl_usage(call, "SIZE must be a multiple of 4K and not 0, not '%s'",
 				 text_safe(call->args[2]));
 	if (call->values[OPT_TIMEOUT] &&
 	    text_parse_seconds(call->values[OPT_TIMEOUT], &c->timeout))
-		return ctl_usage(call, "--timeout: seconds, not '%s'",
+		return ctl_usage(call, "--timeout: must be 0 to 2000000 seconds, not '%s'",
 				 text_safe(call->values[OPT_TIMEOUT]));
 	if (call->values[OPT_ZERO])
 		c->flags = GMEM_CONVERT_ZERO;
@@ -121,7 +121,7 @@ static int report(const struct conversion *c, int err)
 	if (!err)
 		return CTL_OK;
 	if (err == -EAGAIN) {
-		ctl_error("%s: the page at %s (%llu) is pinned and can't be made private; %s before it are converted (more time: --timeout)",
+		ctl_error("%s: the page at %s (%llu) is pinned and can't be made private; %s before it are converted; end the use of the page, or wait longer (--timeout)",
 			  text_safe(c->path), text_size(c->stopped),
 			  (unsigned long long)c->stopped,
 			  text_size(c->stopped - c->offset));
@@ -137,7 +137,7 @@ static int check_range(const struct conversion *c, const struct gmem_info *info)
 
 	if (c->offset < end && c->size <= end - c->offset)
 		return CTL_OK;
-	return ctl_error("%s: %s at %s is not inside of the file, which has %s",
+	return ctl_error("%s: the range of %s at %s is not inside of the file, which has %s",
 			 text_safe(c->path), text_size(c->size),
 			 text_size(c->offset), text_size(info->size));
 }
@@ -177,8 +177,8 @@ static int run(const struct ctl_call *call)
 
 static const struct ctl_option options[] = {
 	[OPT_TIMEOUT] = { "timeout", "SECONDS",
-			  "how long to wait for a page that is pinned (10)" },
-	[OPT_ZERO] = { "zero", NULL, "what is converted loses its contents" },
+			  "how long to wait for a pinned page (10)" },
+	[OPT_ZERO] = { "zero", NULL, "zero the pages that are converted" },
 	{ NULL, NULL, NULL }
 };
 
@@ -186,10 +186,10 @@ const struct ctl_command convert_command = {
 	.name = "convert",
 	.arguments = "FILE OFFSET SIZE private|shared",
 	.summary = "make pages private or shared, in place",
-	.details = "Makes a range of whole pages private or shared; contents stay. A page that\n"
-		   "somebody has pinned (O_DIRECT, io_uring, vhost) can't be made private: that is\n"
-		   "tried until --timeout, and then the exit status is 4. What comes before that\n"
-		   "page is converted; the same command goes on from there.",
+	.details = "Makes a range of whole pages private or shared. The contents stay, unless --zero\n"
+		   "or the file's flags ask for zeros. A pinned page (O_DIRECT, io_uring, vhost) can't\n"
+		   "be made private: convert tries again until --timeout, and then the exit status\n"
+		   "is 4. All pages before that page are converted. The same command continues there.",
 	.min_args = 4,
 	.max_args = 4,
 	.options = options,

@@ -126,7 +126,7 @@ bool inventory_all_counted(struct inventory *inv, bool tell)
 			continue;
 		all = false;
 		if (tell)
-			inventory_missed(inv, "%s has %llu inodes, but %llu were found: files come and go, or are on their way through a socket or in an io_uring",
+			inventory_missed(inv, "%s has %llu inodes, but %llu were found: files came or went meanwhile, or are only in a message of a socket or in an io_uring",
 					 text_safe(m->dir),
 					 (unsigned long long)m->files,
 					 (unsigned long long)m->known);

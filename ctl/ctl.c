@@ -43,7 +43,7 @@ int ctl_usage(const struct ctl_call *call, const char *fmt, ...)
 
 int ctl_not_loaded(void)
 {
-	ctl_error("gmemfs is not loaded; 'modprobe gmemfs', or see what 'gmemctl check' says");
+	ctl_error("gmemfs is not loaded; run 'modprobe gmemfs', or 'gmemctl check' for advice");
 	return CTL_NOT_LOADED;
 }
 

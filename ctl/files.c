@@ -33,23 +33,23 @@ static const struct {
 } reasons[] = {
 	{
 		-ELOOP,
-		"a symbolic link on the way is, or may be, somebody else's, who chooses the file by it; name the file itself ('readlink -f' says where links lead)",
+		"the path has a symbolic link that another user made or can replace, and so chooses the file; see where the link leads ('readlink -f'), and give the file's own path",
 	},
 	{
 		-EMEDIUMTYPE,
-		"not a file; 'gmemctl ls' lists what there is",
+		"not a regular file; 'gmemctl ls' lists the files of gmemfs",
 	},
 	{
 		-ENOTTY,
-		"not in a gmemfs mount; 'gmemctl ls' lists what there is",
+		"not in a gmemfs mount; 'gmemctl ls' lists the files of gmemfs",
 	},
 	{
 		-ETIMEDOUT,
-		"the process doesn't answer: it waits for a file server, perhaps; end it, or name the file otherwise",
+		"the process doesn't answer, perhaps because it waits for a file server; end the process, or give another path of the file",
 	},
 	{
 		-EAGAIN,
-		"somebody has a lease on it (fcntl(F_SETLEASE)), and was told to give that up; try again",
+		"a process has a lease on the file (fcntl(F_SETLEASE)), and the kernel has told it to give up the lease; try again",
 	},
 };
 
@@ -72,12 +72,12 @@ static int open_reached(const struct reach *r, const char *path, int flags,
 	int fd, err;
 
 	if ((flags & O_ACCMODE) != O_RDONLY && r->chosen) {
-		ctl_error("%s: a process chooses what is below its root and its directories; name the file itself, or /proc/PID/fd/N of a process that may write to it",
+		ctl_error("%s: a process chooses where this path leads, because it goes through the root or a directory of that process; give the file's own path, or /proc/PID/fd/N of a process that may write to the file",
 			  text_safe(path));
 		return -1;
 	}
 	if ((flags & O_ACCMODE) != O_RDONLY && !reach_may_write(r)) {
-		ctl_error("%s: the process that has it can't write to it; name the file itself, if that is meant",
+		ctl_error("%s: the process that has this file open can't write to it; to convert the file nevertheless, give the file's own path",
 			  text_safe(path));
 		return -1;
 	}

@@ -97,7 +97,7 @@ void inventory_missed(struct inventory *inv, const char *fmt, ...)
 bool inventory_room(struct inventory *inv, size_t bytes)
 {
 	if (bytes > inv->left) {
-		inventory_missed(inv, "more names than there is room for");
+		inventory_missed(inv, "more files and processes than gmemctl can list in 256 MiB of memory: the others are left out");
 		inv->full = true;
 		return false;
 	}
@@ -261,9 +261,9 @@ int inventory_open(struct inventory *inv, struct file_entry *f, int flags)
 const char *inventory_why(int err)
 {
 	if (err == -ENOENT)
-		return "not where it was found";
+		return "the file is no longer where it was found";
 	if (err == -ETIMEDOUT)
-		return "the process that has it doesn't answer";
+		return "the process that has this file doesn't answer";
 	return strerror(-err);
 }
 
@@ -282,7 +282,7 @@ static void ask_file(struct inventory *inv, struct file_entry *f)
 	if (fd >= 0)
 		close(fd);
 	if (!f->err && !inventory_mount(inv, f->dev))
-		inventory_missed(inv, "%s is in a file system that is mounted nowhere in sight",
+		inventory_missed(inv, "%s is in a gmemfs that no process sees mounted",
 				 text_safe(f->path));
 	if (f->err && f->err != -ENOENT && f->err != -ENOTTY)
 		inventory_missed(inv, "%s: %s", text_safe(f->path),

@@ -69,9 +69,10 @@ static const struct ctl_option options[] = { { NULL, NULL, NULL } };
 const struct ctl_command ls_command = {
 	.name = "ls",
 	.arguments = "",
-	.summary = "the files of all mounts, and the processes that use them",
+	.summary = "list the files of all mounts, and the processes that use them",
 	.details = "Lists all files of gmemfs. A file without a name is listed by a path under /proc,\n"
-		   "by which the other commands find it, too. Users have the file open or mapped.",
+		   "which the other commands take, too. USERS are the processes that have the file\n"
+		   "open or mapped.",
 	.options = options,
 	.run = run,
 };

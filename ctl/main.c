@@ -24,7 +24,7 @@ static const struct ctl_command *const commands[] = {
 static const struct ctl_option common[] = {
 	{ "json", NULL, "print JSON, with sizes in bytes" },
 	{ "color", "WHEN",
-	  "always, never, or auto: on a terminal without NO_COLOR" },
+	  "always, never, or auto: on a terminal, if NO_COLOR is unset" },
 	{ "help", NULL, "print this text" },
 	{ NULL, NULL, NULL }
 };
@@ -48,20 +48,21 @@ static int help(void)
 {
 	printf("usage: gmemctl COMMAND [OPTION]... [ARGUMENT]...\n"
 	       "\n"
-	       "Looks after gmemfs: guest memory that is not in the kernel's direct map.\n"
+	       "Manages gmemfs: guest memory that is not in the kernel's direct map.\n"
 	       "\n");
 	for (const struct ctl_command *const *c = commands; *c; c++)
 		printf("  %-10s %s\n", (*c)->name, (*c)->summary);
 	printf("\n"
-	       "All of them:\n");
+	       "Options of all commands:\n");
 	print_options(common);
 	printf("  %-18s %s\n", "--version", "print the version of gmemctl");
 	printf("\n"
 	       "A FILE is a path in a gmemfs mount, or /proc/PID/fd/N of a file without a name.\n"
-	       "Sizes may have K, M, G or T. Exit status: 0 done, and what was checked is as it\n"
-	       "should be; 1 failed, or it isn't; 2 wrong usage; 3 gmemfs is not loaded; 4 it\n"
-	       "took too long; 5 not all could be looked at. More: man gmemctl, and gmemctl\n"
-	       "COMMAND --help.\n");
+	       "Sizes may have K, M, G or T.\n"
+	       "Exit status: 0 done, and no check found an error; 1 failed, or a check found an\n"
+	       "error; 2 wrong usage; 3 gmemfs is not loaded; 4 it took too long; 5 no error was\n"
+	       "found, but not everything could be checked.\n"
+	       "More: man gmemctl, and gmemctl COMMAND --help.\n");
 	return CTL_OK;
 }
 
@@ -112,9 +113,9 @@ static int unknown_option(const struct ctl_call *call,
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(given, "="), given);
 	meant = text_similar(word + strspn(word, "-"), names);
 	if (meant)
-		return ctl_usage(call, "no option %s; did you mean --%s?",
+		return ctl_usage(call, "unknown option %s; did you mean --%s?",
 				 text_safe(given), meant);
-	return ctl_usage(call, "no option %s", text_safe(given));
+	return ctl_usage(call, "unknown option %s", text_safe(given));
 }
 
 /* Return: -1 to go on, or the exit status. */
@@ -132,7 +133,7 @@ static int parse_options(struct ctl_call *call, int argc, char **argv)
 			break;
 		case OPT_COLOR:
 			if (text_set_colour(optarg))
-				return ctl_usage(call, "--color: always, never or auto, not %s",
+				return ctl_usage(call, "--color: must be always, never or auto, not %s",
 						 text_safe(optarg));
 			break;
 		case OPT_HELP:
@@ -160,7 +161,8 @@ static int run(const struct ctl_command *command, int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (call.nr_args < command->min_args)
-		return ctl_usage(&call, "it takes %s", command->arguments);
+		return ctl_usage(&call, "the arguments must be %s",
+				 command->arguments);
 	if (call.nr_args > command->max_args)
 		return ctl_usage(&call, "too many arguments: '%s'",
 				 text_safe(call.args[command->max_args]));
@@ -180,9 +182,9 @@ static int unknown_command(const char *given)
 	names[n] = NULL;
 	meant = text_similar(given, names);
 	if (meant)
-		return ctl_usage(NULL, "no command '%s'; did you mean '%s'?",
+		return ctl_usage(NULL, "unknown command '%s'; did you mean '%s'?",
 				 text_safe(given), meant);
-	return ctl_usage(NULL, "no command '%s'", text_safe(given));
+	return ctl_usage(NULL, "unknown command '%s'", text_safe(given));
 }
 
 static int dispatch(int argc, char **argv)
@@ -190,7 +192,7 @@ static int dispatch(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : NULL;
 
 	if (!name)
-		return ctl_usage(NULL, "which command?");
+		return ctl_usage(NULL, "a command is needed");
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") ||
 	    !strcmp(name, "help"))
 		return help();
@@ -199,7 +201,7 @@ static int dispatch(int argc, char **argv)
 		return CTL_OK;
 	}
 	if (*name == '-')
-		return ctl_usage(NULL, "a command comes before '%s'",
+		return ctl_usage(NULL, "the command must come before '%s'",
 				 text_safe(name));
 	for (const struct ctl_command *const *c = commands; *c; c++)
 		if (!strcmp((*c)->name, name))

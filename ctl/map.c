@@ -130,10 +130,10 @@ static int write_svg(const struct picture *p, const struct gmem_info *info,
 	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
 
 	if (fd == -EEXIST)
-		return ctl_error("%s: there is something that is no file of yours; remove it, or name another",
+		return ctl_error("%s exists, and is not a regular file of yours with a single name; remove it, or give another name",
 				 text_safe(path));
 	if (fd == -EXDEV)
-		return ctl_error("%s: a process chooses what is below its root and its directories; name the file itself",
+		return ctl_error("%s: a process chooses where this path leads, because it goes through the root or a directory of that process; give another path",
 				 text_safe(path));
 	if (fd < 0 || !out)
 		return ctl_error("%s: %s", text_safe(path),
@@ -176,11 +176,11 @@ static int set_layout(const struct ctl_call *call, struct picture *p)
 	if (call->values[OPT_CELL] &&
 	    (text_parse_size(call->values[OPT_CELL], &p->cell_size) ||
 	     !is_cell_size(p->cell_size)))
-		return ctl_usage(call, "--cell: a power of two from 4K on, not %s",
+		return ctl_usage(call, "--cell: must be a power of two, 4K or more, not %s",
 				 text_safe(call->values[OPT_CELL]));
 	if (picture_cells(p->size, p->cell_size) <= MAX_CELLS)
 		return CTL_OK;
-	return ctl_usage(call, "--cell: the file has %s, so %s at least, not %s",
+	return ctl_usage(call, "--cell: the file has %s, so a cell must be at least %s, not %s",
 			 text_size(p->size),
 			 text_size(picture_cell_size(p->size, MAX_CELLS)),
 			 text_safe(call->values[OPT_CELL]));
@@ -230,17 +230,17 @@ static int run(const struct ctl_call *call)
 
 static const struct ctl_option options[] = {
 	[OPT_CELL] = { "cell", "SIZE",
-		       "what a cell stands for (2M, or more to make it fit)" },
-	[OPT_SVG] = { "svg", "FILE", "write the picture there, as SVG" },
+		       "a cell's size (2M, or more so that the picture fits)" },
+	[OPT_SVG] = { "svg", "FILE", "write the picture to this file, as SVG" },
 	{ NULL, NULL, NULL }
 };
 
 const struct ctl_command map_command = {
 	.name = "map",
 	.arguments = "FILE",
-	.summary = "a picture of the state of every block",
-	.details = "Draws a cell for each 2 MiB of the file. A cell shows the most remarkable state of\n"
-		   "the pages in it: the first of the legend's that one of them is in.",
+	.summary = "draw the state of every block of a file",
+	.details = "Draws a cell for each 2 MiB of the file. A cell shows one state: the first one in\n"
+		   "the legend that fits its pages.",
 	.min_args = 1,
 	.max_args = 1,
 	.options = options,

@@ -67,7 +67,7 @@ static void add_line(struct inventory *inv, char *line, pid_t pid)
 	size_t ours;
 
 	if (proc_mount_line(line, &found)) {
-		inventory_missed(inv, "a line of mountinfo is not as expected");
+		inventory_missed(inv, "a line of mountinfo has an unknown format");
 		return;
 	}
 	key.a = found.dev;
@@ -180,14 +180,14 @@ static void reach_root(struct inventory *inv, struct mount_point *m)
 	if (!err) {
 		inventory_ask_mount(m);
 		if (!m->whole)
-			inventory_missed(inv, "%s is a part of a mount, and the rest is mounted nowhere in sight",
+			inventory_missed(inv, "%s is only a part of a mount, and no process sees the rest",
 					 text_safe(m->dir));
 		return;
 	}
 	m->dir = path_of(m->places[0].pid, m->places[0].dir);
 	inventory_missed(inv, "the mount at %s can't be reached: %s",
 			 text_safe(m->dir), is_covered(err) ?
-			 "another one covers it" : strerror(-err));
+			 "another mount covers it" : strerror(-err));
 }
 
 void inventory_reach_mounts(struct inventory *inv)

@@ -90,10 +90,10 @@ static int set_low(const struct pool *p)
 		return ctl_error("the host has less memory than %s",
 				 text_size(p->want));
 	case -EOPNOTSUPP:
-		return ctl_error("there can be no pool on this kernel: gmemfs can't charge cgroups for its memory");
+		return ctl_error("this kernel can have no pool, because gmemfs can't charge the pool's memory to cgroups");
 	case -EACCES:
 	case -EPERM:
-		return ctl_error("only root may do that");
+		return ctl_error("only root may change the pool");
 	case -ENOENT:
 		return ctl_error("the host has no memory in that node; see %s",
 				 GMEM_SYSFS);
@@ -125,8 +125,9 @@ static int report(const struct ctl_call *call, const struct pool *p)
 		       text_size(p->clean + p->dirty));
 	if (!p->wait || settled(p))
 		return CTL_OK;
-	ctl_error("no progress for %.0f s: the host has no memory to spare; it goes on in the background",
-		  p->timeout);
+	ctl_error("no progress for %.0f s: %s; gmemfs continues in the background",
+		  p->timeout, p->low ? "the host has no memory to spare" :
+				       "the pool still has memory");
 	return CTL_TIMEOUT;
 }
 
@@ -140,12 +141,12 @@ static int parse_call(const struct ctl_call *call, struct pool *p)
 	p->wait = !call->values[OPT_NO_WAIT];
 	snprintf(p->dir, sizeof(p->dir), "pool");
 	if (node && (!digits || node[digits] || digits > 4))
-		return ctl_usage(call, "--node: a number, not '%s'",
+		return ctl_usage(call, "--node: must be a number, not '%s'",
 				 text_safe(node));
 	if (node)
 		snprintf(p->dir, sizeof(p->dir), "node%d", atoi(node));
 	if (timeout && text_parse_seconds(timeout, &p->timeout))
-		return ctl_usage(call, "--timeout: seconds, not '%s'",
+		return ctl_usage(call, "--timeout: must be 0 to 2000000 seconds, not '%s'",
 				 text_safe(timeout));
 	return 0;
 }
@@ -173,7 +174,7 @@ static int reserve(const struct ctl_call *call)
 	struct pool p = { 0 };
 
 	if (text_parse_size(call->args[0], &p.want) || !p.want)
-		return ctl_usage(call, "SIZE is like 512M or 4G, not '%s'",
+		return ctl_usage(call, "SIZE must be like 512M or 4G, not '%s'",
 				 text_safe(call->args[0]));
 	return change(call, &p);
 }
@@ -187,21 +188,21 @@ static int release(const struct ctl_call *call)
 
 static const struct ctl_option options[] = {
 	[OPT_NODE] = { "node", "N",
-		       "of this NUMA node only; without, shared among all" },
+		       "only for this NUMA node (default: for all nodes)" },
 	[OPT_TIMEOUT] = { "timeout", "SECONDS",
-			  "how long to wait without progress (60)" },
+			  "give up after so long without progress (60)" },
 	[OPT_NO_WAIT] = { "no-wait", NULL,
-			  "let the kernel do it in the background" },
+			  "don't wait: gmemfs does it in the background" },
 	{ NULL, NULL, NULL }
 };
 
 const struct ctl_command reserve_command = {
 	.name = "reserve",
 	.arguments = "SIZE",
-	.summary = "have memory ready, zeroed and hidden: the pool",
-	.details = "Sets what the pool is filled up to, and waits until it is. Guests that start get\n"
-		   "their memory from it at once. SIZE is rounded up to 2M. The kernel takes memory\n"
-		   "of the pool back when it runs short.",
+	.summary = "fill the pool: memory that is ready, zeroed and hidden",
+	.details = "Sets the size of the pool, and waits until the pool is filled. Guests that start\n"
+		   "get their memory from it at once. SIZE is rounded up to 2M. The kernel takes\n"
+		   "memory of the pool back when the host runs short of memory.",
 	.min_args = 1,
 	.max_args = 1,
 	.options = options,
@@ -212,7 +213,7 @@ const struct ctl_command release_command = {
 	.name = "release",
 	.arguments = "",
 	.summary = "give the pool's memory back to the host",
-	.details = "Sets the pool to nothing, and waits until it has given back what it had.",
+	.details = "Empties the pool, and waits until its memory is given back.",
 	.options = options,
 	.run = release,
 };

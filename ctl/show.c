@@ -76,12 +76,12 @@ static void print_memory(const struct gmem_info *info, const struct tally *t)
 	print_amount("populated", info->populated, remark);
 	print_amount("hidden", t->hidden * GMEM_PAGE_SIZE,
 		     "out of the direct map");
-	snprintf(remark, sizeof(remark), "wanted so; %s of it still hidden, until it is used",
+	snprintf(remark, sizeof(remark), "%s of it still hidden, until its first use",
 		 text_size(t->shared_hidden * GMEM_PAGE_SIZE));
 	print_amount("shared", t->shared * GMEM_PAGE_SIZE, remark);
 	print_amount("lent", t->lent * GMEM_PAGE_SIZE, "to KVM, now");
 	print_amount("pinned", t->pinned * GMEM_PAGE_SIZE,
-		     "held by somebody: can't be made private");
+		     "can't be made private until it is unpinned");
 	print_amount("unprotected", t->unprotected * GMEM_PAGE_SIZE,
 		     "private and in the direct map");
 	snprintf(remark, sizeof(remark), "of 2 MiB, %" PRIu64 " of 4 KiB",
@@ -160,8 +160,8 @@ static const struct ctl_option options[] = { { NULL, NULL, NULL } };
 const struct ctl_command show_command = {
 	.name = "show",
 	.arguments = "FILE",
-	.summary = "all about one file",
-	.details = "Says what a file holds, in which states its pages are, and who uses it.",
+	.summary = "show all about one file",
+	.details = "Shows the memory of a file, the states of its pages, and the processes that use it.",
 	.min_args = 1,
 	.max_args = 1,
 	.options = options,

@@ -196,8 +196,8 @@ static void print_memory(const struct status *s)
 		 text_size(sum->huge));
 	line("populated", text_size(sum->populated), remark);
 	line("hidden", text_size(kernel_gmemfs("hidden_bytes")),
-	     "out of the direct map, the pool's included");
-	snprintf(remark, sizeof(remark), "in the direct map; %s are wanted shared",
+	     "out of the direct map, including the pool");
+	snprintf(remark, sizeof(remark), "in the direct map; %s are marked as shared",
 		 text_size(sum->shared));
 	line("exposed", text_size(file_exposed(sum)), remark);
 	snprintf(remark, sizeof(remark), "to KVM now; %" PRIu64 " loans so far",
@@ -212,7 +212,7 @@ static void print_memory(const struct status *s)
 	line("quarantined", text_size(kernel_gmemfs("quarantined_bytes")),
 	     "could not be put back into the direct map yet");
 	line("pinned", text_size(kernel_gmemfs("pinned_bytes")),
-	     "given up by its file, still held by somebody");
+	     "freed by its file, but still pinned, or lent to KVM");
 	snprintf(remark, sizeof(remark), "of 2M entries, %" PRIu64
 		 " of 1G; mapped by 4K: %s, 2M: %s, 1G: %s", s->splits_1g,
 		 text_size(s->map_4k), text_size(s->map_2m),
@@ -247,7 +247,7 @@ static void print_mounts(const struct inventory *inv)
 
 static void print_text(const struct status *s)
 {
-	printf("%-12s loaded, direct map by %s\n", "gmemfs", s->method);
+	printf("%-12s loaded, hides memory by %s()\n", "gmemfs", s->method);
 	print_guard(s);
 	print_memory(s);
 	print_mounts(&s->inv);
@@ -278,10 +278,10 @@ static const struct ctl_option options[] = { { NULL, NULL, NULL } };
 const struct ctl_command status_command = {
 	.name = "status",
 	.arguments = "",
-	.summary = "what is loaded, mounted, hidden, exposed, lent and pooled",
-	.details = "Says what gmemfs holds over all mounts, whether the guard is in place, and how\n"
-		   "the direct map fares. Exposed memory is in the direct map because it is shared,\n"
-		   "or because the mount says direct_map=kept.",
+	.summary = "show what is loaded, mounted, hidden, exposed, lent and pooled",
+	.details = "Shows the memory of all mounts, whether the guard is in place, and by which sizes\n"
+		   "of pages the direct map is mapped. Exposed memory is in the direct map, because\n"
+		   "it is shared or because the mount has direct_map=kept.",
 	.options = options,
 	.run = run,
 };

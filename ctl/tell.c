@@ -13,7 +13,7 @@ void inventory_print_reasons(const struct inventory *inv)
 {
 	if (inv->complete)
 		return;
-	puts("\nnot all files could be looked at:");
+	puts("\ngmemctl could not look at all files:");
 	for (size_t i = 0; i < inv->nr_reasons; i++)
 		printf("  %s\n", inv->reasons[i]);
 	if (inv->more_reasons)

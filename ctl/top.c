@@ -147,7 +147,7 @@ static void print_heading(const struct top *t)
 	       text_size(kernel_gmemfs("pool/free_bytes")),
 	       text_size(kernel_gmemfs("pool/low_bytes")),
 	       text_size(kernel_gmemfs("pool/dirty_bytes")));
-	printf("a second:");
+	printf("per second:");
 	for (int i = 0; i < COUNTERS; i++)
 		printf(" %.1f %s%s", rate(t, i), counters[i].name,
 		       i + 1 < COUNTERS ? "," : "");
@@ -244,11 +244,11 @@ static int parse_call(const struct ctl_call *call, unsigned long *count,
 	*count = 0;
 	*interval = 1;
 	if (n && text_parse_count(n, count))
-		return ctl_usage(call, "--count: a number from 1 on, not '%s'",
+		return ctl_usage(call, "--count: must be a number, 1 or more, not '%s'",
 				 text_safe(n));
 	if (seconds && (text_parse_seconds(seconds, interval) ||
 			*interval < 0.1))
-		return ctl_usage(call, "--interval: seconds from 0.1 on, not '%s'",
+		return ctl_usage(call, "--interval: must be 0.1 to 2000000 seconds, not '%s'",
 				 text_safe(seconds));
 	return 0;
 }
@@ -289,17 +289,18 @@ static int run(const struct ctl_call *call)
 }
 
 static const struct ctl_option options[] = {
-	[OPT_COUNT] = { "count", "N", "end after N times" },
-	[OPT_INTERVAL] = { "interval", "SECONDS", "between two of them (1)" },
+	[OPT_COUNT] = { "count", "N", "end after N refreshes" },
+	[OPT_INTERVAL] = { "interval", "SECONDS",
+			   "the time between two refreshes (1)" },
 	{ NULL, NULL, NULL }
 };
 
 const struct ctl_command top_command = {
 	.name = "top",
 	.arguments = "",
-	.summary = "files, the pool, and how often what happens, live",
-	.details = "Refreshes every second until q is typed. Where its output isn't a terminal, one\n"
-		   "comes after the other; with --json each is one line.",
+	.summary = "show files, the pool and rates of events, live",
+	.details = "Refreshes every second until q is typed. If the output is not a terminal, one\n"
+		   "snapshot follows the other. With --json, each snapshot is one line.",
 	.options = options,
 	.run = run,
 };

@@ -46,12 +46,12 @@ static void missed(struct scan *s, const char *what, int err)
 	if (err == ENOENT || err == ESRCH || err == EINVAL || err == ESTALE)
 		return;
 	if (err == ETIMEDOUT)
-		inventory_missed(s->inv, "process %d doesn't answer when asked for its %s: end it, or the file server that it waits for",
+		inventory_missed(s->inv, "process %d doesn't answer a request for its %s: end the process, or the file server that it waits for",
 				 s->tid, what);
 	else if (err == EACCES || err == EPERM)
-		inventory_missed(s->inv, "what processes of others have: only root sees that");
+		inventory_missed(s->inv, "the files of other users' processes: only root sees these");
 	else if (err == EREMOTE)
-		inventory_missed(s->inv, "%s of process %d: its file server lets nobody look",
+		inventory_missed(s->inv, "%s of process %d: the file server doesn't let gmemctl look",
 				 what, s->tid);
 	else
 		inventory_missed(s->inv, "%s of process %d: %s", what, s->tid,
@@ -88,7 +88,7 @@ static void keep_device(struct scan *s, struct index_key key, bool asked_before,
 	if (!asked_before && what == DEVICE_UNKNOWN)
 		s->unknown++;
 	if (asked_before && what == DEVICE_OURS)
-		inventory_missed(s->inv, "a process had something of a gmemfs that is mounted nowhere in sight, and moved it while it was looked at");
+		inventory_missed(s->inv, "a process moved a file or directory while gmemctl looked at it, in a gmemfs that no process sees mounted: try again");
 	index_put(&s->inv->devices, key, what);
 }
 
@@ -183,7 +183,7 @@ static void add_nameless(struct scan *s, const struct reach *r, const char *how)
 	struct other other = { .name = (char *)how, .pid = s->tid };
 
 	if (!inventory_mount(s->inv, r->dev))
-		inventory_missed(s->inv, "process %d has a directory or the like of a gmemfs that is mounted nowhere in sight: end the process, or mount it",
+		inventory_missed(s->inv, "process %d has a directory or a special file of a gmemfs that no process sees mounted, so its files can't be listed: end the process",
 				 s->tid);
 	else if (!r->links)
 		inventory_other(s->inv, r->dev, r->ino, &other);
@@ -267,7 +267,7 @@ static void look_at_map(struct scan *s, const char *line)
 	struct proc_map map;
 
 	if (proc_map_line(line, &map)) {
-		inventory_missed(s->inv, "a line of maps is not as expected");
+		inventory_missed(s->inv, "a line of maps has an unknown format");
 		return;
 	}
 	if (!map.ino)
@@ -433,5 +433,5 @@ void inventory_add_users(struct inventory *inv)
 
 	visit_processes(&s, look_at_process);
 	if (s.unknown)
-		inventory_missed(inv, "a process moved what it had open each time that it was looked at: it may be of a gmemfs that is mounted nowhere in sight");
+		inventory_missed(inv, "a process moved an open file each time that gmemctl looked at it: the file may be in a gmemfs that no process sees mounted");
 }

@@ -22,10 +22,10 @@ static const char *const problem_names[PROBLEMS] = {
 
 static const char *const problem_texts[PROBLEMS] = {
 	[FINE] = "as it should be",
-	[UNPROTECTED] = "readable, neither shared nor lent, as gmemfs says",
-	[LEAK] = "readable, and gmemfs says hidden",
-	[MISSING] = "not in the direct map, and gmemfs says exposed",
-	[CONTRADICTION] = "not in the page tables, and yet readable",
+	[UNPROTECTED] = "readable, as gmemfs says, but neither shared nor lent",
+	[LEAK] = "readable, although gmemfs says that it is hidden",
+	[MISSING] = "not in the direct map, although gmemfs says that it is exposed",
+	[CONTRADICTION] = "readable, although the page tables have no entry for it",
 };
 
 /* ---- a file's ---- */
@@ -183,7 +183,7 @@ static void print_missed(const struct verdict *v)
 	if (!v->missed)
 		return;
 	printf("%s: ", text_safe(v->path));
-	text_paint(stdout, COLOUR_YELLOW, "not all of it was looked at");
+	text_paint(stdout, COLOUR_YELLOW, "not everything was checked");
 	printf(": %s\n", v->missed);
 }
 
@@ -231,6 +231,6 @@ int verdicts_conclude(const struct verdicts *s, const struct inventory *inv,
 		return CTL_FAILED;
 	if (is_complete(s, inv))
 		return CTL_OK;
-	ctl_error("incomplete: nothing was found to be wrong, but not all could be looked at");
+	ctl_error("incomplete: no error was found, but not everything could be checked");
 	return CTL_INCOMPLETE;
 }

@@ -255,15 +255,15 @@ static void check_blocks(struct verifier *s, const struct gmem_info *info)
 		progress_show(&s->progress, done < all ? done : all, all);
 	}
 	if (err == -EBUSY)
-		verdict_missed(s->v, "it was filled or changed as fast as it could be looked at");
+		verdict_missed(s->v, "the file grew or changed faster than verify could read it");
 	else if (err)
-		verdict_missed(s->v, "from offset 0x%llx on: %s",
+		verdict_missed(s->v, "the pages from offset 0x%llx: %s",
 			       (unsigned long long)b.offset, strerror(-err));
 	if (s->v->unseen)
-		verdict_missed(s->v, "%llu pages can't be mapped (memory with an error, or only the shared view is in sight)",
+		verdict_missed(s->v, "%llu pages can't be mapped: they have a memory error, or only the shared view of the file can be opened",
 			       (unsigned long long)s->v->unseen);
 	if (s->v->doubtful)
-		verdict_missed(s->v, "%llu pages aren't as gmemfs says, but too many had to be looked at again to tell whether these are wrong or just changed: verify it again, alone",
+		verdict_missed(s->v, "%llu pages differ from what gmemfs says, but too many had to be checked again to tell whether these are wrong or just changed: pause the guest, and verify this file alone",
 			       (unsigned long long)s->v->doubtful);
 }
 
@@ -315,10 +315,10 @@ static void check_all_seen(struct verifier *s)
 	for (int i = 0; i < COUNTS && pages && !err; i++)
 		err = count_hidden_away(s->fd, &pages);
 	if (err && !s->v->missed)
-		verdict_missed(s->v, "its pages can't be counted: %s",
+		verdict_missed(s->v, "the file's pages can't be counted: %s",
 			       strerror(-err));
 	else if (!err && pages)
-		verdict_missed(s->v, "it holds %llu pages more, beyond its end: make it longer (truncate -s) to have them looked at",
+		verdict_missed(s->v, "the file holds %llu more pages, beyond its end: to check them, make it longer (truncate -s)",
 			       (unsigned long long)pages);
 }
 
@@ -411,7 +411,7 @@ static int run(const struct ctl_call *call)
 	int status;
 
 	if (all == !!call->nr_args)
-		return ctl_usage(call, "either FILE or --all");
+		return ctl_usage(call, "give either FILE or --all");
 	if (!kernel_gmemfs_loaded())
 		return ctl_not_loaded();
 	status = witness_open(&s.witness);
@@ -431,12 +431,13 @@ static const struct ctl_option options[] = {
 const struct ctl_command verify_command = {
 	.name = "verify",
 	.arguments = "FILE|--all",
-	.summary = "prove by /proc/kcore that what should be hidden is",
-	.details = "Looks for each page of the file in the kernel's direct map, through /proc/kcore\n"
-		   "and the page tables, without asking gmemfs, and compares the answer with what\n"
-		   "gmemfs says. Exit status 1 if a page is readable that is neither shared nor lent\n"
-		   "to KVM, or is not as gmemfs says; 5 if all that was looked at is right, but not\n"
-		   "all could be. Reads contents only to see that there are any.",
+	.summary = "prove by /proc/kcore that memory which should be hidden is hidden",
+	.details = "Looks for each page of the file in the kernel's direct map, by /proc/kcore and\n"
+		   "the page tables, without asking gmemfs. Then compares the result with what gmemfs\n"
+		   "says. Reads contents only to see that there are any. Exit status 1: a page is\n"
+		   "readable that is neither shared nor lent to KVM, or a page differs from what\n"
+		   "gmemfs says. Exit status 5: no error was found, but not everything could be\n"
+		   "checked.",
 	.max_args = 1,
 	.options = options,
 	.run = run,

@@ -124,7 +124,7 @@ int witness_open(struct witness *w)
 {
 	memset(w, 0, sizeof(*w));
 	if (kcore_open(&w->k))
-		return ctl_error("%s (only root may, and not on a kernel that is locked down for confidentiality)",
+		return ctl_error("%s (only root can read it, and only if the kernel is not locked down for confidentiality)",
 				 w->k.error);
 	if (frames_open(&w->frames, &w->k)) {
 		kcore_close(&w->k);

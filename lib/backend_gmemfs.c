@@ -13,11 +13,11 @@ static int take_file(const struct gmem_region_options *options)
 	if (ret)
 		return ret;
 	if (info.size < options->size)
-		return gmem_fail(-EINVAL, "the file is only %llu bytes long; gmem_file_resize() it first",
+		return gmem_fail(-EINVAL, "the file is only %llu bytes long; make it longer first, by gmem_file_resize()",
 				 (unsigned long long)info.size);
 	if (options->demand & GMEM_PROTECT_HUGE &&
 	    !(info.flags & GMEM_FLAG_HUGE_ONLY))
-		return gmem_fail(-EOPNOTSUPP, "the file is not held in 2 MiB blocks only; make it with huge=always");
+		return gmem_fail(-EOPNOTSUPP, "the file may have single pages, not only 2 MiB blocks; make it with huge=always or GMEM_FLAG_HUGE_ONLY");
 	fd = fcntl(options->fd, F_DUPFD_CLOEXEC, 0);
 	return fd < 0 ? gmem_fail_errno("can't duplicate the descriptor") : fd;
 }

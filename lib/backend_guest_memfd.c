@@ -44,11 +44,11 @@ static int guest_memfd_open(const struct gmem_region_options *options)
 	flags = ioctl(options->vm_fd, KVM_CHECK_EXTENSION,
 		      KVM_CAP_GUEST_MEMFD_FLAGS);
 	if (flags < 0)
-		return gmem_fail_errno("vm_fd is not a VM of KVM's");
+		return gmem_fail_errno("vm_fd is not a VM of KVM");
 	if ((flags & WANTED_FLAGS) != WANTED_FLAGS)
-		return gmem_fail(-EOPNOTSUPP, "this kernel's can't be mapped; Linux 6.18 and later have one that can");
+		return gmem_fail(-EOPNOTSUPP, "the guest_memfd of this kernel can't be mapped; that of Linux 6.18 and later can");
 	fd = create_close_on_exec(options->vm_fd, &create);
-	return fd < 0 ? gmem_fail_errno("KVM didn't make it") : fd;
+	return fd < 0 ? gmem_fail_errno("KVM can't make a guest_memfd") : fd;
 }
 
 /* fstat() doesn't count its blocks, but its memory is page cache. */
@@ -58,7 +58,7 @@ static int guest_memfd_ask(int fd, struct gmem_protection *p)
 	struct cachestat stat;
 
 	if (syscall(SYS_cachestat, fd, &all, &stat, 0))
-		return gmem_fail_errno("descriptor %d: can't ask what it holds",
+		return gmem_fail_errno("descriptor %d: can't ask what the file holds",
 				       fd);
 	*p = (struct gmem_protection){
 		.populated = stat.nr_cache * GMEM_PAGE_SIZE,

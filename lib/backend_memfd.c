@@ -19,10 +19,10 @@ static int memfd_open(const struct gmem_region_options *options)
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create("guest", MFD_CLOEXEC);
 	if (fd < 0)
-		return gmem_fail_errno("can't make it");
+		return gmem_fail_errno("can't make a memfd");
 	if (!ftruncate(fd, (off_t)options->size))
 		return fd;
-	ret = gmem_fail_errno("can't make it %llu bytes long",
+	ret = gmem_fail_errno("can't set its size to %llu bytes",
 			      (unsigned long long)options->size);
 	close(fd);
 	return ret;
@@ -33,7 +33,7 @@ static int memfd_ask(int fd, struct gmem_protection *p)
 	struct stat st;
 
 	if (fstat(fd, &st))
-		return gmem_fail_errno("descriptor %d: can't ask what it holds",
+		return gmem_fail_errno("descriptor %d: can't ask what the file holds",
 				       fd);
 	*p = (struct gmem_protection){
 		.populated = st.st_blocks * 512ULL,

@@ -130,7 +130,7 @@ static struct clock *get_clock(struct gmem_vm *vm, int vcpu_fd)
 			return &vm->clocks[i];
 	clocks = realloc(vm->clocks, (vm->nr_clocks + 1) * sizeof(*clocks));
 	if (!clocks) {
-		gmem_fail(-ENOMEM, "no memory to note a clock");
+		gmem_fail(-ENOMEM, "no memory for the record of a clock");
 		return NULL;
 	}
 	vm->clocks = clocks;
@@ -208,7 +208,7 @@ EXPORT int gmem_vm_write_msr(struct gmem_vm *vm, int vcpu_fd, uint32_t index,
 	if (ret)
 		return ret;
 	if (!is_clock_msr(index))
-		return gmem_fail(-EINVAL, "MSR %#x names no page that KVM keeps; write it by KVM_SET_MSRS",
+		return gmem_fail(-EINVAL, "MSR %#x is not one of GMEM_CLOCK_MSRS; write it by KVM_SET_MSRS",
 				 index);
 	pthread_mutex_lock(&vm->lock);
 	ret = write_clock(vm, vcpu_fd, index, value);
@@ -293,7 +293,7 @@ EXPORT void gmem_cpuid_forbid_nesting(struct kvm_cpuid2 *cpuid)
 
 static int only_x86(void)
 {
-	return gmem_fail(-EOPNOTSUPP, "only on x86; on others there is no need");
+	return gmem_fail(-EOPNOTSUPP, "this call is for x86 only; other architectures don't need it");
 }
 
 EXPORT int gmem_vm_write_msr(struct gmem_vm *vm, int vcpu_fd, uint32_t index,

@@ -111,10 +111,10 @@ static int convert_failed(int error, const struct conversion *c,
 
 	switch (error) {
 	case -EAGAIN:
-		return gmem_fail(error, "the page at %llu is pinned by somebody (O_DIRECT, io_uring, vhost...) and can't be made private; have them let go, and try again from there",
+		return gmem_fail(error, "the page at offset %llu is pinned (by O_DIRECT, io_uring, vhost...) and can't be made private; end that use, and convert again from this offset",
 				 at);
 	case -EINTR:
-		return gmem_fail(error, "interrupted by a signal at %llu; try again from there",
+		return gmem_fail(error, "a signal interrupted the conversion at offset %llu; convert again from this offset",
 				 at);
 	case -EINVAL:
 		return gmem_bad_range(c->fd, offset, c->left.end - offset);
@@ -122,7 +122,7 @@ static int convert_failed(int error, const struct conversion *c,
 		return gmem_fail(error, "descriptor %d is not open for writing",
 				 c->fd);
 	default:
-		return gmem_fail(error, "descriptor %d: can't convert at %llu",
+		return gmem_fail(error, "descriptor %d: can't convert at offset %llu",
 				 c->fd, at);
 	}
 }
@@ -155,7 +155,7 @@ static int convert(struct conversion *c, int timeout_ms)
 static int convert_ordinary(struct conversion *c)
 {
 	if (c->attributes & GMEM_ATTRIBUTE_PRIVATE)
-		return gmem_fail(-EOPNOTSUPP, "this kind of memory can't be made private; gmemfs's can");
+		return gmem_fail(-EOPNOTSUPP, "only memory of gmemfs can be made private, and this region has another backend");
 	c->left.offset = c->left.end;
 	return 0;
 }

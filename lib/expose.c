@@ -197,7 +197,7 @@ static int expose_new(struct region *r, struct exposed_page **link,
 	int ret;
 
 	if (!e)
-		return gmem_fail(-ENOMEM, "no memory to note an exposed page");
+		return gmem_fail(-ENOMEM, "no memory for the record of an exposed page");
 	e->offset = offset;
 	e->users = 1;
 	e->next = *link;

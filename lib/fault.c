@@ -68,7 +68,7 @@ int gmem_fault_know(const struct gmem_region *region)
 	if (k)
 		change(k, (uintptr_t)region->address, region->size);
 	gmem_windows_unlock();
-	return k ? 0 : gmem_fail(-ENOMEM, "no memory to note a region");
+	return k ? 0 : gmem_fail(-ENOMEM, "no memory for the record of a region");
 }
 
 void gmem_fault_forget(const struct gmem_region *region)

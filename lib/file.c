@@ -19,7 +19,7 @@ static int open_directory(const char *path)
 	if (fd >= 0)
 		return fd;
 	if (errno == EFAULT)
-		return gmem_fail(-EFAULT, "directory: points to nothing");
+		return gmem_fail(-EFAULT, "directory: can't read the path at this address");
 	if (errno == ENOENT)
 		return gmem_fail_errno("%s: there is no such directory; is the module loaded and gmemfs mounted there?",
 				       path);
@@ -30,15 +30,16 @@ static int create_failed(const char *path, uint64_t size, uint64_t flags)
 {
 	switch (errno) {
 	case ENOTTY:
-		return gmem_fail(-ENOTTY, "%s: " GMEM_NOT_GMEMFS, path);
+		return gmem_fail(-ENOTTY, "%s: this directory is not "
+				 GMEM_IN_A_MOUNT, path);
 	case EINVAL:
-		return gmem_fail(-EINVAL, "flags %#llx: unknown to this module, or they exclude each other",
+		return gmem_fail(-EINVAL, "flags %#llx: the module doesn't know a flag, or two of them exclude each other",
 				 (unsigned long long)flags);
 	case EFBIG:
-		return gmem_fail(-EFBIG, "%llu bytes are more than a file can have here; see ulimit -f",
+		return gmem_fail(-EFBIG, "a file can't be %llu bytes long here: 'ulimit -f' or gmemfs forbids it",
 				 (unsigned long long)size);
 	case ENOSPC:
-		return gmem_fail(-ENOSPC, "%s: the mount has all the files it may; remount it with a larger nr_inodes=",
+		return gmem_fail(-ENOSPC, "%s: the mount has reached its limit of files; remount it with a larger nr_inodes=",
 				 path);
 	default:
 		return gmem_fail_errno("%s: can't make a file there", path);
@@ -84,7 +85,7 @@ int gmem_map(int fd, uint64_t offset, uint64_t size, int prot, void **address)
 		return 0;
 	}
 	if (errno == EPERM)
-		return gmem_fail(-EPERM, "hidden memory can't be mapped while the guard isn't in place in kvm; see dmesg");
+		return gmem_fail(-EPERM, "can't map hidden memory: gmemfs could not put its guard into kvm; dmesg says why");
 	return gmem_fail_errno("can't map %llu bytes of descriptor %d",
 			       (unsigned long long)size, fd);
 }
@@ -100,7 +101,7 @@ EXPORT int gmem_file_map(int fd, uint64_t offset, uint64_t size, int prot,
 		return ret;
 	if (!size || offset % GMEM_PAGE_SIZE ||
 	    !gmem_range_of_bytes(&range, offset, size, GMEM_FILE_LIMIT))
-		return gmem_fail(-EINVAL, "can't map %llu bytes at %llu of descriptor %d: a mapping is some bytes, and begins at whole pages",
+		return gmem_fail(-EINVAL, "can't map %llu bytes at offset %llu of descriptor %d: the size must not be 0, the offset must be a multiple of 4096, and the end must be below 2^63",
 				 (unsigned long long)size,
 				 (unsigned long long)offset, fd);
 	return gmem_map(fd, offset, size, prot, address);
@@ -124,7 +125,7 @@ static int clear(struct gmem_info *info)
 	uint64_t *words = (uint64_t *)info;
 
 	if (!can_write(words) || !can_write(&words[sizeof(*info) / 8 - 1]))
-		return gmem_fail(-EFAULT, "info: points to no memory that can be written");
+		return gmem_fail(-EFAULT, "info: can't write to this address");
 	*info = (struct gmem_info){};
 	return 0;
 }
@@ -138,14 +139,15 @@ EXPORT int gmem_file_info(int fd, struct gmem_info *info)
 	if (!ioctl(fd, GMEM_GET_INFO, info))
 		return 0;
 	if (errno == ENOTTY)
-		return gmem_fail(-ENOTTY, "descriptor %d: " GMEM_NOT_GMEMFS,
-				 fd);
-	return gmem_fail_errno("descriptor %d: can't ask what it holds", fd);
+		return gmem_fail(-ENOTTY, "descriptor %d: this is not a regular file "
+				 GMEM_IN_A_MOUNT, fd);
+	return gmem_fail_errno("descriptor %d: can't ask what the file holds",
+			       fd);
 }
 
 int gmem_bad_range(int fd, uint64_t offset, uint64_t size)
 {
-	return gmem_fail(-EINVAL, "descriptor %d: %llu bytes at %llu are not whole pages inside of the file, or a bit is unknown",
+	return gmem_fail(-EINVAL, "descriptor %d: %llu bytes at offset %llu: these are not whole pages inside of the file (or region), or the module doesn't know a flag",
 			 fd, (unsigned long long)size,
 			 (unsigned long long)offset);
 }
@@ -175,7 +177,7 @@ EXPORT int gmem_file_resize(int fd, uint64_t size)
 
 	if (!ftruncate(fd, (off_t)size))
 		return 0;
-	return gmem_fail_errno("descriptor %d: can't make it %llu bytes long",
+	return gmem_fail_errno("descriptor %d: can't change the file's size to %llu bytes",
 			       fd, (unsigned long long)size);
 }
 
@@ -185,7 +187,7 @@ static int check_bytes(int fd, uint64_t offset, uint64_t size)
 
 	if (size && gmem_range_of_bytes(&range, offset, size, GMEM_FILE_LIMIT))
 		return 0;
-	return gmem_fail(-EINVAL, "descriptor %d: %llu bytes at %llu are none, or more than any file has",
+	return gmem_fail(-EINVAL, "descriptor %d: %llu bytes at offset %llu: the size must not be 0, and the end must be below 2^63",
 			 fd, (unsigned long long)size,
 			 (unsigned long long)offset);
 }

@@ -141,7 +141,7 @@ static int note(const struct sigaction *action)
 		return 0;
 	b = calloc(1, sizeof(*b));
 	if (!b)
-		return gmem_fail(-ENOMEM, "no memory to note a handler of SIGSEGV");
+		return gmem_fail(-ENOMEM, "no memory for the record of a handler of SIGSEGV");
 	b->action = *action;
 	b->older = newest;
 	__atomic_store_n(&newest, b, __ATOMIC_RELEASE);

@@ -26,9 +26,9 @@ int gmem_fail(int error, const char *fmt, ...)
 /* The same after a failed system call: the error is in errno. */
 #define gmem_fail_errno(...)	gmem_fail(-errno, __VA_ARGS__)
 
-/* Comes after the name of a file or directory that isn't on a gmemfs. */
-#define GMEM_NOT_GMEMFS \
-	"this is not on a gmemfs; mount one with: mount -t gmemfs none " \
+/* Comes after "this is not a file" or the like. */
+#define GMEM_IN_A_MOUNT \
+	"in a gmemfs mount; mount one with: mount -t gmemfs none " \
 	GMEM_DEFAULT_MOUNT
 
 /* For a range that the library or the module has refused. Return: -EINVAL. */

@@ -88,7 +88,7 @@ static int set_slot(struct gmem_vm *vm, const struct slot *slot,
 	if (!ret)
 		return 0;
 	if (own && errno == EINVAL)
-		return gmem_fail(-EINVAL, "KVM refuses slot %u: guest_memfd is for the VM that it was made for, and its slots have no flags and are removed before they are changed",
+		return gmem_fail(-EINVAL, "KVM refuses slot %u: a guest_memfd works only in the VM that it was made for, and its slot can have no flags and must be removed before it is changed",
 				 slot->id);
 	return gmem_fail_errno("KVM refuses slot %u: %llu bytes at %#llx",
 			       slot->id, (unsigned long long)slot->size,
@@ -166,7 +166,7 @@ static int check_slot(uint64_t guest_address, const struct gmem_region *region,
 	if (!gmem_range_of_pages(&range, offset, size, region->size))
 		return gmem_bad_range(region->fd, offset, size);
 	if (!gmem_range_of_pages(&range, guest_address, size, UINT64_MAX))
-		return gmem_fail(-EINVAL, "guest_address: %#llx isn't where whole pages can be",
+		return gmem_fail(-EINVAL, "guest_address: %#llx must be a multiple of 4096, and the part must end below 2^64",
 				 (unsigned long long)guest_address);
 	return 0;
 }

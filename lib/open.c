@@ -20,7 +20,8 @@
 
 static int not_gmemfs(const char *path)
 {
-	return gmem_fail(-ENOTTY, "%s: " GMEM_NOT_GMEMFS, path);
+	return gmem_fail(-ENOTTY, "%s: this is not a regular file "
+			 GMEM_IN_A_MOUNT, path);
 }
 
 /* ---- a file that exists ---- */
@@ -51,9 +52,10 @@ static int check_found(int fd, const char *path)
 	struct stat st;
 
 	if (fstat(fd, &st))
-		return gmem_fail_errno("%s: can't ask what it is", path);
+		return gmem_fail_errno("%s: can't ask what kind of file this is",
+				       path);
 	if (S_ISLNK(st.st_mode))
-		return gmem_fail(-ELOOP, "%s: this is a symbolic link, and O_NOFOLLOW refuses those",
+		return gmem_fail(-ELOOP, "%s: this is a symbolic link, which O_NOFOLLOW refuses",
 				 path);
 	return S_ISREG(st.st_mode) ? 0 : not_gmemfs(path);
 }
@@ -118,7 +120,8 @@ static int create(const char *path, int flags)
 		if (fd < 0)
 			fd = gmem_fail_errno("%s: can't make the file", path);
 	} else {
-		fd = not_gmemfs(path);
+		fd = gmem_fail(-ENOTTY, "%s: the directory is not "
+			       GMEM_IN_A_MOUNT, path);
 	}
 	close(dir);
 	return fd;
@@ -149,7 +152,7 @@ static int open_by_name(const char *path, int flags)
 	if (errno == ENOENT && flags & O_CREAT)
 		return create(path, flags);
 	if (errno == EFAULT)
-		return gmem_fail(-EFAULT, "path: points to nothing");
+		return gmem_fail(-EFAULT, "path: can't read the path at this address");
 	return gmem_fail_errno("%s: can't open the file", path);
 }
 

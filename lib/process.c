@@ -66,7 +66,7 @@ int gmem_check_generation(unsigned int its, const char *what)
 {
 	if (its == gmem_generation())
 		return 0;
-	return gmem_fail(-ESTALE, "this %s was made before fork(), and is the parent process's; make another one",
+	return gmem_fail(-ESTALE, "this %s was made before fork(), and belongs to the parent process; make another one",
 			 what);
 }
 

@@ -19,10 +19,13 @@ static const struct backend *const backends[GMEM_BACKENDS] = {
 	[GMEM_BACKEND_MEMFD]		= &gmem_backend_memfd,
 };
 
-static const char *const protection_names[] = {
-	"out of the direct map", "closed to get_user_pages()",
-	"in 2 MiB blocks", "closed by protection keys: this CPU, kernel or process has none to give",
-	"closed by mprotect()",
+/* What is missing, a sentence for each bit of GMEM_PROTECT_*. */
+static const char *const lacks[] = {
+	"its memory is not kept out of the direct map",
+	"get_user_pages() can pin its memory",
+	"its memory is not only in 2 MiB blocks",
+	"it has no windows by protection keys: options.windows excludes them, or this CPU, kernel or process has none",
+	"it has no windows by mprotect()",
 };
 
 #define KNOWN_DEMANDS	((1ULL << 5) - 1)
@@ -100,8 +103,7 @@ static int check_demand(struct region *r, uint64_t demand)
 	missing = demand & ~p.holds;
 	if (!missing)
 		return 0;
-	return gmem_fail(-EOPNOTSUPP, "its memory is not %s",
-			 protection_names[__builtin_ctzll(missing)]);
+	return gmem_fail(-EOPNOTSUPP, "%s", lacks[__builtin_ctzll(missing)]);
 }
 
 /* ---- one backend ---- */
@@ -124,7 +126,7 @@ static int map_guest(int fd, uint64_t offset, uint64_t size, int prot,
 		*address = p;
 		return 0;
 	}
-	ret = gmem_fail_errno("can't keep memory from children and core dumps");
+	ret = gmem_fail_errno("can't exclude the memory from child processes and core dumps");
 	munmap(p, size);
 	return ret;
 }
@@ -231,13 +233,13 @@ static int check_options(const struct gmem_region_options *options)
 	if (ret)
 		return ret;
 	if (!gmem_range_of_pages(&range, 0, options->size, GMEM_FILE_LIMIT))
-		return gmem_fail(-EINVAL, "size: %llu bytes are not whole pages, or more than any file has",
+		return gmem_fail(-EINVAL, "size: must be a multiple of 4096, more than 0 and below 2^63, not %llu",
 				 (unsigned long long)options->size);
 	if (options->flags & GMEM_FLAG_NO_HUGE &&
 	    options->flags & GMEM_FLAG_HUGE_ONLY)
-		return gmem_fail(-EINVAL, "flags: single pages only and 2 MiB blocks only exclude each other");
+		return gmem_fail(-EINVAL, "flags: GMEM_FLAG_NO_HUGE and GMEM_FLAG_HUGE_ONLY exclude each other");
 	if (options->fd > 0 && options->flags)
-		return gmem_fail(-EINVAL, "flags: a file that exists has its own; give 0");
+		return gmem_fail(-EINVAL, "flags: must be 0 if fd is a file, which has its own flags");
 	if (options->reserved32 ||
 	    memcmp(options->reserved, zero, sizeof(zero)))
 		return gmem_fail(-EINVAL, "reserved: must be 0");
@@ -264,7 +266,7 @@ static int worse(int so_far, int error)
 static int region_open_any(struct region *r,
 			   const struct gmem_region_options *options)
 {
-	char reasons[400] = "";
+	char reasons[450] = "";
 	unsigned int i;
 	int error = 0;
 
@@ -283,8 +285,9 @@ static int region_open_any(struct region *r,
 			 gmem_last_error());
 	}
 	if (!error)
-		return gmem_fail(-EINVAL, "backends: none that could be tried");
-	return gmem_fail(error, "no such memory here: %s", reasons);
+		return gmem_fail(-EINVAL, "backends: must have the bit of GMEM_BACKEND_GMEMFS if fd is a file");
+	return gmem_fail(error, "no backend can make such a region: %s",
+			 reasons);
 }
 
 EXPORT int gmem_region_create(const struct gmem_region_options *options,

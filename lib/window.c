@@ -47,8 +47,8 @@ static void pause_a_little(void)
 static int no_key(bool has_window)
 {
 	if (has_window)
-		return gmem_fail(-EBUSY, "all protection keys are in use by open windows, one of which is this thread's; close it first");
-	return gmem_fail(-EBUSY, "all protection keys have been in use by open windows for seconds; close one, or, in a signal handler, those that it may interrupt");
+		return gmem_fail(-EBUSY, "open windows use all protection keys, and one of these windows is this thread's; close it first");
+	return gmem_fail(-EBUSY, "open windows have used all protection keys for several seconds; close a window; a signal handler may also wait for windows of the code that it has interrupted");
 }
 
 static int wait_for_key(struct region *r)
@@ -255,7 +255,7 @@ static int copy(struct gmem_region *region, uint64_t offset, void *to,
 	int ret;
 
 	if (!gmem_range_of_bytes(&range, offset, size, region->size))
-		return gmem_fail(-ERANGE, "%llu bytes at %llu are not all inside of the region",
+		return gmem_fail(-ERANGE, "%llu bytes at offset %llu are not entirely inside of the region",
 				 (unsigned long long)size,
 				 (unsigned long long)offset);
 	ret = gmem_window_open(&window, region, to ? GMEM_READ : GMEM_WRITE);

@@ -41,7 +41,7 @@ static int file_size(int fd, uint64_t *size)
 	if (fstat(fd, &st))
 		return fail_errno("can't read the size of a file");
 	if (!S_ISREG(st.st_mode))
-		return fail("kernel and initrd are files, not devices or folders");
+		return fail("the kernel and the initrd must be files, not devices or folders");
 	*size = st.st_size;
 	return 0;
 }
@@ -66,7 +66,7 @@ static int read_header(struct image *image, int fd)
 		return fail_errno("can't read the kernel");
 	if (got != sizeof(*h) || h->boot_flag != BOOT_FLAG ||
 	    h->header != HEADER_MAGIC)
-		return fail("the kernel is no bzImage: take one like /boot/vmlinuz-...");
+		return fail("the kernel is not a bzImage: take one like /boot/vmlinuz-...");
 	if (h->version < VERSION_MIN || !(h->xloadflags & XLF_KERNEL_64))
 		return fail("the kernel has no 64-bit entry (x86-64, Linux 3.8 or later)");
 	size = header_size(h);
@@ -100,7 +100,7 @@ static int place_kernel(struct image *image, const struct guest *guest)
 	image->load_address = h->pref_address;
 	if (h->pref_address < EXTENDED_MEMORY_START ||
 	    h->pref_address % PAGE_SIZE)
-		return fail("the kernel wants to be at %#llx: its file is damaged",
+		return fail("the kernel's load address %#llx is invalid: its file is damaged",
 			    (unsigned long long)h->pref_address);
 	if (h->pref_address >= LOW_MEMORY_END ||
 	    !guest_has(guest, h->pref_address, need))
@@ -181,7 +181,7 @@ static int put_command_line(const struct guest *guest,
 	size_t length = strlen(line);
 
 	if (length > image->header.cmdline_size)
-		return fail("--append: the kernel takes %u characters, these are %zu",
+		return fail("--append: the kernel takes at most %u characters, not %zu",
 			    image->header.cmdline_size, length);
 	return put(guest, COMMAND_LINE_ADDRESS, line, length + 1);
 }

@@ -33,8 +33,10 @@ static int find_size(struct disk *disk)
 		return fail("%s is neither a file nor a block device",
 			    disk->path);
 	}
-	if (!disk->size || disk->size % disk->block_size)
-		return fail("%s: its size is no multiple of %u; truncate --size=%%%u makes it one",
+	if (!disk->size)
+		return fail("%s is empty", disk->path);
+	if (disk->size % disk->block_size)
+		return fail("%s: the size is not a multiple of %u; truncate --size=%%%u rounds it up",
 			    disk->path, disk->block_size, disk->block_size);
 	return 0;
 }
@@ -69,8 +71,9 @@ static int open_ring(struct disk *disk, unsigned int entries)
 	if (!ret)
 		ret = io_uring_enable_rings(&disk->ring);
 	errno = -ret;
-	return ret ? fail_errno("io_uring (sysctl kernel.io_uring_disabled?)") :
-		     0;
+	if (ret)
+		return fail_errno("can't use io_uring (is sysctl kernel.io_uring_disabled set?)");
+	return 0;
 }
 
 int disk_open(struct disk *disk, const struct disk_options *options,

@@ -171,10 +171,10 @@ int guest_open_shared(struct guest *guest)
 
 	if (can_be_pinned(guest->region) &&
 	    gmem_region_shared(guest->region, &view))
-		return fail_gmem("the guest's shared memory");
+		return fail_gmem("can't map the guest's shared memory");
 	guest->shared = calloc(pages / WORD_PAGES + 1, sizeof(uint64_t));
 	if (!guest->shared)
-		return fail("no memory to know what is shared");
+		return fail("no memory for the map of shared pages");
 	guest->shared_view = view;
 	return 0;
 }

@@ -279,7 +279,7 @@ enum vm_end machine_run(const struct options *options, const struct user *user,
 	enum vm_end end = VM_FAILED;
 
 	if (!m || signals < 0) {
-		fail_errno("can't begin");
+		fail_errno("can't start the machine");
 		free(m);
 		return end;
 	}

@@ -71,15 +71,16 @@ static int wait_for(pid_t pid)
 		kill(pid, signal);
 	}
 	if (gone != pid) {
-		fail_errno("the guest's process");
+		fail_errno("can't wait for the guest's process");
 		return STATUS_FAILED;
 	}
 	if (WIFEXITED(status))
 		return told && WEXITSTATUS(status) == STATUS_RESET ?
 		       STATUS_OK : WEXITSTATUS(status);
-	fail("killed by signal %d (%s)%s", WTERMSIG(status),
-	     strsignal(WTERMSIG(status)), WTERMSIG(status) == SIGSYS ?
-	     ": the sandbox has refused a system call" : "");
+	fail("the guest's process was killed by signal %d (%s)%s",
+	     WTERMSIG(status), strsignal(WTERMSIG(status)),
+	     WTERMSIG(status) == SIGSYS ?
+	     ": the sandbox refused a system call" : "");
 	return STATUS_FAILED;
 }
 
@@ -92,7 +93,7 @@ static int live(const struct options *options, const struct user *user,
 		child(options, user, control_fd, resets, parent);
 	if (pid > 0)
 		return wait_for(pid);
-	fail_errno("fork");
+	fail_errno("can't fork");
 	return STATUS_FAILED;
 }
 

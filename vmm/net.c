@@ -35,15 +35,15 @@ static int open_tap(struct net *n, const struct net_options *options)
 	size_t length = strlen(options->tap);
 
 	if (length >= sizeof(request.ifr_name))
-		return fail("--net: no interface has a name as long as '%s'",
-			    options->tap);
+		return fail("--net: the name of an interface has at most %zu characters, not '%s'",
+			    sizeof(request.ifr_name) - 1, options->tap);
 	memcpy(request.ifr_name, options->tap, length + 1);
 	n->tap_fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 	if (n->tap_fd < 0)
 		return fail_errno("/dev/net/tun");
 	if (ioctl(n->tap_fd, TUNSETIFF, &request))
-		return fail_errno("tap %s (ip tuntap add mode tap user YOU vnet_hdr makes one)",
-				  options->tap);
+		return fail_errno("can't open the tap %s (to make it: ip tuntap add dev %s mode tap user USER vnet_hdr)",
+				  options->tap, options->tap);
 	return 0;
 }
 
@@ -54,7 +54,7 @@ static int take_tap(struct net *n, int fd)
 
 	n->tap_fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (n->tap_fd < 0 || ioctl(n->tap_fd, TUNGETIFF, &request))
-		return fail_errno("--net: fd %d is no tap", fd);
+		return fail_errno("--net: fd %d is not a tap", fd);
 	if (!(request.ifr_flags & IFF_TAP) ||
 	    !(request.ifr_flags & IFF_VNET_HDR))
 		return fail("--net: fd %d must be a tap with IFF_VNET_HDR and IFF_NO_PI",
@@ -210,7 +210,7 @@ static void see_end(struct net *n, short revents)
 	if (!(revents & (POLLERR | POLLHUP | POLLNVAL)) || revents & POLLIN)
 		return;
 	n->is_gone = true;
-	warn_of("--net: the tap is gone: what the guest sends is lost, and it gets nothing more; start it anew with another");
+	warn_of("--net: the tap is gone, so the guest has no network any more; start gmemvm again with another tap");
 }
 
 static void *net_thread(void *arg)

@@ -25,39 +25,43 @@ static int help(void)
 	     "\n"
 	     "Runs a Linux guest whose memory is not in the host kernel's direct map.\n"
 	     "\n"
-	     "  --kernel=FILE    a bzImage, as in /boot\n"
-	     "  --initrd=FILE    its initramfs; virtio_mmio and virtio_blk must be in there\n"
-	     "  --append=TEXT    its command line (console=ttyS0)\n"
+	     "  --kernel=FILE    the kernel: a bzImage, as in /boot\n"
+	     "  --initrd=FILE    its initramfs; it must have the modules virtio_mmio and virtio_blk\n"
+	     "  --append=TEXT    the kernel's command line (console=ttyS0)\n"
 	     "  --cpus=N         1 to 8 vCPUs (1)\n"
 	     "  --memory=KEY=VALUE,...\n"
 	     "      size=SIZE      like 1G (512M)\n"
 	     "      backend=KIND   gmemfs, guest_memfd or memfd (gmemfs)\n"
-	     "      protect=WHAT   what must protect it, joined by +: hidden, no-gup, huge,\n"
-	     "                     windows; or none. Without: hidden+no-gup with gmemfs, and\n"
-	     "                     windows if the CPU has protection keys\n"
+	     "      protect=WHAT   what must protect the memory, joined by +: hidden, no-gup,\n"
+	     "                     huge, windows; or none (with gmemfs: hidden+no-gup, and\n"
+	     "                     windows if the CPU has protection keys)\n"
 	     "      directory=DIR  where gmemfs is mounted (/dev/gmem)\n"
-	     "      shared-io=SIZE the guest's devices go through that much memory, which is\n"
-	     "                     shared: it needs no copy, and is not hidden\n"
-	     "      by-file=on     copy by read() and write(), to compare; with --sandbox=off (off)\n"
+	     "      shared-io=SIZE a pool of this size, through which the guest's disks move\n"
+	     "                     data: it is shared, so not hidden, and needs no copy\n"
+	     "      by-file=on     copy by read() and write(), for comparison; only with\n"
+	     "                     --sandbox=off (off)\n"
 	     "  --disk=KEY=VALUE,...  up to 6 times\n"
 	     "      path=FILE      a raw image or a block device\n"
 	     "      readonly=on    the guest can't write to it (off)\n"
-	     "      direct=on      past the host's page cache (off)\n"
+	     "      direct=on      bypass the host's page cache, by O_DIRECT (off)\n"
 	     "      platform=on    the guest's DMA API decides where data is, as with swiotlb (off)\n"
 	     "  --net=KEY=VALUE,...\n"
-	     "      tap=NAME       a tap of the host's, or: fd=NUMBER, of one that is open\n"
-	     "      mac=ADDRESS    the guest's (02:67:6d:65:6d:01)\n"
-	     "      vhost=on       by the host's vhost-net, for memory without windows (off)\n"
+	     "      tap=NAME       a tap of the host; or fd=NUMBER, an open descriptor of one\n"
+	     "      mac=ADDRESS    the guest's address (02:67:6d:65:6d:01)\n"
+	     "      vhost=on       the host's vhost-net moves the packets; only for memory\n"
+	     "                     without windows (off)\n"
 	     "      platform=on    as with --disk (off)\n"
-	     "  --control=SOCKET where scripts get the status as JSON, and set the balloon\n"
-	     "  --no-reboot      end where the guest would start again\n"
+	     "  --control=SOCKET make a socket by which scripts get the status as JSON, and set\n"
+	     "                   the balloon\n"
+	     "  --no-reboot      end when the guest resets itself; don't start it again\n"
 	     "  --sandbox=HOW    on; calls: without namespaces, where these are not permitted;\n"
-	     "                   off: without any (on)\n"
-	     "  --user=WHO       NAME or UID, and maybe :GID: who gmemvm is in its sandbox, where\n"
-	     "                   root starts it\n"
+	     "                   off: no sandbox (on)\n"
+	     "  --user=WHO       the user that gmemvm becomes in its sandbox, if root starts it:\n"
+	     "                   NAME or UID, and perhaps :GID\n"
 	     "  --help, --version\n"
 	     "\n"
-	     "The guest's serial port is stdin and stdout; on a terminal, Ctrl-A x ends it.\n"
+	     "The guest's serial port is stdin and stdout; on a terminal, Ctrl-A x ends the\n"
+	     "guest.\n"
 	     "Exit status: 0 the guest has powered off, or Ctrl-A x or a signal ended it;\n"
 	     "1 something failed; 2 wrong usage; 3 the guest reset itself, with --no-reboot.");
 	return STATUS_OK;
@@ -104,7 +108,7 @@ static int parse_switch(const char *key, const char *value, bool *on)
 	*on = !strcmp(value, "on");
 	if (*on || !strcmp(value, "off"))
 		return 0;
-	return wrong("%s is on or off, not '%s'", key, value);
+	return wrong("%s must be on or off, not '%s'", key, value);
 }
 
 /* A name's place in a list that ends with NULL, or -1. */
@@ -129,7 +133,7 @@ static int parse_list(const char *option, char *list, void *to,
 	while ((word = strsep(&list, ","))) {
 		value = strchr(word, '=');
 		if (!value)
-			return wrong("--%s: KEY=VALUE,... and not '%s'",
+			return wrong("--%s must be KEY=VALUE,... and not '%s'",
 				     option, word);
 		*value++ = '\0';
 		ret = set(to, word, value);
@@ -168,7 +172,7 @@ static int set_protection(struct memory_options *memory, char *value)
 	while ((word = strsep(&rest, "+"))) {
 		i = find_name(protection_names, word);
 		if (i < 0)
-			return wrong("protect is hidden, no-gup, huge, windows or none, not '%s'",
+			return wrong("protect must be hidden, no-gup, huge, windows or none, not '%s'",
 				     word);
 		memory->demand |= protection_bits[i];
 	}
@@ -178,10 +182,10 @@ static int set_protection(struct memory_options *memory, char *value)
 static int set_size(struct memory_options *memory, const char *value)
 {
 	if (parse_size(value, &memory->size))
-		return wrong("size is like 512M or 1G, not '%s'", value);
+		return wrong("size must be like 512M or 1G, not '%s'", value);
 	if (memory->size % (2 * MIB) || memory->size < MEMORY_MIN ||
 	    memory->size > MEMORY_MAX)
-		return wrong("size is a multiple of 2M from 64M to 1T, not '%s'",
+		return wrong("size must be a multiple of 2M, from 64M to 1T, not '%s'",
 			     value);
 	return 0;
 }
@@ -191,7 +195,7 @@ static int set_backend(struct memory_options *memory, const char *value)
 	int i = find_name(backends, value);
 
 	if (i < 0)
-		return wrong("backend is gmemfs, guest_memfd or memfd, not '%s'",
+		return wrong("backend must be gmemfs, guest_memfd or memfd, not '%s'",
 			     value);
 	memory->backend = i;
 	return 0;
@@ -204,7 +208,8 @@ static int set_shared_io(struct memory_options *memory, const char *value)
 
 	if (parse_size(value, size) || *size < SHARED_IO_MIN ||
 	    *size > SHARED_IO_MAX || *size & (*size - 1))
-		return wrong("shared-io is 2M, 4M, ... 1G, not '%s'", value);
+		return wrong("shared-io must be a power of two from 2M to 1G, not '%s'",
+			     value);
 	return 0;
 }
 
@@ -226,7 +231,7 @@ static int set_memory(void *to, const char *key, char *value)
 	}
 	if (!strcmp(key, "by-file"))
 		return parse_switch(key, value, &memory->by_file);
-	return wrong("--memory has size, backend, protect, directory, shared-io and by-file, no '%s'",
+	return wrong("--memory has only the keys size, backend, protect, directory, shared-io and by-file, no '%s'",
 		     key);
 }
 
@@ -246,7 +251,7 @@ static int set_disk(void *to, const char *key, char *value)
 		return parse_switch(key, value, &disk->direct);
 	if (!strcmp(key, "platform"))
 		return parse_switch(key, value, &disk->platform);
-	return wrong("--disk has path, readonly, direct and platform, no '%s'",
+	return wrong("--disk has only the keys path, readonly, direct and platform, no '%s'",
 		     key);
 }
 
@@ -256,7 +261,7 @@ static int add_disk(struct options *options, char *list)
 	int ret;
 
 	if (options->nr_disks == DISKS_MAX)
-		return wrong("%d disks at most", DISKS_MAX);
+		return wrong("--disk can be given at most %d times", DISKS_MAX);
 	ret = parse_list("disk", list, disk, set_disk);
 	if (ret)
 		return ret;
@@ -275,7 +280,7 @@ static int set_mac(uint8_t *mac, const char *value)
 	if (sscanf(value, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0],
 		   &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &end) != 6 ||
 	    value[end] || mac[0] & 1)
-		return wrong("mac is like 02:00:00:00:00:01, of a single host, not '%s'",
+		return wrong("mac must be a unicast address like 02:00:00:00:00:01, not '%s'",
 			     value);
 	return 0;
 }
@@ -286,7 +291,8 @@ static int set_fd(struct net_options *net, const char *value)
 	long fd = strtol(value, &end, 10);
 
 	if (*value < '0' || *value > '9' || *end || fd > INT_MAX)
-		return wrong("fd is a descriptor's number, not '%s'", value);
+		return wrong("fd must be the number of a descriptor, not '%s'",
+			     value);
 	net->fd = fd;
 	return 0;
 }
@@ -307,7 +313,7 @@ static int set_net(void *to, const char *key, char *value)
 		return parse_switch(key, value, &net->vhost);
 	if (!strcmp(key, "platform"))
 		return parse_switch(key, value, &net->platform);
-	return wrong("--net has tap, fd, mac, vhost and platform, no '%s'",
+	return wrong("--net has only the keys tap, fd, mac, vhost and platform, no '%s'",
 		     key);
 }
 
@@ -317,7 +323,7 @@ static int add_net(struct options *options, char *list)
 	int ret;
 
 	if (net->given)
-		return wrong("one --net at most");
+		return wrong("--net can be given only once");
 	*net = (struct net_options){
 		.given = true, .fd = -1,
 		.mac = { 0x02, 'g', 'm', 'e', 'm', 1 },
@@ -336,7 +342,7 @@ static int set_cpus(struct options *options, const char *value)
 	unsigned long cpus = strtoul(value, &end, 10);
 
 	if (*value < '0' || *value > '9' || *end || !cpus || cpus > CPUS_MAX)
-		return wrong("--cpus is a number from 1 to %d, not '%s'",
+		return wrong("--cpus must be a number from 1 to %d, not '%s'",
 			     CPUS_MAX, value);
 	options->cpus = cpus;
 	return 0;
@@ -371,7 +377,7 @@ static int set_sandbox(struct options *options, const char *value)
 	options->sandbox = options->namespaces || !strcmp(value, "calls");
 	if (options->sandbox || !strcmp(value, "off"))
 		return 0;
-	return wrong("--sandbox is on, calls or off, not '%s'", value);
+	return wrong("--sandbox must be on, calls or off, not '%s'", value);
 }
 
 static int set(struct options *options, int option, char *value)
@@ -412,16 +418,16 @@ static int set(struct options *options, int option, char *value)
 static int check(const struct options *options)
 {
 	if (!options->kernel)
-		return wrong("which kernel? --kernel=FILE, like /boot/vmlinuz-...");
+		return wrong("--kernel=FILE is needed: a bzImage, like /boot/vmlinuz-...");
 	if (options->memory.backend != GMEM_BACKEND_GMEMFS &&
 	    options->memory.directory)
-		return wrong("directory is for backend=gmemfs");
+		return wrong("directory works only with backend=gmemfs");
 	if (options->memory.shared_io > options->memory.size / 4)
-		return wrong("shared-io is a quarter of size at most");
+		return wrong("shared-io must be at most a quarter of size");
 	if (options->memory.by_file && options->sandbox)
-		return wrong("by-file=on is for --sandbox=off");
+		return wrong("by-file=on works only with --sandbox=off");
 	if (options->user && !options->sandbox)
-		return wrong("--user is who gmemvm is in its sandbox");
+		return wrong("--user works only with a sandbox: it is the user that gmemvm becomes there");
 	return OPTIONS_RUN;
 }
 
@@ -447,13 +453,13 @@ int parse_options(struct options *options, int argc, char **argv)
 		if (option == ':')
 			return wrong("%s needs an argument", argv[optind - 1]);
 		if (option == '?')
-			return wrong("no option %s", argv[optind - 1]);
+			return wrong("unknown option %s", argv[optind - 1]);
 		ret = set(options, option, optarg);
 		if (ret)
 			return ret;
 	}
 	if (optind < argc)
-		return wrong("only options, each with --: what is '%s'?",
+		return wrong("unexpected argument '%s': all arguments are options, which begin with --",
 			     argv[optind]);
 	return check(options);
 }

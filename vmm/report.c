@@ -175,7 +175,7 @@ static void answer_balloon(struct machine *m, const char *size,
 	uint64_t bytes;
 
 	if (parse_size(size, &bytes) || balloon_set(&m->balloon, bytes)) {
-		answer_error(json, "balloon SIZE: like 64M, and no more than the guest has");
+		answer_error(json, "balloon SIZE: SIZE must be like 64M, and at most the guest's memory");
 		return;
 	}
 	json_open(json, NULL, '{');

@@ -22,7 +22,7 @@
 
 #define ALONE_TRIES	1000
 
-#define WITHOUT_SPACES	"(--sandbox=calls does without namespaces)"
+#define WITHOUT_SPACES	"(--sandbox=calls needs no namespaces)"
 
 /*
  * A process with a second thread can't make a user namespace: EINVAL. After
@@ -55,7 +55,7 @@ static int leave_spaces(const struct user *user, bool *is_user)
 	*is_user = user->given;
 	if (!unshare_alone(CLONE_NEWUSER | SPACES))
 		return 0;
-	return fail_errno("the sandbox: namespaces " WITHOUT_SPACES);
+	return fail_errno("the sandbox: can't make namespaces " WITHOUT_SPACES);
 }
 
 /* Change the root directory to an empty, read-only filesystem. */
@@ -65,20 +65,20 @@ static int leave_files(void)
 	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
-		return fail_errno("the sandbox: mounts of its own "
+		return fail_errno("the sandbox: can't make its mounts private "
 				  WITHOUT_SPACES);
 	if (mount("none", root, "tmpfs", flags, "size=4k,nr_inodes=2") ||
 	    chdir(root))
-		return fail_errno("the sandbox: an empty folder on %s "
+		return fail_errno("the sandbox: can't mount an empty folder on %s "
 				  WITHOUT_SPACES, root);
 	/* pivot_root() puts the old root below the new one: unmount it. */
 	if (syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) ||
 	    chdir("/"))
-		return fail_errno("the sandbox: to leave the host's files "
+		return fail_errno("the sandbox: can't leave the host's files "
 				  WITHOUT_SPACES);
 	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags,
 		  NULL))
-		return fail_errno("the sandbox: a folder that can't be written to "
+		return fail_errno("the sandbox: can't make its folder read-only "
 				  WITHOUT_SPACES);
 	return 0;
 }
@@ -141,7 +141,7 @@ static int keep_death_signal(int signal, pid_t parent)
 	if (prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0))
 		return fail_errno("the sandbox: PR_SET_PDEATHSIG");
 	if (getppid() != parent)
-		return fail("the sandbox: the process that watches this one is gone");
+		return fail("the sandbox: the parent process, which watches this one, is gone");
 	return 0;
 }
 

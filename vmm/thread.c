@@ -26,7 +26,7 @@ int thread_start(struct thread *t, const char *what, void *(*run)(void *arg),
 	sigaction(KICK, &action, NULL);
 	errno = pthread_create(&t->id, NULL, run, arg);
 	if (errno)
-		return fail_errno("a thread for %s", what);
+		return fail_errno("can't start a thread for %s", what);
 	t->started = true;
 	return 0;
 }

@@ -43,9 +43,10 @@ static int find(const char *name, const char *group, struct user *user)
 		user->gid = entry->pw_gid;
 	}
 	if (group && !parse_id(group, &user->gid))
-		return fail("--user: the group is a number, not '%s'", group);
+		return fail("--user: the group must be a number, not '%s'",
+			    group);
 	if (!entry && !group)
-		return fail("--user: nobody has the number %s: give a group, too, as UID:GID",
+		return fail("--user: no user has the number %s: give a group, too, as UID:GID",
 			    name);
 	return 0;
 }
@@ -57,14 +58,14 @@ int user_find(const char *text, struct user *user)
 	char name[NAME_MAX_LENGTH];
 
 	if (!length || length >= sizeof(name))
-		return fail("--user is NAME or UID, and maybe :GID, not '%s'",
+		return fail("--user must be NAME or UID, and perhaps :GID, not '%s'",
 			    text);
 	memcpy(name, text, length);
 	name[length] = '\0';
 	if (find(name, group, user))
 		return -1;
 	if (!user->uid || !user->gid)
-		return fail("--user is not to be root, nor of root's group: '%s'",
+		return fail("--user must not be root, and the group must not be root's: '%s'",
 			    text);
 	user->given = true;
 	return 0;

@@ -93,21 +93,21 @@ static enum vm_end unexpected(struct vcpu *vcpu)
 	switch (run->exit_reason) {
 	case KVM_EXIT_SHUTDOWN:
 		warn_seldom(vcpu->vm->resets,
-			    "vCPU %u: triple fault at %#llx: a reset", vcpu->id,
-			    (unsigned long long)regs.rip);
+			    "vCPU %u: triple fault at %#llx: the guest is reset",
+			    vcpu->id, (unsigned long long)regs.rip);
 		return VM_RESET;
 	case KVM_EXIT_INTERNAL_ERROR:
-		fail("vCPU %u: KVM can't go on at %#llx (suberror %u)",
+		fail("vCPU %u: KVM can't continue at %#llx (suberror %u)",
 		     vcpu->id, (unsigned long long)regs.rip,
 		     run->internal.suberror);
 		return VM_FAILED;
 	case KVM_EXIT_FAIL_ENTRY:
-		fail("vCPU %u: the CPU refuses its state (%#llx)", vcpu->id,
-		     (unsigned long long)
+		fail("vCPU %u: the CPU refuses the vCPU's state (reason %#llx)",
+		     vcpu->id, (unsigned long long)
 		     run->fail_entry.hardware_entry_failure_reason);
 		return VM_FAILED;
 	default:
-		fail("vCPU %u: exit %u at %#llx, which gmemvm doesn't know",
+		fail("vCPU %u: KVM exit %u at %#llx, which gmemvm can't handle",
 		     vcpu->id, run->exit_reason, (unsigned long long)regs.rip);
 		return VM_FAILED;
 	}
@@ -126,8 +126,8 @@ static void handle_exit(struct vcpu *vcpu)
 
 	/* The guest gets #GP, and uses another clocksource. */
 	if (ret < 0)
-		warn_seldom(&vcpu->said, "vCPU %u gets no clock: %s", vcpu->id,
-			    gmem_last_error());
+		warn_seldom(&vcpu->said, "vCPU %u: the guest gets no kvm-clock: %s",
+			    vcpu->id, gmem_last_error());
 	if (ret) {
 		count(vcpu, EXIT_CLOCK);
 		return;

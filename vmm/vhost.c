@@ -22,10 +22,10 @@
 int vhost_open(struct vhost *vhost, struct vm *vm)
 {
 	if (vm->region->windows != GMEM_WINDOWS_NONE)
-		return fail("--net: with vhost=on, the kernel's worker needs memory without windows: --memory protect=hidden+no-gup");
+		return fail("--net: vhost=on needs memory without windows, for the kernel's worker: give --memory=protect=hidden+no-gup");
 	vhost->fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
 	if (vhost->fd < 0)
-		return fail_errno("/dev/vhost-net (is vhost_net loaded?)");
+		return fail_errno("can't open /dev/vhost-net (is vhost_net loaded?)");
 	return 0;
 }
 

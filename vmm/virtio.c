@@ -103,7 +103,7 @@ void virtio_break(struct virtio *v, int error)
 {
 	/* Warn once, because the guest can repeat this without limit. */
 	if (!v->warned)
-		warn_of("%s %u: the guest's queue makes no sense (%s); it waits for a reset",
+		warn_of("%s %u: the guest's queue is invalid (%s); the device stops until the guest resets it",
 			v->name, v->slot, strerror(-error));
 	v->warned = true;
 	v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;

@@ -19,9 +19,9 @@ static int open_kvm(struct vm *vm)
 {
 	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->kvm_fd < 0)
-		return fail_errno("/dev/kvm (is kvm_amd or kvm_intel loaded, and are you in the group kvm?)");
+		return fail_errno("can't open /dev/kvm (is kvm_amd or kvm_intel loaded, and are you in the group kvm?)");
 	if (ioctl(vm->kvm_fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
-		return fail("/dev/kvm is of another version than %d",
+		return fail("/dev/kvm doesn't have API version %d",
 			    KVM_API_VERSION);
 	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
 	if (vm->fd < 0)
@@ -76,7 +76,7 @@ static int create_region(struct vm *vm, const struct memory_options *memory)
 	    !(options.demand & GMEM_PROTECT_HIDDEN))
 		options.flags = GMEM_FLAG_KEEP_DIRECT_MAP;
 	if (gmem_region_create(&options, &vm->region))
-		return fail_gmem("no memory for the guest");
+		return fail_gmem("can't make the guest's memory");
 	guest_init(&vm->guest, vm->region);
 	io_pool_init(&vm->io_pool, &vm->guest, memory->shared_io);
 	vm->guest.by_file = memory->by_file;
@@ -89,14 +89,14 @@ static int add_slots(struct vm *vm)
 
 	if (gmem_vm_create(vm->fd, &vm->gmem) ||
 	    gmem_vm_add(vm->gmem, 0, 0, vm->region, 0, guest->low_size, 0))
-		return fail_gmem("the guest's memory");
+		return fail_gmem("can't give the guest's memory to KVM");
 	if (guest->high_size &&
 	    gmem_vm_add(vm->gmem, 1, HIGH_MEMORY_START, vm->region,
 			guest->low_size, guest->high_size, 0))
-		return fail_gmem("the guest's memory above 4 GiB");
+		return fail_gmem("can't give the memory above 4 GiB to KVM");
 	/* With this, the host doesn't need the module's guard. */
 	if (gmem_vm_trap_clocks(vm->gmem))
-		return fail_gmem("kvm-clock");
+		return fail_gmem("can't trap kvm-clock");
 	return 0;
 }
 

@@ -28,7 +28,7 @@ insmod /opt/gmemfs/gmemfs.ko
 refused 'load gmemfs and mount it'
 mkdir -p /dev/gmem
 mount -t gmemfs gmemfs /dev/gmem
-refused 'only as root' setpriv --reuid 65534 --clear-groups
+refused 'only root can do this' setpriv --reuid 65534 --clear-groups
 
 # What counts instructions is left out, and the rest is measured. Of windows only
 # instructions are drawn.

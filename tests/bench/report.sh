@@ -319,7 +319,7 @@ refuses() {
 }
 
 ok 'an unknown option' refuses 'unknown option --bogus' --bogus
-ok 'an unknown part' refuses 'no part x' --only x
+ok 'an unknown part' refuses 'unknown part x' --only x
 ok 'no rounds' refuses '--rounds' --rounds 0
 ok 'a size that is no whole number of blocks' refuses '--size' --size 100
 like "$(bench/run --help)" '^usage: bench/run' '--help'

@@ -141,7 +141,7 @@ test_user() {
 	is "$(result guard)" WARN '  nor see the hooks'
 	out=$(by_user status)
 	like "$out" "^guard +unknown: tracefs can't be read" '  status says so, too'
-	like "$out" 'not all files could be looked at' '  and that files may be missing'
+	like "$out" 'gmemctl could not look at all files' '  and that files may be missing'
 }
 
 test_build() {

@@ -130,7 +130,7 @@ test_map() {
 		"[$((12 * mib + 8 * 4096))]" '  the one that is pinned'
 	ctl map "$file"
 	like "$out" '^ +0 █ms·▒mP·$' 'map: the picture'
-	like "$out" 'hidden, by 2 MiB: 1' '  its legend'
+	like "$out" 'hidden, in 2 MiB blocks: 1' '  its legend'
 	LC_ALL=C ctl map "$file"
 	like "$out" '^ +0 #ms\.-mP\.$' '  in ASCII'
 	is "$(tr -d '\000-\177' <"$work/out" | wc -c)" 0 '  only'

@@ -104,7 +104,7 @@ socket.socket(socket.AF_UNIX).bind("/dev/gmem/socket")'
 	for kind in fifo dir device socket; do
 		ctl show "/dev/gmem/$kind"
 		is "$status" 1 "$kind: is refused"
-		like "$err" "$kind: not a file" '  and why'
+		like "$err" "$kind: not a regular file" '  and why'
 		ctl map --svg="/dev/gmem/$kind" /dev/gmem/fifo
 		is "$status" 1 '  as output, too'
 	done

@@ -38,7 +38,7 @@ test_sparse() {
 	ok '  map: not a cell too many' test "$(ask 'len(d["cells"])')" -le 65536
 	ctl map --cell=4K $large
 	is "$status" 2 '  map --cell=4K: too many'
-	like "$err" 'so 256M at least' '  and what would do'
+	like "$err" 'a cell must be at least 256M' '  and what would do'
 	truncate -s 9223372036852678656 $large	# 2^63 - 2 MiB
 	ok 'the largest file there is: verify' timeout 20 "$ctl" verify $large
 	ok '  map' timeout 20 "$ctl" map $large

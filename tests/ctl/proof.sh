@@ -44,7 +44,7 @@ test_covered() {
 	mount -t tmpfs none "$kept"
 	incomplete 'covers it' 'a mount below another one'
 	ctl ls
-	like "$out" 'not all files could be looked at' '  ls says so, too'
+	like "$out" 'gmemctl could not look at all files' '  ls says so, too'
 	umount "$kept"
 	mkdir -p /run/elsewhere
 	mount --bind "$kept" /run/elsewhere
@@ -93,7 +93,7 @@ test_detached() {
 		holder=$!
 		wait_for is_named sleep "$holder"
 		umount -l "$kept"
-		incomplete "process $holder has .* nowhere in sight" "detached: $way"
+		incomplete "process $holder has .* no process sees mounted" "detached: $way"
 		stop_holder
 	done
 }
@@ -357,13 +357,13 @@ test_beyond_end() {
 	rm "$kept/file"
 	touch "$kept/beyond"
 	fallocate -n -l 4M "$kept/beyond"
-	incomplete '1024 pages more, beyond its end' 'an empty file with pages'
+	incomplete '1024 more pages, beyond its end' 'an empty file with pages'
 	rm "$kept/beyond"
 	head -c 5000 /dev/urandom >/dev/gmem/file
 	json verify --all
 	is "$status$(ask 'd["files"][0]["checked"]')" 02 'its last page in part: all was looked at'
 	fallocate -n -o 4M -l 64K /dev/gmem/file
-	incomplete '16 pages more, beyond its end' 'pages after a hole beyond the end'
+	incomplete '16 more pages, beyond its end' 'pages after a hole beyond the end'
 	truncate -s 8M /dev/gmem/file
 	json verify --all
 	is "$status$(ask 'd["files"][0]["checked"]')" 018 '  a longer file: they were looked at'

@@ -41,50 +41,50 @@ test_help() {
 }
 
 test_wrong() {
-	wrong "which command\\?.*--help"
-	wrong "no command 'statsu'; did you mean 'status'\\?" statsu
-	wrong "no command 'conv'; did you mean 'convert'\\?" conv
-	wrong "no command 'frobnicate' \\(try" frobnicate
+	wrong "a command is needed.*--help"
+	wrong "unknown command 'statsu'; did you mean 'status'\\?" statsu
+	wrong "unknown command 'conv'; did you mean 'convert'\\?" conv
+	wrong "unknown command 'frobnicate' \\(try" frobnicate
 	wrong "did you mean --svg" map --svgg x
-	wrong "no option --nothing-like-it \\(try 'gmemctl status --help" \
+	wrong "unknown option --nothing-like-it \\(try 'gmemctl status --help" \
 		status --nothing-like-it
-	wrong "a command comes before" --json status
-	wrong 'it takes FILE' show
+	wrong "the command must come before" --json status
+	wrong 'the arguments must be FILE' show
 	wrong "too many arguments: 'extra'" status extra
 	wrong 'FILE OFFSET SIZE private' convert /dev/gmem/x 0 4K
 	wrong "private or shared, not 'secret'" convert /dev/gmem/x 0 4K secret
-	wrong 'OFFSET is in whole pages' convert /dev/gmem/x 1 4K shared
-	wrong 'OFFSET is in whole pages' convert /dev/gmem/x 4P2 4K shared
-	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 0 shared
-	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 4Q shared
-	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 16777216T shared
-	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 0x1000 shared
-	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 '4 K' shared
-	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 4e3 shared
-	wrong 'OFFSET is in whole pages' convert /dev/gmem/x -- -4K 4K shared
-	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 99999999999999999999 shared
-	wrong 'SIZE is in whole pages' convert /dev/gmem/x 0 '' shared
-	wrong 'timeout: seconds' convert --timeout=soon /dev/gmem/x 0 4K shared
-	wrong 'timeout: seconds' convert --timeout=0x10 /dev/gmem/x 0 4K shared
-	wrong 'timeout: seconds' convert --timeout=1e3 /dev/gmem/x 0 4K shared
-	wrong 'timeout: seconds' convert --timeout=1.5.2 /dev/gmem/x 0 4K shared
-	wrong 'timeout: seconds' convert --timeout=nan /dev/gmem/x 0 4K shared
-	wrong 'timeout: seconds' convert --timeout=2000001 /dev/gmem/x 0 4K shared
-	wrong 'a number from 1 on' top --count=-1
-	wrong 'a number from 1 on' top --count=1x
-	wrong 'a number from 1 on' top --count=99999999999999999999
-	wrong 'node: a number' reserve 2M --node=0x0
-	wrong 'node: a number' reserve 2M --node=-1
-	wrong 'SIZE is like 512M' reserve lots
-	wrong 'SIZE is like 512M' reserve 0
-	wrong 'node: a number' reserve 2M --node=x
-	wrong 'timeout: seconds' reserve 2M --timeout=soon
+	wrong 'OFFSET must be a multiple of 4K,' convert /dev/gmem/x 1 4K shared
+	wrong 'OFFSET must be a multiple of 4K,' convert /dev/gmem/x 4P2 4K shared
+	wrong 'SIZE must be a multiple of 4K and not 0' convert /dev/gmem/x 0 0 shared
+	wrong 'SIZE must be a multiple of 4K and not 0' convert /dev/gmem/x 0 4Q shared
+	wrong 'SIZE must be a multiple of 4K and not 0' convert /dev/gmem/x 0 16777216T shared
+	wrong 'SIZE must be a multiple of 4K and not 0' convert /dev/gmem/x 0 0x1000 shared
+	wrong 'SIZE must be a multiple of 4K and not 0' convert /dev/gmem/x 0 '4 K' shared
+	wrong 'SIZE must be a multiple of 4K and not 0' convert /dev/gmem/x 0 4e3 shared
+	wrong 'OFFSET must be a multiple of 4K,' convert /dev/gmem/x -- -4K 4K shared
+	wrong 'SIZE must be a multiple of 4K and not 0' convert /dev/gmem/x 0 99999999999999999999 shared
+	wrong 'SIZE must be a multiple of 4K and not 0' convert /dev/gmem/x 0 '' shared
+	wrong 'timeout: must be 0 to 2000000 seconds' convert --timeout=soon /dev/gmem/x 0 4K shared
+	wrong 'timeout: must be 0 to 2000000 seconds' convert --timeout=0x10 /dev/gmem/x 0 4K shared
+	wrong 'timeout: must be 0 to 2000000 seconds' convert --timeout=1e3 /dev/gmem/x 0 4K shared
+	wrong 'timeout: must be 0 to 2000000 seconds' convert --timeout=1.5.2 /dev/gmem/x 0 4K shared
+	wrong 'timeout: must be 0 to 2000000 seconds' convert --timeout=nan /dev/gmem/x 0 4K shared
+	wrong 'timeout: must be 0 to 2000000 seconds' convert --timeout=2000001 /dev/gmem/x 0 4K shared
+	wrong 'count: must be a number' top --count=-1
+	wrong 'count: must be a number' top --count=1x
+	wrong 'count: must be a number' top --count=99999999999999999999
+	wrong 'node: must be a number' reserve 2M --node=0x0
+	wrong 'node: must be a number' reserve 2M --node=-1
+	wrong 'SIZE must be like 512M' reserve lots
+	wrong 'SIZE must be like 512M' reserve 0
+	wrong 'node: must be a number' reserve 2M --node=x
+	wrong 'timeout: must be 0 to 2000000 seconds' reserve 2M --timeout=soon
 	wrong 'either FILE or --all' verify
 	wrong 'either FILE or --all' verify --all /dev/gmem/x
 	wrong 'always, never or auto' ls --color=sometimes
 	wrong 'needs an argument' top --count
-	wrong 'a number from 1 on' top --count=0
-	wrong 'from 0.1 on' top --interval=0
+	wrong 'count: must be a number' top --count=0
+	wrong 'interval: must be 0.1 to' top --interval=0
 }
 
 # A zero in front means nothing: no number is octal.

@@ -12,8 +12,12 @@ set -eu
 
 COST=/opt/gmemfs/tests/guard/cost
 
-# ftrace's entry and exit, and the callback's look at one list.
-BOUND=150
+# ftrace's entry and exit, and the callback's look at one list: of 2,200 instructions a fault, on a kernel
+# that people run. A debugging kernel has ten times as many, and more of them on the hook's way.
+bound() { # INSTRUCTIONS-WITHOUT
+	bound=150
+	[ $(($1 * 7 / 100)) -lt "$bound" ] || bound=$(($1 * 7 / 100))
+}
 
 for vcpus in 1 8; do
 	without=$($COST $vcpus)
@@ -22,9 +26,10 @@ for vcpus in 1 8; do
 	rmmod gmemfs
 	again=$($COST $vcpus)
 	echo "# $vcpus vCPUs: $without instructions a fault, $with with the module loaded, $again without it again"
-	ok "$vcpus vCPUs: the guard costs less than $BOUND instructions a fault" \
-		[ $((with - without)) -lt $BOUND ]
+	bound "$without"
+	ok "$vcpus vCPUs: the guard costs less than $bound instructions a fault" \
+		[ $((with - without)) -lt "$bound" ]
 	ok 'and more than nothing: the hook is there' [ "$with" -gt "$without" ]
-	ok 'and nothing when it is gone' [ $((again - without)) -lt 20 ]
+	ok 'and nothing when it is gone' [ $((again - without)) -lt $((bound / 7)) ]
 done
 done_testing

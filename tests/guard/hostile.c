@@ -417,7 +417,11 @@ static void open_file(const char *dir)
 
 static void check_gmemfs(double seconds)
 {
-	ok(sysfs("loans") > 20 * seconds, "and were lent pages");
+	long loans = sysfs("loans");
+
+	/* On a slow machine, whatever they get done has to do with loans. */
+	ok(loans > 20 * seconds || loans > (long)stats->exits / 4,
+	   "and were lent pages");
 	is(settled("hidden_bytes", others_hidden), others_hidden,
 	   "without VMs and file, nothing of ours is hidden");
 	is(settled("lent_bytes", 0), 0, "nothing is lent");

@@ -11,9 +11,10 @@ RELEASE=/opt/gmemfs/gmemfs.ko
 DEBUG=/opt/gmemfs/debug/gmemfs.ko
 MNT=/dev/gmem
 
-# The last two things that gmemfs said, without the time.
+# The last things that gmemfs said, without the time: one of the direct map, two of the guard where KVM
+# has no BTF.
 last_log() {
-	dmesg | sed -n 's/^\[[^]]*\] gmemfs: //p' | tail -n 2
+	dmesg | sed -n 's/^\[[^]]*\] gmemfs: //p' | tail -n 3
 }
 
 mount_it() {

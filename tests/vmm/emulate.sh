@@ -77,7 +77,7 @@ vm_gone tiny
 is "$status" 0 'powers off'
 is "$(cat "$work/tiny.stderr")" '' 'gmemvm has no complaint'
 is "$(sysfs hidden_bytes)" 0 'afterwards nothing is hidden'
-test_end t 3 'vCPU 0: triple fault at .*: a reset'
-test_end d 1 "vCPU 0: KVM can't go on at 0xd0000000 \(suberror 1\)"
+test_end t 3 'vCPU 0: triple fault at .*: the guest is reset'
+test_end d 1 "vCPU 0: KVM can't continue at 0xd0000000 \(suberror 1\)"
 test_no_conversion
 done_testing

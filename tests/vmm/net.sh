@@ -121,7 +121,7 @@ test_refused() {
 	refused 'protect=hidden\+no-gup' tap=tap0,vhost=on
 	refused 'fd 9 must be a tap with IFF_VNET_HDR and IFF_NO_PI' fd=9 \
 		/share/vmm/on-tap.py tap0 tap,no_pi
-	refused 'fd 77 is no tap' fd=77
+	refused 'fd 77 is not a tap' fd=77
 }
 
 vmm_load off

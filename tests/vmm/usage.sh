@@ -41,19 +41,19 @@ wrong() { # ERE ARGUMENT...
 }
 
 test_wrong() {
-	wrong 'which kernel\?'
+	wrong 'kernel=FILE is needed'
 	wrong '--kernel needs an argument' --kernel
-	wrong 'no option --kernle=x' --kernle=x
-	wrong "what is 'vmlinuz'\\?" --kernel=x vmlinuz
+	wrong 'unknown option --kernle=x' --kernle=x
+	wrong "unexpected argument 'vmlinuz'" --kernel=x vmlinuz
 	for cpus in 0 9 x 1x -1 ''; do
 		wrong '1 to 8' --kernel=x --cpus=$cpus
 	done
 	for size in 0 1 63M 65M1 1000000T 18446744073709551616 '' 513K x; do
-		wrong 'size is' --kernel=x --memory=size=$size
+		wrong 'size must be' --kernel=x --memory=size=$size
 	done
-	wrong 'backend is gmemfs, ' --kernel=x --memory=backend=shmem
-	wrong 'protect is hidden, ' --kernel=x --memory=protect=hidden+all
-	wrong 'protect is hidden, ' --kernel=x --memory=protect=
+	wrong 'backend must be gmemfs, ' --kernel=x --memory=backend=shmem
+	wrong 'protect must be hidden, ' --kernel=x --memory=protect=hidden+all
+	wrong 'protect must be hidden, ' --kernel=x --memory=protect=
 	# All of it is looked at: the first 63 characters are in order.
 	eight=windows+windows+windows+windows+windows+windows+windows+windows
 	wrong "not 'all'" --kernel=x --memory=protect=$eight+all
@@ -66,46 +66,46 @@ test_wrong() {
 	done
 	wrong "KEY=VALUE,... and not 'huge'" --kernel=x --memory=huge
 	wrong "no 'colour'" --kernel=x --memory=size=1G,colour=red
-	wrong 'by-file=on is for --sandbox=off' --kernel=x --memory=by-file=on
-	wrong 'by-file is on or off' --kernel=x --memory=by-file=1
-	wrong 'platform is on or off' --kernel=x --disk=path=x,platform=
-	wrong 'is for backend=gmemfs' --kernel=x --memory=backend=memfd,directory=/x
+	wrong 'by-file=on works only with --sandbox=off' --kernel=x --memory=by-file=on
+	wrong 'by-file must be on or off' --kernel=x --memory=by-file=1
+	wrong 'platform must be on or off' --kernel=x --disk=path=x,platform=
+	wrong 'only with backend=gmemfs' --kernel=x --memory=backend=memfd,directory=/x
 	wrong 'path=FILE' --kernel=x --disk=readonly=on
-	wrong 'readonly is on or off' --kernel=x --disk=path=x,readonly=yes
-	wrong 'direct is on or off' --kernel=x --disk=path=x,direct=1
-	wrong 'sandbox is on, calls or off' --kernel=x --sandbox=no
-	wrong 'user is who gmemvm is in its sandbox' --kernel=x --sandbox=off --user=nobody
+	wrong 'readonly must be on or off' --kernel=x --disk=path=x,readonly=yes
+	wrong 'direct must be on or off' --kernel=x --disk=path=x,direct=1
+	wrong 'sandbox must be on, calls or off' --kernel=x --sandbox=no
+	wrong 'user works only with a sandbox' --kernel=x --sandbox=off --user=nobody
 	wrong "no 'format'" --kernel=x --disk=path=x,format=raw
 	for size in 0 1M 3M 2G 192M x ''; do
-		wrong 'shared-io is ' --kernel=x --memory=size=1G,shared-io=$size
+		wrong 'shared-io must be a power of two' --kernel=x --memory=size=1G,shared-io=$size
 	done
 	wrong 'quarter of size' --kernel=x --memory=size=64M,shared-io=32M
 	wrong 'tap=NAME or fd=NUMBER' --kernel=x --net=vhost=on
 	wrong 'tap=NAME or fd=NUMBER' --kernel=x --net=tap=t,fd=3
-	wrong 'one --net' --kernel=x --net=tap=t --net=tap=u
-	wrong 'mac is like' --kernel=x --net=tap=t,mac=01:00:00:00:00:00
-	wrong 'mac is like' --kernel=x --net=tap=t,mac=2:0:0:0:0
-	wrong 'fd is a' --kernel=x --net=fd=tap
-	wrong 'vhost is on or off' --kernel=x --net=tap=t,vhost=1
-	wrong 'platform is on or off' --kernel=x --net=tap=t,platform=1
+	wrong 'net can be given only once' --kernel=x --net=tap=t --net=tap=u
+	wrong 'mac must be a unicast address' --kernel=x --net=tap=t,mac=01:00:00:00:00:00
+	wrong 'mac must be a unicast address' --kernel=x --net=tap=t,mac=2:0:0:0:0
+	wrong 'fd must be the number' --kernel=x --net=fd=tap
+	wrong 'vhost must be on or off' --kernel=x --net=tap=t,vhost=1
+	wrong 'platform must be on or off' --kernel=x --net=tap=t,platform=1
 	wrong "no 'bridge'" --kernel=x --net=bridge=br0
-	wrong '6 disks at most' --kernel=x --disk=path=1 --disk=path=2 \
+	wrong 'disk can be given at most 6 times' --kernel=x --disk=path=1 --disk=path=2 \
 		--disk=path=3 --disk=path=4 --disk=path=5 --disk=path=6 --disk=path=7
 }
 
 # What can't be looked up: wrong, too, but for --help it's too late.
 test_user() {
 	refused 2 "there is no user 'nosuchuser'" --kernel=x --user=nosuchuser
-	refused 2 'user is NAME or UID' --kernel=x --user=
-	refused 2 'user is NAME or UID' --kernel=x --user=:65534
-	refused 2 'user is NAME or UID' --kernel=x --user="$(head -c 64 /dev/zero | tr '\0' r)"
-	refused 2 'the group is a number' --kernel=x --user=nobody:nogroup
-	refused 2 'the group is a number' --kernel=x --user=nobody:
-	refused 2 'the group is a number' --kernel=x --user=nobody:4294967295
-	refused 2 'nobody has the number 77777: give a group' --kernel=x --user=77777
+	refused 2 'user must be NAME or UID' --kernel=x --user=
+	refused 2 'user must be NAME or UID' --kernel=x --user=:65534
+	refused 2 'user must be NAME or UID' --kernel=x --user="$(head -c 64 /dev/zero | tr '\0' r)"
+	refused 2 'the group must be a number' --kernel=x --user=nobody:nogroup
+	refused 2 'the group must be a number' --kernel=x --user=nobody:
+	refused 2 'the group must be a number' --kernel=x --user=nobody:4294967295
+	refused 2 'no user has the number 77777: give a group' --kernel=x --user=77777
 	refused 2 "there is no user '4294967295'" --kernel=x --user=4294967295
 	for user in root 0 0:65534 nobody:0; do
-		refused 2 'user is not to be root' --kernel=x --user=$user
+		refused 2 'user must not be root' --kernel=x --user=$user
 	done
 }
 
@@ -120,8 +120,8 @@ test_failed() {
 	failed '/nonexistent: No such file' --kernel=/nonexistent $plain
 	failed '/nonexistent: No such file' --kernel="$kernel" \
 		--initrd=/nonexistent $plain
-	failed 'no bzImage: take one' --kernel=/etc/passwd $plain
-	failed 'no bzImage: take one' --kernel=/dev/null $plain
+	failed 'not a bzImage: take one' --kernel=/etc/passwd $plain
+	failed 'not a bzImage: take one' --kernel=/dev/null $plain
 	head -c 4096 "$kernel" >"$work/short"
 	failed 'cut off' --kernel="$work/short" $plain
 	failed 'files, not devices' --kernel="$kernel" --initrd=/ $plain
@@ -130,7 +130,7 @@ test_failed() {
 		--initrd="$work/huge" $plain
 	failed 'size=[0-9]+M at least' --kernel="$kernel" \
 		--memory=size=64M,backend=memfd
-	failed 'kernel takes [0-9]+ characters' --kernel="$kernel" $plain \
+	failed 'kernel takes at most [0-9]+ characters, not ' --kernel="$kernel" $plain \
 		--append="$(head -c 5000 /dev/zero | tr '\0' x)"
 	failed '/nonexistent: No such file' --kernel="$kernel" $plain \
 		--disk=path=/nonexistent
@@ -142,11 +142,13 @@ test_failed() {
 	failed 'neither a file nor' --kernel="$kernel" $plain \
 		--disk="path=$work/pipe,readonly=on"
 	truncate -s 1000 "$work/odd"
-	failed 'multiple of 512; truncate' --kernel="$kernel" $plain \
+	failed 'not a multiple of 512; truncate' --kernel="$kernel" $plain \
 		--disk="path=$work/odd"
+	truncate -s 0 "$work/empty"
+	failed 'empty is empty' --kernel="$kernel" $plain --disk="path=$work/empty"
 	failed 'mount one with: mount -t gmemfs' --kernel="$kernel"
-	failed 'fd 0 is no tap' --kernel="$kernel" $plain --net=fd=0
-	failed 'no interface has a name' --kernel="$kernel" $plain \
+	failed 'fd 0 is not a tap' --kernel="$kernel" $plain --net=fd=0
+	failed 'at most 15 characters, not .a-name-that' --kernel="$kernel" $plain \
 		--net=tap=a-name-that-is-too-long
 	for size in 108 200 5000; do
 		failed 'a socket.s path has 107 characters at most, ' --kernel="$kernel" $plain \
@@ -229,7 +231,7 @@ test_ended() {
 	wait_for pgrep -P "$vmm_pid"
 	end pkill -KILL -P "$vmm_pid"
 	is "$status" 1 'its child is killed: status 1'
-	like "$(cat "$work/err")" '^gmemvm: killed by signal 9 ' '  which it says'
+	like "$(cat "$work/err")" "^gmemvm: the guest's process was killed by signal 9 " '  which it says'
 	begin --no-reboot
 	end kill "$vmm_pid"
 	is "$status$(cat "$work/err")" 0 '--no-reboot, ended by SIGTERM: status 0'
@@ -350,7 +352,7 @@ test_as_user() {
 	$vmm_by /opt/gmemfs/bin/gmemvm --kernel="$kernel" $plain --no-reboot \
 		</dev/null >"$work/out" 2>"$work/err" || status=$?
 	is "$status" 1 'where namespaces are not permitted: status 1'
-	like "$(cat "$work/err")" 'sandbox=calls does without namespaces' \
+	like "$(cat "$work/err")" 'sandbox=calls needs no namespaces' \
 		'  which it says, and what to do'
 	begin --sandbox=calls --no-reboot
 	wait_for grep -q 'Seccomp:.2' "/proc/$vmm_pid/status"
