@@ -62,6 +62,58 @@ unsigned long gmem_directmap_hidden(void)
 	return atomic_long_read(&hidden_pages);
 }
 
+/* ---- when no memory may be hidden ---- */
+
+static unsigned long forbidden;	/* bits of enum gmem_forbidder */
+
+/**
+ * gmem_directmap_forbid - from now on, no memory is hidden
+ * @why: the reason, until gmem_directmap_permit() takes it back
+ *
+ * Who hides pages first counts them, and then looks whether it may. This
+ * function first forbids it, and then reads the count. Both have a full barrier
+ * in between, so at least one of the two sees what the other has written.
+ *
+ * Return: how many pages are hidden, or are being hidden
+ */
+unsigned long gmem_directmap_forbid(enum gmem_forbidder why)
+{
+	set_bit(why, &forbidden);
+	smp_mb__after_atomic();	/* pairs with the one in gmem_may_hide() */
+	return gmem_directmap_hidden();
+}
+
+void gmem_directmap_permit(enum gmem_forbidder why)
+{
+	clear_bit(why, &forbidden);
+}
+
+/* Return: 0; -EBUSY; or -EPERM if KVM is loaded and could not be hooked. */
+static int gmem_may_hide(void)
+{
+	unsigned long why = READ_ONCE(forbidden);
+
+	if (!why)
+		return 0;
+	if (!(why & BIT(GMEM_FORBID_KVM_UNHOOKED)))
+		return -EBUSY;
+	pr_warn_ratelimited("no memory can be hidden: kvm could not be hooked, so a guest with hidden memory could crash this host. Fix the problem that an earlier guard message names, then unload gmemfs and load it again. Mounts with direct_map=kept still work, but their memory is not protected\n");
+	return -EPERM;
+}
+
+/* Count pages that are to be hidden. Return: as gmem_may_hide(). */
+static int gmem_count_hidden(unsigned int nr)
+{
+	int ret;
+
+	atomic_long_add(nr, &hidden_pages);
+	smp_mb__after_atomic();	/* pairs with gmem_directmap_forbid() */
+	ret = gmem_may_hide();
+	if (ret)
+		atomic_long_sub(nr, &hidden_pages);
+	return ret;
+}
+
 const char *gmem_directmap_method(void)
 {
 	return "set_memory_np";
@@ -139,20 +191,24 @@ static int gmem_set_present_pages(struct page *page, unsigned int nr)
  *
  * On return no CPU has a translation for them in its TLB. Sleeps.
  *
- * Return: 0; -ENOMEM or another errno if nothing was hidden; -EIO if some pages
- * were hidden and could not be exposed again: the caller must not free the
- * pages.
+ * Return: 0; -ENOMEM, -EBUSY while the host hibernates, -EPERM if KVM could not
+ * be hooked, or another errno if nothing was hidden; -EIO if some pages were
+ * hidden and could not be exposed again: the caller must not free the pages.
  */
 int gmem_directmap_hide(struct page *page, unsigned int nr)
 {
-	int ret = gmem_set_absent_pages(page, nr);
+	int ret = gmem_count_hidden(nr);
 
-	/* It may have failed half way, without memory to split an entry. */
-	if (ret && !gmem_set_present_pages(page, nr))
+	if (ret)
 		return ret;
-
-	atomic_long_add(nr, &hidden_pages);
-	return ret ? -EIO : 0;
+	ret = gmem_set_absent_pages(page, nr);
+	if (!ret)
+		return 0;
+	/* It may have failed half way, without memory to split an entry. */
+	if (gmem_set_present_pages(page, nr))
+		return -EIO;
+	atomic_long_sub(nr, &hidden_pages);
+	return ret;
 }
 
 /**
@@ -164,15 +220,18 @@ int gmem_directmap_hide(struct page *page, unsigned int nr)
  * One step, and one flush. Only a split can fail. So if at most the first entry
  * may have to be split, then on an error no page has changed.
  *
- * Return: 0, or an errno: the caller may try again.
+ * Return: 0, or an errno as above: the caller may try again.
  */
 int gmem_directmap_hide_some(struct page *page, unsigned int nr,
 			     unsigned int exposed)
 {
-	int ret = gmem_set_absent_pages(page, nr);
+	int ret = gmem_count_hidden(exposed);
 
-	if (!ret)
-		atomic_long_add(exposed, &hidden_pages);
+	if (ret)
+		return ret;
+	ret = gmem_set_absent_pages(page, nr);
+	if (ret)
+		atomic_long_sub(exposed, &hidden_pages);
 	return ret;
 }
 

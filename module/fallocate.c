@@ -150,6 +150,8 @@ static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 		pgoff_t from = max(first, index << GMEM_BLOCK_ORDER);
 		pgoff_t to = min(end, (index + 1) << GMEM_BLOCK_ORDER);
 
+		if (READ_ONCE(block->bare))
+			continue;
 		for (; from < to; from++)
 			if (READ_ONCE(block->huge) ||
 			    gmem_block_page(block, from))

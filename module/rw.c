@@ -261,55 +261,66 @@ unlock:
 
 /* ---- seek ---- */
 
-/* The first page from @pgoff on, and below @end, that is data (or a hole). */
-static pgoff_t gmem_find(struct inode *inode, pgoff_t pgoff, pgoff_t end,
-			 bool data)
+/* The first page of the next block after that of @pgoff, or @end. */
+static pgoff_t gmem_next_block(struct inode *inode, pgoff_t pgoff, pgoff_t end)
+{
+	unsigned long index = (pgoff >> GMEM_BLOCK_ORDER) + 1;
+
+	if (!xa_find(&gmem_i(inode)->blocks, &index, ULONG_MAX, XA_PRESENT))
+		return end;
+	return min(index << GMEM_BLOCK_ORDER, end);
+}
+
+/*
+ * Move *@at to the first page from there on, and below @end, that is data (or a
+ * hole); or to @end. There may be millions of blocks without memory: each is
+ * one step. Return: 0, or -EINTR.
+ */
+static int gmem_find(struct inode *inode, pgoff_t *at, pgoff_t end, bool data)
 {
 	struct gmem_block *block;
-	unsigned long index;
+	pgoff_t pgoff = *at;
 
-	for (; pgoff < end; pgoff++) {
+	while (pgoff < end) {
 		block = gmem_block_find(inode, pgoff);
-		if (!block) {
+		if (!block || READ_ONCE(block->bare)) {
 			if (!data)
-				return pgoff;
-			/* Skip to the next block. */
-			index = pgoff >> GMEM_BLOCK_ORDER;
-			if (!xa_find(&gmem_i(inode)->blocks, &index, ULONG_MAX,
-				     XA_PRESENT))
-				return end;
-			pgoff = index << GMEM_BLOCK_ORDER;
-			if (pgoff >= end)
-				return end;
-			block = gmem_block_find(inode, pgoff);
+				break;
+			pgoff = gmem_next_block(inode, pgoff, end);
+		} else if (!data && READ_ONCE(block->huge) &&
+			   !READ_ONCE(block->nr_holes)) {
+			pgoff = min(round_down(pgoff, GMEM_BLOCK_PAGES) +
+				    GMEM_BLOCK_PAGES, end);
+		} else if (!gmem_block_page(block, pgoff) == !data) {
+			break;
+		} else {
+			pgoff++;
 		}
-		if (!data && READ_ONCE(block->huge) &&
-		    !READ_ONCE(block->nr_holes)) {
-			pgoff |= GMEM_BLOCK_PAGES - 1;
-			continue;
-		}
-		if (!gmem_block_page(block, pgoff) == !data)
-			return pgoff;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
-	return end;
+	*at = pgoff;
+	return 0;
 }
 
 static loff_t gmem_seek(struct inode *inode, loff_t offset, bool data)
 {
+	pgoff_t at = offset >> PAGE_SHIFT;
 	loff_t size, found;
-	pgoff_t end;
+	int ret;
 
 	filemap_invalidate_lock_shared(inode->i_mapping);
 	size = i_size_read(inode);
-	end = DIV_ROUND_UP(size, PAGE_SIZE);
 	found = -ENXIO;
 	if (offset >= 0 && offset < size) {
-		found = (loff_t)gmem_find(inode, offset >> PAGE_SHIFT, end,
-					  data) << PAGE_SHIFT;
-		found = max(found, offset);
+		ret = gmem_find(inode, &at, DIV_ROUND_UP(size, PAGE_SIZE),
+				data);
+		found = max((loff_t)at << PAGE_SHIFT, offset);
 		if (found >= size)
 			found = data ? -ENXIO : size;
+		if (ret)
+			found = ret;
 	}
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 	return found;
