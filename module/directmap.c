@@ -65,12 +65,14 @@ unsigned long gmem_directmap_hidden(void)
 /* ---- when no memory may be hidden ---- */
 
 static unsigned long forbidden;	/* bits of enum gmem_forbidder */
+static atomic_long_t hiding_pages;	/* that somebody is about to hide */
 
 /**
  * gmem_directmap_forbid - from now on, no memory is hidden
  * @why: the reason, until gmem_directmap_permit() takes it back
  *
- * Who hides pages first counts them, and then looks whether it may. This
+ * Who hides pages first counts them as being hidden, and then looks whether it
+ * may. They are counted as hidden before they stop being counted so. This
  * function first forbids it, and then reads the count. Both have a full barrier
  * in between, so at least one of the two sees what the other has written.
  *
@@ -80,7 +82,7 @@ unsigned long gmem_directmap_forbid(enum gmem_forbidder why)
 {
 	set_bit(why, &forbidden);
 	smp_mb__after_atomic();	/* pairs with the one in gmem_may_hide() */
-	return gmem_directmap_hidden();
+	return atomic_long_read(&hiding_pages) + gmem_directmap_hidden();
 }
 
 void gmem_directmap_permit(enum gmem_forbidder why)
@@ -101,17 +103,25 @@ static int gmem_may_hide(void)
 	return -EPERM;
 }
 
-/* Count pages that are to be hidden. Return: as gmem_may_hide(). */
-static int gmem_count_hidden(unsigned int nr)
+/* Begin to hide @nr pages. Return: as gmem_may_hide(). */
+static int gmem_begin_hiding(unsigned int nr)
 {
 	int ret;
 
-	atomic_long_add(nr, &hidden_pages);
+	atomic_long_add(nr, &hiding_pages);
 	smp_mb__after_atomic();	/* pairs with gmem_directmap_forbid() */
 	ret = gmem_may_hide();
 	if (ret)
-		atomic_long_sub(nr, &hidden_pages);
+		atomic_long_sub(nr, &hiding_pages);
 	return ret;
+}
+
+static void gmem_end_hiding(unsigned int nr, bool hidden)
+{
+	if (hidden)
+		atomic_long_add(nr, &hidden_pages);
+	smp_mb__before_atomic();	/* gmem_directmap_forbid() sees one */
+	atomic_long_sub(nr, &hiding_pages);
 }
 
 const char *gmem_directmap_method(void)
@@ -197,17 +207,15 @@ static int gmem_set_present_pages(struct page *page, unsigned int nr)
  */
 int gmem_directmap_hide(struct page *page, unsigned int nr)
 {
-	int ret = gmem_count_hidden(nr);
+	int ret = gmem_begin_hiding(nr);
 
 	if (ret)
 		return ret;
 	ret = gmem_set_absent_pages(page, nr);
-	if (!ret)
-		return 0;
 	/* It may have failed half way, without memory to split an entry. */
-	if (gmem_set_present_pages(page, nr))
-		return -EIO;
-	atomic_long_sub(nr, &hidden_pages);
+	if (ret && gmem_set_present_pages(page, nr))
+		ret = -EIO;
+	gmem_end_hiding(nr, !ret || ret == -EIO);
 	return ret;
 }
 
@@ -225,13 +233,12 @@ int gmem_directmap_hide(struct page *page, unsigned int nr)
 int gmem_directmap_hide_some(struct page *page, unsigned int nr,
 			     unsigned int exposed)
 {
-	int ret = gmem_count_hidden(exposed);
+	int ret = gmem_begin_hiding(exposed);
 
 	if (ret)
 		return ret;
 	ret = gmem_set_absent_pages(page, nr);
-	if (ret)
-		atomic_long_sub(exposed, &hidden_pages);
+	gmem_end_hiding(exposed, !ret);
 	return ret;
 }
 

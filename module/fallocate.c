@@ -135,11 +135,15 @@ static void gmem_punch(struct inode *inode, loff_t start, loff_t end)
 
 /* ---- memory ahead of use ---- */
 
-/* Roughly how many pages populating the range would add to the mount's. */
+/*
+ * Roughly how many pages populating the range would add to the mount's. A block
+ * without memory counts a page, but for the file's first: see charge.c.
+ */
 static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 				  pgoff_t end)
 {
 	unsigned long missing = end - first;
+	bool bare = false;
 	struct gmem_block *block;
 	unsigned long index;
 
@@ -150,8 +154,11 @@ static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 		pgoff_t from = max(first, index << GMEM_BLOCK_ORDER);
 		pgoff_t to = min(end, (index + 1) << GMEM_BLOCK_ORDER);
 
-		if (READ_ONCE(block->bare))
+		if (READ_ONCE(block->bare)) {
+			missing -= bare ? 1 : 0;
+			bare = true;
 			continue;
+		}
 		for (; from < to; from++)
 			if (READ_ONCE(block->huge) ||
 			    gmem_block_page(block, from))

@@ -63,14 +63,15 @@ static enum gmem_kvm_state kvm_state = GUARD_OFF;
 static enum gmem_guard_mode guard_mode = GUARD_LEND;
 static bool guard_loaded;
 
-static void gmem_set_kvm_state(enum gmem_kvm_state state)
+/* Return: how many pages are hidden. Not 0 in KVM_UNHOOKED: KVM must not run. */
+static unsigned long gmem_set_kvm_state(enum gmem_kvm_state state)
 {
 	lockdep_assert_held(&guard_lock);
 	WRITE_ONCE(kvm_state, state);
 	if (state == KVM_UNHOOKED)
-		gmem_directmap_forbid(GMEM_FORBID_KVM_UNHOOKED);
-	else
-		gmem_directmap_permit(GMEM_FORBID_KVM_UNHOOKED);
+		return gmem_directmap_forbid(GMEM_FORBID_KVM_UNHOOKED);
+	gmem_directmap_permit(GMEM_FORBID_KVM_UNHOOKED);
+	return gmem_directmap_hidden();
 }
 
 /* ---- hooks ---- */
@@ -118,14 +119,15 @@ static void gmem_hooks_remove(void)
  */
 static int gmem_kvm_came(void)
 {
+	unsigned long hidden;
 	int ret;
 
 	lockdep_assert_held(&guard_lock);
 	if (kvm_state != KVM_ABSENT)
 		return 0;
 	ret = gmem_hooks_place();
-	gmem_set_kvm_state(ret ? KVM_UNHOOKED : KVM_HOOKED);
-	return gmem_directmap_hidden() ? ret : 0;
+	hidden = gmem_set_kvm_state(ret ? KVM_UNHOOKED : KVM_HOOKED);
+	return hidden ? ret : 0;
 }
 
 static void gmem_kvm_went(void)
