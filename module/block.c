@@ -29,9 +29,12 @@ struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)
 
 /*
  * A block without memory is charged for itself, its @wants, and its part of the
- * xarray. A block with memory is not: these are small beside its memory.
+ * xarray: if blocks are far from each other, that is a node on each of the
+ * xarray's lower levels. With 2^18 blocks that is four nodes of 576 bytes each,
+ * with fewer it may be up to seven. A block with memory is not charged for
+ * these: they are small beside its memory.
  */
-#define GMEM_BLOCK_COST	SZ_512
+#define GMEM_BLOCK_COST	SZ_4K
 
 static struct gmem_block *gmem_block_new(struct inode *inode, pgoff_t pgoff)
 {

@@ -30,11 +30,11 @@
 #include "frame.h"
 #include "gmem_inode.h"
 #include "lend.h"
+#include "mapslot.h"
 #include "pageword.h"
 #include "pieces.h"
 #include "poison.h"
 #include "state.h"
-#include "tempmap.h"
 #include "units.h"
 
 static_assert(sizeof(struct gmem_attributes) == 64);
@@ -44,13 +44,11 @@ static_assert(sizeof(struct gmem_attributes) == 64);
  * @inode: the file
  * @shared: the new attribute: shared, or private
  * @zero: zero the pages that change
- * @zeroed: at least one page may have been zeroed
  */
 struct gmem_conversion {
 	struct inode *inode;
 	bool shared;
 	bool zero;
-	bool zeroed;
 };
 
 /* How many single pages are hidden together: the array is on the stack. */
@@ -63,44 +61,16 @@ struct gmem_singles {
 
 /* ---- a part of a block ---- */
 
-/*
- * How many pages, from @slot on, have the same attribute as the first? At most
- * as many as can be mapped at once.
- */
-static unsigned int gmem_alike(struct gmem_conversion *c,
-			       struct gmem_block *block, unsigned int slot,
-			       unsigned int nr)
+/* Zero the pages that change. */
+static void gmem_convert_zero(struct gmem_conversion *c,
+			      struct gmem_block *block, struct page *page,
+			      unsigned int slot, unsigned int nr)
 {
-	bool shared = gmem_state_shared(c->inode, block, slot);
 	unsigned int i;
 
-	nr = min_t(unsigned int, nr, GMEM_TEMPMAP_PAGES);
-	for (i = 1; i < nr; i++)
-		if (gmem_state_shared(c->inode, block, slot + i) != shared)
-			break;
-	return i;
-}
-
-/*
- * Zero the pages that change. Return: how many, from the first on, are as they
- * should be: fewer than @nr if there was no memory to map one.
- */
-static unsigned int gmem_convert_zero(struct gmem_conversion *c,
-				      struct gmem_block *block,
-				      struct page *page, unsigned int slot,
-				      unsigned int nr)
-{
-	unsigned int i, run;
-
-	for (i = 0; c->zero && i < nr; i += run) {
-		run = gmem_alike(c, block, slot + i, nr - i);
-		if (gmem_state_shared(c->inode, block, slot + i) == c->shared)
-			continue;
-		c->zeroed = true;
-		if (gmem_tempmap_zero(page + i, run))
-			return i;
-	}
-	return nr;
+	for (i = 0; c->zero && i < nr; i++)
+		if (gmem_state_shared(c->inode, block, slot + i) != c->shared)
+			gmem_slot_zero(page + i, 1);
 }
 
 /*
@@ -156,41 +126,30 @@ static int gmem_make_shared(struct gmem_conversion *c, struct page *page,
  */
 static int gmem_share_span(struct gmem_conversion *c, struct gmem_block *block,
 			   struct page *page, unsigned int slot,
-			   unsigned int *nr)
+			   unsigned int nr)
 {
-	unsigned int zeroed = gmem_convert_zero(c, block, page, slot, *nr);
-	int ret = zeroed < *nr ? -ENOMEM : 0, error;
+	int ret;
 
-	*nr = zeroed;
-	if (!zeroed)
-		return ret;
-	error = gmem_make_shared(c, page, zeroed);
-	if (error && !c->zero) {
-		*nr = 0;
-		return error;
-	}
-	return ret;
+	gmem_convert_zero(c, block, page, slot, nr);
+	ret = gmem_make_shared(c, page, nr);
+	return c->zero ? 0 : ret;
 }
 
-/* A page that is hidden now but couldn't be zeroed doesn't count as private. */
 static int gmem_unshare_span(struct gmem_conversion *c,
 			     struct gmem_block *block, struct page *page,
-			     unsigned int slot, unsigned int *nr)
+			     unsigned int slot, unsigned int nr)
 {
-	unsigned int zeroed;
-	int ret = gmem_make_private(c, page, *nr);
+	int ret = gmem_make_private(c, page, nr);
 
-	if (ret) {
-		*nr = 0;
-		return ret;
-	}
-	zeroed = gmem_convert_zero(c, block, page, slot, *nr);
-	ret = zeroed < *nr ? -ENOMEM : 0;
-	*nr = zeroed;
+	if (!ret)
+		gmem_convert_zero(c, block, page, slot, nr);
 	return ret;
 }
 
-/* Sets @nr to how many are converted: fewer if there is an error. */
+/*
+ * Sets @nr to how many are converted, the first ones: fewer if there is an
+ * error.
+ */
 static int gmem_convert_span(struct gmem_conversion *c,
 			     struct gmem_block *block, struct page *page,
 			     unsigned int slot, unsigned int *nr)
@@ -199,8 +158,10 @@ static int gmem_convert_span(struct gmem_conversion *c,
 
 	*nr = gmem_convertible(c, page, *nr, &why);
 	if (*nr)
-		ret = c->shared ? gmem_share_span(c, block, page, slot, nr)
-				: gmem_unshare_span(c, block, page, slot, nr);
+		ret = c->shared ? gmem_share_span(c, block, page, slot, *nr)
+				: gmem_unshare_span(c, block, page, slot, *nr);
+	if (ret)
+		*nr = 0;
 	return ret ?: why;
 }
 
@@ -508,8 +469,6 @@ static int gmem_convert(struct gmem_conversion *c, pgoff_t *pgoff, pgoff_t end)
 			ret = -EINTR;
 		cond_resched();
 	}
-	if (c->zeroed)
-		gmem_tempmap_flush();
 	return ret;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's direct map. Only this file edits the kernel's page tables.
+ * The kernel's direct map. Only this file edits the direct map's page tables.
  *
  * x86's set_memory_np() and set_memory_p() clear and set the present bit of a
  * range of kernel addresses and flush every CPU's TLB. If the direct map has an
@@ -60,6 +60,68 @@ static atomic_long_t hidden_pages;
 unsigned long gmem_directmap_hidden(void)
 {
 	return atomic_long_read(&hidden_pages);
+}
+
+/* ---- when no memory may be hidden ---- */
+
+static unsigned long forbidden;	/* bits of enum gmem_forbidder */
+static atomic_long_t hiding_pages;	/* that somebody is about to hide */
+
+/**
+ * gmem_directmap_forbid - from now on, no memory is hidden
+ * @why: the reason, until gmem_directmap_permit() takes it back
+ *
+ * Who hides pages first counts them as being hidden, and then looks whether it
+ * may. They are counted as hidden before they stop being counted so. This
+ * function first forbids it, and then reads the count. Both have a full barrier
+ * in between, so at least one of the two sees what the other has written.
+ *
+ * Return: how many pages are hidden, or are being hidden
+ */
+unsigned long gmem_directmap_forbid(enum gmem_forbidder why)
+{
+	set_bit(why, &forbidden);
+	smp_mb__after_atomic();	/* pairs with the one in gmem_may_hide() */
+	return atomic_long_read(&hiding_pages) + gmem_directmap_hidden();
+}
+
+void gmem_directmap_permit(enum gmem_forbidder why)
+{
+	clear_bit(why, &forbidden);
+}
+
+/* Return: 0; -EBUSY; or -EPERM if KVM is loaded and could not be hooked. */
+static int gmem_may_hide(void)
+{
+	unsigned long why = READ_ONCE(forbidden);
+
+	if (!why)
+		return 0;
+	if (!(why & BIT(GMEM_FORBID_KVM_UNHOOKED)))
+		return -EBUSY;
+	pr_warn_ratelimited("no memory can be hidden: kvm could not be hooked, so a guest with hidden memory could crash this host. Fix the problem that an earlier guard message names, then unload gmemfs and load it again. Mounts with direct_map=kept still work, but their memory is not protected\n");
+	return -EPERM;
+}
+
+/* Begin to hide @nr pages. Return: as gmem_may_hide(). */
+static int gmem_begin_hiding(unsigned int nr)
+{
+	int ret;
+
+	atomic_long_add(nr, &hiding_pages);
+	smp_mb__after_atomic();	/* pairs with gmem_directmap_forbid() */
+	ret = gmem_may_hide();
+	if (ret)
+		atomic_long_sub(nr, &hiding_pages);
+	return ret;
+}
+
+static void gmem_end_hiding(unsigned int nr, bool hidden)
+{
+	if (hidden)
+		atomic_long_add(nr, &hidden_pages);
+	smp_mb__before_atomic();	/* gmem_directmap_forbid() sees one */
+	atomic_long_sub(nr, &hiding_pages);
 }
 
 const char *gmem_directmap_method(void)
@@ -139,20 +201,22 @@ static int gmem_set_present_pages(struct page *page, unsigned int nr)
  *
  * On return no CPU has a translation for them in its TLB. Sleeps.
  *
- * Return: 0; -ENOMEM or another errno if nothing was hidden; -EIO if some pages
- * were hidden and could not be exposed again: the caller must not free the
- * pages.
+ * Return: 0; -ENOMEM, -EBUSY while the host hibernates, -EPERM if KVM could not
+ * be hooked, or another errno if nothing was hidden; -EIO if some pages were
+ * hidden and could not be exposed again: the caller must not free the pages.
  */
 int gmem_directmap_hide(struct page *page, unsigned int nr)
 {
-	int ret = gmem_set_absent_pages(page, nr);
+	int ret = gmem_begin_hiding(nr);
 
-	/* It may have failed half way, without memory to split an entry. */
-	if (ret && !gmem_set_present_pages(page, nr))
+	if (ret)
 		return ret;
-
-	atomic_long_add(nr, &hidden_pages);
-	return ret ? -EIO : 0;
+	ret = gmem_set_absent_pages(page, nr);
+	/* It may have failed half way, without memory to split an entry. */
+	if (ret && gmem_set_present_pages(page, nr))
+		ret = -EIO;
+	gmem_end_hiding(nr, !ret || ret == -EIO);
+	return ret;
 }
 
 /**
@@ -164,15 +228,17 @@ int gmem_directmap_hide(struct page *page, unsigned int nr)
  * One step, and one flush. Only a split can fail. So if at most the first entry
  * may have to be split, then on an error no page has changed.
  *
- * Return: 0, or an errno: the caller may try again.
+ * Return: 0, or an errno as above: the caller may try again.
  */
 int gmem_directmap_hide_some(struct page *page, unsigned int nr,
 			     unsigned int exposed)
 {
-	int ret = gmem_set_absent_pages(page, nr);
+	int ret = gmem_begin_hiding(exposed);
 
-	if (!ret)
-		atomic_long_add(exposed, &hidden_pages);
+	if (ret)
+		return ret;
+	ret = gmem_set_absent_pages(page, nr);
+	gmem_end_hiding(exposed, !ret);
 	return ret;
 }
 

@@ -7,6 +7,12 @@
 
 struct page;
 
+/* Why no memory may be hidden now. */
+enum gmem_forbidder {
+	GMEM_FORBID_KVM_UNHOOKED,
+	GMEM_FORBID_HIBERNATION,
+};
+
 int gmem_directmap_init(void);
 void gmem_directmap_exit(void);
 int gmem_directmap_hide(struct page *page, unsigned int nr);
@@ -18,6 +24,8 @@ bool gmem_directmap_has(struct page *page);
 bool gmem_directmap_expose_flushes(struct page *page);
 void gmem_directmap_uncount(unsigned int hidden);
 unsigned long gmem_directmap_hidden(void);
+unsigned long gmem_directmap_forbid(enum gmem_forbidder why);
+void gmem_directmap_permit(enum gmem_forbidder why);
 const char *gmem_directmap_method(void);
 
 #endif /* GMEMFS_DIRECTMAP_H */

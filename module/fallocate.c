@@ -11,42 +11,34 @@
 #include "charge.h"
 #include "fallocate.h"
 #include "gmem_inode.h"
+#include "mapslot.h"
 #include "pieces.h"
 #include "place.h"
 #include "poison.h"
 #include "populate.h"
 #include "punch.h"
 #include "sharedview.h"
-#include "tempmap.h"
 #include "units.h"
 
 /* ---- zeros ---- */
-
-/*
- * Zero a part of one page, if the file has that page. A page with a memory
- * error is left alone: nobody can read it anyway.
- */
-static void gmem_zero_in_page(struct inode *inode, loff_t start, loff_t end)
-{
-	pgoff_t pgoff = start >> PAGE_SHIFT;
-	struct page *page = gmem_block_page(gmem_block_find(inode, pgoff),
-					    pgoff);
-
-	if (page && start < end)
-		gmem_tempmap_zero_bytes(page, offset_in_page(start),
-					end - ((loff_t)pgoff << PAGE_SHIFT));
-}
 
 /**
  * gmem_zero_part - zero a part of one page, if the file has that page
  * @inode: the file; the caller holds its invalidate_lock exclusively
  * @start: first byte
  * @end: byte after the last, in the same page
+ *
+ * A page with a memory error is left alone: nobody can read it anyway.
  */
 void gmem_zero_part(struct inode *inode, loff_t start, loff_t end)
 {
-	gmem_zero_in_page(inode, start, end);
-	gmem_tempmap_flush();
+	pgoff_t pgoff = start >> PAGE_SHIFT;
+	struct page *page = gmem_block_page(gmem_block_find(inode, pgoff),
+					    pgoff);
+
+	if (page && start < end)
+		gmem_slot_zero_bytes(page, offset_in_page(start),
+				     end - ((loff_t)pgoff << PAGE_SHIFT));
 }
 
 /*
@@ -66,23 +58,22 @@ static unsigned int gmem_zeroable_run(struct gmem_block *block, pgoff_t first,
 	return nr;
 }
 
-/* Zero whole pages in one block. Return: 0, -EIO or -ENOMEM. */
+/* Zero whole pages in one block. Return: 0 or -EIO. */
 static int gmem_zero_pages(struct inode *inode, pgoff_t first, pgoff_t end)
 {
 	struct gmem_block *block = gmem_block_find(inode, first);
 	struct page *page;
 	unsigned int nr;
-	int ret = 0;
 
-	for (; first < end && !ret; first += nr) {
+	for (; first < end; first += nr) {
 		nr = gmem_zeroable_run(block, first, end);
 		page = gmem_block_page(block, first);
 		if (page && gmem_any_poisoned(page, nr))
 			return -EIO;
 		if (page)
-			ret = gmem_tempmap_zero(page, nr);
+			gmem_slot_zero(page, nr);
 	}
-	return ret;
+	return 0;
 }
 
 /* Zero up to the end of the block or @end, and set *@start to that. */
@@ -96,12 +87,12 @@ static int gmem_zero_step(struct inode *inode, loff_t *start, loff_t end)
 	last = round_down(end, PAGE_SIZE);
 	filemap_invalidate_lock(inode->i_mapping);
 	if (*start < first)
-		gmem_zero_in_page(inode, *start, min(first, end));
+		gmem_zero_part(inode, *start, min(first, end));
 	if (first < last)
 		ret = gmem_zero_pages(inode, first >> PAGE_SHIFT,
 				      last >> PAGE_SHIFT);
 	if (!ret && last < end && last >= first)
-		gmem_zero_in_page(inode, last, end);
+		gmem_zero_part(inode, last, end);
 	filemap_invalidate_unlock(inode->i_mapping);
 	*start = end;
 	return ret;
@@ -118,7 +109,6 @@ static int gmem_zero_range(struct inode *inode, loff_t start, loff_t end)
 			ret = -EINTR;
 		cond_resched();
 	}
-	gmem_tempmap_flush();
 	return ret;
 }
 
@@ -145,11 +135,15 @@ static void gmem_punch(struct inode *inode, loff_t start, loff_t end)
 
 /* ---- memory ahead of use ---- */
 
-/* Roughly how many pages populating the range would add to the mount's. */
+/*
+ * Roughly how many pages populating the range would add to the mount's. A block
+ * without memory counts a page, but for the file's first: see charge.c.
+ */
 static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 				  pgoff_t end)
 {
 	unsigned long missing = end - first;
+	bool bare = false;
 	struct gmem_block *block;
 	unsigned long index;
 
@@ -160,6 +154,11 @@ static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 		pgoff_t from = max(first, index << GMEM_BLOCK_ORDER);
 		pgoff_t to = min(end, (index + 1) << GMEM_BLOCK_ORDER);
 
+		if (READ_ONCE(block->bare)) {
+			missing -= bare ? 1 : 0;
+			bare = true;
+			continue;
+		}
 		for (; from < to; from++)
 			if (READ_ONCE(block->huge) ||
 			    gmem_block_page(block, from))

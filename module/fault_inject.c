@@ -25,8 +25,6 @@ module_param_named(fail_hide, fail_at[GMEM_FAIL_HIDE], int, 0600);
 MODULE_PARM_DESC(fail_hide, "the nth next removal from the direct map fails; -n: that and all after it");
 module_param_named(fail_expose, fail_at[GMEM_FAIL_EXPOSE], int, 0600);
 MODULE_PARM_DESC(fail_expose, "the nth next return to the direct map fails; -n: that and all after it");
-module_param_named(fail_scrub_map, fail_at[GMEM_FAIL_SCRUB_MAP], int, 0600);
-MODULE_PARM_DESC(fail_scrub_map, "the nth next private mapping for scrubbing fails; -n: that and all after it");
 module_param_named(fail_symbol, fail_at[GMEM_FAIL_SYMBOL], int, 0600);
 MODULE_PARM_DESC(fail_symbol, "the nth kernel function looked up is missing; -n: that and all after it");
 module_param_named(fail_alloc_inode, fail_at[GMEM_FAIL_ALLOC_INODE], int, 0600);

@@ -4,19 +4,16 @@
  *
  * Two rules keep the rest of the kernel safe:
  *
- *   - memory is zeroed before it is freed, and while it is still hidden if
- *     there is memory to map it with;
+ *   - memory is zeroed before it is freed, and while it is still hidden;
  *   - memory is freed only when it is in the direct map again.
  */
 #include <linux/bitmap.h>
-#include <linux/highmem.h>
 #include <linux/mm.h>
 
 #include "frame.h"
 #include "giveback.h"
 #include "held.h"
-#include "poison.h"
-#include "tempmap.h"
+#include "mapslot.h"
 #include "units.h"
 
 /* Free zeroed, exposed pages; hold those that somebody has a reference to. */
@@ -57,27 +54,21 @@ int gmem_give_back_clean(struct page *page, unsigned int nr)
  *	  error
  * @nr: 1, or a block's 512
  *
- * If there is no memory to map the pages with, they are zeroed after they are
- * exposed and before they are freed. A page that somebody holds may be written
- * to after that: so it is not freed now, and held.c zeroes it again.
+ * A page that somebody holds may be written to after it was zeroed: so it is
+ * not freed now, and held.c zeroes it again.
  *
  * Return: 0; or an error from the direct map, and no page was given back.
  */
 int gmem_give_back(struct page *page, unsigned int nr)
 {
 	DECLARE_BITMAP(held, GMEM_BLOCK_PAGES) = {};
-	bool scrubbed;
-	unsigned int i;
 	int ret;
 
 	gmem_frame_find_held(page, nr, held);
-	scrubbed = !gmem_any_poisoned(page, nr) && !gmem_tempmap_zero(page, nr);
+	gmem_slot_zero(page, nr);
 	ret = gmem_frame_expose_leaving(page, nr);
 	if (ret)
 		return ret;
-	for (i = 0; i < nr && !scrubbed; i++)
-		if (!PageHWPoison(page + i))
-			clear_highpage(page + i);
 	gmem_free_pages(page, nr, held);
 	return 0;
 }

@@ -63,10 +63,15 @@ static enum gmem_kvm_state kvm_state = GUARD_OFF;
 static enum gmem_guard_mode guard_mode = GUARD_LEND;
 static bool guard_loaded;
 
-static void gmem_set_kvm_state(enum gmem_kvm_state state)
+/* Return: how many pages are hidden. Not 0 in KVM_UNHOOKED: KVM must not run. */
+static unsigned long gmem_set_kvm_state(enum gmem_kvm_state state)
 {
 	lockdep_assert_held(&guard_lock);
 	WRITE_ONCE(kvm_state, state);
+	if (state == KVM_UNHOOKED)
+		return gmem_directmap_forbid(GMEM_FORBID_KVM_UNHOOKED);
+	gmem_directmap_permit(GMEM_FORBID_KVM_UNHOOKED);
+	return gmem_directmap_hidden();
 }
 
 /* ---- hooks ---- */
@@ -109,24 +114,20 @@ static void gmem_hooks_remove(void)
 
 /*
  * KVM is loaded, and can't unload now. Return: 0, or an errno if KVM must not
- * run, because it couldn't be hooked and there may be hidden memory.
- *
- * A task that hides memory first counts the pages as hidden, and then reads the
- * state. We first set the state, and then read the count. Both have a full
- * barrier in between, so at least one of the two sees what the other has
- * written.
+ * run, because it couldn't be hooked and there is hidden memory. If there is
+ * none, there will be none: see gmem_directmap_forbid().
  */
 static int gmem_kvm_came(void)
 {
+	unsigned long hidden;
 	int ret;
 
 	lockdep_assert_held(&guard_lock);
 	if (kvm_state != KVM_ABSENT)
 		return 0;
 	ret = gmem_hooks_place();
-	gmem_set_kvm_state(ret ? KVM_UNHOOKED : KVM_HOOKED);
-	smp_mb();	/* pairs with the one in gmem_guard_allows_hiding() */
-	return gmem_directmap_hidden() ? ret : 0;
+	hidden = gmem_set_kvm_state(ret ? KVM_UNHOOKED : KVM_HOOKED);
+	return hidden ? ret : 0;
 }
 
 static void gmem_kvm_went(void)
@@ -223,22 +224,18 @@ static int gmem_kvm_find(void)
 }
 
 /**
- * gmem_guard_allows_hiding - may memory be hidden, and may it be mapped?
+ * gmem_guard_allows_mapping - may memory be mapped that is, or will be, hidden?
  *
- * Called after the pages are counted as hidden, see gmem_kvm_came(). Takes no
- * lock, because each fault that adds memory calls it. KVM may unload at the
- * same time: then -EPERM wasn't necessary. KVM may load: then either this
- * function sees its state, or gmem_kvm_came() sees the count. While hooks are
- * being placed the answer is 0, and KVM doesn't run yet.
+ * KVM may load or unload at the same time. That is no problem: directmap.c
+ * hides nothing where KVM isn't hooked. So who maps memory is only told early.
  *
  * Return: 0, or -EPERM if KVM is loaded and could not be hooked.
  */
-int gmem_guard_allows_hiding(void)
+int gmem_guard_allows_mapping(void)
 {
-	smp_mb();	/* pairs with the one in gmem_kvm_came() */
 	if (READ_ONCE(kvm_state) != KVM_UNHOOKED)
 		return 0;
-	pr_warn_ratelimited("no memory can be hidden or mapped: kvm could not be hooked, so a guest with hidden memory could crash this host. Fix the problem that an earlier guard message names, then unload gmemfs and load it again. Mounts with direct_map=kept still work, but their memory is not protected\n");
+	pr_warn_ratelimited("no hidden memory can be mapped: kvm could not be hooked, so a guest with hidden memory could crash this host. Fix the problem that an earlier guard message names, then unload gmemfs and load it again. Mounts with direct_map=kept still work, but their memory is not protected\n");
 	return -EPERM;
 }
 

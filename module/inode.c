@@ -90,7 +90,7 @@ struct inode *gmem_inode_alloc(struct super_block *sb)
 	rwlock_init(&gi->xattr_lock);
 	INIT_LIST_HEAD(&gi->xattrs);
 	gi->xattr_bytes = 0;
-	xa_init(&gi->blocks);
+	xa_init_flags(&gi->blocks, XA_FLAGS_ACCOUNT);
 	gmem_shared_view_init(gi);
 	atomic_long_set(&gi->populated, 0);
 	atomic_long_set(&gi->hidden, 0);

@@ -14,6 +14,7 @@
 #include "held.h"
 #include "inode.h"
 #include "lend.h"
+#include "mapslot.h"
 #include "memcg.h"
 #include "poison.h"
 #include "pool.h"
@@ -45,6 +46,9 @@ static int __init gmem_init(void)
 	if (ret)
 		return ret;
 	gmem_poison_init();
+	ret = gmem_slots_init();
+	if (ret)
+		goto memory_exit;
 	ret = gmem_power_init();
 	if (ret)
 		goto memory_exit;
@@ -85,6 +89,7 @@ power_exit:
 	gmem_power_exit();
 memory_exit:
 	gmem_memory_exit();
+	gmem_slots_exit();
 	gmem_directmap_exit();
 	return ret;
 }
@@ -100,6 +105,7 @@ static void __exit gmem_exit(void)
 	gmem_inode_exit();
 	gmem_power_exit();
 	gmem_memory_exit();
+	gmem_slots_exit();
 	gmem_directmap_exit();
 }
 

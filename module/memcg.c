@@ -30,6 +30,12 @@ bool gmem_memcg_works(void)
 	return gmem_memcg_found;
 }
 
+/*
+ * At the limit, no other task is killed for a block: a single page, which the
+ * caller takes then, may be all that there is room for.
+ */
+#define GMEM_GFP_CHARGE	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+
 /**
  * gmem_memcg_charge - charge pages to the current task's cgroup
  * @page: first page, charged to no cgroup
@@ -44,7 +50,8 @@ int gmem_memcg_charge(struct page *page, unsigned int nr)
 	if (!memcg_kmem_online())
 		return 0;
 	for (i = 0; i < nr; i++) {
-		if (!static_call(gmem_charge_page)(page + i, GFP_KERNEL, 0))
+		if (!static_call(gmem_charge_page)(page + i, GMEM_GFP_CHARGE,
+						   0))
 			continue;
 		gmem_memcg_uncharge(page, i);
 		return -ENOMEM;

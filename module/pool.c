@@ -18,6 +18,7 @@
  * The low watermark is 0 unless the administrator sets it. Then there is no
  * pool: files get their memory from the kernel and give it back themselves.
  */
+#include <linux/cpuset.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -34,7 +35,6 @@
 #include "pool.h"
 #include "prepare.h"
 #include "release.h"
-#include "tempmap.h"
 #include "units.h"
 
 /* No refill for so long after a shrink, or after a refill found no memory. */
@@ -144,9 +144,6 @@ static unsigned int gmem_pool_scrub(struct page **blocks, unsigned int nr)
 {
 	unsigned int clean = gmem_scrub_blocks(blocks, nr), i;
 
-	/* The blocks stay hidden: no CPU may keep a translation for them. */
-	if (clean)
-		gmem_tempmap_flush();
 	for (i = 0; i < clean; i++)
 		gmem_memcg_uncharge(blocks[i], GMEM_BLOCK_PAGES);
 	gmem_pool_count(GMEM_POOL_SCRUBS, clean);
@@ -293,6 +290,15 @@ static struct page *gmem_pool_take_any(struct gmem_pool *pool)
 	return page;
 }
 
+/*
+ * The task's cpuset may not let it have memory of that node. A memory policy of
+ * the mapping has been looked at already: see place.c.
+ */
+static bool gmem_pool_may_serve(const struct gmem_place *place)
+{
+	return node_isset(place->node, cpuset_current_mems_allowed);
+}
+
 /**
  * gmem_pool_take - take a block that is ready
  * @place: where the memory should come from
@@ -305,7 +311,7 @@ struct page *gmem_pool_take(const struct gmem_place *place)
 	struct gmem_pool *pool = gmem_pool_of(place->node);
 	struct page *page;
 
-	if (!pool || !READ_ONCE(pool->low))
+	if (!pool || !READ_ONCE(pool->low) || !gmem_pool_may_serve(place))
 		return NULL;
 
 	page = gmem_pool_take_any(pool);
@@ -520,8 +526,12 @@ int __init gmem_pool_init(void)
 {
 	int node, ret = -ENOMEM;
 
-	pool_queue = alloc_workqueue("gmemfs-pool",
-				     WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	/*
+	 * Not WQ_MEM_RECLAIM: the worker edits the direct map, and there the
+	 * kernel may wait for work of its own that is not, and would warn.
+	 * Nobody waits for this worker: to give memory back, reclaim does it.
+	 */
+	pool_queue = alloc_workqueue("gmemfs-pool", WQ_UNBOUND, 0);
 	if (!pool_queue)
 		return -ENOMEM;
 	for_each_node_state(node, N_MEMORY) {

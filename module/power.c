@@ -12,19 +12,6 @@
 #include "directmap.h"
 #include "power.h"
 
-static bool hibernating;
-
-/*
- * The caller has already counted the pages as hidden. Both sides have a full
- * barrier between their write and their read: so we see @hibernating, or the
- * notifier sees the count, or both.
- */
-bool gmem_power_may_hide(void)
-{
-	smp_mb();	/* pairs with the one in gmem_power_event() */
-	return !READ_ONCE(hibernating);
-}
-
 static int gmem_power_event(struct notifier_block *nb, unsigned long event,
 			    void *unused)
 {
@@ -36,19 +23,17 @@ static int gmem_power_event(struct notifier_block *nb, unsigned long event,
 		break;
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
-		WRITE_ONCE(hibernating, false);
+		gmem_directmap_permit(GMEM_FORBID_HIBERNATION);
 		return NOTIFY_DONE;
 	default:
 		return NOTIFY_DONE;
 	}
 
-	WRITE_ONCE(hibernating, true);
-	smp_mb();	/* pairs with the one in gmem_power_may_hide() */
-	hidden = gmem_directmap_hidden();
+	hidden = gmem_directmap_forbid(GMEM_FORBID_HIBERNATION);
 	if (!hidden)
 		return NOTIFY_DONE;
 
-	WRITE_ONCE(hibernating, false);
+	gmem_directmap_permit(GMEM_FORBID_HIBERNATION);
 	pr_warn("hibernation refused: %lu MiB of memory are hidden; shut the guests down, remove their files, and write 0 to /sys/fs/gmemfs/pool/low_bytes\n",
 		DIV_ROUND_UP(hidden, SZ_1M / PAGE_SIZE));
 	return notifier_from_errno(-EBUSY);

@@ -9,10 +9,8 @@
 #include "fault_inject.h"
 #include "frame.h"
 #include "giveback.h"
-#include "guard.h"
 #include "pieces.h"
 #include "place.h"
-#include "power.h"
 #include "prepare.h"
 #include "quarantine.h"
 #include "units.h"
@@ -45,12 +43,6 @@ static struct page *gmem_alloc(unsigned int order,
 	return page;
 }
 
-/* May memory be hidden? Called once the pages count as hidden. */
-static int gmem_hiding_allowed(void)
-{
-	return gmem_power_may_hide() ? gmem_guard_allows_hiding() : -EBUSY;
-}
-
 static void gmem_free_run(struct page *page, unsigned int nr)
 {
 	while (nr--)
@@ -78,15 +70,6 @@ static int gmem_add_run(struct page *page, unsigned int nr,
 		gmem_quarantine_run(page, nr);
 	else if (ret)
 		gmem_free_run(page, nr);
-	if (ret || reasons)
-		return ret;
-
-	ret = gmem_hiding_allowed();
-	/* The pages are zeroed, and no user has seen them: no need to scrub. */
-	if (ret && gmem_give_back_clean(page, nr)) {
-		gmem_quarantine_run(page, nr);
-		ret = -EIO;
-	}
 	return ret;
 }
 

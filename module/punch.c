@@ -9,12 +9,12 @@
 #include "charge.h"
 #include "gmem_inode.h"
 #include "lend.h"
+#include "mapslot.h"
 #include "pageword.h"
 #include "pieces.h"
 #include "pool.h"
 #include "punch.h"
 #include "release.h"
-#include "tempmap.h"
 #include "units.h"
 
 /* Blocks that leave are collected, so that they can share a TLB flush. */
@@ -63,16 +63,6 @@ static bool gmem_punch_singles(struct inode *inode, struct gmem_block *block,
 	return gmem_pages_empty(block->pages);
 }
 
-/*
- * Zero pages that stay in the file. The file can't change until they are clean,
- * so if there is no memory to map them with, wait for it.
- */
-static void gmem_zero_hidden(struct page *page, unsigned int nr)
-{
-	while (gmem_tempmap_zero(page, nr))
-		schedule_timeout_uninterruptible(1);
-}
-
 static bool gmem_used_outside(const struct gmem_block *block,
 			      unsigned int from, unsigned int to)
 {
@@ -110,7 +100,7 @@ static bool gmem_punch_huge(struct gmem_block *block, unsigned int from,
 		slot = find_next_zero_bit(block->holes, to, slot);
 		end = find_next_bit(block->holes, to, slot);
 		gmem_make_holes(block, slot, end);
-		gmem_zero_hidden(block->huge + slot, end - slot);
+		gmem_slot_zero(block->huge + slot, end - slot);
 	}
 	return false;
 }
@@ -170,9 +160,6 @@ void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end)
 		cond_resched();
 	}
 	gmem_batch_release(&out);
-	/* For pages that were zeroed but not exposed: see tempmap.c. */
-	if ((first | end) % GMEM_BLOCK_PAGES)
-		gmem_tempmap_flush();
 }
 
 /* gmem_block_evict - the file goes: give back its memory, free its blocks */

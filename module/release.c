@@ -8,11 +8,11 @@
 
 #include "frame.h"
 #include "giveback.h"
+#include "mapslot.h"
 #include "pieces.h"
 #include "poison.h"
 #include "quarantine.h"
 #include "release.h"
-#include "tempmap.h"
 #include "units.h"
 
 /**
@@ -62,8 +62,7 @@ static unsigned int gmem_release_poisoned(struct page **blocks, unsigned int nr)
 
 /**
  * gmem_release_clean - release zeroed blocks
- * @blocks: first page of each, HIDDEN as a whole and unowned; the TLBs may
- *	    still have the mappings by which they were zeroed; sorted here
+ * @blocks: first page of each, HIDDEN as a whole and unowned; sorted here
  * @nr: how many
  */
 void gmem_release_clean(struct page **blocks, unsigned int nr)
@@ -83,8 +82,7 @@ void gmem_release_clean(struct page **blocks, unsigned int nr)
  * @blocks: first page of each, HIDDEN as a whole and unowned; reordered here
  * @nr: how many
  *
- * Blocks that can't be zeroed are released. For the others the caller flushes
- * the mappings by which they were zeroed.
+ * Blocks with a memory error are released.
  *
  * Return: how many are clean now; they come first in @blocks.
  */
@@ -95,12 +93,12 @@ unsigned int gmem_scrub_blocks(struct page **blocks, unsigned int nr)
 	for (i = 0; i < nr; i++) {
 		struct page *page = blocks[i];
 
-		if (gmem_any_poisoned(page, GMEM_BLOCK_PAGES) ||
-		    gmem_tempmap_zero(page, GMEM_BLOCK_PAGES))
+		if (gmem_any_poisoned(page, GMEM_BLOCK_PAGES)) {
 			gmem_release(page, GMEM_BLOCK_PAGES);
-		else
-			blocks[clean++] = page;
-		cond_resched();
+			continue;
+		}
+		gmem_slot_zero(page, GMEM_BLOCK_PAGES);
+		blocks[clean++] = page;
 	}
 	return clean;
 }
@@ -109,9 +107,6 @@ unsigned int gmem_scrub_blocks(struct page **blocks, unsigned int nr)
  * gmem_release_blocks - release blocks with data in them
  * @blocks: first page of each, HIDDEN as a whole and unowned; reordered here
  * @nr: how many
- *
- * All blocks are zeroed before the first is exposed. So the kernel flushes the
- * mappings by which they were zeroed once, and not once for each block.
  */
 void gmem_release_blocks(struct page **blocks, unsigned int nr)
 {

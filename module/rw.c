@@ -2,60 +2,72 @@
 /*
  * read(2), write(2) and lseek(2).
  *
- * Contents are copied through temporary kernel mappings. While such a mapping
- * exists, the file's invalidate_lock keeps the pages in place. The copy to or
- * from user memory must not fault meanwhile: the fault might be on this same
- * file, and take that lock. So copies run with page faults disabled, and
+ * Contents are copied through map slots, page by page, while the file's
+ * invalidate_lock keeps the pages in place. The copy to or from user memory
+ * must not fault meanwhile: a slot is one CPU's, and the fault might be on this
+ * same file, and take that lock. So copies run with page faults disabled, and
  * missing user memory is faulted in between two copies.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/uaccess.h>
 #include <linux/uio.h>
 
 #include <uapi/linux/gmemfs.h>
 
 #include "block.h"
 #include "gmem_inode.h"
+#include "mapslot.h"
 #include "place.h"
 #include "poison.h"
 #include "populate.h"
 #include "reinsert.h"
 #include "rw.h"
-#include "tempmap.h"
 #include "units.h"
 
-/* How many bytes one step copies: what is mapped at once, within a block. */
+/* How many pages one step copies: an array of pointers is on the stack. */
+#define GMEM_STEP_PAGES	64
+
+/* How many bytes one step copies, within a block. */
 static size_t gmem_step(loff_t pos, size_t len)
 {
-	loff_t mapped = (loff_t)GMEM_TEMPMAP_PAGES << PAGE_SHIFT;
+	loff_t step = (loff_t)GMEM_STEP_PAGES << PAGE_SHIFT;
 
-	return min_t(loff_t, len, mapped - pos % mapped);
+	return min_t(loff_t, len, step - pos % step);
+}
+
+/* Copy to or from one page. Return: bytes copied. */
+static size_t gmem_copy_page(struct page *page, unsigned int offset,
+			     size_t len, struct iov_iter *iter)
+{
+	char *addr = gmem_slot_map(page);
+	size_t done = iov_iter_rw(iter) == READ ?
+		      copy_to_iter(addr + offset, len, iter) :
+		      copy_from_iter(addr + offset, len, iter);
+
+	gmem_slot_unmap(addr);
+	return done;
 }
 
 /*
  * Copy to or from pages, in the direction of the iterator. Return: bytes
- * copied, fewer than @len if user memory needs a fault; or -ENOMEM.
+ * copied, fewer than @len if user memory needs a fault; or an errno, see
+ * gmem_reinsert_copy().
  */
 static ssize_t gmem_copy(struct inode *inode, struct page **pages, loff_t pos,
 			 size_t len, struct iov_iter *iter)
 {
-	unsigned int nr = DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE);
-	char *addr, *at;
-	size_t done;
+	size_t done = 0, part, copied;
 
 	if (gmem_reinserts())
 		return gmem_reinsert_copy(inode, pages, pos, len, iter);
-	addr = gmem_tempmap(pages, nr);
-	if (!addr)
-		return -ENOMEM;
-	at = addr + offset_in_page(pos);
-	pagefault_disable();
-	done = iov_iter_rw(iter) == READ ? copy_to_iter(at, len, iter)
-					 : copy_from_iter(at, len, iter);
-	pagefault_enable();
-	gmem_tempunmap(addr);
+	do {
+		part = min_t(size_t, len - done,
+			     PAGE_SIZE - offset_in_page(pos + done));
+		copied = gmem_copy_page(*pages++, offset_in_page(pos + done),
+					part, iter);
+		done += copied;
+	} while (copied == part && done < len);
 	return done;
 }
 
@@ -90,7 +102,7 @@ static size_t gmem_gather(struct inode *inode, loff_t pos, size_t len,
 static ssize_t gmem_read_some(struct inode *inode, loff_t pos,
 			      struct iov_iter *to)
 {
-	struct page *pages[GMEM_TEMPMAP_PAGES];
+	struct page *pages[GMEM_STEP_PAGES];
 	size_t len = gmem_step(pos, iov_iter_count(to));
 	bool hole = false;
 	ssize_t done = 0;
@@ -136,12 +148,6 @@ ssize_t gmem_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		}
 		cond_resched();
 	}
-	/*
-	 * One TLB flush for all mappings: see tempmap.c. There may have been
-	 * some even if nothing was copied.
-	 */
-	if ((total || ret) && !gmem_reinserts())
-		gmem_tempmap_flush();
 	file_accessed(iocb->ki_filp);
 	return total ?: ret;
 }
@@ -189,7 +195,7 @@ static ssize_t gmem_populate_pages(struct inode *inode, loff_t pos, size_t len,
 static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
 			       struct iov_iter *from)
 {
-	struct page *pages[GMEM_TEMPMAP_PAGES];
+	struct page *pages[GMEM_STEP_PAGES];
 	size_t len = gmem_step(pos, iov_iter_count(from));
 	struct gmem_want want = {
 		.place = gmem_place_of_vma(NULL, pos / GMEM_BLOCK_SIZE),
@@ -233,8 +239,6 @@ static ssize_t gmem_write_all(struct kiocb *iocb, struct iov_iter *from)
 		}
 		cond_resched();
 	}
-	if ((total || ret) && !gmem_reinserts())
-		gmem_tempmap_flush();
 	return total ?: ret;
 }
 
@@ -257,55 +261,66 @@ unlock:
 
 /* ---- seek ---- */
 
-/* The first page from @pgoff on, and below @end, that is data (or a hole). */
-static pgoff_t gmem_find(struct inode *inode, pgoff_t pgoff, pgoff_t end,
-			 bool data)
+/* The first page of the next block after that of @pgoff, or @end. */
+static pgoff_t gmem_next_block(struct inode *inode, pgoff_t pgoff, pgoff_t end)
+{
+	unsigned long index = (pgoff >> GMEM_BLOCK_ORDER) + 1;
+
+	if (!xa_find(&gmem_i(inode)->blocks, &index, ULONG_MAX, XA_PRESENT))
+		return end;
+	return min(index << GMEM_BLOCK_ORDER, end);
+}
+
+/*
+ * Move *@at to the first page from there on, and below @end, that is data (or a
+ * hole); or to @end. There may be millions of blocks without memory: each is
+ * one step. Return: 0, or -EINTR.
+ */
+static int gmem_find(struct inode *inode, pgoff_t *at, pgoff_t end, bool data)
 {
 	struct gmem_block *block;
-	unsigned long index;
+	pgoff_t pgoff = *at;
 
-	for (; pgoff < end; pgoff++) {
+	while (pgoff < end) {
 		block = gmem_block_find(inode, pgoff);
-		if (!block) {
+		if (!block || READ_ONCE(block->bare)) {
 			if (!data)
-				return pgoff;
-			/* Skip to the next block. */
-			index = pgoff >> GMEM_BLOCK_ORDER;
-			if (!xa_find(&gmem_i(inode)->blocks, &index, ULONG_MAX,
-				     XA_PRESENT))
-				return end;
-			pgoff = index << GMEM_BLOCK_ORDER;
-			if (pgoff >= end)
-				return end;
-			block = gmem_block_find(inode, pgoff);
+				break;
+			pgoff = gmem_next_block(inode, pgoff, end);
+		} else if (!data && READ_ONCE(block->huge) &&
+			   !READ_ONCE(block->nr_holes)) {
+			pgoff = min(round_down(pgoff, GMEM_BLOCK_PAGES) +
+				    GMEM_BLOCK_PAGES, end);
+		} else if (!gmem_block_page(block, pgoff) == !data) {
+			break;
+		} else {
+			pgoff++;
 		}
-		if (!data && READ_ONCE(block->huge) &&
-		    !READ_ONCE(block->nr_holes)) {
-			pgoff |= GMEM_BLOCK_PAGES - 1;
-			continue;
-		}
-		if (!gmem_block_page(block, pgoff) == !data)
-			return pgoff;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
-	return end;
+	*at = pgoff;
+	return 0;
 }
 
 static loff_t gmem_seek(struct inode *inode, loff_t offset, bool data)
 {
+	pgoff_t at = offset >> PAGE_SHIFT;
 	loff_t size, found;
-	pgoff_t end;
+	int ret;
 
 	filemap_invalidate_lock_shared(inode->i_mapping);
 	size = i_size_read(inode);
-	end = DIV_ROUND_UP(size, PAGE_SIZE);
 	found = -ENXIO;
 	if (offset >= 0 && offset < size) {
-		found = (loff_t)gmem_find(inode, offset >> PAGE_SHIFT, end,
-					  data) << PAGE_SHIFT;
-		found = max(found, offset);
+		ret = gmem_find(inode, &at, DIV_ROUND_UP(size, PAGE_SIZE),
+				data);
+		found = max((loff_t)at << PAGE_SHIFT, offset);
 		if (found >= size)
 			found = data ? -ENXIO : size;
+		if (ret)
+			found = ret;
 	}
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 	return found;

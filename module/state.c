@@ -118,7 +118,8 @@ unsigned long gmem_state_count_shared(struct inode *inode)
 
 	filemap_invalidate_lock_shared(inode->i_mapping);
 	xa_for_each(&gmem_i(inode)->blocks, index, block) {
-		if (gmem_state_all(inode, block, false))
+		if (READ_ONCE(block->bare) ||
+		    gmem_state_all(inode, block, false))
 			continue;
 		for (slot = 0; slot < GMEM_BLOCK_PAGES; slot++)
 			shared += gmem_state_shared(inode, block, slot) &&

@@ -60,6 +60,17 @@ bool gmem_view_beyond_end(struct inode *inode, pgoff_t pgoff)
 }
 
 /*
+ * The protection that the VMA's flags say. vm_page_prot has less while the
+ * kernel wants to know which pages are written to (soft-dirty, after a write to
+ * clear_refs): then it lets no entry be writable at first. KVM takes such an
+ * entry for read-only memory, and emulates the guest's instruction.
+ */
+static pgprot_t gmem_view_prot(const struct vm_area_struct *vma)
+{
+	return vm_get_page_prot(vma->vm_flags);
+}
+
+/*
  * A fault found the entry of the page table empty. Until it inserts, another
  * fault may have inserted a page table, or 2 MiB. Then neither insertion works,
  * and one of the two warns. So both check again, and insert, under the block's
@@ -73,7 +84,8 @@ static vm_fault_t gmem_insert_single(struct vm_fault *vmf, struct inode *inode,
 
 	mutex_lock(&block->lock);
 	if (!pmd_leaf(READ_ONCE(*vmf->pmd)))
-		ret = vmf_insert_pfn(vmf->vma, vmf->address, pfn);
+		ret = vmf_insert_pfn_prot(vmf->vma, vmf->address, pfn,
+					  gmem_view_prot(vmf->vma));
 	mutex_unlock(&block->lock);
 	return ret;
 }
@@ -219,7 +231,7 @@ int gmem_view_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (!(flags & GMEM_FLAG_KEEP_DIRECT_MAP)) {
-		ret = gmem_guard_allows_hiding();
+		ret = gmem_guard_allows_mapping();
 		if (ret)
 			return ret;
 	}

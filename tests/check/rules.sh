@@ -141,8 +141,10 @@ check_design() {
 		open_elsewhere
 		owned 'a version conditional outside compat.h and kvm_*.c' \
 			'/(compat\.h|kvm_[0-9_]+\.c)$' 'LINUX_VERSION_CODE|KERNEL_VERSION\('
-		owned 'an edit of page tables outside directmap.c' '/directmap\.c$' \
+		owned 'an edit of the direct map outside directmap.c' '/directmap\.c$' \
 			'\bset_(memory|direct_map)_[a-z_]+\(|\bflush_tlb_'
+		owned 'a map slot outside mapslot.c' '/mapslot\.c$' \
+			'\b(set_pte(_at)?|vmap|vm_unmap_aliases)\(|\binvlpg\b'
 		owned 'a symbol looked up outside symbol.c' '/symbol\.c$' \
 			'\b(register_kprobe|kallsyms_lookup_name)\('
 		owned "KVM internals outside of the guard's files" \

@@ -248,6 +248,21 @@ test_kvm_refused() {
 	unload
 }
 
+# Nothing is hidden, so kvm loads though it can't be hooked. Then nothing may become hidden.
+test_shared_before() {
+	modprobe -r $kvm
+	load_debug
+	missing -1
+	ok 'kvm comes and can not be hooked: what is shared stays so' \
+		/opt/gmemfs/tests/guard/unhooked "modprobe $kvm"
+	diag "$tap_output"
+	missing 0
+	modprobe -r $kvm
+	ok 'kvm is gone, and comes again' modprobe $kvm
+	ok 'a clock page is lent' $LEND clock
+	unload
+}
+
 test_kvm_first
 test_kvm_later
 test_unload_first
@@ -258,4 +273,5 @@ test_no_hooks
 test_missing_function
 test_layout
 test_kvm_refused
+test_shared_before
 done_testing

@@ -111,6 +111,27 @@ static void test_conversion(void)
 	close(fd);
 }
 
+/*
+ * Blocks that are far from each other share little of the xarray that has them:
+ * each has nodes of its own there.
+ */
+static void test_far_apart(void)
+{
+	long size = SIZE_MOST & -(long)BLOCK, before = slab_kb(), n = 0;
+	int fd = huge_hole(size);
+
+	while (n < TRIES && !set_shared(fd, (n << 24) * BLOCK, PAGE))
+		n++;
+	ok(n > 256 && n < TRIES && errno == ENOSPC,
+	   "%ld pages that are 2^45 bytes apart are shared, then ENOSPC", n);
+	took_little(before, "they");
+	is(lseek(fd, 0, SEEK_DATA), -1, "there is no data");
+	is(lseek(fd, 0, SEEK_HOLE), 0, "but holes");
+	is(get_info(fd).shared, 0, "of which nothing is shared");
+	close(fd);
+	is(used(), 0, "all comes back");
+}
+
 /* Memory is charged as before: what is wanted of it is no more than that. */
 static void test_full(void)
 {
@@ -179,6 +200,7 @@ int main(void)
 	test_faults();
 	test_allocate();
 	test_conversion();
+	test_far_apart();
 	test_full();
 	test_attributes();
 	must(umount(SMALL));

@@ -253,28 +253,6 @@ static void test_singles(void)
 	close(dir);
 }
 
-/* Hidden to be zeroed, and not zeroed: still shared, and used as such. */
-static void test_zeroing(void)
-{
-	int view = must(ioctl(fd, GMEM_SHARED_VIEW, 0));
-	char *s = map(view, SIZE);
-	long stopped;
-
-	must(convert(0, true, 0, &stopped));
-	inject("scrub_map", 1);
-	is_errno(convert(0, false, GMEM_CONVERT_ZERO, &stopped), ENOMEM,
-		 "fail_scrub_map: ENOMEM");
-	is(stopped, 0, "at the first page");
-	is(get_info(fd).shared, SIZE, "all is shared yet");
-	is(s[0], 4, "with its contents");
-	ok(states_are(0, PAGE, BOTH), "the shared view exposes it again");
-	is(convert(0, false, GMEM_CONVERT_ZERO, &stopped), 0, "again");
-	ok(all_bytes(p, SIZE, 0), "all is zeros");
-	ok(states_are(0, SIZE, 0), "and private");
-	munmap(s, SIZE);
-	close(view);
-}
-
 /*
  * Once they are zeroed, pages are as they were asked for, but for the direct
  * map: that is tried again when they are used.
@@ -296,17 +274,6 @@ static void test_zeroed_not_exposed(void)
 	ok(states_are(PAGE, 2 * PAGE, BOTH), "and exposes it");
 	is(convert(0, false, 0, &stopped), 0, "all is private again");
 	ok(states_are(0, SIZE, 0), "and hidden");
-	memset(p, 4, SIZE);
-	inject("scrub_map", 4);
-	is_errno(convert(0, true, GMEM_CONVERT_ZERO, &stopped), ENOMEM,
-		 "some can't be zeroed: ENOMEM");
-	ok(stopped > 0 && stopped < (long)BLOCK, "there it stops: page %ld",
-	   stopped / PAGE);
-	ok(states_are(0, stopped, BOTH), "before that, all is shared");
-	ok(all_bytes(p, stopped, 0), "and zeros");
-	ok(states_are(stopped, SIZE, 0), "from there on nothing");
-	ok(all_bytes(p + stopped, SIZE - stopped, 4), "contents stay");
-	must(convert(0, false, 0, &stopped));
 	munmap(s, SIZE);
 	close(view);
 }
@@ -352,7 +319,6 @@ int main(void)
 	memset(p, 4, SIZE);
 	test_sharing("alloc_meta");
 	test_sharing("expose");
-	test_zeroing();
 	test_zeroed_not_exposed();
 	munmap(p, SIZE);
 	close(fd);

@@ -132,39 +132,6 @@ static void test_killed_without_memory(void)
 	is_clean("killed");
 }
 
-static void test_scrub_fails(size_t size)
-{
-	int fd = new_file(size);
-	char *p = map(fd, size);
-
-	memset(p, 0xee, size);
-	inject("scrub_map", 1);
-	munmap(p, size);
-	close(fd);
-	is_clean("no mapping to scrub with");
-	fd = new_file(4 * BLOCK);
-	p = map(fd, 4 * BLOCK);
-	ok(all_bytes(p, 4 * BLOCK, 0), "and the next file is all zeros");
-	munmap(p, 4 * BLOCK);
-	close(fd);
-}
-
-static void test_tail_scrub_fails(void)
-{
-	int fd = new_file(BLOCK);
-	char *p = map(fd, BLOCK);
-
-	memset(p, 0xdd, BLOCK);
-	inject("scrub_map", 1);
-	must(ftruncate(fd, PAGE));
-	must(ftruncate(fd, BLOCK));
-	ok(all_bytes(p, PAGE, (char)0xdd),
-	   "a truncate that can't map its tail at once: what stays is whole");
-	ok(all_bytes(p + PAGE, BLOCK - PAGE, 0), "what goes is zeroed");
-	munmap(p, BLOCK);
-	close(fd);
-}
-
 /* What can't be put back is kept, and comes back by itself. */
 static void test_expose_fails(size_t size)
 {
@@ -252,9 +219,6 @@ int main(void)
 	test_fault_without_memory("alloc_meta");
 	test_fault_without_memory("hide");
 	test_killed_without_memory();
-	test_scrub_fails(PAGE);
-	test_scrub_fails(BLOCK);
-	test_tail_scrub_fails();
 	test_expose_fails(PAGE);
 	test_expose_fails(BLOCK);
 	test_hide_and_expose_fail();

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Map slots: kernel addresses by which one CPU accesses a hidden page for a
+ * moment. The module uses them to zero pages, and for read(2) and write(2),
+ * while the pages stay out of the direct map.
+ *
+ * Each CPU has slots of its own. With preemption off, it sets the page-table
+ * entry of its next slot, accesses the page, clears the entry, and drops the
+ * translation from its own TLB. So a slot costs no memory, can't fail, and no
+ * other CPU is interrupted.
+ *
+ * Another CPU never accesses the slot, so it only has a translation if it
+ * loaded one speculatively in that moment. The entries are not global: that
+ * translation belongs to the address space that this other CPU had, and is gone
+ * when the CPU gives its address space number to another process. And a CPU
+ * goes round its slots: the address that a page had is that of other pages
+ * soon, and of this one again only by chance. See docs/threat-model.md.
+ *
+ * This file edits the page-table entries of its own area only. The area comes
+ * from vmap(), with the page tables and, where KASAN is, with the shadow. Its
+ * entries first lead to one page that holds nothing. VM_IOREMAP, because
+ * /proc/kcore skips such areas. In any other area it looks up the page of each
+ * address, and reads that page by the direct map.
+ */
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+#include <asm/pgtable.h>
+
+#include "mapslot.h"
+
+/* For each CPU. Two could be in use at once: see gmem_slot_map(). */
+#define GMEM_SLOTS	64
+
+/* How many pages are zeroed before another task may run. */
+#define GMEM_ZERO_STEP	64
+
+static DEFINE_PER_CPU(unsigned int, gmem_next_slot);
+
+static char *area;
+static struct page *filler;
+static pte_t **entries;
+
+static unsigned int gmem_all_slots(void)
+{
+	return nr_cpu_ids * GMEM_SLOTS;
+}
+
+/* PAGE_KERNEL, but not global: see above. */
+static pgprot_t gmem_slot_prot(void)
+{
+	return __pgprot(pgprot_val(PAGE_KERNEL) & ~_PAGE_GLOBAL);
+}
+
+/*
+ * The kernel has the same functions, but doesn't export them. A translation
+ * that isn't global is known by the address space that the CPU has now. It
+ * can't have changed since gmem_slot_map(), because preemption was off.
+ */
+static void gmem_forget_address(void *addr)
+{
+	asm volatile("invlpg (%0)" : : "r" (addr) : "memory");
+}
+
+/**
+ * gmem_slot_map - give this CPU an address for a page
+ * @page: the page, hidden or not
+ *
+ * Until gmem_slot_unmap(), preemption and page faults are off: the caller must
+ * not sleep, and copies to and from user memory end where that needs a fault.
+ * No interrupt handler uses slots, so two or three at once are no problem.
+ *
+ * Return: the address of PAGE_SIZE bytes, for this CPU only
+ */
+void *gmem_slot_map(struct page *page)
+{
+	unsigned int slot;
+
+	preempt_disable();
+	pagefault_disable();
+	slot = this_cpu_inc_return(gmem_next_slot) % GMEM_SLOTS +
+	       smp_processor_id() * GMEM_SLOTS;
+	WARN_ON_ONCE(!pte_none(*entries[slot]));
+	set_pte(entries[slot], pfn_pte(page_to_pfn(page), gmem_slot_prot()));
+	return area + (size_t)slot * PAGE_SIZE;
+}
+
+/**
+ * gmem_slot_unmap - take back what gmem_slot_map() gave
+ * @addr: the address, or one in the same page
+ */
+void gmem_slot_unmap(void *addr)
+{
+	unsigned int slot = ((char *)addr - area) / PAGE_SIZE;
+
+	set_pte(entries[slot], __pte(0));
+	gmem_forget_address(addr);
+	pagefault_enable();
+	preempt_enable();
+}
+
+/* ---- zeroing ---- */
+
+/* A page with a memory error is left alone: an access could crash the host. */
+static void gmem_slot_zero_one(struct page *page)
+{
+	void *addr;
+
+	if (PageHWPoison(page))
+		return;
+	addr = gmem_slot_map(page);
+	clear_page(addr);
+	gmem_slot_unmap(addr);
+}
+
+/**
+ * gmem_slot_zero - zero physically contiguous pages, hidden or not
+ * @page: the first page
+ * @nr: how many
+ *
+ * Sleeps.
+ */
+void gmem_slot_zero(struct page *page, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		gmem_slot_zero_one(page + i);
+		if (i % GMEM_ZERO_STEP == GMEM_ZERO_STEP - 1)
+			cond_resched();
+	}
+}
+
+/**
+ * gmem_slot_zero_bytes - zero a part of one page
+ * @page: the page, hidden or not
+ * @from: first byte
+ * @to: byte after the last
+ */
+void gmem_slot_zero_bytes(struct page *page, unsigned int from,
+			  unsigned int to)
+{
+	char *addr;
+
+	if (PageHWPoison(page))
+		return;
+	addr = gmem_slot_map(page);
+	memset(addr + from, 0, to - from);
+	gmem_slot_unmap(addr);
+}
+
+/* ---- the area ---- */
+
+static int __init gmem_slots_map_area(void)
+{
+	struct page **pages;
+	unsigned int i;
+
+	pages = kvmalloc_array(gmem_all_slots(), sizeof(*pages), GFP_KERNEL);
+	if (!pages)
+		return -ENOMEM;
+	for (i = 0; i < gmem_all_slots(); i++)
+		pages[i] = filler;
+	area = vmap(pages, gmem_all_slots(), VM_IOREMAP, PAGE_KERNEL);
+	kvfree(pages);
+	return area ? 0 : -ENOMEM;
+}
+
+static int __init gmem_slots_find_entries(void)
+{
+	unsigned int i, level;
+
+	for (i = 0; i < gmem_all_slots(); i++) {
+		entries[i] = lookup_address((unsigned long)area +
+					    (size_t)i * PAGE_SIZE, &level);
+		if (!entries[i] || level != PG_LEVEL_4K)
+			return -ENODEV;
+	}
+	return 0;
+}
+
+static void __init gmem_slots_clear_entries(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < gmem_all_slots(); i++)
+		set_pte(entries[i], __pte(0));
+}
+
+/* Does a slot lead to the page that it should, and to none afterwards? */
+static bool __init gmem_slots_work(void)
+{
+	unsigned long *word, value = 0, *there = page_address(filler);
+	bool good;
+
+	*there = 0x736c6f7473;
+	word = gmem_slot_map(filler);
+	good = !copy_from_kernel_nofault(&value, word, sizeof(value)) &&
+	       value == *there;
+	gmem_slot_unmap(word);
+	return good && copy_from_kernel_nofault(&value, word, sizeof(value));
+}
+
+/*
+ * gmem_slots_init - make the slots of all CPUs that there may be
+ *
+ * If it fails, gmem_slots_exit() undoes what it did.
+ */
+int __init gmem_slots_init(void)
+{
+	int ret;
+
+	filler = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	entries = kvcalloc(gmem_all_slots(), sizeof(*entries), GFP_KERNEL);
+	if (!filler || !entries)
+		return -ENOMEM;
+	ret = gmem_slots_map_area() ?: gmem_slots_find_entries();
+	if (!ret) {
+		gmem_slots_clear_entries();
+		ret = gmem_slots_work() ? 0 : -ENODEV;
+	}
+	if (ret == -ENODEV)
+		pr_err("this kernel's page tables can't be used for addresses of one CPU\n");
+	return ret;
+}
+
+/* gmem_slots_exit - the reverse of gmem_slots_init() */
+void gmem_slots_exit(void)
+{
+	vunmap(area);
+	/* Some TLB may still lead to the page. */
+	vm_unmap_aliases();
+	kvfree(entries);
+	if (filler)
+		__free_page(filler);
+	area = NULL;
+	entries = NULL;
+	filler = NULL;
+}
