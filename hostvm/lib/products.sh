@@ -48,7 +48,7 @@ source_list_products() {
 	source_list | LC_ALL=C grep -z -v -E \
 		-e '^(hostvm|tests/hostvm|tests/(check|debug)|\.github)/' -e '\.md$' \
 		-e '^bench/(report/|(draw|make-report|plots\.gp|run)$)' \
-		-e '^tests/(compare|coverage|run)$' -e '^tests/gcov/([^/]*\.py|module)$' \
+		-e '^tests/(compare|coverage|run)$' -e '^tests/gcov/([^/]*\.py|module|user)$' \
 		-e '^tests/[^/]*/([^/]*\.t|table)$' -e '^tests/lib/(start|together|table\.sh)$' \
 		-e '^tests/(abuse|bench|ctl|e2e|guard|libgmem|module|vmm)/[^/]*\.sh$'
 }

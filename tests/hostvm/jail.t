@@ -114,6 +114,20 @@ wait "$sleeper" 2>/dev/null || :
 sleeper=
 not_ok 'Ctrl-C and the like end it' builds
 
+# What a host sent is unpacked there, too, and what a killed run left isn't taken for a build.
+mkdir -p "$work/stub" "$work/counts/build/notes" "$work/counts/.killed/notes" "$work/sent"
+: >"$work/sent/programs"
+# shellcheck disable=SC2016 # for the shell in the root
+"$in_root" --kernel "${KERNEL:-6.12}" sh -euc 'echo "int lines(void) { return 0; }" >lib/lines.c
+	gcc --coverage -c -o /out/lines.o /src/lib/lines.c
+	cat /out/lines.gcno' >"$work/counts/build/notes/lines.gcno" </dev/null
+tar -c -f "$work/counts/build/host.tar" -C "$work/sent" ./programs
+printf '#!/bin/sh\necho was run >"%s/tar-was-run"\n' "$work" >"$work/stub/tar"
+chmod +x "$work/stub/tar"
+PATH="$work/stub:$PATH" "$here/../coverage" --table "$work/counts" user >"$work/said" 2>&1 </dev/null || :
+like "$(cat "$work/said")" '^lib/lines\.c +1 +0 ' 'a table of lines that ran is made'
+not_ok '  without unpacking here what a host sent' test -e "$work/tar-was-run"
+
 # What a step is to have read-only is that, or the step isn't run.
 mkdir "$work/bin"
 real_mount=$(command -v mount)
