@@ -239,10 +239,33 @@ ok 'JSON' python3 -m json.tool "$work/results.json"
 ok '  with what is no number as text' json_says '"ns": "nan"'
 ok '  and a commit' json_says '"key": "commit", "value": "0123456"'
 ok '  and a backslash' json_says '"key": "cmdline", "value": "root=\\x2f quiet"'
-ok '  and any other bytes' json_says '"key": "odd", "value": "\u001b[1m � ü"'
+ok '  and any other bytes' json_says '"key": "odd", "value": "\u001b[1m \ufffd \u00fc"'
 ok '  and a number' json_says '"key": "load", "value": -0.5}'
 not_ok 'no plot of it' grep -i -E 'inf|nan' "$work/speed.dat" "$work/memory.dat" \
 	"$work/convert.dat" "$work/windows.dat" "$work/disk.dat" "$work/disk-p50.dat"
+
+# Numbers that are too long to be any, and what isn't text.
+long=$(printf '%0400d' 0 | tr 0 9)
+too_long() {
+	for round in 0 1; do
+		echo "part=speed round=$round touch memfd units=10 ns=1000"
+		echo "part=speed round=$round touch gmemfs-cold units=10 ns=$long broadcasts=$long slab=0.$long"
+		echo "part=convert round=$round share-$long page units=4 calls=4 ns=400"
+		echo "part=convert round=$round share-$long run units=4 calls=4 ns=400"
+	done
+	for digits in 40 400 5000; do
+		echo "part=speed round=$(printf '%0*d' "$digits" 7) touch memfd units=10 ns=1"
+		echo "part=convert round=1 share-$(printf '%0*d' "$digits" 0 | tr 0 7) run units=4 ns=1"
+	done
+	printf 'part=speed round=1 touch gmemfs-warm error=\033]0;x\177\302\233\342\200\256\n'
+}
+
+too_long | report
+like "$(cat "$work/table")" '^first touch +gmemfs, pool cold +not measured' 'what has hundreds of digits is no number'
+like "$(cat "$work/table")" '^first touch +gmemfs, pool warm +not available: \?\]0;x\?\?\?$' 'what is not text is not in the table'
+ok '  there is JSON' python3 -m json.tool "$work/results.json"
+not_ok '  without infinite numbers' grep -i -w -E ': -?(inf(inity)?|nan)' "$work/results.json"
+not_ok '  and of text only' env LC_ALL=C grep '[^ -~]' "$work/results.json"
 
 guard 9 | report
 like "$(cat "$work/table")" '^reading its clock +not measured$' 'a clock that was not read has no ratio'
