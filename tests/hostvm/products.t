@@ -203,6 +203,8 @@ ok "where git can't say it, all files are sources" packs '^ignored$'
 
 in_tree 'rm -rf .git; mkdir build; echo >build/x'
 like "$(source_list | tr '\0' '\n')" '^module/main.c$' 'outside of git, all files are sources'
+is "$(printf 'a\033b\302\233c\342\200\256\177\r\td\n' | printable)" "$(printf 'abc\td')" \
+	'for a terminal, only ASCII text is left of what others say'
 not_ok '... but for build/' sh -c 'case $1 in *build/x*) exit 0 ;; esac; exit 1' sh \
 	"$(source_list | tr '\0' '\n')"
 done_testing
