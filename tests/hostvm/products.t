@@ -176,10 +176,13 @@ ok '... and as folders again, they are' packs '^folder/in/file$'
 printf '#!/bin/sh\ntouch "%s/was-run"\nexit 1\n' "$work" >"$work/program"
 chmod +x "$work/program"
 in_tree "echo '*.c filter=f' >.gitattributes; touch module/main.c"
-for key in core.fsmonitor filter.f.clean core.sshCommand diff.external \
-	remote.origin.uploadpack core.pager pager.describe pager.ls-files; do
-	in_tree_git "config $key '$work/program'"
-done
+names_programs() { # FOLDER
+	for key in core.fsmonitor filter.f.clean core.sshCommand diff.external \
+		remote.origin.uploadpack core.pager pager.describe pager.diff pager.ls-files; do
+		in_tree_git "-C $1 config $key '$work/program'"
+	done
+}
+names_programs .
 in_tree_git "config remote.origin.url '$work/source'"
 in_tree_git 'config remote.origin.promisor true'
 in_tree_git 'config core.repositoryFormatVersion 1'
@@ -188,6 +191,66 @@ ok "a tree's .git/config that names programs: its files are listed" packs '^fold
 not_ok '... and none of them is run' test -e "$work/was-run"
 like "$(git_of "$work/source" describe --always --dirty)" '^[0-9a-f]{7,}-dirty$' '... it has a version'
 not_ok '... and none of them is run' test -e "$work/was-run"
+
+# In a submodule git would start another git, which sees the configuration that is there.
+in_tree_git 'init -q sub/module'
+in_tree_git '-C sub/module commit -q --allow-empty -m first'
+in_tree_git 'add sub/module'
+in_tree 'touch sub/module/file'
+names_programs sub/module
+rm -f "$work/was-run"
+ok 'with a submodule that names programs: files are listed' packs '^folder/in/file$'
+for ask in 'describe --always --dirty' 'diff --quiet HEAD' 'status --short'; do
+	# shellcheck disable=SC2086 # words
+	not_ok "... git $ask isn't run" git_of "$work/source" $ask
+done
+not_ok '... and none of them is run' test -e "$work/was-run"
+in_tree 'rm -r sub/module'
+in_tree_git 'rm -q --cached sub/module'
+rm -f "$work/was-run"
+
+# What isn't a plain file is not read, and what git waits for where it lies has an end.
+ends() { # COMMAND...
+	timeout 20 sh -euc 'hostvm=$1
+		. "$1/lib/common.sh"
+		. "$1/lib/git.sh"
+		git_seconds=2
+		tree=$2
+		shift 2
+		git_of "$tree" "$@" || [ $? -ne 124 ]' sh "$hostvm" "$work/source" "$@"
+}
+for name in index HEAD packed-refs shallow refs/heads/x refs/heads/y info/exclude; do
+	in_tree "mv .git/$name ../kept 2>/dev/null || :"
+	in_tree "mkfifo .git/$name"
+	ok ".git/$name is a FIFO: git ends" ends ls-files -co --exclude-standard
+	in_tree "rm .git/$name; ln -s /dev/zero .git/$name"
+	ok '... or a link to what has no end' ends describe --always --all
+	in_tree "rm .git/$name; mv ../kept .git/$name 2>/dev/null || :"
+done
+in_tree 'mv .gitignore ../kept; mkfifo .gitignore'
+is_ended() {
+	ends ls-files -co --exclude-standard || [ $? -eq 1 ]
+}
+ok 'git waits at a FIFO in the tree no longer than that' is_ended
+
+# Ctrl-C, or its like.
+mkdir "$work/tmp"
+TMPDIR=$work/tmp setsid sh -euc 'hostvm=$1; . "$1/lib/common.sh"; . "$1/lib/git.sh"
+	git_of "$2" ls-files -co --exclude-standard' sh "$hostvm" "$work/source" &
+waiter=$!
+has_folder() {
+	[ -n "$(find "$work/tmp" -path '*/HEAD')" ]
+}
+wait_for has_folder
+kill -- "-$waiter"
+wait "$waiter" 2>/dev/null || :
+is_empty() {
+	[ -z "$(ls "$work/tmp")" ]
+}
+wait_for is_empty
+pass 'a signal leaves no copies behind'
+in_tree 'rm .gitignore; mv ../kept .gitignore'
+
 in_tree 'rm -f .git/objects/??/*'
 git_of "$work/source" describe --always --dirty >"$work/said" 2>&1 || :
 source_list >"$work/said" 2>&1
