@@ -15,7 +15,7 @@ products_flavour=${GMEMFS_COVERAGE:+-coverage}
 # Names of the source files, NUL-separated: in a checkout the files that git knows or would add. Elsewhere,
 # or if git fails, everything except what a build leaves.
 source_list() {
-	source_names | source_not_behind_links
+	source_names | source_in_tree
 }
 
 source_names() {
@@ -26,14 +26,22 @@ source_names() {
 	fi
 }
 
-# For git, a file whose folder a symbolic link has replaced is a deleted one, and still listed; we
-# would follow the link, to files that are none of the tree's.
+# git lists the names of an index as they are, though it wouldn't add ../x, /x or .git/config to one. For
+# git, a file whose folder a symbolic link has replaced is a deleted one, and still listed; we would follow
+# the link. Neither is a file of the tree's, nor is a device.
 # shellcheck disable=SC2016 # for perl
-source_not_behind_links() {
+source_in_tree() {
 	perl -0 -e '
 		chdir shift or die qq($!\n);
 		NAME: while (my $name = <STDIN>) {
-			my $folder = $name;
+			chomp(my $folder = $name);
+			$folder =~ s{/\z}{};
+			if ($folder =~ m{(^|/)(\.{0,2}|\.git)(/|\z)}i) {
+				$folder =~ s{[^ -~]}{?}g;
+				print STDERR qq(hostvm: left out, no file of the tree: $folder\n);
+				next;
+			}
+			next unless -l $folder || -f _;
 			while ($folder =~ s{/[^/]*\z}{}) {
 				next NAME if $is_link{$folder} //= -l $folder ? 1 : 0;
 			}

@@ -171,6 +171,33 @@ for link in folder folder/in; do
 done
 ok '... and as folders again, they are' packs '^folder/in/file$'
 
+# An index may be anybody's, and have names that git doesn't add.
+# shellcheck disable=SC2016 # for perl
+index_names() { # NAME
+	stand_in=$(printf '%s' "$1" | sed 's/./_/g')
+	in_tree "echo >'$stand_in'"
+	in_tree_git "add '$stand_in'"
+	in_tree "rm '$stand_in'"
+	from=$stand_in to=$1 perl -MDigest::SHA=sha1 -0777 -i -pe '
+		s/\Q$ENV{from}\E\0/$ENV{to}\0/ or die;
+		substr($_, -20) = sha1(substr $_, 0, -20)' "$work/source/.git/index"
+}
+in_tree 'cp .git/index ../kept'
+for name in ../mine/file "$work/mine/file" folder/../../mine/file .git/config; do
+	index_names "$name"
+	like "$(source_list 2>&1 | tr '\0' '\n')" "left out, no file of the tree: $name" \
+		"an index with $name: it is left out"
+	packs . 2>/dev/null
+	not_ok '... and so is what is there' \
+		grep -q -i -e precious -e repositoryformatversion "$work/source.tar"
+	in_tree 'cp ../kept .git/index'
+done
+in_tree 'echo >plain'
+in_tree_git 'add plain'
+in_tree 'rm plain; mkfifo plain'
+not_ok 'what is neither a file nor a link is no source' packs '^plain$'
+in_tree 'rm plain; mv ../kept .git/index'
+
 # A tree's own configuration names programs that git runs, even if it only reads: for the index, as a filter
 # of contents, and to fetch a missing object.
 printf '#!/bin/sh\ntouch "%s/was-run"\nexit 1\n' "$work" >"$work/program"
