@@ -325,6 +325,43 @@ for plot in speed.svg speed.png; do
 	ok "  with $plot" test -s "$work/result/$plot"
 done
 not_ok '  but no plot without a point' test -e "$work/result/memory.svg"
+
+# What comes out of the root is any code's: here two archives, of which the first prepares the place.
+cp -R "$work/tree/bench" "$work/bench"
+mkdir "$work/victim" "$work/made" "$work/drawn" "$work/drawn/d"
+echo 'for me only' >"$work/secret"
+(
+	cd "$work/made"
+	ln -s "$work/victim" d
+	ln -s "$work/secret" table.txt
+	echo '{}' >results.json
+	chmod 6755 results.json
+	echo '"x" 1' >one.dat
+	echo '"x" 1' >first.dat
+	ln first.dat second.dat
+	mkfifo three.dat
+	mkdir four.dat
+	echo more >more.sh
+	echo back >../drawn/one.svg
+	echo evil >../drawn/d/evil
+	echo back >../drawn/table.txt
+)
+tar -c -f "$work/made.tar" -C "$work/made" .
+tar -c -f "$work/drawn.tar" -C "$work/drawn" ./d/evil ./one.svg ./table.txt
+printf 'a\033b\n' >"$work/words"
+echo "cat $work/made.tar; cat $work/words >&2" >"$work/tree/bench/make-report"
+echo "cat >$work/data.tar; cat $work/drawn.tar" >"$work/tree/bench/draw"
+rm -rf "$work/result"
+runs --only speed
+is "$(ls "$work/result")" "$(printf '%s\n' one.dat one.svg raw.txt results.json)" \
+	'of an archive, only plain files with the names of results are kept'
+is "$(ls "$work/victim")" '' '  and nothing is written by its links'
+is "$(find "$work/result" -type f -perm /6111)" '' '  nor is there a new program'
+not_ok '  nor read by them' grep 'for me only' "$work/out"
+like "$(cat "$work/err")" '^ab$' '  what is said there is text'
+rm -rf "$work/tree/bench"
+cp -R "$work/bench" "$work/tree/"
+
 echo 125 >"$work/root"
 runs --only speed
 is "$status" 125 'a root that cannot be built: its exit status'
