@@ -78,7 +78,7 @@ source_pack() {
 # Sets $products: a directory laid out as /opt/gmemfs.
 products_need() {
 	source_pack source_list_products "$run/source.tar"
-	products_key=$({ echo "$root_id $kver$products_flavour" && cat "$run/source.tar"; } | sha256sum | cut -c1-16)
+	products_key=$({ echo "$root_id $kver$products_flavour" && cat "$run/source.tar"; } | sha256sum | cut -c1-32)
 	products_dir=$cache/products/$root_id-$products_key
 	products=$products_dir/opt
 	if ! products_hold; then
@@ -109,7 +109,7 @@ products_make() {
 # The tree is built where it was built last time, into the same OUT, so that only what changed is
 # compiled again. Objects, in OUT/obj, are not products.
 products_build() {
-	tree=$cache/build/$root_id-$(echo "$source_dir" | sha256sum | cut -c1-8)$products_flavour
+	tree=$cache/build/$root_id-$(echo "$source_dir" | sha256sum | cut -c1-32)$products_flavour
 	mkdir -p "$tree/src" "$tree/out"
 	touch "$tree"
 	# From one that was interrupted.
