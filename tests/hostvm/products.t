@@ -91,10 +91,10 @@ ok 'an older file with other contents' update
 ok '... is newer than its object' test "$work/tree/src/module/main.c" -nt "$work/tree/src/module/main.o"
 ok '... and has the contents' grep -q 'int e' "$work/tree/src/module/main.c"
 ok '... and the object is still there' built module/main.o
-in_tree 'rm docs/a.md; mkdir extra; echo 1 >extra/x'
+in_tree 'rm docs/a.md; mkdir extra; echo 1 >extra/x.c'
 ok 'an added folder is added' update
 ok '... without starting anew' built module/main.o
-ok '... whole' built extra/x
+ok '... whole' built extra/x.c
 in_tree 'rm -r extra'
 ok 'a removed file' update
 not_ok '... starts anew' built module/main.o
@@ -102,6 +102,40 @@ touch_object
 in_tree 'echo b: >>Makefile'
 ok 'a changed Makefile' update
 not_ok '... starts anew' built module/main.o
+
+# What has run in a build has no part in the next one that is to be of other sources.
+in_tree 'echo run >gen.sh; echo "#include \"b.h\"" >module/d.h; echo "#include \"d.h\"" >module/d.c; echo >module/b.h'
+update
+for change in 'echo evil >gen.sh' 'echo run >gen.sh' 'echo >module/x.awk' 'ln -s main.c module/y.c' \
+	'echo >"module/a;b.c"' 'echo >module/a=b.h' 'echo >"module/\$z.S"'; do
+	touch_object
+	in_tree "$change"
+	ok "$change" update
+	not_ok '... starts anew' built module/main.o
+done
+in_tree 'rm module/y.c module/*[\;=\$]*'
+update
+touch_object
+for change in 'echo int i\; >module/new.c' 'echo >module/new.h' 'echo >module/new.S'; do
+	in_tree "$change"
+	ok "$change" update
+	ok '... does not' built module/main.o
+done
+mkdir -p "$work/tree/out/obj"
+touch -d 2033-01-01 "$work/tree/out/obj/a.o"
+in_tree 'echo int j\; >module/new.c'
+ok 'with an object that a build has dated in the future, an update' update
+not_ok '... starts anew' built module/main.o
+touch_object
+in_tree 'echo >>module/b.h'
+ok 'a changed header' update
+ok '... does not' built module/main.o
+for file in d.c d.h; do
+	ok "... but $file, which includes it, is newer than objects" \
+		test "$work/tree/src/module/$file" -nt "$work/tree/src/module/main.o"
+done
+not_ok '... and what does not is not' \
+	test "$work/tree/src/module/main.c" -nt "$work/tree/src/module/main.o"
 
 # What a build leaves is followed nowhere.
 mkdir "$work/elsewhere"
