@@ -11,6 +11,7 @@ from .disk import Disk, DiskCounts
 from .fill import Fill
 from .guard import Guard
 from .measured import Measured
+from .text import printable
 from .windows import Windows
 
 # What a host says may be any bytes, but JSON is UTF-8.
@@ -29,7 +30,7 @@ def write(path, text):
 
 
 def lines_of(lines):
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{printable(line)}\n" for line in lines)
 
 
 def main(folder, raw):

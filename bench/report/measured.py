@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from . import ratio
 
-# What JSON takes for a number: a commit "0123456" is text.
-NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
-ROUND = re.compile(r"round=([0-9]+)", re.ASCII)
+# What JSON takes for a number: a commit "0123456" is text. No more digits than are exact, so that there is
+# no infinite one, nor one that takes Python minutes to read.
+NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?", re.ASCII)
+ROUND = re.compile(r"round=([0-9]{1,9})", re.ASCII)
 WORD = re.compile(r"[^ \t\r\v\f]+")
 BEFORE_VALUE = re.compile(r"^[^ ]* env [^ ]* ?")
 
@@ -125,6 +126,6 @@ class Measured:
 
     def numbers_after(self, prefix):
         """Of operations PREFIX-NUMBER: the numbers, in order."""
-        matches = (re.fullmatch(prefix + "-([1-9][0-9]*)", operation, re.ASCII)
+        matches = (re.fullmatch(prefix + "-([1-9][0-9]{0,8})", operation, re.ASCII)
                    for operation in self.operations)
         return sorted(int(match[1]) for match in matches if match)

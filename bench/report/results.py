@@ -7,7 +7,7 @@ from .text import bare, six_digits
 
 
 def quote(text):
-    return json.dumps(text.replace("\t", " "), ensure_ascii=False)
+    return json.dumps(text.replace("\t", " ")).replace("\x7f", "\\u007f")
 
 
 def number(value):

@@ -3,6 +3,11 @@
 import re
 
 
+def printable(text):
+    """What a host says may tell a terminal to do things, or to show others."""
+    return re.sub("[^ -~]", "?", text)
+
+
 def or_dash(form, value):
     return "-" if value is None else form % value
 

@@ -50,9 +50,10 @@ cache_hold() {
 # Removes a directory unless a process uses it.
 #   cache_drop DIR
 cache_drop() (
+	[ -d "$1" ] || return 0
 	exec 8>>"$1/in-use"
 	flock --nonblock 8 || return 0
-	mv "$1" "$1.gone.$$"
+	mv "$1" "$1.gone.$$" 2>/dev/null || return 0
 	in_userns rm -rf "$1.gone.$$"
 )
 
@@ -64,12 +65,13 @@ cache_prune() {
 	done
 }
 
-# The same with all but the newest that take KIB together.
+# The same with all but the newest that take KIB together. Another process may be removing one of them.
 #   cache_prune_to FOLDER KIB
 cache_prune_to() {
 	prune_left=$2
 	for prune_dir in $(newest_first "$1" '*'); do
-		prune_left=$((prune_left - $(du -sk "$1/$prune_dir" | cut -f1)))
+		prune_size=$(du -sk "$1/$prune_dir" 2>/dev/null | cut -f1)
+		prune_left=$((prune_left - ${prune_size:-0}))
 		[ "$prune_left" -ge 0 ] || cache_drop "$1/$prune_dir"
 	done
 }

@@ -8,9 +8,10 @@ say() {
 	printf 'hostvm: %s\n' "$*" >&2
 }
 
-# Makes text of others safe for a terminal: removes control characters except tab and newline.
+# Makes text of others safe for a terminal: leaves printable ASCII, tab and newline. In UTF-8 there are more
+# control characters, and others that turn a line around.
 printable() {
-	LC_ALL=C tr -d '\000-\010\013-\037\177'
+	LC_ALL=C tr -d '\000-\010\013-\037\177-\377'
 }
 
 # The host could not be built or booted.

@@ -10,7 +10,7 @@
 git_find() {
 	git_dir=$1/.git
 	if [ -f "$git_dir" ]; then
-		git_dir=$(sed -n '1s/^gitdir: //p' "$git_dir")
+		git_dir=$(git_line "$git_dir" | sed -n 's/^gitdir: //p')
 		case $git_dir in
 		/*) ;;
 		*) git_dir=$1/$git_dir ;;
@@ -18,7 +18,7 @@ git_find() {
 	fi
 	git_common=$git_dir
 	if [ -f "$git_dir/commondir" ]; then
-		git_common=$(head -n 1 "$git_dir/commondir")
+		git_common=$(git_line "$git_dir/commondir")
 		case $git_common in
 		/*) ;;
 		*) git_common=$git_dir/$git_common ;;
@@ -27,31 +27,50 @@ git_find() {
 	[ -d "$git_common/objects" ] && have git
 }
 
-# A link isn't followed: it may lead out of the tree.
-#   git_copy FROM NAME
-git_copy() {
-	[ ! -e "$1/$2" ] || [ -L "$1/$2" ] || cp -R -P "$1/$2" "$git_apart/"
+# A file's first line, however much there is of it.
+git_line() { # FILE
+	head -c 4096 "$1" | head -n 1
 }
+
+# Only plain files are copied, and folders of them: a link may lead out of the tree, or to what has no end;
+# git would wait at a FIFO for ever; and what is larger than 64 MiB is none of these.
+#   git_copy FROM NAME...
+git_copy() (
+	cd "$1" || exit
+	shift
+	find "$@" -type f -size -65536k -exec cp --parents --target-directory="$git_apart" {} + 2>/dev/null || :
+)
 
 # The folder has the index, refs and the list of ignored files. Objects are read where they are, and no
 # other repository is asked for a missing object.
 git_fill() {
-	git init --quiet --bare --template= "$git_apart"
+	git init --quiet --bare --template= "$git_apart" || return
 	rm -rf "$git_apart/refs"
-	git_copy "$git_common" refs
-	git_copy "$git_common" packed-refs
-	git_copy "$git_common" shallow
-	git_copy "$git_dir" HEAD
-	for index in "$git_dir/index" "$git_dir"/sharedindex.*; do
-		git_copy "$git_dir" "${index##*/}"
+	git_copy "$git_common" refs packed-refs shallow
+	[ -L "$git_common/info" ] || git_copy "$git_common" info/exclude
+	git_copy "$git_dir" HEAD index
+	for shared in "$git_dir"/sharedindex.*; do
+		git_copy "$git_dir" "${shared##*/}"
 	done
-	mkdir -p "$git_apart/refs" "$git_apart/info"
-	if [ -f "$git_common/info/exclude" ]; then
-		cat "$git_common/info/exclude" >"$git_apart/info/exclude"
-	fi
+	mkdir -p "$git_apart/refs"
 }
 
-# Runs git with such a folder.
+# Of what git reads where it is, such as objects and .gitignore, some may be a FIFO as well.
+git_seconds=60
+
+git_run() {
+	GIT_DIR=$git_apart GIT_WORK_TREE=. GIT_OBJECT_DIRECTORY=$git_common/objects \
+		timeout --foreground "$git_seconds" git "$@"
+}
+
+# In a submodule git starts another git, which reads the .git/config that is there.
+git_has_submodules() {
+	git_run ls-files --stage >"$git_apart/staged" || return 0
+	grep -q '^160000 ' "$git_apart/staged"
+}
+
+# Runs git with such a folder. Of a tree that has submodules it only lists files, for which it doesn't go
+# into them, and fails if it is to do anything else.
 #   git_of TREE ARGUMENTS...
 git_of() (
 	git_tree=$1
@@ -60,7 +79,12 @@ git_of() (
 	unset GIT_INDEX_FILE GIT_COMMON_DIR GIT_NAMESPACE GIT_CONFIG_PARAMETERS GIT_ALTERNATE_OBJECT_DIRECTORIES
 	git_apart=$(mktemp -d)
 	trap 'rm -rf "$git_apart"' EXIT
+	# A signal alone would end the shell without that.
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
 	git_fill || exit
 	cd "$git_tree" || exit
-	GIT_DIR=$git_apart GIT_WORK_TREE=. GIT_OBJECT_DIRECTORY=$git_common/objects git "$@"
+	[ "$1" = ls-files ] || ! git_has_submodules || exit
+	git_run "$@"
 )

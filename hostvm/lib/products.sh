@@ -15,7 +15,7 @@ products_flavour=${GMEMFS_COVERAGE:+-coverage}
 # Names of the source files, NUL-separated: in a checkout the files that git knows or would add. Elsewhere,
 # or if git fails, everything except what a build leaves.
 source_list() {
-	source_names | source_not_behind_links
+	source_names | source_in_tree
 }
 
 source_names() {
@@ -26,14 +26,22 @@ source_names() {
 	fi
 }
 
-# For git, a file whose folder a symbolic link has replaced is a deleted one, and still listed; we
-# would follow the link, to files that are none of the tree's.
+# git lists the names of an index as they are, though it wouldn't add ../x, /x or .git/config to one. For
+# git, a file whose folder a symbolic link has replaced is a deleted one, and still listed; we would follow
+# the link. Neither is a file of the tree's, nor is a device.
 # shellcheck disable=SC2016 # for perl
-source_not_behind_links() {
+source_in_tree() {
 	perl -0 -e '
 		chdir shift or die qq($!\n);
 		NAME: while (my $name = <STDIN>) {
-			my $folder = $name;
+			chomp(my $folder = $name);
+			$folder =~ s{/\z}{};
+			if ($folder =~ m{(^|/)(\.{0,2}|\.git)(/|\z)}i) {
+				$folder =~ s{[^ -~]}{?}g;
+				print STDERR qq(hostvm: left out, no file of the tree: $folder\n);
+				next;
+			}
+			next unless -l $folder || -f _;
 			while ($folder =~ s{/[^/]*\z}{}) {
 				next NAME if $is_link{$folder} //= -l $folder ? 1 : 0;
 			}
@@ -48,7 +56,7 @@ source_list_products() {
 	source_list | LC_ALL=C grep -z -v -E \
 		-e '^(hostvm|tests/hostvm|tests/(check|debug)|\.github)/' -e '\.md$' \
 		-e '^bench/(report/|(draw|make-report|plots\.gp|run)$)' \
-		-e '^tests/(compare|coverage|run)$' -e '^tests/gcov/([^/]*\.py|module)$' \
+		-e '^tests/(compare|coverage|run)$' -e '^tests/gcov/([^/]*\.py|module|user)$' \
 		-e '^tests/[^/]*/([^/]*\.t|table)$' -e '^tests/lib/(start|together|table\.sh)$' \
 		-e '^tests/(abuse|bench|ctl|e2e|guard|libgmem|module|vmm)/[^/]*\.sh$'
 }
@@ -70,7 +78,7 @@ source_pack() {
 # Sets $products: a directory laid out as /opt/gmemfs.
 products_need() {
 	source_pack source_list_products "$run/source.tar"
-	products_key=$({ echo "$root_id $kver$products_flavour" && cat "$run/source.tar"; } | sha256sum | cut -c1-16)
+	products_key=$({ echo "$root_id $kver$products_flavour" && cat "$run/source.tar"; } | sha256sum | cut -c1-32)
 	products_dir=$cache/products/$root_id-$products_key
 	products=$products_dir/opt
 	if ! products_hold; then
@@ -101,7 +109,7 @@ products_make() {
 # The tree is built where it was built last time, into the same OUT, so that only what changed is
 # compiled again. Objects, in OUT/obj, are not products.
 products_build() {
-	tree=$cache/build/$root_id-$(echo "$source_dir" | sha256sum | cut -c1-8)$products_flavour
+	tree=$cache/build/$root_id-$(echo "$source_dir" | sha256sum | cut -c1-32)$products_flavour
 	mkdir -p "$tree/src" "$tree/out"
 	touch "$tree"
 	# From one that was interrupted.
@@ -119,9 +127,8 @@ products_build() {
 }
 
 # Brings a build tree up to date by content, not by time: a file that differs gets a time of now, so
-# make sees every change, even to an older version. Makefiles seldom depend on themselves, and
-# a deleted file may have been a header or made a product, so such a change starts from nothing. So
-# does a link that the build has made: we would follow it, to wherever it leads.
+# make sees every change, even to an older version. What it becomes has the name of these sources, so no
+# other sources may have a part in it, whatever they were: see tree_must_restart.
 #   tree_update TREE ARCHIVE
 tree_update() {
 	rm -rf "$1/new"
@@ -140,6 +147,7 @@ tree_update() {
 			rm -f "$1/src/$file"
 			mv "$1/new/$file" "$1/src/$file"
 		done
+		tree_changed "$1" | tree_touch_includers "$1"
 		rm -rf "$1/new"
 	fi
 	mv "$1/manifest.new" "$1/manifest"
@@ -177,6 +185,37 @@ tree_changed() {
 	LC_ALL=C comm -13 "$1/manifest.old" "$1/manifest.new" | sed 's/^[^ ]* [^ ]*  //'
 }
 
+# Not every Makefile knows all headers that its programs include. So what includes a changed file, or a file
+# that does so, is as good as changed. The names of such files come in.
+#   tree_touch_includers TREE
+# shellcheck disable=SC2016 # for perl
+tree_touch_includers() {
+	perl -e '
+		chdir "$ARGV[0]/src" or die qq($!\n);
+		my (%includers, %seen);
+		my @changed = map { m{([^/\n]*)\n} } <STDIN>;
+		open my $manifest, q(<), "../manifest.new" or die qq($!\n);
+		for my $file (map { m{  (\./.*\.[chS])\n} } <$manifest>) {
+			-f $file && open my $text, q(<), $file or next;
+			push @{$includers{$_}}, $file for
+				map { m{inc(?:lude|bin)[^<"]*[<"](?:[^>"]*/)?([^>"/]+)[>"]} } <$text>;
+		}
+		while (defined(my $name = pop @changed)) {
+			for my $file (grep { !$seen{$_}++ } @{$includers{$name} // []}) {
+				utime undef, undef, $file or die qq($file: $!\n);
+				push @changed, $file =~ m{([^/]*)\z};
+			}
+		}' "$1"
+}
+
+# All but sources in C and assembler may be run by a build, and could have written anything, with any time,
+# into the tree. A compiler only compiles, but writes the names of files into what make reads (*.d).
+tree_compiled='[0-7]+ [0-9a-f]{64}  \./[A-Za-z0-9_./+-]+\.[chS]'
+
+# A build goes on in what an earlier one left only if that one has run the same makefiles and scripts, as
+# then it has done nothing else than this one would have. So no step may run what it has compiled. A deleted
+# file may have been a header or made a product, and a link that the build has made we would follow. And
+# where the clock was set back, objects look younger than the sources of now.
 # Takes the old manifest away first: an update that is interrupted restarts the next time.
 tree_must_restart() {
 	mv "$1/manifest" "$1/manifest.old"
@@ -184,5 +223,6 @@ tree_must_restart() {
 	cut -d' ' -f4- "$1/manifest.new" | LC_ALL=C sort >"$1/names.new"
 	[ -n "$(LC_ALL=C comm -23 "$1/names.old" "$1/names.new")" ] ||
 		[ ! -s "$1/manifest.old" ] || tree_has_new_links "$1" ||
-		tree_changed "$1" | grep -q -E '(^|/)(Makefile|Kbuild|[^/]*\.mk)$'
+		[ -n "$(find "$1/src" "$1/out" -newer "$1/new" -print -quit)" ] ||
+		LC_ALL=C comm -13 "$1/manifest.old" "$1/manifest.new" | grep -q -v -x -E "$tree_compiled"
 }

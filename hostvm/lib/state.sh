@@ -31,7 +31,7 @@ state_key() {
 		stat -c '%n %s %y' "$root_dir/host.ext4"
 		grep -m 1 '^model name' /proc/cpuinfo || :
 		cat "$hostvm"/lib/boot.sh "$hostvm"/lib/state.sh "$hostvm"/guest/*
-	} | sha256sum | cut -c1-16
+	} | sha256sum | cut -c1-32
 }
 
 # Sets $state. Fails where this run is to boot: with what keeps a host from being saved, it says it then.

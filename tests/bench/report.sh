@@ -239,10 +239,33 @@ ok 'JSON' python3 -m json.tool "$work/results.json"
 ok '  with what is no number as text' json_says '"ns": "nan"'
 ok '  and a commit' json_says '"key": "commit", "value": "0123456"'
 ok '  and a backslash' json_says '"key": "cmdline", "value": "root=\\x2f quiet"'
-ok '  and any other bytes' json_says '"key": "odd", "value": "\u001b[1m � ü"'
+ok '  and any other bytes' json_says '"key": "odd", "value": "\u001b[1m \ufffd \u00fc"'
 ok '  and a number' json_says '"key": "load", "value": -0.5}'
 not_ok 'no plot of it' grep -i -E 'inf|nan' "$work/speed.dat" "$work/memory.dat" \
 	"$work/convert.dat" "$work/windows.dat" "$work/disk.dat" "$work/disk-p50.dat"
+
+# Numbers that are too long to be any, and what isn't text.
+long=$(printf '%0400d' 0 | tr 0 9)
+too_long() {
+	for round in 0 1; do
+		echo "part=speed round=$round touch memfd units=10 ns=1000"
+		echo "part=speed round=$round touch gmemfs-cold units=10 ns=$long broadcasts=$long slab=0.$long"
+		echo "part=convert round=$round share-$long page units=4 calls=4 ns=400"
+		echo "part=convert round=$round share-$long run units=4 calls=4 ns=400"
+	done
+	for digits in 40 400 5000; do
+		echo "part=speed round=$(printf '%0*d' "$digits" 7) touch memfd units=10 ns=1"
+		echo "part=convert round=1 share-$(printf '%0*d' "$digits" 0 | tr 0 7) run units=4 ns=1"
+	done
+	printf 'part=speed round=1 touch gmemfs-warm error=\033]0;x\177\302\233\342\200\256\n'
+}
+
+too_long | report
+like "$(cat "$work/table")" '^first touch +gmemfs, pool cold +not measured' 'what has hundreds of digits is no number'
+like "$(cat "$work/table")" '^first touch +gmemfs, pool warm +not available: \?\]0;x\?\?\?$' 'what is not text is not in the table'
+ok '  there is JSON' python3 -m json.tool "$work/results.json"
+not_ok '  without infinite numbers' grep -i -w -E ': -?(inf(inity)?|nan)' "$work/results.json"
+not_ok '  and of text only' env LC_ALL=C grep '[^ -~]' "$work/results.json"
 
 guard 9 | report
 like "$(cat "$work/table")" '^reading its clock +not measured$' 'a clock that was not read has no ratio'
@@ -302,6 +325,43 @@ for plot in speed.svg speed.png; do
 	ok "  with $plot" test -s "$work/result/$plot"
 done
 not_ok '  but no plot without a point' test -e "$work/result/memory.svg"
+
+# What comes out of the root is any code's: here two archives, of which the first prepares the place.
+cp -R "$work/tree/bench" "$work/bench"
+mkdir "$work/victim" "$work/made" "$work/drawn" "$work/drawn/d"
+echo 'for me only' >"$work/secret"
+(
+	cd "$work/made"
+	ln -s "$work/victim" d
+	ln -s "$work/secret" table.txt
+	echo '{}' >results.json
+	chmod 6755 results.json
+	echo '"x" 1' >one.dat
+	echo '"x" 1' >first.dat
+	ln first.dat second.dat
+	mkfifo three.dat
+	mkdir four.dat
+	echo more >more.sh
+	echo back >../drawn/one.svg
+	echo evil >../drawn/d/evil
+	echo back >../drawn/table.txt
+)
+tar -c -f "$work/made.tar" -C "$work/made" .
+tar -c -f "$work/drawn.tar" -C "$work/drawn" ./d/evil ./one.svg ./table.txt
+printf 'a\033b\n' >"$work/words"
+echo "cat $work/made.tar; cat $work/words >&2" >"$work/tree/bench/make-report"
+echo "cat >$work/data.tar; cat $work/drawn.tar" >"$work/tree/bench/draw"
+rm -rf "$work/result"
+runs --only speed
+is "$(ls "$work/result")" "$(printf '%s\n' one.dat one.svg raw.txt results.json)" \
+	'of an archive, only plain files with the names of results are kept'
+is "$(ls "$work/victim")" '' '  and nothing is written by its links'
+is "$(find "$work/result" -type f -perm /6111)" '' '  nor is there a new program'
+not_ok '  nor read by them' grep 'for me only' "$work/out"
+like "$(cat "$work/err")" '^ab$' '  what is said there is text'
+rm -rf "$work/tree/bench"
+cp -R "$work/bench" "$work/tree/"
+
 echo 125 >"$work/root"
 runs --only speed
 is "$status" 125 'a root that cannot be built: its exit status'

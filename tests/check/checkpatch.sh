@@ -36,7 +36,7 @@ checkpatch_get() {
 	checkpatch_apt update
 	checkpatch_apt download "$checkpatch_package"
 	# shellcheck disable=SC2086 # names have no spaces
-	root_run "$work/src" "$checkpatch_tmp" sh -euc '
+	in_root_with "$checkpatch_tmp" sh -euc '
 		cd /out/scripts
 		package=$1
 		shift
@@ -83,7 +83,7 @@ check_checkpatch() {
 	checkpatch_groups >"$work/groups"
 	while read -r ignored files <&3; do
 		# shellcheck disable=SC2086 # names have no spaces
-		root_run "$work/src" "$checkpatch" perl /out/checkpatch.pl \
+		in_root_with "$checkpatch" perl /out/checkpatch.pl \
 			--no-tree --root=/out --strict --terse --show-types --no-summary \
 			--max-line-length=80 --ignore "$ignored" --file $files || failed=1
 	done 3<"$work/groups"

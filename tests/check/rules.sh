@@ -4,12 +4,20 @@
 # Rules of this project that no tool knows. A check prints what breaks it and
 # then fails. Mind that set -e is in force in here. Runs in a copy of the tree; $work/files lists what is in there.
 
-# What git knows or would add, as far as it is there; a name a line. Names here
-# have no spaces.
+# What git knows or would add, as far as it is a plain file; a name a line. Of names there are only those
+# that are nothing but names to xargs, awk, a shell and all other programs: an operand like a=b sets awk's
+# variable, one like -l is an option. The others go to $work/odd.
 list_files() {
-	source_list | tr '\0' '\n' | while read -r file; do
-		[ ! -f "$file" ] || echo "$file"
-	done
+	: >"$work/odd"
+	source_list | perl -0 -ne '
+		BEGIN { open $odd, q(>), shift or die qq($!\n) }
+		chomp;
+		if (!m{\A[A-Za-z0-9_.][A-Za-z0-9_.+/-]*\z}) {
+			s{[^ -~]}{?}g;
+			print $odd qq($_\n);
+		} elsif (!-l) {
+			print qq($_\n);
+		}' "$work/odd"
 }
 
 # The files whose names match.
@@ -42,6 +50,12 @@ list_sh() {
 # Fails if something comes in, and passes it on.
 nothing() {
 	! grep '^'
+}
+
+# Other checks don't get to see them.
+check_names() {
+	sed 's/$/: a name that begins with -, or has others than letters, digits and _ . + - in it/' \
+		"$work/odd" | nothing
 }
 
 # Plain text without comments, other people's text, or too short to matter.

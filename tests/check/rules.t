@@ -10,7 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 
 GMEMFS_SRC=$(mktemp -d)
 export GMEMFS_SRC
-trap 'rm -rf "$GMEMFS_SRC"; tap_at_exit' EXIT
+victim=$GMEMFS_SRC.victim
+trap 'rm -rf "$GMEMFS_SRC" "$victim"; tap_at_exit' EXIT
 cd "$GMEMFS_SRC"
 
 # put FILE [LINE...]: below a licence
@@ -57,9 +58,32 @@ breaks() {
 }
 
 good_tree
-for rule in spdx modes text links design; do
+for rule in names spdx modes text links design; do
 	ok "$rule: nothing wrong in a good tree" check "$rule"
 done
+
+# Names that a tool would take for something else, and no tool gets to see.
+for name in -l a=b 'a b' 'a"b' "a'b" 'a\b' 'a*' "$(printf 'a\nb')" "$(printf '\033c')" m/a:b; do
+	put "./$name" 'int i; '
+	shown=$(printf '%s' "$name" | tr -c '[:graph:] ' '?')
+	ok "text: $shown is not looked at" check text
+	breaks names "$shown" 'a name that begins with -, or has others than'
+done
+put "licences=$victim"
+printf '# SPDX-License-Identifier: id\n' >m.sh
+check spdx >/dev/null 2>&1 || :
+not_ok "a name that looks like awk's variable sets none" test -e "$victim"
+good_tree
+: >-l
+changed=$(stat -c %z script)
+check text >/dev/null 2>&1 || :
+is "$(stat -c %z script)" "$changed" "a name that looks like an option of cp's isn't one"
+good_tree
+echo 'a secret ' >"$victim"
+ln -s "$victim" module/a.c
+ok 'what a link leads to is not looked at' check text
+rm "$victim"
+good_tree
 
 echo 'int i;' >module/a.c
 breaks spdx 'no licence' 'module/a\.c: no SPDX'

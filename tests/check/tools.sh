@@ -4,9 +4,17 @@
 # Checks by tools of the Debian root. A check prints what it finds and fails.
 
 # Runs a command in the root: the sources are /src, the current directory, and
-# what it leaves in /out is there for the next one.
+# what it leaves in /out is there for the next one. What it makes of the sources
+# isn't: they are a copy, as later checks read them with the rights of who runs them.
 in_root() {
-	root_run "$work/src" "$work/out" "$@"
+	in_root_with "$work/out" "$@"
+}
+
+#   in_root_with OUT COMMAND...
+in_root_with() {
+	in_userns rm -rf "$work/copy"
+	cp -R "$work/src" "$work/copy"
+	root_run "$work/copy" "$@"
 }
 
 # As xargs, which can't call a function.

@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 
 GMEMFS_SRC=$(mktemp -d)
 export GMEMFS_SRC
-trap 'rm -rf "$GMEMFS_SRC"; tap_at_exit' EXIT
+trap 'rm -rf "$GMEMFS_SRC" "$GMEMFS_SRC.secret"; tap_at_exit' EXIT
 
 # put FILE LINE...
 put() {
@@ -72,4 +72,14 @@ put lib/libgmem.symbols late late_value
 finds symbols '__tls_get_addr' 'TLS in lib/Makefile'
 put lib/libgmem.symbols late
 finds symbols 'late_value'
+
+# A build that puts a link in place of a file which is read with our rights later.
+secret=$GMEMFS_SRC.secret
+echo 'for me only' >"$secret"
+put lib/Makefile 'products:' '	mkdir -p $(OUT)/lib' \
+	'	$(CC) -shared -fPIC -o $(OUT)/lib/libgmem.so late.c' \
+	"	ln -sf '$secret' libgmem.symbols"
+finds symbols 'late_value'
+not_ok '  and follows no link that a build has made' \
+	sh -c 'case $1 in *"for me only"*) exit 0 ;; esac; exit 1' sh "$tap_output"
 done_testing

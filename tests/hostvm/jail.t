@@ -49,6 +49,32 @@ by_chroot() {
 by_namespace() {
 	unshare --map-root-user --mount sh -c "umount -l /src; umount -l /; cat $secret"
 }
+# In all ways to call the kernel.
+compile_caller() {
+	cat >/src/caller.c <<END
+#include <stdlib.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+#define NEW_USER 0x10000000
+int main(int argc, char **argv)
+{
+	unsigned long long args[8] = { NEW_USER, 0, 0, 0, 17 };
+	int i386 = 310;
+
+	switch (atoi(argv[1])) {
+	case 1: return syscall(272, NEW_USER) < 0;
+	case 2: return syscall(56, NEW_USER | 17, 0, 0, 0, 0) < 0;
+	case 3: return syscall(435, args, 64) < 0;
+	case 4: return syscall(272 | 0x40000000, NEW_USER) < 0;
+	case 5: __asm__ volatile("int \$0x80" : "+a" (i386) : "b" (NEW_USER)); return i386 < 0;
+	case 6: return syscall(272 | 1LL << 32, NEW_USER) < 0;
+	}
+}
+END
+	cc -o /src/caller /src/caller.c
+}
+new_user() { /src/caller "$1"; }
+capable() { unshare --user --map-root-user grep "CapEff.*[1-9a-f]" /proc/self/status; }
 by_device() { mknod /out/disk b "$(stat -c %Hd /src)" "$(stat -c %Ld /src)"; }
 by_descriptor() { ls -l /proc/self/fd | grep -v -e "total" -e " [012] ->" -e "/proc/[0-9]*/fd\$"; }
 makes_root_program() { cp /usr/bin/id /tmp/ && chown 0 /tmp/id; }
@@ -57,8 +83,12 @@ has_keyring() { perl -e "\$t = q(user); \$d = q(gmemfs-jail); exit !(syscall(250
 has_network() { ip -br link | grep -v "^lo "; }
 writes_beside() { mkdir -p "${secret%/*}"; echo >"${secret%/*}/new"; echo >"$secret"; }
 for what in builds is_root has_capabilities can_gain has_groups by_process by_chroot \
-	by_namespace by_device by_descriptor makes_root_program writes_root has_network has_keyring; do
+	capable by_namespace by_device by_descriptor makes_root_program writes_root has_network has_keyring; do
 	try $what $what
+done
+compile_caller
+for way in 1 2 3 4 5 6; do
+	try "new_user $way" new_user $way
 done
 try by_name cat "$secret"
 writes_beside
@@ -87,6 +117,11 @@ answered no by_name "it can't read a file of the machine's"
 answered no by_process '  by another process'
 answered no by_chroot '  by a way out of the root'
 answered no by_namespace '  as root of a user namespace'
+answered no capable "  and it can't be, with capabilities over that"
+for way in unshare clone clone3 'the x32 call' 'the i386 call' 'a number of 33 bits'; do
+	way_number=$((${way_number:-0} + 1))
+	answered no "new_user $way_number" "  nor make one by $way"
+done
 answered no by_device "  by the disk's device"
 answered no by_descriptor '  by a descriptor'
 answered no makes_root_program "it can't make a program that is root for who runs it"
@@ -113,6 +148,20 @@ kill -- "-$sleeper"
 wait "$sleeper" 2>/dev/null || :
 sleeper=
 not_ok 'Ctrl-C and the like end it' builds
+
+# What a host sent is unpacked there, too, and what a killed run left isn't taken for a build.
+mkdir -p "$work/stub" "$work/counts/build/notes" "$work/counts/.killed/notes" "$work/sent"
+: >"$work/sent/programs"
+# shellcheck disable=SC2016 # for the shell in the root
+"$in_root" --kernel "${KERNEL:-6.12}" sh -euc 'echo "int lines(void) { return 0; }" >lib/lines.c
+	gcc --coverage -c -o /out/lines.o /src/lib/lines.c
+	cat /out/lines.gcno' >"$work/counts/build/notes/lines.gcno" </dev/null
+tar -c -f "$work/counts/build/host.tar" -C "$work/sent" ./programs
+printf '#!/bin/sh\necho was run >"%s/tar-was-run"\n' "$work" >"$work/stub/tar"
+chmod +x "$work/stub/tar"
+PATH="$work/stub:$PATH" "$here/../coverage" --table "$work/counts" user >"$work/said" 2>&1 </dev/null || :
+like "$(cat "$work/said")" '^lib/lines\.c +1 +0 ' 'a table of lines that ran is made'
+not_ok '  without unpacking here what a host sent' test -e "$work/tar-was-run"
 
 # What a step is to have read-only is that, or the step isn't run.
 mkdir "$work/bin"

@@ -91,10 +91,10 @@ ok 'an older file with other contents' update
 ok '... is newer than its object' test "$work/tree/src/module/main.c" -nt "$work/tree/src/module/main.o"
 ok '... and has the contents' grep -q 'int e' "$work/tree/src/module/main.c"
 ok '... and the object is still there' built module/main.o
-in_tree 'rm docs/a.md; mkdir extra; echo 1 >extra/x'
+in_tree 'rm docs/a.md; mkdir extra; echo 1 >extra/x.c'
 ok 'an added folder is added' update
 ok '... without starting anew' built module/main.o
-ok '... whole' built extra/x
+ok '... whole' built extra/x.c
 in_tree 'rm -r extra'
 ok 'a removed file' update
 not_ok '... starts anew' built module/main.o
@@ -102,6 +102,40 @@ touch_object
 in_tree 'echo b: >>Makefile'
 ok 'a changed Makefile' update
 not_ok '... starts anew' built module/main.o
+
+# What has run in a build has no part in the next one that is to be of other sources.
+in_tree 'echo run >gen.sh; echo "#include \"b.h\"" >module/d.h; echo "#include \"d.h\"" >module/d.c; echo >module/b.h'
+update
+for change in 'echo evil >gen.sh' 'echo run >gen.sh' 'echo >module/x.awk' 'ln -s main.c module/y.c' \
+	'echo >"module/a;b.c"' 'echo >module/a=b.h' 'echo >"module/\$z.S"'; do
+	touch_object
+	in_tree "$change"
+	ok "$change" update
+	not_ok '... starts anew' built module/main.o
+done
+in_tree 'rm module/y.c module/*[\;=\$]*'
+update
+touch_object
+for change in 'echo int i\; >module/new.c' 'echo >module/new.h' 'echo >module/new.S'; do
+	in_tree "$change"
+	ok "$change" update
+	ok '... does not' built module/main.o
+done
+mkdir -p "$work/tree/out/obj"
+touch -d 2033-01-01 "$work/tree/out/obj/a.o"
+in_tree 'echo int j\; >module/new.c'
+ok 'with an object that a build has dated in the future, an update' update
+not_ok '... starts anew' built module/main.o
+touch_object
+in_tree 'echo >>module/b.h'
+ok 'a changed header' update
+ok '... does not' built module/main.o
+for file in d.c d.h; do
+	ok "... but $file, which includes it, is newer than objects" \
+		test "$work/tree/src/module/$file" -nt "$work/tree/src/module/main.o"
+done
+not_ok '... and what does not is not' \
+	test "$work/tree/src/module/main.c" -nt "$work/tree/src/module/main.o"
 
 # What a build leaves is followed nowhere.
 mkdir "$work/elsewhere"
@@ -171,15 +205,45 @@ for link in folder folder/in; do
 done
 ok '... and as folders again, they are' packs '^folder/in/file$'
 
+# An index may be anybody's, and have names that git doesn't add.
+# shellcheck disable=SC2016 # for perl
+index_names() { # NAME
+	stand_in=$(printf '%s' "$1" | sed 's/./_/g')
+	in_tree "echo >'$stand_in'"
+	in_tree_git "add '$stand_in'"
+	in_tree "rm '$stand_in'"
+	from=$stand_in to=$1 perl -MDigest::SHA=sha1 -0777 -i -pe '
+		s/\Q$ENV{from}\E\0/$ENV{to}\0/ or die;
+		substr($_, -20) = sha1(substr $_, 0, -20)' "$work/source/.git/index"
+}
+in_tree 'cp .git/index ../kept'
+for name in ../mine/file "$work/mine/file" folder/../../mine/file .git/config; do
+	index_names "$name"
+	like "$(source_list 2>&1 | tr '\0' '\n')" "left out, no file of the tree: $name" \
+		"an index with $name: it is left out"
+	packs . 2>/dev/null
+	not_ok '... and so is what is there' \
+		grep -q -i -e precious -e repositoryformatversion "$work/source.tar"
+	in_tree 'cp ../kept .git/index'
+done
+in_tree 'echo >plain'
+in_tree_git 'add plain'
+in_tree 'rm plain; mkfifo plain'
+not_ok 'what is neither a file nor a link is no source' packs '^plain$'
+in_tree 'rm plain; mv ../kept .git/index'
+
 # A tree's own configuration names programs that git runs, even if it only reads: for the index, as a filter
 # of contents, and to fetch a missing object.
 printf '#!/bin/sh\ntouch "%s/was-run"\nexit 1\n' "$work" >"$work/program"
 chmod +x "$work/program"
 in_tree "echo '*.c filter=f' >.gitattributes; touch module/main.c"
-for key in core.fsmonitor filter.f.clean core.sshCommand diff.external \
-	remote.origin.uploadpack core.pager pager.describe pager.ls-files; do
-	in_tree_git "config $key '$work/program'"
-done
+names_programs() { # FOLDER
+	for key in core.fsmonitor filter.f.clean core.sshCommand diff.external \
+		remote.origin.uploadpack core.pager pager.describe pager.diff pager.ls-files; do
+		in_tree_git "-C $1 config $key '$work/program'"
+	done
+}
+names_programs .
 in_tree_git "config remote.origin.url '$work/source'"
 in_tree_git 'config remote.origin.promisor true'
 in_tree_git 'config core.repositoryFormatVersion 1'
@@ -188,6 +252,66 @@ ok "a tree's .git/config that names programs: its files are listed" packs '^fold
 not_ok '... and none of them is run' test -e "$work/was-run"
 like "$(git_of "$work/source" describe --always --dirty)" '^[0-9a-f]{7,}-dirty$' '... it has a version'
 not_ok '... and none of them is run' test -e "$work/was-run"
+
+# In a submodule git would start another git, which sees the configuration that is there.
+in_tree_git 'init -q sub/module'
+in_tree_git '-C sub/module commit -q --allow-empty -m first'
+in_tree_git 'add sub/module'
+in_tree 'touch sub/module/file'
+names_programs sub/module
+rm -f "$work/was-run"
+ok 'with a submodule that names programs: files are listed' packs '^folder/in/file$'
+for ask in 'describe --always --dirty' 'diff --quiet HEAD' 'status --short'; do
+	# shellcheck disable=SC2086 # words
+	not_ok "... git $ask isn't run" git_of "$work/source" $ask
+done
+not_ok '... and none of them is run' test -e "$work/was-run"
+in_tree 'rm -r sub/module'
+in_tree_git 'rm -q --cached sub/module'
+rm -f "$work/was-run"
+
+# What isn't a plain file is not read, and what git waits for where it lies has an end.
+ends() { # COMMAND...
+	timeout 20 sh -euc 'hostvm=$1
+		. "$1/lib/common.sh"
+		. "$1/lib/git.sh"
+		git_seconds=2
+		tree=$2
+		shift 2
+		git_of "$tree" "$@" || [ $? -ne 124 ]' sh "$hostvm" "$work/source" "$@"
+}
+for name in index HEAD packed-refs shallow refs/heads/x refs/heads/y info/exclude; do
+	in_tree "mv .git/$name ../kept 2>/dev/null || :"
+	in_tree "mkfifo .git/$name"
+	ok ".git/$name is a FIFO: git ends" ends ls-files -co --exclude-standard
+	in_tree "rm .git/$name; ln -s /dev/zero .git/$name"
+	ok '... or a link to what has no end' ends describe --always --all
+	in_tree "rm .git/$name; mv ../kept .git/$name 2>/dev/null || :"
+done
+in_tree 'mv .gitignore ../kept; mkfifo .gitignore'
+is_ended() {
+	ends ls-files -co --exclude-standard || [ $? -eq 1 ]
+}
+ok 'git waits at a FIFO in the tree no longer than that' is_ended
+
+# Ctrl-C, or its like.
+mkdir "$work/tmp"
+TMPDIR=$work/tmp setsid sh -euc 'hostvm=$1; . "$1/lib/common.sh"; . "$1/lib/git.sh"
+	git_of "$2" ls-files -co --exclude-standard' sh "$hostvm" "$work/source" &
+waiter=$!
+has_folder() {
+	[ -n "$(find "$work/tmp" -path '*/HEAD')" ]
+}
+wait_for has_folder
+kill -- "-$waiter"
+wait "$waiter" 2>/dev/null || :
+is_empty() {
+	[ -z "$(ls "$work/tmp")" ]
+}
+wait_for is_empty
+pass 'a signal leaves no copies behind'
+in_tree 'rm .gitignore; mv ../kept .gitignore'
+
 in_tree 'rm -f .git/objects/??/*'
 git_of "$work/source" describe --always --dirty >"$work/said" 2>&1 || :
 source_list >"$work/said" 2>&1
@@ -203,6 +327,8 @@ ok "where git can't say it, all files are sources" packs '^ignored$'
 
 in_tree 'rm -rf .git; mkdir build; echo >build/x'
 like "$(source_list | tr '\0' '\n')" '^module/main.c$' 'outside of git, all files are sources'
+is "$(printf 'a\033b\302\233c\342\200\256\177\r\td\n' | printable)" "$(printf 'abc\td')" \
+	'for a terminal, only ASCII text is left of what others say'
 not_ok '... but for build/' sh -c 'case $1 in *build/x*) exit 0 ;; esac; exit 1' sh \
 	"$(source_list | tr '\0' '\n')"
 done_testing
