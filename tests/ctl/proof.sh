@@ -380,6 +380,20 @@ test_beyond_end() {
 	umount "$kept"
 }
 
+# The kernel gives the beginning of a list, and then an error.
+test_cut_off() {
+	head -c 8K /dev/urandom >/dev/gmem/file
+	for list in /proc /proc/1/fd /proc/1/task /dev/gmem; do
+		status=0
+		strace -o "$work/strace" -P "$list" -e inject=getdents64:error=EIO:when=2+ \
+			"$plain" verify --all --json >"$work/json" 2>"$work/err" || status=$?
+		is "$status$(ask 'd["complete"]')" 5false "$list can't be read: incomplete"
+		like "$(ask '"\n".join(d["missed"])')" 'Input/output error' '  and why'
+		like "$(cat "$work/strace")" 'INJECTED' '  it was tried'
+	done
+	rm /dev/gmem/file
+}
+
 # The size costs nothing, and takes one call. So pages can come into sight at any moment: they
 # are looked at, or said to be missed. Some of them are in the block that has the first end.
 test_growing() {
@@ -453,6 +467,7 @@ test_build() {
 	test_first_holder
 	test_shared_view
 	test_beyond_end
+	test_cut_off
 	test_growing
 	test_filled
 	test_changing
