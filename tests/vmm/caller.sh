@@ -123,6 +123,28 @@ test_socket() {
 	is "$(cat "$work/control")" mine "nor is anybody's file removed"
 }
 
+has_lived() { # TIMES
+	[ "$(wc -c <"$work/out")" -ge "$1" ]
+}
+
+# A guest that breaks both of its devices in each of its lives, which are short.
+test_warnings() {
+	since=$(date +%s)
+	# shellcheck disable=SC2086 # words
+	"$vmm" --kernel="$work/break" $plain </dev/null >"$work/out" 2>"$work/err" &
+	vmm_pid=$!
+	wait_for has_lived 6
+	end
+	most=$((($(date +%s) - since) / 10 + 1))
+	sed 's/^/# /' "$work/err"
+	for device in rng balloon; do
+		lines=$(grep -c "$device [01]: .* queue is invalid" "$work/err" || :)
+		diag "$device: $lines lines, $most at most, in $(wc -c <"$work/out") lives"
+		ok "a guest that resets itself: $device is warned of in a life" test "$lines" -ge 1
+		ok '  and not again in each' test "$lines" -le "$most"
+	done
+}
+
 # More keys are typed than fit, and the guest reads none.
 test_keys() {
 	is "$(python3 -c '
@@ -149,9 +171,11 @@ else:
 
 guest still
 guest off -DOFF
+guest break -DBREAK
 test_signals
 test_descriptors
 test_json
 test_socket
+test_warnings
 test_keys
 done_testing
