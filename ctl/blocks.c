@@ -2,6 +2,7 @@
 /* Reading a file's states block by block, while its owner may change it. */
 #include <errno.h>
 #include <gmem.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,10 +20,15 @@
 /* The file may become shorter each time it is read. */
 #define TRIES		8
 
+static uint64_t whole_pages(uint64_t size)
+{
+	return (size + GMEM_PAGE_SIZE - 1) / GMEM_PAGE_SIZE * GMEM_PAGE_SIZE;
+}
+
 void blocks_begin(struct blocks *b, int fd, const struct gmem_info *info)
 {
 	*b = (struct blocks){
-		.fd = fd, .end = info->size,
+		.fd = fd, .end = whole_pages(info->size),
 		.left = 2 * (info->populated / GMEM_PAGE_SIZE) + MEANWHILE,
 	};
 }
@@ -30,17 +36,27 @@ void blocks_begin(struct blocks *b, int fd, const struct gmem_info *info)
 /* Set @b->pages to how many pages of the block the file has now. */
 static int count_pages(struct blocks *b)
 {
-	uint64_t left;
+	uint64_t end, left;
 	struct stat st;
 
 	if (fstat(b->fd, &st))
 		return -errno;
-	b->pages = 0;
-	if ((uint64_t)st.st_size <= b->offset)
-		return 0;
-	left = (st.st_size - b->offset + GMEM_PAGE_SIZE - 1) / GMEM_PAGE_SIZE;
+	end = whole_pages(st.st_size);
+	if (end > b->end)
+		end = b->end;
+	left = end > b->offset ? (end - b->offset) / GMEM_PAGE_SIZE : 0;
 	b->pages = left < BLOCK_PAGES ? left : BLOCK_PAGES;
 	return 0;
+}
+
+/* A block that the file's old end was in comes twice: a part each time. */
+static void leave_out_earlier(struct blocks *b)
+{
+	uint64_t pages = 0;
+
+	if (b->from > b->offset)
+		pages = (b->from - b->offset) / GMEM_PAGE_SIZE;
+	memset(b->states, 0, pages < b->pages ? pages : b->pages);
 }
 
 int blocks_again(struct blocks *b)
@@ -53,6 +69,8 @@ int blocks_again(struct blocks *b)
 			return err;
 		err = gmem_file_state(b->fd, b->offset,
 				      b->pages * GMEM_PAGE_SIZE, b->states);
+		if (!err)
+			leave_out_earlier(b);
 		if (err != -EINVAL)
 			return err;
 		err = -EBUSY;
@@ -78,4 +96,18 @@ int blocks_next(struct blocks *b)
 	b->next = b->offset + GMEM_BLOCK_SIZE;
 	err = blocks_again(b);
 	return err ? err : 1;
+}
+
+int blocks_go_on(struct blocks *b)
+{
+	struct stat st;
+
+	if (fstat(b->fd, &st))
+		return -errno;
+	if (whole_pages(st.st_size) <= b->end)
+		return 0;
+	b->from = b->end;
+	b->next = b->from & -GMEM_BLOCK_SIZE;
+	b->end = whole_pages(st.st_size);
+	return 1;
 }

@@ -15,7 +15,8 @@
 
 struct blocks {
 	int fd;
-	uint64_t end;		/* the file's size at the beginning */
+	uint64_t end;		/* where the file ended; then whole pages */
+	uint64_t from;		/* pages before it were there before */
 	uint64_t next;
 	uint64_t left;		/* how many more blocks: see MEANWHILE */
 	/* The current block: */
@@ -35,10 +36,19 @@ void blocks_begin(struct blocks *b, int fd, const struct gmem_info *info);
 int blocks_next(struct blocks *b);
 
 /*
+ * blocks_go_on - after the last block: has the file become longer meanwhile?
+ *
+ * Return: 1 if it has: then blocks_next() goes on with the pages that have come
+ * into sight, and with no others; 0; or a negative errno.
+ */
+int blocks_go_on(struct blocks *b);
+
+/*
  * blocks_again - get the current block's states again
  *
  * Return: 0 or a negative errno. The file may have become shorter: @b->pages is
- * how many pages of the block it still has, perhaps 0.
+ * how many pages of the block it still has, perhaps 0. Pages beyond @b->end are
+ * left out.
  */
 int blocks_again(struct blocks *b);
 

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <linux/kvm.h>
 #include <linux/magic.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +13,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "cmdline.h"
 #include "ctl.h"
+#include "findings.h"
 #include "inventory.h"
-#include "json.h"
 #include "kernel.h"
 #include "text.h"
 
@@ -27,55 +27,6 @@ static const struct {
 	int major;
 	int minor;
 } tested_kernels[] = { { 6, 12 }, { 7, 3 } };
-
-enum result { RESULT_OK, RESULT_WARN, RESULT_FAIL };
-
-struct finding {
-	const char *name;
-	enum result result;
-	char *text;
-	char *advice;		/* or NULL */
-};
-
-struct findings {
-	struct finding *all;
-	size_t count;
-};
-
-static const struct {
-	const char *name;
-	enum colour colour;
-} results[] = {
-	[RESULT_OK] = { "OK", COLOUR_GREEN },
-	[RESULT_WARN] = { "WARN", COLOUR_YELLOW },
-	[RESULT_FAIL] = { "FAIL", COLOUR_RED },
-};
-
-__attribute__((format(printf, 5, 6)))
-static void found(struct findings *f, const char *name, enum result result,
-		  const char *advice, const char *fmt, ...)
-{
-	struct finding *new;
-	va_list ap;
-
-	f->all = ctl_grow(f->all, f->count, sizeof(*new));
-	new = &f->all[f->count++];
-	new->name = name;
-	new->result = result;
-	new->advice = advice ? ctl_copy(advice) : NULL;
-	va_start(ap, fmt);
-	if (vasprintf(&new->text, fmt, ap) < 0)
-		ctl_die("out of memory");
-	va_end(ap);
-}
-
-/* If the host can't be asked, the finding is a WARN, not OK. */
-static void not_known(struct findings *f, const char *name, const char *path)
-{
-	found(f, name, RESULT_WARN,
-	      "run this as root, with the kernel's own /proc and /sys mounted",
-	      "not known: %s can't be read", path);
-}
 
 /* ---- the kernel ---- */
 
@@ -176,10 +127,11 @@ static void check_mount(struct findings *f, const struct mount_point *m)
 static void check_mounts(struct findings *f)
 {
 	struct inventory inv = { .left = INVENTORY_ROOM, .complete = true };
+	char line[8];
 
 	inventory_add_mounts(&inv, 0);
 	inventory_reach_mounts(&inv);
-	if (access("/proc/self/mountinfo", R_OK))
+	if (kernel_line("/proc/self/mountinfo", line, sizeof(line)))
 		not_known(f, "mount", "/proc/self/mountinfo");
 	else if (!inv.nr_mounts)
 		found(f, "mount", RESULT_WARN,
@@ -196,11 +148,12 @@ static void check_mounts(struct findings *f)
 
 static void check_ibt(struct findings *f)
 {
-	FILE *cpuinfo = fopen("/proc/cpuinfo", "re");
+	FILE *cpuinfo = kernel_file("/proc/cpuinfo");
 	bool has = false, known = false;
-	char line[8192];
+	char *line = NULL;
+	size_t room = 0;
 
-	while (cpuinfo && fgets(line, sizeof(line), cpuinfo) && !has) {
+	while (cpuinfo && !has && getline(&line, &room, cpuinfo) > 0) {
 		if (strncmp(line, "flags", 5))
 			continue;
 		known = true;
@@ -208,6 +161,7 @@ static void check_ibt(struct findings *f)
 	}
 	if (cpuinfo)
 		fclose(cpuinfo);
+	free(line);
 	if (has)
 		found(f, "ibt", RESULT_WARN,
 		      "nothing to do: gmemfs makes only static calls, but was not tested on such hardware",
@@ -413,9 +367,10 @@ static void check_hibernation(struct findings *f)
 {
 	static const char path[] = "/sys/power/state";
 	char line[128];
+	int err = kernel_line(path, line, sizeof(line));
 
-	if (kernel_line(path, line, sizeof(line)) &&
-	    !kernel_lacks(path, SYSFS_MAGIC))
+	/* Where there is no kind of sleep, the file is empty. */
+	if (err && err != -ENODATA && !kernel_lacks(path, SYSFS_MAGIC))
 		not_known(f, "hibernation", path);
 	else if (kernel_has_word(path, "disk"))
 		found(f, "hibernation", RESULT_WARN,
@@ -444,42 +399,99 @@ static void check_crash_dump(struct findings *f)
 static void check_cmdline(struct findings *f)
 {
 	static const struct {
-		const char *word;
+		const char *word;	/* as the message has it */
+		const char *name;
+		const char *values;
 		const char *what;
 		const char *advice;
 	} words[] = {
-		{ "debug_pagealloc=on", "the direct map consists of single pages",
+		{ "debug_pagealloc=on", "debug_pagealloc", "on y t 1",
+		  "the direct map consists of single pages",
 		  "boot without it" },
-		{ "mitigations=off", "attacks that hiding prevents still work on other memory",
+		{ "mitigations=off", "mitigations", "off",
+		  "attacks that hiding prevents still work on other memory",
 		  "boot without it" },
-		{ "nopti", "page table isolation is off",
+		{ "nopti", "nopti", NULL, "page table isolation is off",
 		  "boot without it, unless Meltdown doesn't affect the CPU" },
-		{ "cgroup_disable=memory", "nothing limits the memory of a VMM",
-		  "boot without it" },
+		{ "pti=off", "pti", "off", "page table isolation is off",
+		  "boot without it, unless Meltdown doesn't affect the CPU" },
+		{ "cgroup_disable=memory", "cgroup_disable", "memory",
+		  "nothing limits the memory of a VMM", "boot without it" },
 	};
+	char *line = kernel_text("/proc/cmdline");
 	size_t hits = 0;
-	char line[8];
 
-	if (kernel_line("/proc/cmdline", line, sizeof(line))) {
+	if (!line) {
 		not_known(f, "cmdline", "/proc/cmdline");
 		return;
 	}
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		if (!kernel_has_word("/proc/cmdline", words[i].word))
+		if (!cmdline_has(line, words[i].name, words[i].values))
 			continue;
 		hits++;
 		found(f, "cmdline", RESULT_WARN, words[i].advice, "%s: %s",
 		      words[i].word, words[i].what);
 	}
+	free(line);
 	if (!hits)
 		found(f, "cmdline", RESULT_OK, NULL,
 		      "no option on the kernel's command line is a problem");
 }
 
+/* Texts are those of the kernel's cpu_show_common(). */
+static bool is_mitigated(const char *text)
+{
+	if (strstr(text, "ulnerable"))
+		return false;
+	return !strncmp(text, "Not affected", 12) ||
+	       !strncmp(text, "Mitigation: ", 12) ||
+	       !strncmp(text, "KVM: Mitigation: ", 17);
+}
+
+/* Return: is there nothing to find? */
+static bool check_mitigation(struct findings *f, const char *path)
+{
+	char line[1024];
+
+	if (kernel_line(path, line, sizeof(line)))
+		not_known(f, "mitigations", path);
+	else if (!is_mitigated(line))
+		found(f, "mitigations", RESULT_WARN,
+		      "boot with the kernel's mitigations, and new microcode; where SMT is vulnerable, with mitigations=auto,nosmt",
+		      "%s: %s", strrchr(path, '/') + 1, line);
+	else
+		return true;
+	return false;
+}
+
+/*
+ * The kernel knows better than its command line, which has many words for this,
+ * and than the CPU's name.
+ */
+static void check_mitigations(struct findings *f)
+{
+	static const char folder[] = "/sys/devices/system/cpu/vulnerabilities";
+	char *pattern = ctl_format("%s/*", folder);
+	bool fine = true;
+	glob_t g = {};
+
+	if (glob(pattern, 0, NULL, &g) || !g.gl_pathc) {
+		not_known(f, "mitigations", folder);
+		fine = false;
+	}
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		fine &= check_mitigation(f, g.gl_pathv[i]);
+	if (fine)
+		found(f, "mitigations", RESULT_OK, NULL,
+		      "the kernel knows of no leak of this CPU that is open");
+	globfree(&g);
+	free(pattern);
+}
+
 static void check_verify(struct findings *f)
 {
-	bool kcore = kernel_lets_read("/proc/kcore");
-	bool btf = kernel_lets_read("/sys/kernel/btf/vmlinux");
+	bool kcore = kernel_begins("/proc/kcore", "\177ELF");
+	bool btf = kernel_begins("/sys/kernel/btf/vmlinux", "\x9f\xeb");
 
 	if (kcore && btf)
 		found(f, "verify", RESULT_OK, NULL,
@@ -497,64 +509,19 @@ static void (*const checks[])(struct findings *f) = {
 	check_kernel, check_module, check_mounts, check_kvm, check_guard,
 	check_nested, check_ibt, check_lockdown, check_modules, check_cgroup,
 	check_thp, check_blocks, check_hibernation, check_crash_dump, check_cmdline,
-	check_verify,
+	check_mitigations, check_verify,
 };
-
-static void print_json(const struct findings *f, const size_t *counts)
-{
-	struct json j;
-
-	json_begin(&j, stdout, false);
-	json_bool(&j, "ready", !counts[RESULT_FAIL]);
-	json_array(&j, "checks");
-	for (size_t i = 0; i < f->count; i++) {
-		json_object(&j, NULL);
-		json_string(&j, "name", f->all[i].name);
-		json_string(&j, "result", results[f->all[i].result].name);
-		json_string(&j, "text", f->all[i].text);
-		json_string(&j, "advice", f->all[i].advice);
-		json_end(&j);
-	}
-	json_end(&j);
-	json_finish(&j);
-}
-
-static void print_text(const struct findings *f, const size_t *counts)
-{
-	for (size_t i = 0; i < f->count; i++) {
-		const struct finding *one = &f->all[i];
-		const char *name = results[one->result].name;
-
-		text_paint(stdout, results[one->result].colour, name);
-		printf("%*s %-12s %s\n", 4 - (int)strlen(name), "", one->name,
-		       one->text);
-		if (one->advice)
-			printf("%*s -> %s\n", 17, "", one->advice);
-	}
-	printf("\n%zu OK, %zu WARN, %zu FAIL: this host is %sready\n",
-	       counts[RESULT_OK], counts[RESULT_WARN], counts[RESULT_FAIL],
-	       counts[RESULT_FAIL] ? "not " : "");
-}
 
 static int run(const struct ctl_call *call)
 {
-	size_t counts[RESULT_FAIL + 1] = { 0 };
 	struct findings f = { 0 };
+	bool ready;
 
 	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++)
 		checks[i](&f);
-	for (size_t i = 0; i < f.count; i++)
-		counts[f.all[i].result]++;
-	if (call->json)
-		print_json(&f, counts);
-	else
-		print_text(&f, counts);
-	for (size_t i = 0; i < f.count; i++) {
-		free(f.all[i].text);
-		free(f.all[i].advice);
-	}
-	free(f.all);
-	return counts[RESULT_FAIL] ? CTL_FAILED : CTL_OK;
+	ready = findings_print(&f, call->json);
+	findings_free(&f);
+	return ready ? CTL_OK : CTL_FAILED;
 }
 
 static const struct ctl_option options[] = { { NULL, NULL, NULL } };

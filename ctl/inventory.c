@@ -152,7 +152,7 @@ static void read_directory(struct inventory *inv, const struct mount_point *m,
 				 "another mount covers it" : strerror(-err));
 		return;
 	}
-	while (!inv->full && (d = readdir(list))) {
+	while (!inv->full && (d = reach_next(list, &err))) {
 		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
 			continue;
 		if (d->d_type == DT_REG)
@@ -160,6 +160,9 @@ static void read_directory(struct inventory *inv, const struct mount_point *m,
 		else
 			add_other(inv, m, dir, d);
 	}
+	if (err && err != -ENOENT)
+		inventory_missed(inv, "%s/%s: %s", text_safe(m->dir),
+				 text_safe(dir), strerror(-err));
 	closedir(list);
 }
 

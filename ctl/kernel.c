@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -15,31 +16,105 @@
 /* ftrace prints this callback for each function that the guard hooks. */
 #define HOOK_NAME	"gmem_hook_entry"
 
-int kernel_line(const char *path, char *line, size_t size)
+static bool is_of_kernel(unsigned long type)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-	int err;
+	static const unsigned long types[] = {
+		PROC_SUPER_MAGIC, SYSFS_MAGIC, SECURITYFS_MAGIC,
+		CGROUP2_SUPER_MAGIC, TRACEFS_MAGIC, DEBUGFS_MAGIC,
+	};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if (type == types[i])
+			return true;
+	return false;
+}
+
+/* A single file that is mounted over another one is the root of its mount. */
+static bool is_genuine(int fd)
+{
+	struct statfs fs;
+	struct statx sx;
+
+	return !fstatfs(fd, &fs) && is_of_kernel(fs.f_type) &&
+	       !statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &sx) &&
+	       S_ISREG(sx.stx_mode) &&
+	       !(sx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+/* O_NONBLOCK: what is mounted over the file may be a pipe. */
+static int open_genuine(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0)
 		return -errno;
-	n = read(fd, line, size - 1);
-	err = n < 0 ? -errno : 0;
+	if (is_genuine(fd))
+		return fd;
 	close(fd);
-	if (err)
-		return err;
+	return -EMEDIUMTYPE;
+}
+
+int kernel_line(const char *path, char *line, size_t size)
+{
+	int fd = open_genuine(path, O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = read(fd, line, size - 1);
+	if (n <= 0)
+		n = n < 0 ? -errno : -ENODATA;
+	close(fd);
+	if (n < 0)
+		return n;
 	line[n] = '\0';
 	line[strcspn(line, "\n")] = '\0';
 	return 0;
 }
 
-bool kernel_lets_read(const char *path)
+FILE *kernel_file(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open_genuine(path, O_RDONLY);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 
-	if (fd >= 0)
+	if (fd < 0)
+		errno = -fd;
+	else if (!f)
 		close(fd);
-	return fd >= 0;
+	return f;
+}
+
+char *kernel_text(const char *path)
+{
+	FILE *f = kernel_file(path);
+	char *text = NULL;
+	size_t room = 0;
+	int err = 0;
+
+	if (!f)
+		return NULL;
+	if (getdelim(&text, &room, '\0', f) <= 0)
+		err = ferror(f) ? errno : ENODATA;
+	fclose(f);
+	if (!err)
+		return text;
+	free(text);
+	errno = err;
+	return NULL;
+}
+
+bool kernel_begins(const char *path, const char *bytes)
+{
+	int fd = open_genuine(path, O_RDONLY);
+	ssize_t size = strlen(bytes);
+	char found[16];
+	bool does;
+
+	if (fd < 0)
+		return false;
+	does = read(fd, found, size) == size && !memcmp(found, bytes, size);
+	close(fd);
+	return does;
 }
 
 /* Get the file system's type of the nearest existing folder above @path. */
@@ -85,11 +160,11 @@ int kernel_number(const char *path, uint64_t *value)
 
 int kernel_write(const char *path, uint64_t value)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int fd = open_genuine(path, O_WRONLY);
 	int err = 0;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (dprintf(fd, "%" PRIu64 "\n", value) < 0)
 		err = -errno;
 	close(fd);
@@ -104,7 +179,7 @@ int kernel_field(const char *path, const char *word, uint64_t *value)
 	size_t room = 0;
 	FILE *f;
 
-	f = fopen(path, "re");
+	f = kernel_file(path);
 	if (!f)
 		return -errno;
 	while (err && getline(&line, &room, f) > 0) {
@@ -121,21 +196,23 @@ int kernel_field(const char *path, const char *word, uint64_t *value)
 
 bool kernel_has_word(const char *path, const char *word)
 {
-	char line[4096], *save = NULL, *this;
+	char *text = kernel_text(path), *save = NULL, *this;
+	bool has = false;
 
-	if (kernel_line(path, line, sizeof(line)))
+	if (!text)
 		return false;
-	for (this = strtok_r(line, " \t", &save); this;
+	text[strcspn(text, "\n")] = '\0';
+	for (this = strtok_r(text, " \t", &save); this && !has;
 	     this = strtok_r(NULL, " \t", &save))
-		if (!strcmp(this, word))
-			return true;
-	return false;
+		has = !strcmp(this, word);
+	free(text);
+	return has;
 }
 
 /* Free memory by order: /proc/buddyinfo has a column for each order. */
 void kernel_free_memory(uint64_t *all, uint64_t *large)
 {
-	FILE *file = fopen("/proc/buddyinfo", "re");
+	FILE *file = kernel_file("/proc/buddyinfo");
 	char line[512];
 
 	*all = 0;
@@ -191,7 +268,7 @@ static int count_hooks(void)
 	int n = 0;
 
 	for (size_t i = 0; !f && i < sizeof(files) / sizeof(*files); i++)
-		f = fopen(files[i], "re");
+		f = kernel_file(files[i]);
 	if (!f)
 		return -1;
 	while (fgets(line, sizeof(line), f))

@@ -6,17 +6,37 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define GMEM_SYSFS	"/sys/fs/gmemfs"
 
-/* kernel_line - read a file's first line. Return: 0 or a negative errno. */
+/*
+ * All functions here read only what the kernel itself answers. Containers hide
+ * a file by mounting /dev/null over it, or another file: -EMEDIUMTYPE.
+ */
+
+/*
+ * kernel_line - read a file's first line
+ *
+ * Return: 0; -ENODATA if the file is empty; or another negative errno.
+ */
 int kernel_line(const char *path, char *line, size_t size);
 
 /*
- * kernel_lets_read - can a file be opened? access() doesn't tell: the kernel
- * may refuse the file even to root.
+ * kernel_text - read all of a file, which the caller frees
+ *
+ * Return: NULL with errno set, also if it is empty.
  */
-bool kernel_lets_read(const char *path);
+char *kernel_text(const char *path);
+
+/* kernel_file - open a file for reading. Return: NULL with errno set. */
+FILE *kernel_file(const char *path);
+
+/*
+ * kernel_begins - does a file begin with these bytes? access() doesn't tell
+ * whether it can be read: the kernel may refuse the file even to root.
+ */
+bool kernel_begins(const char *path, const char *bytes);
 
 /*
  * kernel_lacks - is it known that the kernel has no such file?

@@ -99,6 +99,9 @@ void inventory_add_mounts(struct inventory *inv, pid_t pid)
 	}
 	while (getline(&line, &room, f) > 0)
 		add_line(inv, line, pid);
+	if (ferror(f))
+		inventory_missed(inv, "the mounts of process %d: %s", pid,
+				 strerror(errno));
 	free(line);
 	fclose(f);
 }

@@ -523,6 +523,16 @@ DIR *reach_process_list(pid_t pid, const char *what)
 	return list;
 }
 
+struct dirent *reach_next(DIR *list, int *err)
+{
+	struct dirent *d;
+
+	errno = 0;
+	d = readdir(list);
+	*err = d ? 0 : -errno;
+	return d;
+}
+
 int reach_at(DIR *list, const char *name, struct reach *r)
 {
 	clear(r);

@@ -116,6 +116,12 @@ FILE *reach_process_maps(pid_t pid);
 DIR *reach_process_list(pid_t pid, const char *what);
 
 /*
+ * reach_next - get the next entry of a list. After NULL, @err is 0 at the end
+ * of the list, or a negative errno if the rest can't be read.
+ */
+struct dirent *reach_next(DIR *list, int *err);
+
+/*
  * reach_at - look at an entry of such a list: fills @r, but opens nothing, so
  * that @r->fd is -1
  */

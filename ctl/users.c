@@ -236,14 +236,17 @@ static void look_at_fds(struct scan *s)
 {
 	DIR *list = reach_process_list(s->tid, "fd");
 	struct dirent *d;
+	int err;
 
 	if (!list) {
 		missed(s, "descriptors", errno);
 		return;
 	}
-	while ((d = readdir(list)))
+	while ((d = reach_next(list, &err)))
 		if (isdigit((unsigned char)*d->d_name))
 			look_at_fd(s, list, d->d_name);
+	if (err)
+		missed(s, "descriptors", -err);
 	closedir(list);
 }
 
@@ -314,12 +317,13 @@ static void visit_threads(struct scan *s, int what, thread_fn fn)
 	DIR *list = reach_process_list(s->pid, "task");
 	pid_t before = 0;
 	struct dirent *d;
+	int err;
 
 	if (!list) {
 		missed(s, "threads", errno);
 		return;
 	}
-	while ((d = readdir(list))) {
+	while ((d = reach_next(list, &err))) {
 		if (!isdigit((unsigned char)*d->d_name))
 			continue;
 		s->tid = atoi(d->d_name);
@@ -327,6 +331,10 @@ static void visit_threads(struct scan *s, int what, thread_fn fn)
 			continue;
 		before = s->tid;
 		fn(s);
+	}
+	if (err) {
+		s->tid = s->pid;
+		missed(s, "threads", -err);
 	}
 	closedir(list);
 }
@@ -399,12 +407,13 @@ static void visit_processes(struct scan *s, process_fn fn)
 {
 	DIR *dir = opendir("/proc");
 	struct dirent *d;
+	int err;
 
 	if (!dir) {
 		inventory_missed(s->inv, "/proc: %s", strerror(errno));
 		return;
 	}
-	while ((d = readdir(dir))) {
+	while ((d = reach_next(dir, &err))) {
 		if (!isdigit((unsigned char)*d->d_name))
 			continue;
 		s->pid = atoi(d->d_name);
@@ -413,6 +422,8 @@ static void visit_processes(struct scan *s, process_fn fn)
 		s->silent = false;
 		fn(s);
 	}
+	if (err)
+		inventory_missed(s->inv, "/proc: %s", strerror(-err));
 	closedir(dir);
 }
 

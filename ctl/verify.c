@@ -58,6 +58,8 @@ struct verifier {
 	/* For the file that is looked at: */
 	unsigned int looks_left;	/* second looks */
 	int fd;
+	struct blocks blocks;	/* @blocks.end: up to where it was looked at */
+	uint64_t done, all;	/* bytes, for the progress */
 	const uint8_t *map;	/* mapping of the current block */
 	struct verdict *v;
 };
@@ -240,25 +242,29 @@ static int check_block(struct verifier *s, struct blocks *b)
 
 /* ---- a file ---- */
 
-static void check_blocks(struct verifier *s, const struct gmem_info *info)
+static int check_blocks(struct verifier *s)
 {
-	uint64_t done = 0, all = info->populated;
-	struct blocks b;
 	int err;
 
-	blocks_begin(&b, s->fd, info);
-	while ((err = blocks_next(&b)) > 0) {
-		err = check_block(s, &b);
+	while ((err = blocks_next(&s->blocks)) > 0) {
+		err = check_block(s, &s->blocks);
 		if (err)
 			break;
-		done += b.pages * PAGE;
-		progress_show(&s->progress, done < all ? done : all, all);
+		s->done += s->blocks.pages * PAGE;
+		progress_show(&s->progress, s->done < s->all ? s->done : s->all,
+			      s->all);
 	}
+	return err;
+}
+
+static void say_missed(struct verifier *s, int err)
+{
 	if (err == -EBUSY)
 		verdict_missed(s->v, "the file grew or changed faster than verify could read it");
 	else if (err)
 		verdict_missed(s->v, "the pages from offset 0x%llx: %s",
-			       (unsigned long long)b.offset, strerror(-err));
+			       (unsigned long long)s->blocks.offset,
+			       strerror(-err));
 	if (s->v->unseen)
 		verdict_missed(s->v, "%llu pages can't be mapped: they have a memory error, or only the shared view of the file can be opened",
 			       (unsigned long long)s->v->unseen);
@@ -281,10 +287,12 @@ static uint64_t count_held(const struct blocks *b)
 }
 
 /*
- * Count pages that the file holds beyond its end. They have no state, and no
- * mapping has them. Pages that are punched or populated meanwhile don't count.
+ * Count pages that the file holds beyond @end, up to which it was looked at:
+ * beyond the file's end they have no state, and no mapping has them. The file
+ * may be longer by now, but they weren't looked at. Pages that are punched or
+ * populated meanwhile don't count.
  */
-static int count_hidden_away(int fd, uint64_t *pages)
+static int count_hidden_away(int fd, uint64_t end, uint64_t *pages)
 {
 	struct gmem_info before, after;
 	uint64_t seen = 0, least;
@@ -294,6 +302,8 @@ static int count_hidden_away(int fd, uint64_t *pages)
 	if (err)
 		return err;
 	blocks_begin(&b, fd, &before);
+	if (b.end > end)
+		b.end = end;
 	while ((err = blocks_next(&b)) > 0)
 		seen += count_held(&b);
 	if (!err)
@@ -306,18 +316,33 @@ static int count_hidden_away(int fd, uint64_t *pages)
 	return 0;
 }
 
-/* A file may change while its pages are counted, so this tries again. */
-static void check_all_seen(struct verifier *s)
+/* Look at what has come into sight since the blocks were looked at. */
+static int check_growth(struct verifier *s)
+{
+	int err = blocks_go_on(&s->blocks);
+
+	return err > 0 ? check_blocks(s) : err;
+}
+
+/*
+ * A file may change while its pages are counted, so this tries again. @err is
+ * what check_blocks() has returned.
+ */
+static void check_all_seen(struct verifier *s, int err)
 {
 	uint64_t pages = 1;
-	int err = 0;
+	int uncounted = 0;
 
-	for (int i = 0; i < COUNTS && pages && !err; i++)
-		err = count_hidden_away(s->fd, &pages);
-	if (err && !s->v->missed)
+	for (int i = 0; i < COUNTS && pages && !uncounted; i++) {
+		if (!err)
+			err = check_growth(s);
+		uncounted = count_hidden_away(s->fd, s->blocks.end, &pages);
+	}
+	say_missed(s, err);
+	if (uncounted && !s->v->missed)
 		verdict_missed(s->v, "the file's pages can't be counted: %s",
-			       strerror(-err));
-	else if (!err && pages)
+			       strerror(-uncounted));
+	else if (!uncounted && pages)
 		verdict_missed(s->v, "the file holds %llu more pages, beyond its end: to check them, make it longer (truncate -s)",
 			       (unsigned long long)pages);
 }
@@ -328,9 +353,11 @@ static void check_file(struct verifier *s, const char *path, int fd,
 	s->v = verdicts_add(&s->verdicts, path);
 	s->fd = fd;
 	s->looks_left = SECOND_LOOKS_FILE;
+	s->done = 0;
+	s->all = info->populated;
 	progress_begin(&s->progress, "verifying");
-	check_blocks(s, info);
-	check_all_seen(s);
+	blocks_begin(&s->blocks, fd, info);
+	check_all_seen(s, check_blocks(s));
 	progress_end(&s->progress);
 }
 

@@ -20,6 +20,8 @@
  */
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "internal.h"
 #include "range.h"
@@ -36,7 +38,7 @@
  * @users: how many clocks use the page. 0: none, but the page could not be made
  *	   private yet
  * @private_again: make the page private when it has no users any more
- * @flags: GMEM_CONVERT_* for that conversion
+ * @flags: GMEM_CONVERT_ZERO if the page is to be zeroed when its last user goes
  */
 struct exposed_page {
 	struct exposed_page *next;
@@ -160,21 +162,47 @@ static int make_shared(struct region *r, struct exposed_page *e)
 }
 
 /*
- * A page that is to stay shared, but zeroed, becomes private for a moment: only
- * a conversion zeroes it, also under who maps the shared view.
+ * Zero a page that is shared, whoever has it pinned. The kernel writes, because
+ * the page may be gone or private by now: then this thread must get an error,
+ * not SIGBUS. Return: is the page zeroed?
  */
-static int settle(struct region *r, const struct exposed_page *e)
+static bool zero_shared(struct region *r, uint64_t offset)
 {
-	int fd = r->public.fd, ret;
+	static char zeros[GMEM_PAGE_SIZE];
+	struct iovec from = { zeros, sizeof(zeros) }, to = from;
+	ssize_t written;
 
-	if (!e->private_again && !e->flags)
+	if (gmem_map_guest(r->shared_fd, offset, GMEM_PAGE_SIZE,
+			   PROT_READ | PROT_WRITE, &to.iov_base))
+		return false;
+	written = process_vm_writev(getpid(), &from, 1, &to, 1, 0);
+	munmap(to.iov_base, GMEM_PAGE_SIZE);
+	return written == GMEM_PAGE_SIZE;
+}
+
+static int make_private(struct region *r, const struct exposed_page *e,
+			uint64_t flags, int timeout_ms)
+{
+	return gmem_file_convert(r->public.fd, e->offset, GMEM_PAGE_SIZE,
+				 GMEM_ATTRIBUTE_PRIVATE, flags, timeout_ms,
+				 NULL);
+}
+
+/*
+ * A page is zeroed now or never: later it may have new contents. And a page
+ * that is to stay shared doesn't become private even for a moment, in which
+ * another process that uses the shared view would get SIGBUS.
+ */
+static int settle(struct region *r, struct exposed_page *e)
+{
+	uint64_t flags = e->flags;
+
+	e->flags = 0;
+	if (flags && e->private_again && !make_private(r, e, flags, 0))
 		return 0;
-	ret = gmem_file_convert(fd, e->offset, GMEM_PAGE_SIZE,
-				GMEM_ATTRIBUTE_PRIVATE, e->flags, PATIENCE_MS,
-				NULL);
-	if (ret || e->private_again)
-		return ret;
-	return gmem_file_convert(fd, e->offset, GMEM_PAGE_SIZE, 0, 0, 0, NULL);
+	if (flags && zero_shared(r, e->offset))
+		flags = 0;
+	return e->private_again ? make_private(r, e, flags, PATIENCE_MS) : 0;
 }
 
 /* Pages that were still pinned when their last user went. */

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The control socket: its file, its connections, its thread. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,69 +18,210 @@
 
 #define LINE_MAX_LENGTH	128
 
+/* Other processes may put files at the socket's path, again and again. */
+#define TRIES		8
+
 /* ---- the socket ---- */
 
 /* Not a regular file: that refuses connections, too, and must stay. */
-static bool find_socket(const char *path, struct control_file *file)
+static bool find_socket(int dir, const char *name, struct control_file *file)
 {
 	struct stat st;
 
-	if (lstat(path, &st) || !S_ISSOCK(st.st_mode))
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ||
+	    !S_ISSOCK(st.st_mode))
 		return false;
 	*file = (struct control_file){ st.st_dev, st.st_ino };
 	return true;
+}
+
+static bool is_same(const struct control_file *a, const struct control_file *b)
+{
+	return a->device == b->device && a->inode == b->inode;
 }
 
 void control_remove(const char *path, const struct control_file *file)
 {
 	struct control_file now;
 
-	if (find_socket(path, &now) && now.device == file->device &&
-	    now.inode == file->inode)
+	if (find_socket(AT_FDCWD, path, &now) && is_same(&now, file))
 		unlink(path);
 }
 
-/* Remove the socket of a gmemvm that has ended: no process listens there. */
-static void remove_stale(const struct sockaddr_un *address)
+/* By descriptors, a path of any length fits, and leads to the same file. */
+__attribute__((format(printf, 2, 3)))
+static void set_address(struct sockaddr_un *address, const char *format, ...)
 {
-	struct control_file file;
-	int fd;
+	va_list ap;
 
-	if (!find_socket(address->sun_path, &file))
-		return;
-	/* O_NONBLOCK: a gmemvm that runs may be too busy to accept. */
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return;
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) &&
-	    errno == ECONNREFUSED)
-		control_remove(address->sun_path, &file);
-	close(fd);
+	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	va_start(ap, format);
+	vsnprintf(address->sun_path, sizeof(address->sun_path), format, ap);
+	va_end(ap);
 }
 
-int control_listen(const char *path, struct control_file *file)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t length = strlen(path);
-	mode_t mask;
-	int fd, ret;
+#define NAME_SIZE	24
 
-	if (length >= sizeof(address.sun_path))
-		return fail("--control: a socket's path has %zu characters at most, not %zu: %s",
-			    sizeof(address.sun_path) - 1, length, path);
-	memcpy(address.sun_path, path, length + 1);
-	remove_stale(&address);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+static void make_name(char *name)
+{
+	unsigned int number;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		number = getpid();
+	snprintf(name, NAME_SIZE, ".gmemvm-%08x", number);
+}
+
+/* ---- the socket of a gmemvm that has ended ---- */
+
+/* @file is opened with O_PATH. A gmemvm that runs may be too busy to accept. */
+static bool is_dead(int file)
+{
+	struct sockaddr_un address;
+	bool dead;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
 	if (fd < 0)
-		return fail_errno("socket");
+		return false;
+	set_address(&address, "/proc/self/fd/%d", file);
+	dead = connect(fd, (struct sockaddr *)&address, sizeof(address)) &&
+	       errno == ECONNREFUSED;
+	close(fd);
+	return dead;
+}
+
+/*
+ * Another gmemvm may have done the same, and its socket may be there by now. So
+ * the file is renamed first, and gets its name back if it is not @file.
+ */
+static bool take_away(int dir, const char *name,
+		      const struct control_file *file)
+{
+	struct control_file taken;
+	char away[NAME_SIZE];
+
+	make_name(away);
+	if (renameat2(dir, name, dir, away, RENAME_NOREPLACE) &&
+	    (errno != EINVAL || renameat(dir, name, dir, away)))
+		return errno == ENOENT;
+	if (!find_socket(dir, away, &taken) || !is_same(&taken, file))
+		linkat(dir, away, dir, name, 0);
+	unlinkat(dir, away, 0);
+	return true;
+}
+
+/* Return: is it worth another try to have the name? */
+static bool remove_stale(int dir, const char *name)
+{
+	/* While this is open, no other file gets the inode's number. */
+	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct control_file file;
+	bool removed;
+
+	if (fd < 0)
+		return errno == ENOENT;
+	removed = find_socket(fd, "", &file) && is_dead(fd) &&
+		  take_away(dir, name, &file);
+	close(fd);
+	return removed;
+}
+
+/* ---- a socket that listens before others see it ---- */
+
+/* Return: a descriptor, or -1 with errno set. @name is what the socket got. */
+static int listen_unseen(int dir, char *name)
+{
+	struct sockaddr_un address;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), ret;
+	mode_t mask;
+
+	if (fd < 0)
+		return -1;
+	make_name(name);
+	set_address(&address, "/proc/self/fd/%d/%s", dir, name);
 	mask = umask(0177);
 	ret = bind(fd, (struct sockaddr *)&address, sizeof(address));
 	umask(mask);
-	if (!ret && !listen(fd, 8) && find_socket(path, file))
+	if (!ret && !listen(fd, 8))
 		return fd;
-	fail_errno("%s", path);
+	if (!ret)
+		unlinkat(dir, name, 0);
 	close(fd);
 	return -1;
+}
+
+/* Not all file systems can rename without replacing. */
+static int rename_to(int dir, const char *from, const char *name)
+{
+	if (!renameat2(dir, from, dir, name, RENAME_NOREPLACE))
+		return 0;
+	return errno == EINVAL ? linkat(dir, from, dir, name, 0) : -1;
+}
+
+static int put_in_place(int dir, const char *from, const char *name)
+{
+	for (int i = 0; i < TRIES; i++) {
+		if (!rename_to(dir, from, name))
+			return 0;
+		if (errno != EEXIST)
+			return -1;
+		if (!remove_stale(dir, name))
+			break;
+	}
+	errno = EADDRINUSE;
+	return -1;
+}
+
+/* Return: a descriptor, or -1 with errno set */
+static int listen_at(int dir, const char *name, struct control_file *file)
+{
+	char unseen[NAME_SIZE];
+	int fd = listen_unseen(dir, unseen), err = 0;
+
+	if (fd < 0)
+		return -1;
+	if (!find_socket(dir, unseen, file))
+		err = ESTALE;
+	else if (put_in_place(dir, unseen, name))
+		err = errno;
+	unlinkat(dir, unseen, 0);
+	if (!err)
+		return fd;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+static int open_directory(const char *path, size_t length)
+{
+	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
+
+	snprintf(dir, sizeof(dir), "%.*s", (int)length, path);
+	return open(length ? dir : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/*
+ * Between bind() and listen() a socket looks like that of a gmemvm that has
+ * ended, and another gmemvm would remove it. So it listens under another name
+ * first.
+ */
+int control_listen(const char *path, struct control_file *file)
+{
+	const size_t room = sizeof(((struct sockaddr_un *)0)->sun_path);
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	int dir, fd = -1;
+
+	if (strlen(path) >= room)
+		return fail("--control: a socket's path has %zu characters at most, not %zu: %s",
+			    room - 1, strlen(path), path);
+	dir = open_directory(path, name - path);
+	if (dir >= 0)
+		fd = listen_at(dir, name, file);
+	if (fd < 0)
+		fail_errno("%s", path);
+	if (dir >= 0)
+		close(dir);
+	return fd;
 }
 
 /* ---- a connection ---- */

@@ -43,15 +43,6 @@ static void print(const char *format, va_list ap, const char *why)
 		return;
 }
 
-void warn_of(const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	print(format, ap, NULL);
-	va_end(ap);
-}
-
 static int64_t now_ms(void)
 {
 	struct timespec now;
@@ -60,24 +51,35 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
+/* Return: may this thread print the warning now, and no other thread? */
+static bool take_turn(struct seldom *said)
+{
+	int64_t until = __atomic_load_n(&said->until_ms, __ATOMIC_RELAXED);
+	int64_t now = now_ms();
+
+	return now >= until &&
+	       __atomic_compare_exchange_n(&said->until_ms, &until,
+					   now + SELDOM_MS, false,
+					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 void warn_seldom(struct seldom *said, const char *format, ...)
 {
-	int64_t now = now_ms();
 	char more[64] = "";
+	uint64_t left_out;
 	va_list ap;
 
-	if (now < said->until_ms) {
-		said->left_out++;
+	if (!take_turn(said)) {
+		__atomic_fetch_add(&said->left_out, 1, __ATOMIC_RELAXED);
 		return;
 	}
-	if (said->left_out)
+	left_out = __atomic_exchange_n(&said->left_out, 0, __ATOMIC_RELAXED);
+	if (left_out)
 		snprintf(more, sizeof(more), "%" PRIu64 " more like it were left out",
-			 said->left_out);
+			 left_out);
 	va_start(ap, format);
-	print(format, ap, said->left_out ? more : NULL);
+	print(format, ap, left_out ? more : NULL);
 	va_end(ap);
-	said->left_out = 0;
-	said->until_ms = now + SELDOM_MS;
 }
 
 int fail(const char *format, ...)

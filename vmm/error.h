@@ -9,11 +9,7 @@
 
 #include <stdint.h>
 
-/* Print "gmemvm: ..." as a line on stderr. */
-__attribute__((format(printf, 1, 2)))
-void warn_of(const char *format, ...);
-
-/* The same. Return: -1, always */
+/* Print "gmemvm: ..." as a line on stderr. Return: -1, always */
 __attribute__((format(printf, 1, 2)))
 int fail(const char *format, ...);
 
@@ -27,15 +23,16 @@ int fail_gmem(const char *format, ...);
 
 /* For a warning that a guest can cause as often as it likes. All 0 at first. */
 struct seldom {
-	int64_t until_ms;	/* no message before this time */
-	uint64_t left_out;	/* messages since the last one */
+	int64_t until_ms;	/* no message before this time; atomic */
+	uint64_t left_out;	/* messages since the last one; atomic */
 };
 
 #define SELDOM_MS	10000
 
 /*
- * As warn_of(), but at most once in SELDOM_MS. The line tells how many messages
- * were left out before it.
+ * A warning is printed as a message is, but at most once in SELDOM_MS: a guest
+ * must not be able to fill the log. The line tells how many messages were left
+ * out before it. Any thread may call this.
  */
 __attribute__((format(printf, 2, 3)))
 void warn_seldom(struct seldom *said, const char *format, ...);

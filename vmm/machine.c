@@ -140,10 +140,10 @@ static int add_devices(struct machine *m, const struct options *options)
 }
 
 static int create(struct machine *m, const struct options *options,
-		  struct seldom *resets)
+		  struct warnings *warnings)
 {
 	vm_init(&m->vm);
-	m->vm.resets = resets;
+	m->vm.warnings = warnings;
 	if (open_files(m, options) || vm_create(&m->vm, &options->memory) ||
 	    convert_enable(&m->vm) || create_vcpus(m, options->cpus) ||
 	    add_devices(m, options))
@@ -245,13 +245,13 @@ static void destroy(struct machine *m)
  * nothing of the machine is outside of it yet.
  */
 static int create_watched(struct machine *m, const struct options *options,
-			  struct seldom *resets)
+			  struct warnings *warnings)
 {
 	struct thread watch = {};
 	int ret = signals_watch(&watch);
 
 	if (!ret)
-		ret = create(m, options, resets);
+		ret = create(m, options, warnings);
 	/* The watching thread ends first: the sandbox wants a single thread. */
 	return signals_unwatch(&watch) || ret ? -1 : 0;
 }
@@ -272,7 +272,7 @@ static void wait_for_end(struct vm *vm, int signals)
 }
 
 enum vm_end machine_run(const struct options *options, const struct user *user,
-			int control_fd, struct seldom *resets)
+			int control_fd, struct warnings *warnings)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 	int signals = signals_open();
@@ -287,7 +287,7 @@ enum vm_end machine_run(const struct options *options, const struct user *user,
 		.fd = control_fd, .vm = &m->vm, .answer = report_answer,
 		.arg = m,
 	};
-	if (!create_watched(m, options, resets)) {
+	if (!create_watched(m, options, warnings)) {
 		if (start(m, options, user))
 			vm_end(&m->vm, VM_FAILED);
 		wait_for_end(&m->vm, signals);

@@ -35,9 +35,9 @@ struct machine {
 
 /*
  * Run a guest to its end. @control_fd is of control_listen(), or negative.
- * @resets is in memory that all runs of the guest share.
+ * @warnings are in memory that all runs of the guest share.
  */
 enum vm_end machine_run(const struct options *options, const struct user *user,
-			int control_fd, struct seldom *resets);
+			int control_fd, struct warnings *warnings);
 
 #endif

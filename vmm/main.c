@@ -40,12 +40,12 @@ static int status_of(enum vm_end end)
 /* The child ends when its parent ends. */
 static _Noreturn void child(const struct options *options,
 			    const struct user *user, int control_fd,
-			    struct seldom *resets, pid_t parent)
+			    struct warnings *warnings, pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(STATUS_FAILED);
-	_exit(status_of(machine_run(options, user, control_fd, resets)));
+	_exit(status_of(machine_run(options, user, control_fd, warnings)));
 }
 
 /*
@@ -85,12 +85,12 @@ static int wait_for(pid_t pid)
 }
 
 static int live(const struct options *options, const struct user *user,
-		int control_fd, struct seldom *resets)
+		int control_fd, struct warnings *warnings)
 {
 	pid_t parent = getpid(), pid = fork();
 
 	if (!pid)
-		child(options, user, control_fd, resets, parent);
+		child(options, user, control_fd, warnings, parent);
 	if (pid > 0)
 		return wait_for(pid);
 	fail_errno("can't fork");
@@ -100,19 +100,20 @@ static int live(const struct options *options, const struct user *user,
 static int live_on(const struct options *options, const struct user *user,
 		   int control_fd)
 {
-	struct seldom *resets = mmap(NULL, sizeof(*resets),
-				     PROT_READ | PROT_WRITE,
-				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct warnings *warnings = mmap(NULL, sizeof(*warnings),
+					 PROT_READ | PROT_WRITE,
+					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int status;
 
-	if (resets == MAP_FAILED) {
+	if (warnings == MAP_FAILED) {
 		fail_errno("no memory");
 		return STATUS_FAILED;
 	}
 	if (options->no_reboot)
-		return status_of(machine_run(options, user, control_fd, resets));
+		return status_of(machine_run(options, user, control_fd,
+					     warnings));
 	do
-		status = live(options, user, control_fd, resets);
+		status = live(options, user, control_fd, warnings);
 	while (status == STATUS_RESET);
 	return status;
 }

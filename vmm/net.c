@@ -90,7 +90,8 @@ static void set_offload(struct net *n)
 			flags |= TUN_F_TSO6;
 	}
 	if (ioctl(n->tap_fd, TUNSETOFFLOAD, flags))
-		warn_seldom(&n->said, "tap: TUNSETOFFLOAD: %s", strerror(errno));
+		warn_seldom(&v->vm->warnings->tap_offload,
+			    "tap: TUNSETOFFLOAD: %s", strerror(errno));
 }
 
 /* ---- to the guest ---- */
@@ -210,7 +211,8 @@ static void see_end(struct net *n, short revents)
 	if (!(revents & (POLLERR | POLLHUP | POLLNVAL)) || revents & POLLIN)
 		return;
 	n->is_gone = true;
-	warn_of("--net: the tap is gone, so the guest has no network any more; start gmemvm again with another tap");
+	warn_seldom(&n->virtio.vm->warnings->tap_gone,
+		    "--net: the tap is gone, so the guest has no network any more; start gmemvm again with another tap");
 }
 
 static void *net_thread(void *arg)

@@ -5,7 +5,6 @@
 
 #include <linux/virtio_net.h>
 
-#include "error.h"
 #include "options.h"
 #include "vhost.h"
 #include "virtio.h"
@@ -21,7 +20,6 @@ struct net_counters {
 
 struct net {
 	struct virtio virtio;
-	struct seldom said;
 	struct virtio_net_config config;
 	int tap_fd;
 	struct vhost vhost;

@@ -76,7 +76,7 @@ static int wrong(const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	warn_of("%s (try 'gmemvm --help')", text);
+	fail("%s (try 'gmemvm --help')", text);
 	return STATUS_USAGE;
 }
 

@@ -92,7 +92,7 @@ static enum vm_end unexpected(struct vcpu *vcpu)
 	ioctl(vcpu->fd, KVM_GET_REGS, &regs);
 	switch (run->exit_reason) {
 	case KVM_EXIT_SHUTDOWN:
-		warn_seldom(vcpu->vm->resets,
+		warn_seldom(&vcpu->vm->warnings->resets,
 			    "vCPU %u: triple fault at %#llx: the guest is reset",
 			    vcpu->id, (unsigned long long)regs.rip);
 		return VM_RESET;
@@ -126,7 +126,8 @@ static void handle_exit(struct vcpu *vcpu)
 
 	/* The guest gets #GP, and uses another clocksource. */
 	if (ret < 0)
-		warn_seldom(&vcpu->said, "vCPU %u: the guest gets no kvm-clock: %s",
+		warn_seldom(&vcpu->vm->warnings->clocks,
+			    "vCPU %u: the guest gets no kvm-clock: %s",
 			    vcpu->id, gmem_last_error());
 	if (ret) {
 		count(vcpu, EXIT_CLOCK);

@@ -5,7 +5,6 @@
 
 #include <stdint.h>
 
-#include "error.h"
 #include "thread.h"
 #include "vm.h"
 
@@ -28,7 +27,6 @@ struct vcpu {
 	struct kvm_run *run;
 	size_t run_size;
 	struct thread thread;
-	struct seldom said;
 	uint64_t exits[VCPU_EXITS];	/* by enum vcpu_exit; atomic */
 };
 

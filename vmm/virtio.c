@@ -101,11 +101,9 @@ bool virtio_has(const struct virtio *v, unsigned int bit)
 
 void virtio_break(struct virtio *v, int error)
 {
-	/* Warn once, because the guest can repeat this without limit. */
-	if (!v->warned)
-		warn_of("%s %u: the guest's queue is invalid (%s); the device stops until the guest resets it",
-			v->name, v->slot, strerror(-error));
-	v->warned = true;
+	warn_seldom(&v->vm->warnings->queues[v->slot],
+		    "%s %u: the guest's queue is invalid (%s); the device stops until the guest resets it",
+		    v->name, v->slot, strerror(-error));
 	v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	interrupt(v, VIRTIO_MMIO_INT_CONFIG);
 }

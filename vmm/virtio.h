@@ -51,7 +51,6 @@ struct virtio {
 	pthread_mutex_t lock;	/* protects all fields below */
 	pthread_cond_t changed;	/* @turns or @ending has changed */
 	unsigned int turns;	/* how often virtio_lock() got the lock */
-	bool warned;
 	unsigned int generation;	/* how often the queues have ended */
 	bool ending;		/* end_queues() runs: register writes wait */
 	uint32_t status;

@@ -11,6 +11,7 @@
 #include "error.h"
 #include "guest.h"
 #include "iopool.h"
+#include "layout.h"
 #include "options.h"
 
 enum vm_end {
@@ -19,6 +20,18 @@ enum vm_end {
 	VM_RESET,
 	VM_QUIT,	/* by Ctrl-A x or a signal */
 	VM_FAILED,
+};
+
+/*
+ * All warnings of a guest. They are in memory that all of its lives share: a
+ * reset costs the guest nothing, and makes no warning new.
+ */
+struct warnings {
+	struct seldom resets;
+	struct seldom clocks;
+	struct seldom queues[VIRTIO_MAX];	/* by the device's slot */
+	struct seldom tap_gone;
+	struct seldom tap_offload;
 };
 
 struct vm {
@@ -32,7 +45,7 @@ struct vm {
 	struct io_pool io_pool;
 	struct bus ports;
 	struct bus memory;	/* MMIO: addresses that are not memory */
-	struct seldom *resets;	/* for warnings; all runs share it */
+	struct warnings *warnings;	/* all runs share them */
 };
 
 void vm_init(struct vm *vm);

@@ -129,6 +129,62 @@ test_out_of_sight() {
 	umount /dev/gmem
 }
 
+# masked WITH FILE...: gmemctl's JSON where WITH is mounted over these files, as containers do
+masked() {
+	unshare --mount sh -ec '
+		with=$1 ctl=$2
+		shift 2
+		for file; do
+			[ ! -e "$file" ] || mount --bind "$with" "$file"
+		done
+		"$ctl" check --json' sh "$1" "$ctl" "$@" >"$work/json" || :
+	ok "masked by $1" json_is_valid
+}
+
+not_OK() { # NAME...
+	for name; do
+		is "$(result "$name" | grep -o OK)" '' "  $name"
+	done
+}
+
+# Where files are hidden one by one. None of the checks that need these may be OK, nor silent.
+test_masked() {
+	nested=/sys/module/$kvm/parameters/nested
+	leaks=/sys/devices/system/cpu/vulnerabilities
+	masked /dev/null /proc/kcore /proc/cmdline /sys/power/state /sys/kernel/kexec_crash_loaded \
+		/sys/kernel/mm/transparent_hugepage/enabled "$nested" /sys/module/module/parameters/sig_enforce \
+		/sys/kernel/security/lockdown /sys/fs/cgroup/cgroup.controllers \
+		/sys/fs/gmemfs/direct_map_method /sys/module/gmemfs/parameters/guard "$leaks/meltdown"
+	not_OK verify cmdline hibernation 'crash dump' 'huge pages' nested lockdown cgroup module guard mitigations
+	is "$(result modules)" WARN '  modules'
+	masked /dev/null /sys/kernel/btf/vmlinux /proc/sys/kernel/modules_disabled /proc/buddyinfo \
+		/proc/cpuinfo /sys/kernel/tracing/enabled_functions /sys/kernel/debug/tracing/enabled_functions
+	not_OK verify blocks ibt guard
+	is "$(result modules)" WARN '  modules'
+	echo '[none] [always] mem quiet Y' >"$work/other"
+	masked "$work/other" /proc/cmdline /sys/power/state /sys/kernel/mm/transparent_hugepage/enabled \
+		/sys/kernel/security/lockdown
+	not_OK cmdline hibernation 'huge pages' lockdown
+}
+
+# The host's command line has what the table says.
+test_cmdline() {
+	json check
+	is "$(result cmdline)" 'WARN WARN WARN WARN' 'words of the command line, each in another spelling'
+	for word in debug_pagealloc=on mitigations=off pti=off cgroup_disable=memory; do
+		like "$(ask 'd["checks"]')" "'$word: " "  $word"
+	done
+	is "$(result cgroup)" WARN '  the kernel has understood it as gmemctl has'
+	test_mitigations
+}
+
+test_mitigations() {
+	leaks=/sys/devices/system/cpu/vulnerabilities
+	grep . "$leaks"/* | sed 's/^/# /'
+	is "$(ask "len([c for c in d['checks'] if c['name'] == 'mitigations' and c['result'] == 'WARN'])")" \
+		"$(grep -l -E 'ulnerable|^Unknown' "$leaks"/* | wc -l)" 'mitigations: a warning for each leak that is open'
+}
+
 by_user() { # ARGUMENT...
 	setpriv --reuid=65534 --regid=65534 --clear-groups "$ctl" "$@"
 }
@@ -146,11 +202,17 @@ test_user() {
 
 test_build() {
 	test_ready
+	test_mitigations
 	test_warnings
 	test_out_of_sight
+	test_masked
 	test_failures
 	test_user
 }
 
+if [ "${1-}" = cmdline ]; then
+	for_each_build test_cmdline
+	done_testing
+fi
 for_each_build test_build
 done_testing

@@ -44,6 +44,13 @@ json() { # ARGUMENT...
 	cp "$work/out" "$work/json"
 }
 
+# Sets $preload, for LD_PRELOAD. Under ASan its library has to come first.
+find_preload() { # NAME
+	preload=/opt/gmemfs/tests/ctl/$1.so
+	asan=$(ldd "$ctl" | awk '$1 ~ /^libasan/ { print $3 }')
+	preload=$asan${asan:+:}$preload
+}
+
 # One process answers all questions of a test, see ask.py. It lives as long as the host.
 ask() { # EXPRESSION
 	if ! [ -p "$work/answer" ]; then

@@ -256,13 +256,6 @@ test_verify_fails() {
 	is "$(entry '["missing"]')" "$hidden" '  what is hidden all the same is found'
 }
 
-# Under ASan its library has to come first.
-find_preload() {
-	preload=/opt/gmemfs/tests/ctl/liar.so
-	asan=$(ldd "$ctl" | awk '$1 ~ /^libasan/ { print $3 }')
-	preload=$asan${asan:+:}$preload
-}
-
 state() { # PAGE KEY
 	json map --cell=4K "$file"
 	ask "[c for c in d['cells'] if c['offset'] == $1 * 4096][0]['$2']"
@@ -327,7 +320,7 @@ for line in open(sys.argv[1]):
 }
 
 test_build() {
-	find_preload
+	find_preload liar
 	start_mixed
 	test_status
 	test_ls

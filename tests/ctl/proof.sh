@@ -380,6 +380,40 @@ test_beyond_end() {
 	umount "$kept"
 }
 
+# The kernel gives the beginning of a list, and then an error.
+test_cut_off() {
+	head -c 8K /dev/urandom >/dev/gmem/file
+	for list in /proc /proc/1/fd /proc/1/task /dev/gmem; do
+		status=0
+		strace -o "$work/strace" -P "$list" -e inject=getdents64:error=EIO:when=2+ \
+			"$plain" verify --all --json >"$work/json" 2>"$work/err" || status=$?
+		is "$status$(ask 'd["complete"]')" 5false "$list can't be read: incomplete"
+		like "$(ask '"\n".join(d["missed"])')" 'Input/output error' '  and why'
+		like "$(cat "$work/strace")" 'INJECTED' '  it was tried'
+	done
+	rm /dev/gmem/file
+}
+
+# The size costs nothing, and takes one call. So pages can come into sight at any moment: they
+# are looked at, or said to be missed. Some of them are in the block that has the first end.
+test_growing() {
+	find_preload grower
+	for at in $(seq 10); do
+		head -c 5000 /dev/urandom >/dev/gmem/file
+		fallocate -n -o 64K -l 64K /dev/gmem/file
+		fallocate -n -o 8M -l 4M /dev/gmem/file
+		GROW_AT=$at GROW_TO=33554432 LD_PRELOAD=$preload \
+			ctl verify --json /dev/gmem/file
+		cp "$work/out" "$work/json"
+		echo "$status: $(ask 'd["files"][0]["checked"]') pages, missed $(ask 'd["files"][0]["missed"]')"
+		rm /dev/gmem/file
+	done >"$work/said"
+	sed 's/^/# /' "$work/said"
+	not_ok 'a file that grows meanwhile: all is looked at, or said to be missed' grep -v -E \
+		'^(0: 1042 pages, missed null|5: 2 pages, missed the file holds 1040 more pages)' "$work/said"
+	ok '  it is looked at' grep -q '^0: 1042 pages' "$work/said"
+}
+
 # What is filled meanwhile is not part of the proof, and not missed either.
 test_filled() {
 	holder '
@@ -433,6 +467,8 @@ test_build() {
 	test_first_holder
 	test_shared_view
 	test_beyond_end
+	test_cut_off
+	test_growing
 	test_filled
 	test_changing
 }

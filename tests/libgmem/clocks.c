@@ -351,31 +351,91 @@ static void test_many_moves(void)
 	ok(all_bytes(mem + SIZE - PAGE, PAGE, 6), "memory is what it was");
 }
 
+static void pin(int *pipes)
+{
+	void *shared;
+	struct iovec iov;
+
+	good(gmem_region_shared(region, &shared));
+	must(pipe(pipes));
+	iov = (struct iovec){ (char *)shared + X * PAGE, PAGE };
+	is(vmsplice(pipes[1], &iov, 1, 0), PAGE, "the clock's page is pinned");
+}
+
+static void unpin(const int *pipes)
+{
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 /* A VMM that waits: somebody has the page pinned as the clock leaves it. */
 static void test_pinned(void)
 {
 	int pipes[2], i;
-	void *shared;
 	char c[PAGE];
-	struct iovec iov;
 
-	good(gmem_region_shared(region, &shared));
 	good(set_clock_page(0, X));
-	must(pipe(pipes));
-	iov = (struct iovec){ (char *)shared + X * PAGE, PAGE };
-	is(vmsplice(pipes[1], &iov, 1, 0), PAGE, "the clock's page is pinned");
+	pin(pipes);
 	is(clock_off(0), 0, "the clock goes all the same");
 	ok(exposed(X), "the page stays exposed");
 	is(touch_write(mem + X * PAGE), 0, "and the guest's");
 	is(read(pipes[0], c, PAGE), PAGE, "let go");
-	close(pipes[0]);
-	close(pipes[1]);
+	unpin(pipes);
 	for (i = 0; i < 50 && exposed(X); i++) {
 		good(set_clock_page(0, Y));
 		usleep(10000);
 	}
 	ok(!exposed(X), "it's hidden when a clock moves the next time");
 	good(clock_off(0));
+}
+
+/* Zeroing comes at the end of the clock, and not when the page can be had. */
+static void test_pinned_zero(void)
+{
+	char *byte = mem + X * PAGE + PAGE / 2;
+	int pipes[2], i;
+
+	good(set_clock_page(0, X));
+	*byte = 5;
+	good(gmem_region_convert(region, X * PAGE, PAGE, 0, 0, 0, NULL));
+	good(gmem_region_convert(region, X * PAGE, PAGE, PRIVATE,
+				 GMEM_CONVERT_ZERO, 0, NULL));
+	pin(pipes);
+	is(clock_off(0), 0, "to be private, zeroed: the clock goes");
+	ok(exposed(X), "the page is pinned, and stays exposed");
+	is(*byte, 0, "but it is zeroed");
+	*byte = 7;
+	unpin(pipes);
+	for (i = 0; i < 50 && exposed(X); i++) {
+		good(set_clock_page(0, Y));
+		usleep(10000);
+	}
+	ok(!exposed(X), "it's hidden when a clock moves the next time");
+	is(*byte, 7, "with what was written since");
+	good(clock_off(0));
+}
+
+/* A page that stays shared, and is another's buffer: it's never private. */
+static void test_shared_zero(void)
+{
+	char *byte = mem + X * PAGE + PAGE / 2;
+	int pipes[2];
+
+	good(set_clock_page(0, X));
+	*byte = 5;
+	good(gmem_region_convert(region, X * PAGE, PAGE, 0, GMEM_CONVERT_ZERO,
+				 0, NULL));
+	pin(pipes);
+	is(clock_off(0), 0, "to be shared, zeroed: the clock goes");
+	is(*byte, 0, "the page is zeroed, though it is pinned");
+	*byte = 7;
+	unpin(pipes);
+	good(set_clock_page(0, Y));
+	is(*byte, 7, "and not again");
+	ok(exposed(X), "it stays shared");
+	good(clock_off(0));
+	good(gmem_region_convert(region, X * PAGE, PAGE, PRIVATE, 0, 1000,
+				 NULL));
 }
 
 /* A page's mapping is exchanged, and the kernel gives up halfway. */
@@ -580,6 +640,8 @@ int main(int argc, char **argv)
 	test_slots();
 	test_many_moves();
 	test_pinned();
+	test_pinned_zero();
+	test_shared_zero();
 	test_refused_move();
 	test_enforced_cpuid();
 	test_hostile(seconds);

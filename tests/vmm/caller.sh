@@ -123,6 +123,68 @@ test_socket() {
 	is "$(cat "$work/control")" mine "nor is anybody's file removed"
 }
 
+# The first has bound its socket, and doesn't listen yet, as the second begins.
+test_at_once() {
+	rm -f "$work/control" "$work/go" "$work/waits"
+	cat >"$work/slow.c" <<'END'
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int listen(int fd, int backlog)
+{
+	close(open(WORK "/waits", O_CREAT | O_WRONLY, 0600));
+	while (access(WORK "/go", F_OK))
+		usleep(50000);
+	return syscall(SYS_listen, fd, backlog);
+}
+END
+	cc -shared -fPIC -DWORK="\"$work\"" -o "$work/slow.so" "$work/slow.c"
+	# shellcheck disable=SC2086 # words
+	LD_PRELOAD="$work/slow.so" "$vmm" --kernel="$work/still" $plain --control="$work/control" \
+		</dev/null >"$work/first" 2>&1 &
+	first=$!
+	wait_for test -e "$work/waits"
+	go_on
+	wait_for socat -u OPEN:/dev/null "UNIX-CONNECT:$work/control"
+	touch "$work/go"
+	tries=100
+	while kill -0 "$first" 2>/dev/null && [ "$tries" != 0 ]; do
+		tries=$((tries - 1))
+		sleep 0.1
+	done
+	kill "$first" 2>/dev/null || :
+	status=0
+	wait "$first" || status=$?
+	is "$status" 1 'two at once: one of them ends'
+	like "$(cat "$work/first")" 'control: Address already in use' '  and says why'
+	ok '  the other answers' socat -u OPEN:/dev/null "UNIX-CONNECT:$work/control"
+	end
+	is "$status" 0 '  until it ends'
+	is "$(find "$work" -type s)" '' '  and no socket is left'
+}
+
+has_lived() { # TIMES
+	[ "$(wc -c <"$work/out")" -ge "$1" ]
+}
+
+# A guest that breaks both of its devices in each of its lives, which are short.
+test_warnings() {
+	since=$(date +%s)
+	# shellcheck disable=SC2086 # words
+	"$vmm" --kernel="$work/break" $plain </dev/null >"$work/out" 2>"$work/err" &
+	vmm_pid=$!
+	wait_for has_lived 6
+	end
+	most=$((($(date +%s) - since) / 10 + 1))
+	sed 's/^/# /' "$work/err"
+	for device in rng balloon; do
+		lines=$(grep -c "$device [01]: .* queue is invalid" "$work/err" || :)
+		diag "$device: $lines lines, $most at most, in $(wc -c <"$work/out") lives"
+		ok "a guest that resets itself: $device is warned of in a life" test "$lines" -ge 1
+		ok '  and not again in each' test "$lines" -le "$most"
+	done
+}
+
 # More keys are typed than fit, and the guest reads none.
 test_keys() {
 	is "$(python3 -c '
@@ -149,9 +211,12 @@ else:
 
 guest still
 guest off -DOFF
+guest break -DBREAK
 test_signals
 test_descriptors
 test_json
 test_socket
+test_at_once
+test_warnings
 test_keys
 done_testing

@@ -46,11 +46,14 @@ void vm_end(struct vm *vm, enum vm_end end)
 	abort();
 }
 
+static struct warnings warnings;
+
 void driver_machine(struct vm *vm, struct gmem_region *region,
 		    uint64_t shared_io)
 {
 	memset(vm, 0, sizeof(*vm));
 	vm->region = region;
+	vm->warnings = &warnings;
 	guest_init(&vm->guest, region);
 	io_pool_init(&vm->io_pool, &vm->guest, shared_io);
 	if (guest_open_shared(&vm->guest))

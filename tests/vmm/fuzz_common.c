@@ -38,11 +38,6 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room,
 	return LLVMFuzzerMutate(data, size, room);
 }
 
-void warn_of(const char *format, ...)
-{
-	(void)format;
-}
-
 int fail(const char *format, ...)
 {
 	(void)format;
