@@ -180,7 +180,7 @@ static void test_messages(void)
 
 	make_full_pipe(fds);
 	dup2(fds[1], STDERR_FILENO);
-	fail("nobody reads this");
+	fail_errno("nobody reads this");
 	dup2(stderr_fd, STDERR_FILENO);
 	pass("nobody reads stderr: then a message is lost, and no more");
 	close_pipe(fds);
