@@ -159,7 +159,7 @@ static struct page *gmem_populate_locked(struct inode *inode,
 /**
  * gmem_block_populate - the page at an offset of a file; a hole gets memory
  * @inode: the file; the caller holds its invalidate_lock, at least shared
- * @pgoff: offset in pages, below the file's size or @want's @end
+ * @pgoff: offset in pages, below the file's size, or below @want->end
  * @want: how the memory should be got
  *
  * Return: the page, or an ERR_PTR: -ENOMEM; -ENOSPC over the mount's size;

@@ -376,14 +376,9 @@ int gmem_region_protection(const struct gmem_region *region,
  * @error_offset: as for gmem_file_convert()
  *
  * A page of a clock (see gmem_vm_write_msr()) stays shared as long as the clock
- * uses it, and keeps its contents, so that the clock goes on. At the end of the
- * last clock in it, the page becomes what the last conversion has asked for. If
- * a conversion meanwhile had GMEM_CONVERT_ZERO, the page is zeroed at that
- * moment, with all that was written since the conversion; never later. If the
- * page is pinned then, it becomes private when a clock moves the next time, and
- * keeps what was written after the clock's end. GMEM_FLAG_ZERO_ON_CONVERT
- * zeroes at each of these steps: when a clock begins to use a private page, and
- * when the page becomes private again, which may be later.
+ * uses it. When its last clock ends, it becomes what the last conversion asked
+ * for, and is zeroed if one meanwhile had GMEM_CONVERT_ZERO. A file that has
+ * GMEM_FLAG_ZERO_ON_CONVERT zeroes it also when its first clock begins.
  *
  * Return: as gmem_file_convert(), with -EINVAL if the part isn't inside of the
  * region; -EOPNOTSUPP for private if the backend has no private memory.
