@@ -126,15 +126,15 @@ static void test_demands(void)
 	refused((struct gmem_region_options){
 		.size = SIZE, .flags = GMEM_FLAG_KEEP_DIRECT_MAP,
 		.demand = GMEM_PROTECT_HIDDEN,
-	}, -EOPNOTSUPP, "gmemfs: its memory is not out of the direct map");
+	}, -EOPNOTSUPP, "gmemfs: its memory is not kept out of the direct map");
 	refused((struct gmem_region_options){
 		.size = SIZE, .backends = ONLY(MEMFD),
 		.demand = GMEM_PROTECT_NO_GUP,
-	}, -EOPNOTSUPP, "memfd: its memory is not closed to");
+	}, -EOPNOTSUPP, "memfd: get_user_pages() can pin");
 	refused((struct gmem_region_options){
 		.size = SIZE, .directory = "/tmp",
 		.demand = GMEM_PROTECT_HIDDEN,
-	}, -EOPNOTSUPP, "gmemfs: /tmp: this is not on a gmemfs");
+	}, -EOPNOTSUPP, "gmemfs: /tmp: this directory is not in a gmemfs mount");
 	is(sysfs("hidden_bytes"), 0, "nothing stays");
 }
 
@@ -260,13 +260,13 @@ static void test_guest_memfd_demands(struct gmem_region_options options)
 {
 	options.demand = GMEM_PROTECT_HIDDEN;
 	refused(options, -EOPNOTSUPP,
-		"guest_memfd: its memory is not out of the direct map");
+		"guest_memfd: its memory is not kept out of the direct map");
 	options.demand = GMEM_PROTECT_NO_GUP;
 	refused(options, -EOPNOTSUPP,
-		"guest_memfd: its memory is not closed to");
+		"guest_memfd: get_user_pages() can pin");
 	options.demand = GMEM_PROTECT_HUGE;
 	refused(options, -EOPNOTSUPP,
-		"guest_memfd: its memory is not in 2 MiB");
+		"guest_memfd: its memory is not only in 2 MiB");
 }
 
 /* As far as this kernel has it; and what is said where it hasn't. */
