@@ -81,7 +81,7 @@ static atomic_long_t hiding_pages;	/* that somebody is about to hide */
 unsigned long gmem_directmap_forbid(enum gmem_forbidder why)
 {
 	set_bit(why, &forbidden);
-	smp_mb__after_atomic();	/* pairs with the one in gmem_may_hide() */
+	smp_mb__after_atomic();	/* pairs with gmem_begin_hiding() */
 	return atomic_long_read(&hiding_pages) + gmem_directmap_hidden();
 }
 
