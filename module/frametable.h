@@ -45,7 +45,7 @@ struct gmem_frames {
 /* Why a record is locked: lockdep's subclass. */
 enum gmem_frames_class {
 	GMEM_FRAMES_OF_FILES,	/* memory may be allocated under it */
-	GMEM_FRAMES_LEAVING,	/* taken while memory is reclaimed */
+	GMEM_FRAMES_LEAVING,	/* whoever has no memory may wait */
 };
 
 /**

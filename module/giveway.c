@@ -3,54 +3,130 @@
  * Give way: the pool gives up blocks when others need memory. The kernel's
  * shrinkers get some of them; before the OOM killer picks a task, all of them
  * go.
+ *
+ * A thread gives them back. That edits the direct map, for which the kernel may
+ * wait for work of its own (vm_unmap_aliases()); and a task that reclaims
+ * memory may not: the kernel would warn, and such work may need memory itself.
+ * So reclaim only asks for blocks. The thread is there from the start, since a
+ * worker might have to be made, which takes memory.
  */
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/oom.h>
-#include <linux/sched/mm.h>
 #include <linux/shrinker.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
 
 #include "giveway.h"
 #include "pool.h"
 #include "units.h"
 
+/*
+ * How long the OOM killer waits for the pool. It is enough for thousands of
+ * clean blocks. If the thread itself waits for memory, a task has to be killed.
+ */
+#define GMEM_GIVE_WAIT	(2 * HZ)
+
 static struct shrinker *pool_shrinker;
+static struct task_struct *giver;
+
+/* Blocks of each node that were asked for, and are not given back yet. */
+static unsigned long asked[MAX_NUMNODES];
+static DEFINE_SPINLOCK(asked_lock);
+static DECLARE_WAIT_QUEUE_HEAD(asked_queue);
+static DECLARE_WAIT_QUEUE_HEAD(given_queue);
+
+/* ---- what was asked for ---- */
+
+static unsigned long gmem_pool_blocks(int node)
+{
+	return gmem_pool_clean(node) + gmem_pool_dirty(node);
+}
+
+static void gmem_ask(int node, unsigned long blocks)
+{
+	unsigned long have = gmem_pool_blocks(node);
+
+	spin_lock(&asked_lock);
+	asked[node] = min(have, asked[node] + min(have, blocks));
+	spin_unlock(&asked_lock);
+	wake_up(&asked_queue);
+}
+
+static unsigned long gmem_asked(int node)
+{
+	return READ_ONCE(asked[node]);
+}
+
+static bool gmem_any_asked(void)
+{
+	int node;
+
+	for_each_node_state(node, N_MEMORY)
+		if (gmem_asked(node))
+			return true;
+	return false;
+}
+
+/* ---- the thread ---- */
+
+static void gmem_give_node(int node)
+{
+	unsigned long blocks = gmem_asked(node);
+
+	if (!blocks)
+		return;
+	gmem_pool_shrink(node, blocks);
+	spin_lock(&asked_lock);
+	asked[node] -= min(asked[node], blocks);
+	spin_unlock(&asked_lock);
+}
+
+static int gmem_giver(void *unused)
+{
+	int node;
+
+	while (!kthread_should_stop()) {
+		wait_event_idle(asked_queue,
+				gmem_any_asked() || kthread_should_stop());
+		for_each_node_state(node, N_MEMORY)
+			gmem_give_node(node);
+		wake_up_all(&given_queue);
+	}
+	return 0;
+}
+
+/* ---- who asks ---- */
 
 static unsigned long gmem_shrinker_count(struct shrinker *shrinker,
 					 struct shrink_control *sc)
 {
-	unsigned long blocks = gmem_pool_clean(sc->nid) +
-			       gmem_pool_dirty(sc->nid);
+	unsigned long have = gmem_pool_blocks(sc->nid);
+	unsigned long gone = gmem_asked(sc->nid);
 
-	return blocks ? blocks * GMEM_BLOCK_PAGES : SHRINK_EMPTY;
+	return have > gone ? (have - gone) * GMEM_BLOCK_PAGES : SHRINK_EMPTY;
 }
 
 static unsigned long gmem_shrinker_scan(struct shrinker *shrinker,
 					struct shrink_control *sc)
 {
-	unsigned long blocks = DIV_ROUND_UP(sc->nr_to_scan, GMEM_BLOCK_PAGES);
-
-	blocks = gmem_pool_shrink(sc->nid, blocks);
-	sc->nr_scanned = max(sc->nr_to_scan, blocks * GMEM_BLOCK_PAGES);
-	return blocks ? blocks * GMEM_BLOCK_PAGES : SHRINK_STOP;
+	gmem_ask(sc->nid, DIV_ROUND_UP(sc->nr_to_scan, GMEM_BLOCK_PAGES));
+	return 0;	/* nothing is free yet */
 }
 
 static int gmem_pool_oom(struct notifier_block *nb, unsigned long unused,
 			 void *freed)
 {
-	unsigned long *pages = freed, blocks = 0;
-	unsigned int flags;
+	unsigned long *pages = freed;
+	unsigned long before = gmem_pool_counted(GMEM_POOL_SHRUNK);
 	int node;
 
-	/*
-	 * Zeroing may allocate memory. The caller holds oom_lock, so an
-	 * allocation that finds no memory would wait for that lock.
-	 */
-	flags = memalloc_noreclaim_save();
 	for_each_node_state(node, N_MEMORY)
-		blocks += gmem_pool_shrink(node, ULONG_MAX);
-	memalloc_noreclaim_restore(flags);
-	*pages += blocks * GMEM_BLOCK_PAGES;
+		gmem_ask(node, ULONG_MAX);
+	wait_event_timeout(given_queue, !gmem_any_asked(), GMEM_GIVE_WAIT);
+	*pages += (gmem_pool_counted(GMEM_POOL_SHRUNK) - before) *
+		  GMEM_BLOCK_PAGES;
 	return NOTIFY_OK;
 }
 
@@ -58,27 +134,51 @@ static struct notifier_block gmem_pool_oom_nb = {
 	.notifier_call = gmem_pool_oom,
 };
 
-int __init gmem_giveway_init(void)
-{
-	int ret;
+/* ---- load and unload ---- */
 
+static int __init gmem_giver_start(void)
+{
+	giver = kthread_run(gmem_giver, NULL, "gmemfs-giveway");
+	return PTR_ERR_OR_ZERO(giver);
+}
+
+static int __init gmem_shrinker_alloc(void)
+{
 	pool_shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE, "gmemfs-pool");
 	if (!pool_shrinker)
 		return -ENOMEM;
 	pool_shrinker->count_objects = gmem_shrinker_count;
 	pool_shrinker->scan_objects = gmem_shrinker_scan;
 	pool_shrinker->batch = GMEM_BLOCK_PAGES;
-	ret = register_oom_notifier(&gmem_pool_oom_nb);
-	if (ret) {
-		shrinker_free(pool_shrinker);
+	return 0;
+}
+
+int __init gmem_giveway_init(void)
+{
+	int ret;
+
+	ret = gmem_giver_start();
+	if (ret)
 		return ret;
-	}
+	ret = gmem_shrinker_alloc();
+	if (ret)
+		goto stop;
+	ret = register_oom_notifier(&gmem_pool_oom_nb);
+	if (ret)
+		goto free;
 	shrinker_register(pool_shrinker);
 	return 0;
+
+free:
+	shrinker_free(pool_shrinker);
+stop:
+	kthread_stop(giver);
+	return ret;
 }
 
 void gmem_giveway_exit(void)
 {
 	unregister_oom_notifier(&gmem_pool_oom_nb);
 	shrinker_free(pool_shrinker);
+	kthread_stop(giver);
 }

@@ -367,8 +367,7 @@ unsigned int gmem_pool_give(struct page **blocks, unsigned int nr, bool dirty)
  * @node: whose blocks
  * @nr: how many at most
  *
- * This also runs in memory reclaim. It takes spinlocks, and the locks of
- * records of unowned blocks, under which nobody allocates memory.
+ * Not for a task that reclaims memory: see giveway.c.
  *
  * Return: how many blocks were given back.
  */
@@ -529,7 +528,7 @@ int __init gmem_pool_init(void)
 	/*
 	 * Not WQ_MEM_RECLAIM: the worker edits the direct map, and there the
 	 * kernel may wait for work of its own that is not, and would warn.
-	 * Nobody waits for this worker: to give memory back, reclaim does it.
+	 * Reclaim doesn't wait for this worker: see giveway.c.
 	 */
 	pool_queue = alloc_workqueue("gmemfs-pool", WQ_UNBOUND, 0);
 	if (!pool_queue)
