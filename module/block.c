@@ -28,11 +28,12 @@ struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)
 /* ---- blocks come and go ---- */
 
 /*
- * A block without memory is charged for itself, its @wants, and its part of the
- * xarray: if blocks are far from each other, that is a node on each of the
- * xarray's lower levels. With 2^18 blocks that is four nodes of 576 bytes each,
- * with fewer it may be up to seven. A block with memory is not charged for
- * these: they are small beside its memory.
+ * A block without contiguous memory is charged for itself, its array of single
+ * pages, its @wants, and its part of the xarray. The array is 4 KiB. If blocks
+ * are far from each other, the xarray has a node for each on each of its lower
+ * levels: four nodes of 576 bytes with 2^18 blocks, up to seven with fewer. So
+ * a block with one page, far from all others, takes up to 11 KiB and counts
+ * 8 KiB. A contiguous block isn't charged: all that is small beside its memory.
  */
 #define GMEM_BLOCK_COST	SZ_4K
 
@@ -50,7 +51,7 @@ static struct gmem_block *gmem_block_new(struct inode *inode, pgoff_t pgoff)
 	}
 	mutex_init(&block->lock);
 	block->index = pgoff >> GMEM_BLOCK_ORDER;
-	block->bare = true;
+	block->charged = true;
 	return block;
 }
 
@@ -83,21 +84,21 @@ struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff)
 }
 
 /**
- * gmem_block_set_bare - note that a block holds no memory, or is about to
+ * gmem_block_set_charged - charge a block for itself, or don't any more
  * @inode: the file
  * @block: its block, locked; or the caller holds the file's invalidate_lock
  *	   exclusively
- * @bare: it holds none. That is charged even if the mount is full: the block's
- *	  memory, which has just been given back or could not be allocated, is
- *	  more.
+ * @charged: it has no contiguous memory. That is charged even if the mount is
+ *	     full: the block's memory, which has just been given back or could
+ *	     not be allocated, is more.
  */
-void gmem_block_set_bare(struct inode *inode, struct gmem_block *block,
-			 bool bare)
+void gmem_block_set_charged(struct inode *inode, struct gmem_block *block,
+			    bool charged)
 {
-	if (block->bare == bare)
+	if (block->charged == charged)
 		return;
-	block->bare = bare;
-	if (bare)
+	block->charged = charged;
+	if (charged)
 		gmem_charge_bookkeeping_anyway(inode, GMEM_BLOCK_COST);
 	else
 		gmem_uncharge_bookkeeping(inode, GMEM_BLOCK_COST);
@@ -112,7 +113,7 @@ void gmem_block_set_bare(struct inode *inode, struct gmem_block *block,
 void gmem_block_free(struct inode *inode, struct gmem_block *block)
 {
 	xa_erase(&gmem_i(inode)->blocks, block->index);
-	gmem_block_set_bare(inode, block, false);
+	gmem_block_set_charged(inode, block, false);
 	mutex_destroy(&block->lock);
 	kfree(block->wants);
 	kfree(block);
@@ -121,7 +122,7 @@ void gmem_block_free(struct inode *inode, struct gmem_block *block)
 /* gmem_block_tidy - free a block that holds no memory and no @wants */
 void gmem_block_tidy(struct inode *inode, struct gmem_block *block)
 {
-	if (block->bare && !block->wants)
+	if (gmem_block_bare(block) && !block->wants)
 		gmem_block_free(inode, block);
 }
 

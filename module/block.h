@@ -23,8 +23,9 @@ struct page;
  * @wants: what userspace wants of each page; NULL: the file's default for all.
  *	   Changes under the invalidate_lock, held exclusively.
  * @index: index of the block in its file
- * @bare: it holds no memory, and so the file is charged for it. Changes under
- *	  the block's lock, or under the invalidate_lock, held exclusively.
+ * @charged: it has no contiguous memory, and so the file is charged for it.
+ *	     Changes under the block's lock, or under the invalidate_lock, held
+ *	     exclusively.
  *
  * Readers hold the file's invalidate_lock and need no other lock: memory leaves
  * a block only under that lock, held exclusively.
@@ -37,13 +38,19 @@ struct gmem_block {
 	unsigned int nr_holes;
 	struct gmem_wants *wants;
 	unsigned long index;
-	bool bare;
+	bool charged;
 };
+
+/* gmem_block_bare - has a block no memory? It may get some at any time. */
+static inline bool gmem_block_bare(const struct gmem_block *block)
+{
+	return !READ_ONCE(block->huge) && !READ_ONCE(block->pages);
+}
 
 struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff);
 struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff);
-void gmem_block_set_bare(struct inode *inode, struct gmem_block *block,
-			 bool bare);
+void gmem_block_set_charged(struct inode *inode, struct gmem_block *block,
+			    bool charged);
 void gmem_block_free(struct inode *inode, struct gmem_block *block);
 void gmem_block_tidy(struct inode *inode, struct gmem_block *block);
 struct page *gmem_block_page(const struct gmem_block *block, pgoff_t pgoff);

@@ -137,14 +137,15 @@ static void gmem_punch(struct inode *inode, loff_t start, loff_t end)
 
 /*
  * Roughly how many pages populating the range would add to the mount's. A block
- * without memory counts a page, but for the file's first: see charge.c.
+ * without memory counts a page, but for the file's first (charge.c), until it
+ * gets contiguous memory.
  */
 static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 				  pgoff_t end)
 {
 	unsigned long missing = end - first;
-	bool bare = false;
 	struct gmem_block *block;
+	bool counted = false;
 	unsigned long index;
 
 	filemap_invalidate_lock_shared(inode->i_mapping);
@@ -154,9 +155,9 @@ static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 		pgoff_t from = max(first, index << GMEM_BLOCK_ORDER);
 		pgoff_t to = min(end, (index + 1) << GMEM_BLOCK_ORDER);
 
-		if (READ_ONCE(block->bare)) {
-			missing -= bare ? 1 : 0;
-			bare = true;
+		if (gmem_block_bare(block)) {
+			missing -= counted ? 1 : 0;
+			counted = true;
 			continue;
 		}
 		for (; from < to; from++)

@@ -145,12 +145,15 @@ static struct page *gmem_populate_locked(struct inode *inode,
 		return gmem_populate_single(inode, block, slot, want);
 
 	shared = gmem_state_all(inode, block, true);
+	/* Uncharge the block first: that may make room for its memory. */
+	gmem_block_set_charged(inode, block, false);
 	huge = gmem_take(inode, GMEM_BLOCK_ORDER, gmem_reasons(inode, shared),
 			 want);
 	if (!IS_ERR(huge)) {
 		WRITE_ONCE(block->huge, huge);
 		return huge + slot;
 	}
+	gmem_block_set_charged(inode, block, true);
 	if (gmem_i(inode)->flags & GMEM_FLAG_HUGE_ONLY)
 		return huge;
 	return gmem_populate_single(inode, block, slot, want);
@@ -181,10 +184,7 @@ struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
 		return ERR_CAST(block);
 
 	mutex_lock(&block->lock);
-	/* Uncharge the block first: that may make room for its memory. */
-	gmem_block_set_bare(inode, block, false);
 	page = gmem_populate_locked(inode, block, pgoff, want);
-	gmem_block_set_bare(inode, block, !block->huge && !block->pages);
 	mutex_unlock(&block->lock);
 	if (!IS_ERR(page) && gmem_page_poisoned(page))
 		return ERR_PTR(-EHWPOISON);

@@ -129,7 +129,7 @@ static void gmem_block_empty(struct inode *inode, struct gmem_block *block)
 	block->huge = NULL;
 	bitmap_zero(block->holes, GMEM_BLOCK_PAGES);
 	block->nr_holes = 0;
-	gmem_block_set_bare(inode, block, true);
+	gmem_block_set_charged(inode, block, true);
 	gmem_block_tidy(inode, block);
 }
 

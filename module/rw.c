@@ -283,7 +283,7 @@ static int gmem_find(struct inode *inode, pgoff_t *at, pgoff_t end, bool data)
 
 	while (pgoff < end) {
 		block = gmem_block_find(inode, pgoff);
-		if (!block || READ_ONCE(block->bare)) {
+		if (!block || gmem_block_bare(block)) {
 			if (!data)
 				break;
 			pgoff = gmem_next_block(inode, pgoff, end);

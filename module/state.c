@@ -118,7 +118,7 @@ unsigned long gmem_state_count_shared(struct inode *inode)
 
 	filemap_invalidate_lock_shared(inode->i_mapping);
 	xa_for_each(&gmem_i(inode)->blocks, index, block) {
-		if (READ_ONCE(block->bare) ||
+		if (gmem_block_bare(block) ||
 		    gmem_state_all(inode, block, false))
 			continue;
 		for (slot = 0; slot < GMEM_BLOCK_PAGES; slot++)

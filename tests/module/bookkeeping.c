@@ -132,6 +132,35 @@ static void test_far_apart(void)
 	is(used(), 0, "all comes back");
 }
 
+/*
+ * A block of single pages has an array of them, as large as one page. So one
+ * page in each block takes twice what the file has.
+ */
+static void test_singles(void)
+{
+	struct gmem_create create = {
+		.size = TRIES * BLOCK,
+		.flags = GMEM_FLAG_NO_HUGE,
+	};
+	long before = slab_kb(), n = 0;
+	int dir = must(open(SMALL, O_RDONLY | O_DIRECTORY));
+	int fd = must(ioctl(dir, GMEM_CREATE, &create));
+
+	close(dir);
+	while (n < TRIES && pwrite(fd, "x", 1, n * BLOCK) == 1)
+		n++;
+	is(errno, ENOSPC, "one page in each block, until the mount is full");
+	is(used(), LIMIT / PAGE, "it is full");
+	ok(n <= (long)(LIMIT / PAGE) / 2 + 1, "at half of its pages: %ld", n);
+	took_little(before, "their arrays");
+	is(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+		     n / 2 * BLOCK), 0, "half of them are punched");
+	ok(used() <= (long)(LIMIT / PAGE) / 2 + 1, "half comes back: %ld",
+	   used());
+	close(fd);
+	is(used(), 0, "all comes back");
+}
+
 /* Memory is charged as before: what is wanted of it is no more than that. */
 static void test_full(void)
 {
@@ -201,6 +230,7 @@ int main(void)
 	test_allocate();
 	test_conversion();
 	test_far_apart();
+	test_singles();
 	test_full();
 	test_attributes();
 	must(umount(SMALL));
