@@ -115,8 +115,7 @@ products_build() {
 	# From one that was interrupted.
 	root_give 0 "$tree"
 	tree_update "$tree" "$run/source.tar" || return
-	root_run "$tree/src" "$tree/out" make --jobs="$(nproc)" products OUT=/out KVER="$kver" \
-		${products_flavour:+COVERAGE=yes}
+	tree_make "$tree" products KVER="$kver" ${products_flavour:+COVERAGE=yes} || return
 	[ -e "$tree/out/gmemfs.ko" ] || {
 		echo "make products left no OUT/gmemfs.ko"
 		return 1
@@ -124,6 +123,22 @@ products_build() {
 	in_userns tar -C "$tree/out" --exclude=./obj --mode=ug-s --create --file="$run/products.tar" .
 	tar -C "$products_tmp/opt" --extract --file="$run/products.tar"
 	rm -f "$run/products.tar"
+}
+
+# A make that was killed may leave half an object, younger than its source. So only after one that ended by
+# itself the next build goes on from here: see tree_must_restart.
+#   tree_make TREE ARGUMENT...
+tree_make() {
+	made=$1
+	shift
+	made_status=0
+	root_run "$made/src" "$made/out" make --jobs="$(nproc)" OUT=/out "$@" || made_status=$?
+	[ "$made_status" -gt 128 ] || tree_done "$made"
+	return "$made_status"
+}
+
+tree_done() {
+	mv "$1/manifest.new" "$1/manifest"
 }
 
 # Brings a build tree up to date by content, not by time: a file that differs gets a time of now, so
@@ -150,7 +165,6 @@ tree_update() {
 		tree_changed "$1" | tree_touch_includers "$1"
 		rm -rf "$1/new"
 	fi
-	mv "$1/manifest.new" "$1/manifest"
 }
 
 newline='
@@ -216,7 +230,7 @@ tree_compiled='[0-7]+ [0-9a-f]{64}  \./[A-Za-z0-9_./+-]+\.[chS]'
 # then it has done nothing else than this one would have. So no step may run what it has compiled. A deleted
 # file may have been a header or made a product, and a link that the build has made we would follow. And
 # where the clock was set back, objects look younger than the sources of now.
-# Takes the old manifest away first: an update that is interrupted restarts the next time.
+# Takes the old manifest away first: where an update or a build is interrupted, the next one restarts.
 tree_must_restart() {
 	mv "$1/manifest" "$1/manifest.old"
 	cut -d' ' -f4- "$1/manifest.old" | LC_ALL=C sort >"$1/names.old"

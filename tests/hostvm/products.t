@@ -47,7 +47,8 @@ in_tree_git() {
 
 update() {
 	source_pack source_list_products "$work/source.tar"
-	tree_update "$work/tree" "$work/source.tar"
+	tree_update "$work/tree" "$work/source.tar" || return
+	tree_done "$work/tree"
 }
 
 built() {
@@ -159,6 +160,24 @@ touch_object
 rm "$work/tree/manifest"
 ok 'after an interruption it' update
 not_ok '... starts anew' built module/main.o
+root_run() {
+	touch "$1/module/main.o"
+	return "$root_run_status"
+}
+for root_run_status in 0 2 137; do
+	touch_object
+	tree_update "$work/tree" "$work/source.tar"
+	status=0
+	tree_make "$work/tree" all || status=$?
+	is "$status" "$root_run_status" "a make that ends with $root_run_status"
+	ok '... and an update' tree_update "$work/tree" "$work/source.tar"
+	if [ "$root_run_status" -gt 128 ]; then
+		not_ok '... starts anew' built module/main.o
+	else
+		ok '... does not start anew' built module/main.o
+	fi
+	tree_done "$work/tree"
+done
 
 # Names that a manifest's lines would show as others: we write as ourselves, and not as nobody.
 mkdir "$work/mine"
