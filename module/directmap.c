@@ -67,8 +67,13 @@ unsigned long gmem_directmap_hidden(void)
 static unsigned long forbidden;	/* bits of enum gmem_forbidder */
 static atomic_long_t hiding_pages;	/* that somebody is about to hide */
 
+void gmem_directmap_permit(enum gmem_forbidder why)
+{
+	clear_bit(why, &forbidden);
+}
+
 /**
- * gmem_directmap_forbid - from now on, no memory is hidden
+ * gmem_directmap_forbid - from now on, no memory is hidden, if none is now
  * @why: the reason, until gmem_directmap_permit() takes it back
  *
  * Who hides pages first counts them as being hidden, and then looks whether it
@@ -76,18 +81,26 @@ static atomic_long_t hiding_pages;	/* that somebody is about to hide */
  * function first forbids it, and then reads the count. Both have a full barrier
  * in between, so at least one of the two sees what the other has written.
  *
- * Return: how many pages are hidden, or are being hidden
+ * While some pages are hidden, nothing is forbidden even for a moment: that
+ * would end a guest that touches new memory just then.
+ *
+ * Return: 0; or how many pages are hidden, or are being hidden, and nothing is
+ * forbidden
  */
 unsigned long gmem_directmap_forbid(enum gmem_forbidder why)
 {
+	unsigned long hidden = gmem_directmap_hidden();
+
+	if (hidden)
+		return hidden;
 	set_bit(why, &forbidden);
 	smp_mb__after_atomic();	/* pairs with gmem_begin_hiding() */
-	return atomic_long_read(&hiding_pages) + gmem_directmap_hidden();
-}
-
-void gmem_directmap_permit(enum gmem_forbidder why)
-{
-	clear_bit(why, &forbidden);
+	hidden = atomic_long_read(&hiding_pages);
+	smp_rmb();		/* pairs with gmem_end_hiding() */
+	hidden += gmem_directmap_hidden();
+	if (hidden)
+		gmem_directmap_permit(why);
+	return hidden;
 }
 
 /* Return: 0; -EBUSY; or -EPERM if KVM is loaded and could not be hooked. */
@@ -97,10 +110,14 @@ static int gmem_may_hide(void)
 
 	if (!why)
 		return 0;
-	if (!(why & BIT(GMEM_FORBID_KVM_UNHOOKED)))
-		return -EBUSY;
-	pr_warn_ratelimited("no memory can be hidden: kvm could not be hooked, so a guest with hidden memory could crash this host. Fix the problem that an earlier guard message names, then unload gmemfs and load it again. Mounts with direct_map=kept still work, but their memory is not protected\n");
-	return -EPERM;
+	return why & BIT(GMEM_FORBID_KVM_UNHOOKED) ? -EPERM : -EBUSY;
+}
+
+/* gmem_directmap_explain - tell a user who gets -EPERM what to do */
+void gmem_directmap_explain(int ret)
+{
+	if (ret == -EPERM)
+		pr_warn_ratelimited("no memory can be hidden: kvm could not be hooked, so a guest with hidden memory could crash this host. Fix the problem that an earlier guard message names, then unload gmemfs and load it again. Mounts with direct_map=kept still work, but their memory is not protected\n");
 }
 
 /* Begin to hide @nr pages. Return: as gmem_may_hide(). */

@@ -26,6 +26,7 @@ void gmem_directmap_uncount(unsigned int hidden);
 unsigned long gmem_directmap_hidden(void);
 unsigned long gmem_directmap_forbid(enum gmem_forbidder why);
 void gmem_directmap_permit(enum gmem_forbidder why);
+void gmem_directmap_explain(int ret);
 const char *gmem_directmap_method(void);
 
 #endif /* GMEMFS_DIRECTMAP_H */

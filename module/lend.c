@@ -522,6 +522,7 @@ static int gmem_make_private(struct gmem_frames **records, struct page *page,
 	if (!gmem_span_stays_shared(&span))
 		ret = gmem_frame_hide_locked(&span, GMEM_WANTED, inode);
 	gmem_span_unlock(&span);
+	gmem_directmap_explain(ret);
 	return ret;
 }
 

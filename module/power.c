@@ -33,7 +33,6 @@ static int gmem_power_event(struct notifier_block *nb, unsigned long event,
 	if (!hidden)
 		return NOTIFY_DONE;
 
-	gmem_directmap_permit(GMEM_FORBID_HIBERNATION);
 	pr_warn("hibernation refused: %lu MiB of memory are hidden; shut the guests down, remove their files, and write 0 to /sys/fs/gmemfs/pool/low_bytes\n",
 		DIV_ROUND_UP(hidden, SZ_1M / PAGE_SIZE));
 	return notifier_from_errno(-EBUSY);

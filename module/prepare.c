@@ -6,6 +6,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 
+#include "directmap.h"
 #include "fault_inject.h"
 #include "frame.h"
 #include "giveback.h"
@@ -66,6 +67,7 @@ static int gmem_add_run(struct page *page, unsigned int nr,
 {
 	int ret = gmem_frame_add(page, nr, reasons);
 
+	gmem_directmap_explain(ret);
 	if (ret == -EIO)
 		gmem_quarantine_run(page, nr);
 	else if (ret)
