@@ -9,12 +9,21 @@
  * translation from its own TLB. So a slot costs no memory, can't fail, and no
  * other CPU is interrupted.
  *
+ * A translation that isn't global belongs to the address space that the CPU has
+ * now (PCID). A task without one of its own, as a kernel thread or a task that
+ * exits, has borrowed one, and the interrupt by which another CPU flushes TLBs
+ * may take that away. Then a translation would be dropped from the wrong one.
+ * So such a task keeps interrupts off, too. And before a slot is used, what the
+ * CPU may still have of it is dropped: no access ever relies on an earlier one.
+ *
  * Another CPU never accesses the slot, so it only has a translation if it
  * loaded one speculatively in that moment. The entries are not global: that
  * translation belongs to the address space that this other CPU had, and is gone
  * when the CPU gives its address space number to another process. And a CPU
  * goes round its slots: the address that a page had is that of other pages
- * soon, and of this one again only by chance. See docs/threat-model.md.
+ * soon, and of this one again only by chance. Between the slots of two CPUs is
+ * an address that is never used, since a CPU may load the translation of the
+ * page that follows the one that it reads. See docs/threat-model.md.
  *
  * This file edits the page-table entries of its own area only. The area comes
  * from vmap(), with the page tables and, where KASAN is, with the shadow. Its
@@ -22,7 +31,7 @@
  * /proc/kcore skips such areas. In any other area it looks up the page of each
  * address, and reads that page by the direct map.
  */
-#include <linux/highmem.h>
+#include <linux/irqflags.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
@@ -37,11 +46,24 @@
 
 /* For each CPU. Two could be in use at once: see gmem_slot_map(). */
 #define GMEM_SLOTS	64
+/* Their addresses, in pages, and one that is never used. */
+#define GMEM_SLOTS_APART	(GMEM_SLOTS + 1)
 
 /* How many pages are zeroed before another task may run. */
 #define GMEM_ZERO_STEP	64
 
+/**
+ * struct gmem_slot_held - what a slot's user needs to let go of it
+ * @irqs: what local_irq_restore() gets, if interrupts are off for the slot
+ * @space: the address space that the CPU had
+ */
+struct gmem_slot_held {
+	unsigned long irqs;
+	unsigned long space;
+};
+
 static DEFINE_PER_CPU(unsigned int, gmem_next_slot);
+static DEFINE_PER_CPU(struct gmem_slot_held [GMEM_SLOTS], gmem_slots_held);
 
 static char *area;
 static struct page *filler;
@@ -49,7 +71,7 @@ static pte_t **entries;
 
 static unsigned int gmem_all_slots(void)
 {
-	return nr_cpu_ids * GMEM_SLOTS;
+	return nr_cpu_ids * GMEM_SLOTS_APART;
 }
 
 /* PAGE_KERNEL, but not global: see above. */
@@ -58,14 +80,34 @@ static pgprot_t gmem_slot_prot(void)
 	return __pgprot(pgprot_val(PAGE_KERNEL) & ~_PAGE_GLOBAL);
 }
 
-/*
- * The kernel has the same functions, but doesn't export them. A translation
- * that isn't global is known by the address space that the CPU has now. It
- * can't have changed since gmem_slot_map(), because preemption was off.
- */
+/* The kernel has the same function, but doesn't export it. */
 static void gmem_forget_address(void *addr)
 {
 	asm volatile("invlpg (%0)" : : "r" (addr) : "memory");
+}
+
+/* Does this task use another's address space, if any? See above. */
+static bool gmem_space_is_borrowed(void)
+{
+	return !current->mm;
+}
+
+static void gmem_hold_space(struct gmem_slot_held *held)
+{
+	if (gmem_space_is_borrowed())
+		local_irq_save(held->irqs);
+#ifdef GMEM_CHECK
+	held->space = __native_read_cr3();
+#endif
+}
+
+static void gmem_let_space_go(struct gmem_slot_held *held)
+{
+#ifdef GMEM_CHECK
+	WARN_ON_ONCE(held->space != __native_read_cr3());
+#endif
+	if (gmem_space_is_borrowed())
+		local_irq_restore(held->irqs);
 }
 
 /**
@@ -74,21 +116,26 @@ static void gmem_forget_address(void *addr)
  *
  * Until gmem_slot_unmap(), preemption and page faults are off: the caller must
  * not sleep, and copies to and from user memory end where that needs a fault.
- * No interrupt handler uses slots, so two or three at once are no problem.
+ * Interrupts are off, too, for a task that has no address space. Slots are given
+ * back in the reverse order. No interrupt handler uses slots, so two or three at once are no problem.
  *
  * Return: the address of PAGE_SIZE bytes, for this CPU only
  */
 void *gmem_slot_map(struct page *page)
 {
-	unsigned int slot;
+	unsigned int slot, i;
+	void *addr;
 
 	preempt_disable();
 	pagefault_disable();
-	slot = this_cpu_inc_return(gmem_next_slot) % GMEM_SLOTS +
-	       smp_processor_id() * GMEM_SLOTS;
+	i = this_cpu_inc_return(gmem_next_slot) % GMEM_SLOTS;
+	slot = smp_processor_id() * GMEM_SLOTS_APART + i;
+	addr = area + (size_t)slot * PAGE_SIZE;
+	gmem_hold_space(this_cpu_ptr(gmem_slots_held) + i);
 	WARN_ON_ONCE(!pte_none(*entries[slot]));
 	set_pte(entries[slot], pfn_pte(page_to_pfn(page), gmem_slot_prot()));
-	return area + (size_t)slot * PAGE_SIZE;
+	gmem_forget_address(addr);
+	return addr;
 }
 
 /**
@@ -101,6 +148,8 @@ void gmem_slot_unmap(void *addr)
 
 	set_pte(entries[slot], __pte(0));
 	gmem_forget_address(addr);
+	gmem_let_space_go(this_cpu_ptr(gmem_slots_held) +
+			  slot % GMEM_SLOTS_APART);
 	pagefault_enable();
 	preempt_enable();
 }
