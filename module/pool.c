@@ -394,6 +394,7 @@ unsigned long gmem_pool_shrink(int node, unsigned long nr)
 		if (!n)
 			break;
 		done += n;
+		cond_resched();
 	}
 	gmem_pool_count(GMEM_POOL_SHRUNK, done);
 	return done;
