@@ -115,22 +115,21 @@ static int gmem_zero_range(struct inode *inode, loff_t start, loff_t end)
 /* ---- holes ---- */
 
 /* Give back whole pages, and zero the parts of pages at both ends. */
-static void gmem_punch(struct inode *inode, loff_t start, loff_t end)
+static int gmem_punch(struct inode *inode, loff_t start, loff_t end)
 {
 	loff_t first = round_up(start, PAGE_SIZE);
 	loff_t last = round_down(end, PAGE_SIZE);
 
 	filemap_invalidate_lock(inode->i_mapping);
-	if (first < last) {
+	if (first < last)
 		gmem_unmap(inode, first, last - first);
-		gmem_block_punch(inode, first >> PAGE_SHIFT,
-				 last >> PAGE_SHIFT);
-	}
 	if (start < first)
 		gmem_zero_part(inode, start, min(first, end));
 	if (last < end && last >= first)
 		gmem_zero_part(inode, last, end);
 	filemap_invalidate_unlock(inode->i_mapping);
+	return gmem_punch_pages(inode, first >> PAGE_SHIFT, last >> PAGE_SHIFT,
+				true);
 }
 
 /* ---- memory ahead of use ---- */
@@ -276,7 +275,7 @@ long gmem_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 	if (ret)
 		goto unlock;
 	if (mode & FALLOC_FL_PUNCH_HOLE)
-		gmem_punch(inode, offset, offset + len);
+		ret = gmem_punch(inode, offset, offset + len);
 	else
 		ret = gmem_allocate(inode, mode, offset, offset + len);
 unlock:

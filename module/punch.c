@@ -3,6 +3,8 @@
  * Punch: a file gives memory back, in a range or all of it.
  */
 #include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "block.h"
@@ -15,6 +17,7 @@
 #include "pool.h"
 #include "punch.h"
 #include "release.h"
+#include "sharedview.h"
 #include "units.h"
 
 /* Blocks that leave are collected, so that they can share a TLB flush. */
@@ -133,14 +136,11 @@ static void gmem_block_empty(struct inode *inode, struct gmem_block *block)
 	gmem_block_tidy(inode, block);
 }
 
-/**
- * gmem_block_punch - give back a file's memory in a range
- * @inode: the file; the caller holds its invalidate_lock exclusively and has
- *	   unmapped the range, or is the file's last user
- * @first: first page
- * @end: page after the last, or GMEM_TO_END
+/*
+ * Give back a file's memory in a range. The caller holds the invalidate_lock
+ * exclusively and has unmapped the range, or is the file's last user.
  */
-void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end)
+static void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end)
 {
 	struct xarray *blocks = &gmem_i(inode)->blocks;
 	struct gmem_batch out = {};
@@ -160,6 +160,55 @@ void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end)
 		cond_resched();
 	}
 	gmem_batch_release(&out);
+}
+
+/* Where to stop: at the block after the first GMEM_BATCH, or at @end. */
+static pgoff_t gmem_punch_stop(struct inode *inode, pgoff_t first, pgoff_t end)
+{
+	struct xarray *blocks = &gmem_i(inode)->blocks;
+	struct gmem_block *block;
+	unsigned int nr = 0;
+	unsigned long index;
+
+	xa_for_each_range(blocks, index, block, first >> GMEM_BLOCK_ORDER,
+			  (end - 1) >> GMEM_BLOCK_ORDER)
+		if (nr++ == GMEM_BATCH)
+			return index << GMEM_BLOCK_ORDER;
+	return end;
+}
+
+/**
+ * gmem_punch_pages - unmap a range of a file and give its memory back
+ * @inode: the file; the caller holds its i_rwsem exclusively, and has unmapped
+ *	   the range once, with one flush
+ * @first: first page
+ * @end: page after the last, or GMEM_TO_END
+ * @killable: stop if the task is killed
+ *
+ * Zeroing takes long, and faults wait for the invalidate_lock. So that is held
+ * for a few blocks at a time. In between, a part that is still to be done may
+ * get mapped again, and one that is done may get new memory.
+ *
+ * Return: 0, or -EINTR with a part done.
+ */
+int gmem_punch_pages(struct inode *inode, pgoff_t first, pgoff_t end,
+		     bool killable)
+{
+	pgoff_t stop;
+
+	lockdep_assert_held_write(&inode->i_rwsem);
+	for (; first < end; first = stop) {
+		filemap_invalidate_lock(inode->i_mapping);
+		stop = gmem_punch_stop(inode, first, end);
+		gmem_unmap(inode, (loff_t)first << PAGE_SHIFT,
+			   stop == GMEM_TO_END ? 0 :
+			   (loff_t)(stop - first) << PAGE_SHIFT);
+		gmem_block_punch(inode, first, stop);
+		filemap_invalidate_unlock(inode->i_mapping);
+		if (killable && stop < end && fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
 }
 
 /* gmem_block_evict - the file goes: give back its memory, free its blocks */

@@ -7,7 +7,8 @@
 
 struct inode;
 
-void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end);
+int gmem_punch_pages(struct inode *inode, pgoff_t first, pgoff_t end,
+		     bool killable);
 void gmem_block_evict(struct inode *inode);
 
 #endif /* GMEMFS_PUNCH_H */

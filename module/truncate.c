@@ -28,10 +28,12 @@ static int gmem_set_size(struct inode *inode, loff_t size)
 	i_size_write(inode, size);
 	if (size <= old) {
 		gmem_unmap(inode, end, 0);
-		gmem_block_punch(inode, end >> PAGE_SHIFT, GMEM_TO_END);
 		gmem_zero_part(inode, size, end);
 	}
 	filemap_invalidate_unlock(inode->i_mapping);
+	/* Beyond its size, a file gets no memory now: we hold its i_rwsem. */
+	if (size <= old)
+		gmem_punch_pages(inode, end >> PAGE_SHIFT, GMEM_TO_END, false);
 	return 0;
 }
 
