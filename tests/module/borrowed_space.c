@@ -10,9 +10,11 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/prctl.h>
 
 #define SIZE	(4 * BLOCK)
 #define ROUNDS	200
+#define APART_US	10000
 #define STACK	(64UL << 10)
 
 static volatile bool stop;
@@ -27,7 +29,11 @@ static void use_cpu(int cpu)
 	must(sched_setaffinity(0, sizeof(set), &set));
 }
 
-/* A page table is freed: all CPUs that use the address space are interrupted. */
+/*
+ * A page table is freed: all CPUs that use the address space are interrupted.
+ * An exiting task's CPU doesn't use it any more after the first interrupt. So
+ * that must not come before the zeroing, or after it.
+ */
 static void *flush(void *unused)
 {
 	char *p;
@@ -40,6 +46,7 @@ static void *flush(void *unused)
 		p[BLOCK] = 1;
 		munmap(p, 2 * BLOCK);
 		__atomic_add_fetch(&flushes, 1, __ATOMIC_RELAXED);
+		usleep(random() % APART_US);
 	}
 	return unused;
 }
@@ -68,6 +75,8 @@ int main(void)
 		skip(2, "needs two CPUs");
 		return done_testing();
 	}
+	/* Huge pages would need no page table. */
+	must(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
 	if (pthread_create(&thread, NULL, flush, NULL))
 		bail_out("no thread");
 	use_cpu(0);
