@@ -5,10 +5,10 @@
  * go.
  *
  * A thread gives them back. That edits the direct map, for which the kernel may
- * wait for work of its own (vm_unmap_aliases()); and a task that reclaims
- * memory may not: the kernel would warn, and such work may need memory itself.
- * So reclaim only asks for blocks. The thread is there from the start, since a
- * worker might have to be made, which takes memory.
+ * wait for work of its own that frees other mappings. A task that reclaims
+ * memory may not do that: the kernel would warn, and such work may need memory
+ * itself. So reclaim only asks for blocks. The thread is there from the start,
+ * since a worker might have to be made, which takes memory.
  */
 #include <linux/kthread.h>
 #include <linux/mm.h>
