@@ -272,6 +272,27 @@ not_ok '... and none of them is run' test -e "$work/was-run"
 like "$(git_of "$work/source" describe --always --dirty)" '^[0-9a-f]{7,}-dirty$' '... it has a version'
 not_ok '... and none of them is run' test -e "$work/was-run"
 
+# A path in the configuration of who runs this may lead into the tree.
+mkdir -p "$work/home/.config/git"
+in_tree 'mkdir .hooks; tee <../program .hooks/post-index-change .hooks/fsmonitor .hooks/clean; chmod +x .hooks/*' >"$work/said"
+in_tree 'touch module/main.c' # the index's times differ
+as_user() ( # COMMAND...
+	export HOME="$work/home" GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.hooksPath GIT_CONFIG_VALUE_0=.hooks
+	export GIT_EXTERNAL_DIFF=.hooks/clean
+	"$@"
+)
+key_of_ours=$(key)
+for key in core.fsmonitor=.hooks/fsmonitor core.hooksPath=.hooks filter.f.clean=.hooks/clean; do
+	git config --file "$work/home/.gitconfig" "${key%%=*}" "${key#*=}"
+done
+echo '*.c' >"$work/home/.config/git/ignore"
+is "$(as_user key)" "$key_of_ours" "a user's configuration changes no key"
+as_user git_of "$work/source" diff --quiet --ignore-submodules=all HEAD || :
+is "$(export GIT_DEFAULT_HASH=sha256 && as_user key)" "$key_of_ours" '... nor does his choice of hashes'
+like "$(as_user git_of "$work/source" describe --always --dirty)" '-dirty$' '... nor what git says'
+not_ok '... and what it names in the tree is not run' test -e "$work/was-run"
+in_tree 'rm -r .hooks'
+
 # In a submodule git would start another git, which sees the configuration that is there.
 in_tree_git 'init -q sub/module'
 in_tree_git '-C sub/module commit -q --allow-empty -m first'
