@@ -200,7 +200,8 @@ tree_changed() {
 }
 
 # Not every Makefile knows all headers that its programs include. So what includes a changed file, or a file
-# that does so, is as good as changed. The names of such files come in.
+# that does so, is as good as changed. The names of such files come in. A link is neither read nor touched,
+# as it may lead out of the tree, or to what has no end.
 #   tree_touch_includers TREE
 # shellcheck disable=SC2016 # for perl
 tree_touch_includers() {
@@ -209,8 +210,8 @@ tree_touch_includers() {
 		my (%includers, %seen);
 		my @changed = map { m{([^/\n]*)\n} } <STDIN>;
 		open my $manifest, q(<), "../manifest.new" or die qq($!\n);
-		for my $file (map { m{  (\./.*\.[chS])\n} } <$manifest>) {
-			-f $file && open my $text, q(<), $file or next;
+		for my $file (map { m{^[0-7]+ [0-9a-f]{64}  (\./.*\.[chS])\n} } <$manifest>) {
+			!-l $file && -f _ && open my $text, q(<), $file or next;
 			push @{$includers{$_}}, $file for
 				map { m{inc(?:lude|bin)[^<"]*[<"](?:[^>"]*/)?([^>"/]+)[>"]} } <$text>;
 		}

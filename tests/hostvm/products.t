@@ -51,6 +51,11 @@ update() {
 	tree_done "$work/tree"
 }
 
+update_in_little_memory() (
+	ulimit -v 2000000
+	update
+)
+
 built() {
 	[ -e "$work/tree/src/$1" ]
 }
@@ -137,6 +142,20 @@ for file in d.c d.h; do
 done
 not_ok '... and what does not is not' \
 	test "$work/tree/src/module/main.c" -nt "$work/tree/src/module/main.o"
+
+# A link of the sources may lead to what is somebody else's, or to what has no end.
+echo '#include "b.h"' >"$work/outside.h"
+touch -d 2001-01-01 "$work/outside.h"
+truncate -s 1T "$work/endless.h"
+in_tree "ln -s '$work/outside.h' outside.h; ln -s '$work/endless.h' endless.h"
+ok 'with links that lead out of the tree, an update' update
+touch_object
+in_tree 'echo >>module/b.h'
+ok '... and one of a changed header' update_in_little_memory
+ok '... without starting anew' built module/main.o
+is "$(stat -c %y "$work/outside.h" | cut -c1-10)" 2001-01-01 '... and what is outside keeps its time'
+in_tree 'rm outside.h endless.h'
+update
 
 # What a build leaves is followed nowhere.
 mkdir "$work/elsewhere"
