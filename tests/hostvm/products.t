@@ -51,6 +51,11 @@ update() {
 	tree_done "$work/tree"
 }
 
+as_if_unreadable() (
+	PATH=$work/bin:$PATH
+	tree_update "$work/tree" "$work/whole.tar"
+)
+
 update_in_little_memory() (
 	ulimit -v 2000000
 	update
@@ -190,13 +195,29 @@ for root_run_status in 0 2 137; do
 	tree_make "$work/tree" all || status=$?
 	is "$status" "$root_run_status" "a make that ends with $root_run_status"
 	ok '... and an update' tree_update "$work/tree" "$work/source.tar"
-	if [ "$root_run_status" -gt 128 ]; then
+	if [ "$root_run_status" -ne 0 ]; then
 		not_ok '... starts anew' built module/main.o
 	else
 		ok '... does not start anew' built module/main.o
 	fi
 	tree_done "$work/tree"
 done
+
+# A full disk, or its like.
+in_tree 'head -c 20000 /dev/urandom | od >module/z.c'
+source_pack source_list_products "$work/source.tar"
+cp "$work/source.tar" "$work/whole.tar"
+head -c 20000 "$work/whole.tar" >"$work/source.tar"
+not_ok 'half an archive: an update fails' tree_update "$work/tree" "$work/source.tar"
+ok 'the next one' tree_update "$work/tree" "$work/whole.tar"
+ok '... has all of it' cmp "$work/source/module/z.c" "$work/tree/src/module/z.c"
+tree_done "$work/tree"
+mkdir "$work/bin"
+printf '#!/bin/sh\ncase $1 in *z.c) exit 1 ;; esac\nexec %s "$@"\n' "$(command -v sha256sum)" >"$work/bin/sha256sum"
+chmod +x "$work/bin/sha256sum"
+not_ok 'a file that cannot be read: an update fails' as_if_unreadable
+in_tree 'rm module/z.c'
+update
 
 # Names that a manifest's lines would show as others: we write as ourselves, and not as nobody.
 mkdir "$work/mine"
