@@ -28,20 +28,31 @@ source_names() {
 
 # git lists the names of an index as they are, though it wouldn't add ../x, /x or .git/config to one. For
 # git, a file whose folder a symbolic link has replaced is a deleted one, and still listed; we would follow
-# the link. Neither is a file of the tree's, nor is a device.
+# the link. Neither is a file of the tree's, nor is a device. And a file of a terabyte that is one hole would
+# be as many zeros in the cache.
 # shellcheck disable=SC2016 # for perl
 source_in_tree() {
 	perl -0 -e '
+		my ($all, $most, $most_of_all) = (0, 64 << 20, 1 << 30);
+		sub left_out {
+			my ($why, $name) = @_;
+			$name =~ s{[^ -~]}{?}g;
+			print STDERR qq(hostvm: left out, $why: $name\n);
+		}
 		chdir shift or die qq($!\n);
 		NAME: while (my $name = <STDIN>) {
 			chomp(my $folder = $name);
 			$folder =~ s{/\z}{};
 			if ($folder =~ m{(^|/)(\.{0,2}|\.git)(/|\z)}i) {
-				$folder =~ s{[^ -~]}{?}g;
-				print STDERR qq(hostvm: left out, no file of the tree: $folder\n);
+				left_out(q(no file of the tree), $folder);
 				next;
 			}
 			next unless -l $folder || -f _;
+			if (-s _ > $most || $all + -s _ > $most_of_all) {
+				left_out(q(more than 64 MiB, or than 1 GiB with the others), $folder);
+				next;
+			}
+			$all += -s _;
 			while ($folder =~ s{/[^/]*\z}{}) {
 				next NAME if $is_link{$folder} //= -l $folder ? 1 : 0;
 			}
@@ -106,6 +117,9 @@ products_make() {
 	cache_prune "$cache/build" '*' 6
 }
 
+# In blocks of 512 bytes: 2 GiB. A file that is one hole would be as many zeros.
+products_most=4194304
+
 # The tree is built where it was built last time, into the same OUT, so that only what changed is
 # compiled again. Objects, in OUT/obj, are not products.
 products_build() {
@@ -120,7 +134,10 @@ products_build() {
 		echo "make products left no OUT/gmemfs.ko"
 		return 1
 	}
-	in_userns tar -C "$tree/out" --exclude=./obj --mode=ug-s --create --file="$run/products.tar" .
+	(
+		ulimit -f "$products_most"
+		in_userns tar -C "$tree/out" --exclude=./obj --mode=ug-s --create --file="$run/products.tar" .
+	)
 	tar -C "$products_tmp/opt" --extract --file="$run/products.tar"
 	rm -f "$run/products.tar"
 }

@@ -289,7 +289,12 @@ in_tree 'echo >plain'
 in_tree_git 'add plain'
 in_tree 'rm plain; mkfifo plain'
 not_ok 'what is neither a file nor a link is no source' packs '^plain$'
-in_tree 'rm plain; mv ../kept .git/index'
+in_tree 'rm plain; mv ../kept .git/index; truncate -s 65M large'
+like "$(source_list 2>&1 | tr '\0' '\n')" 'left out, more than 64 MiB.*: large' 'nor is what is too large'
+in_tree 'rm large; for i in $(seq 17); do truncate -s 64M large$i; done'
+listed=$(source_list 2>/dev/null | tr '\0' '\n' | grep -c large)
+ok '... nor what all of it would be' test "$listed" -le 16
+in_tree 'rm large*'
 
 # A tree's own configuration names programs that git runs, even if it only reads: for the index, as a filter
 # of contents, and to fetch a missing object.
