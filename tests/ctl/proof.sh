@@ -404,6 +404,12 @@ test_cut_off() {
 		like "$(ask '"\n".join(d["missed"])')" 'Input/output error' '  and why'
 		like "$(cat "$work/strace")" 'INJECTED' '  it was tried'
 	done
+	status=0
+	# -D: the process keeps its number.
+	sh -c 'exec strace -D -o "$0" -P "/proc/$$/mountinfo" -e inject=read:error=EIO "$@"' "$work/strace" \
+		"$plain" verify --all --json >"$work/json" 2>"$work/err" || status=$?
+	is "$status$(ask 'd["complete"]')" 5false "its own mounts can't be read: incomplete"
+	like "$(ask '"\n".join(d["missed"])')" 'the mounts of process [1-9][0-9]*: Input/output error' '  and why'
 	rm /dev/gmem/file
 }
 
