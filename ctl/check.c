@@ -405,7 +405,7 @@ static void check_cmdline(struct findings *f)
 		const char *what;
 		const char *advice;
 	} words[] = {
-		{ "debug_pagealloc=on", "debug_pagealloc", "on y t 1",
+		{ "debug_pagealloc=on", "debug_pagealloc", "on y t 1 e",
 		  "the direct map consists of single pages",
 		  "boot without it" },
 		{ "mitigations=off", "mitigations", "off",
@@ -438,10 +438,13 @@ static void check_cmdline(struct findings *f)
 		      "no option on the kernel's command line is a problem");
 }
 
-/* Texts are those of the kernel's cpu_show_common(). */
+/*
+ * Texts are those of the kernel's cpu_show_common(). With spectre_v2_user=off
+ * only the kernel itself is protected, and programs aren't.
+ */
 static bool is_mitigated(const char *text)
 {
-	if (strstr(text, "ulnerable"))
+	if (strstr(text, "ulnerable") || strstr(text, "IBPB: disabled"))
 		return false;
 	return !strncmp(text, "Not affected", 12) ||
 	       !strncmp(text, "Mitigation: ", 12) ||

@@ -84,9 +84,11 @@ static void add_line(struct inventory *inv, char *line, pid_t pid)
 		add_place(m, pid, &found);
 }
 
+/* @pid: 0 for those that this process sees */
 void inventory_add_mounts(struct inventory *inv, pid_t pid)
 {
-	FILE *f = reach_process_file(pid ? pid : getpid(), "mountinfo");
+	pid_t asked = pid ? pid : getpid();
+	FILE *f = reach_process_file(asked, "mountinfo");
 	char *line = NULL;
 	size_t room = 0;
 
@@ -94,14 +96,14 @@ void inventory_add_mounts(struct inventory *inv, pid_t pid)
 		/* The process has ended, or is ending and has no mounts. */
 		if (errno != ENOENT && errno != ESRCH && errno != EINVAL)
 			inventory_missed(inv, "the mounts of process %d: %s",
-					 pid, strerror(errno));
+					 asked, strerror(errno));
 		return;
 	}
 	while (getline(&line, &room, f) > 0)
 		add_line(inv, line, pid);
 	if (ferror(f))
-		inventory_missed(inv, "the mounts of process %d: %s", pid,
-				 strerror(errno));
+		inventory_missed(inv, "the mounts of process %d: %s",
+				 asked, strerror(errno));
 	free(line);
 	fclose(f);
 }

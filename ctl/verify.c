@@ -273,41 +273,104 @@ static void say_missed(struct verifier *s, int err)
 			       (unsigned long long)s->v->doubtful);
 }
 
-/* In a 2 MiB block the file holds all pages, also those that are holes now. */
-static uint64_t count_held(const struct blocks *b)
+/*
+ * The frame that the first page of a 2 MiB block has, by any of its pages that
+ * is mapped; or FRAME_NONE.
+ */
+static int find_first_frame(struct verifier *s, const struct blocks *b,
+			    uint64_t *frame)
+{
+	struct sight sight;
+	int err;
+
+	*frame = FRAME_NONE;
+	for (size_t i = 0; i < b->pages; i++) {
+		if (!(b->states[i] & GMEM_STATE_POPULATED) ||
+		    witness_look(s->map + i * PAGE) < 0)
+			continue;
+		err = witness_see(&s->witness, s->map + i * PAGE, 1, &sight);
+		if (!err && sight.pfn != FRAME_NONE)
+			*frame = sight.pfn - i;
+		return err;
+	}
+	return 0;
+}
+
+/*
+ * Is what a 2 MiB block has beyond the file's end hidden? Nothing maps it, but
+ * the frames of a block are contiguous.
+ */
+static bool rest_is_hidden(struct verifier *s, const struct blocks *b,
+			   uint64_t frame)
+{
+	size_t rest = BLOCK_PAGES - b->pages;
+	struct sight sights[BLOCK_PAGES];
+
+	if (frame == FRAME_NONE ||
+	    witness_see_frames(&s->witness, frame + b->pages, rest, sights))
+		return false;
+	for (size_t i = 0; i < rest; i++)
+		if (sights[i].mapped || sights[i].read)
+			return false;
+	return true;
+}
+
+static bool rest_is_seen(struct verifier *s, const struct blocks *b)
+{
+	size_t size = b->pages * PAGE;
+	uint64_t frame;
+	void *map;
+	int err;
+
+	if (b->pages == BLOCK_PAGES)
+		return true;
+	if (gmem_file_map(s->fd, b->offset, size, PROT_READ, &map))
+		return false;
+	s->map = map;
+	err = find_first_frame(s, b, &frame);
+	munmap(map, size);
+	return !err && rest_is_hidden(s, b, frame);
+}
+
+/*
+ * In a 2 MiB block the file holds all pages, also those that are holes now. Of
+ * those beyond the end, some may be holes, others not. If all are hidden, that
+ * makes no difference; if not, nobody knows whether they should be.
+ */
+static uint64_t count_held(struct verifier *s, const struct blocks *b)
 {
 	uint64_t held = 0;
 
 	for (size_t i = 0; i < b->pages; i++) {
 		if (b->states[i] & GMEM_STATE_HUGE)
-			return BLOCK_PAGES;
+			return rest_is_seen(s, b) ? BLOCK_PAGES : b->pages;
 		held += !!(b->states[i] & GMEM_STATE_POPULATED);
 	}
 	return held;
 }
 
 /*
- * Count pages that the file holds beyond @end, up to which it was looked at:
- * beyond the file's end they have no state, and no mapping has them. The file
+ * Count pages that the file holds beyond up to where it was looked at: beyond
+ * the file's end they have no state, and no mapping has them. The file
  * may be longer by now, but they weren't looked at. Pages that are punched or
  * populated meanwhile don't count.
  */
-static int count_hidden_away(int fd, uint64_t end, uint64_t *pages)
+static int count_hidden_away(struct verifier *s, uint64_t *pages)
 {
 	struct gmem_info before, after;
 	uint64_t seen = 0, least;
 	struct blocks b;
-	int err = gmem_file_info(fd, &before);
+	int err = gmem_file_info(s->fd, &before);
 
 	if (err)
 		return err;
-	blocks_begin(&b, fd, &before);
-	if (b.end > end)
-		b.end = end;
+	blocks_begin(&b, s->fd, &before);
+	if (b.end > s->blocks.end)
+		b.end = s->blocks.end;
 	while ((err = blocks_next(&b)) > 0)
-		seen += count_held(&b);
+		seen += count_held(s, &b);
 	if (!err)
-		err = gmem_file_info(fd, &after);
+		err = gmem_file_info(s->fd, &after);
 	if (err)
 		return err;
 	least = before.populated < after.populated ? before.populated :
@@ -336,7 +399,7 @@ static void check_all_seen(struct verifier *s, int err)
 	for (int i = 0; i < COUNTS && pages && !uncounted; i++) {
 		if (!err)
 			err = check_growth(s);
-		uncounted = count_hidden_away(s->fd, s->blocks.end, &pages);
+		uncounted = count_hidden_away(s, &pages);
 	}
 	say_missed(s, err);
 	if (uncounted && !s->v->missed)

@@ -82,9 +82,8 @@ static int read_run(struct witness *w, uint64_t vaddr, size_t pages,
 	return err;
 }
 
-/* Pages whose frames are contiguous. */
-static int see_run(struct witness *w, uint64_t pfn, size_t pages,
-		   struct sight *sights)
+int witness_see_frames(struct witness *w, uint64_t pfn, size_t pages,
+		       struct sight *sights)
 {
 	uint64_t vaddr = kcore_direct(&w->k, pfn);
 	struct marks marks = {
@@ -113,7 +112,7 @@ int witness_see(struct witness *w, const uint8_t *addr, size_t pages,
 			continue;
 		while (i + n < pages && pfns[i + n] == pfns[i] + n)
 			n++;
-		err = see_run(w, pfns[i], n, &sights[i]);
+		err = witness_see_frames(w, pfns[i], n, &sights[i]);
 	}
 	return err;
 }

@@ -52,4 +52,8 @@ int witness_look(const uint8_t *page);
 int witness_see(struct witness *w, const uint8_t *addr, size_t pages,
 		struct sight *sights);
 
+/* witness_see_frames - the same for frames, which are contiguous */
+int witness_see_frames(struct witness *w, uint64_t pfn, size_t pages,
+		       struct sight *sights);
+
 #endif /* WITNESS_H */

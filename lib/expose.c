@@ -18,6 +18,8 @@
  * there are too many of these "scars", everything between the exposed pages is
  * mapped again.
  */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -50,11 +52,28 @@ struct exposed_page {
 
 /* ---- the mapping ---- */
 
+/* A mapping of the region has this advice already. */
+static bool has_gap(char *at, uint64_t size)
+{
+	return madvise(at, size, MADV_DONTDUMP) && errno == ENOMEM;
+}
+
 /*
- * Before the kernel moves a mapping, it unmaps what is at the new address. If
- * it then refuses to move, there is a gap, and another thread's memory may come
- * there at any moment: so the gap is filled only as long as nothing is in it.
+ * Is there memory of malloc() or a thread's stack? These are private mappings,
+ * and the kernel refuses to map the pages of one twice. Those of the region are
+ * shared: there this succeeds, or gets another error.
  */
+static bool is_foreign(char *at)
+{
+	void *twice = mremap(at, 0, GMEM_PAGE_SIZE, MREMAP_MAYMOVE);
+
+	if (twice == MAP_FAILED)
+		return errno == EINVAL;
+	munmap(twice, GMEM_PAGE_SIZE);
+	return false;
+}
+
+/* Only as long as nothing is in it. */
 static bool fill_gap(struct region *r, char *at, int fd, uint64_t offset,
 		     uint64_t size)
 {
@@ -68,6 +87,25 @@ static bool fill_gap(struct region *r, char *at, int fd, uint64_t offset,
 	       !gmem_windows_protect(r, p, size);
 }
 
+/*
+ * Before the kernel moves a mapping, it unmaps what is at the new address. If
+ * it then refuses to move, there is a gap, and another thread's memory may come
+ * there at any moment. What is there is the guest's to read and write, whatever
+ * it is, so no error code would help: the process ends.
+ */
+static int move_refused(struct region *r, char *at, int fd, uint64_t offset,
+			uint64_t size)
+{
+	int ret = gmem_fail_errno("can't change the mapping at %p", (void *)at);
+	bool gap = has_gap(at, size);
+
+	if (gap ? fill_gap(r, at, fd, offset, size) : !is_foreign(at))
+		return gap ? 0 : ret;
+	fprintf(stderr, "libgmem: the guest has lost its memory at %p, and could get this process's own there\n",
+		(void *)at);
+	abort();
+}
+
 /* The new mapping gets the region's rights; the lock keeps those unchanged. */
 static int put_in_place(struct region *r, void *p, int fd, uint64_t offset,
 			uint64_t size)
@@ -79,10 +117,7 @@ static int put_in_place(struct region *r, void *p, int fd, uint64_t offset,
 			   at) == at)
 		return 0;
 	if (!ret)
-		ret = gmem_fail_errno("can't change the mapping at %p",
-				      (void *)at);
-	if (fill_gap(r, at, fd, offset, size))
-		ret = 0;
+		ret = move_refused(r, at, fd, offset, size);
 	munmap(p, size);
 	return ret;
 }

@@ -66,7 +66,8 @@ static void make_name(char *name)
 {
 	unsigned int number;
 
-	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+	/* Early at boot it would wait, with signals blocked. */
+	if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != sizeof(number))
 		number = getpid();
 	snprintf(name, NAME_SIZE, ".gmemvm-%08x", number);
 }
@@ -89,6 +90,27 @@ static bool is_dead(int file)
 	return dead;
 }
 
+/* Not all file systems can rename without replacing. */
+static int rename_to(int dir, const char *from, const char *name)
+{
+	if (!renameat2(dir, from, dir, name, RENAME_NOREPLACE))
+		return 0;
+	if (errno != EINVAL || linkat(dir, from, dir, name, 0))
+		return -1;
+	unlinkat(dir, from, 0);
+	return 0;
+}
+
+/*
+ * If another file has the name by now, @away stays as it is. Not all file
+ * systems have links, and not everyone may link to another user's socket.
+ */
+static void give_back(int dir, const char *away, const char *name)
+{
+	if (rename_to(dir, away, name) && errno != EEXIST)
+		renameat(dir, away, dir, name);
+}
+
 /*
  * Another gmemvm may have done the same, and its socket may be there by now. So
  * the file is renamed first, and gets its name back if it is not @file.
@@ -103,9 +125,10 @@ static bool take_away(int dir, const char *name,
 	if (renameat2(dir, name, dir, away, RENAME_NOREPLACE) &&
 	    (errno != EINVAL || renameat(dir, name, dir, away)))
 		return errno == ENOENT;
-	if (!find_socket(dir, away, &taken) || !is_same(&taken, file))
-		linkat(dir, away, dir, name, 0);
-	unlinkat(dir, away, 0);
+	if (find_socket(dir, away, &taken) && is_same(&taken, file))
+		unlinkat(dir, away, 0);
+	else
+		give_back(dir, away, name);
 	return true;
 }
 
@@ -147,14 +170,6 @@ static int listen_unseen(int dir, char *name)
 		unlinkat(dir, name, 0);
 	close(fd);
 	return -1;
-}
-
-/* Not all file systems can rename without replacing. */
-static int rename_to(int dir, const char *from, const char *name)
-{
-	if (!renameat2(dir, from, dir, name, RENAME_NOREPLACE))
-		return 0;
-	return errno == EINVAL ? linkat(dir, from, dir, name, 0) : -1;
 }
 
 static int put_in_place(int dir, const char *from, const char *name)
@@ -211,6 +226,8 @@ int control_listen(const char *path, struct control_file *file)
 	const char *name = slash ? slash + 1 : path;
 	int dir, fd = -1;
 
+	if (access("/proc/self/fd", F_OK))
+		return fail("--control: /proc must be mounted");
 	if (strlen(path) >= room)
 		return fail("--control: a socket's path has %zu characters at most, not %zu: %s",
 			    room - 1, strlen(path), path);

@@ -126,7 +126,8 @@ static const uint32_t thread[] = { CLONE_THREAD };
 
 /* Neither MAP_HUGETLB nor MAP_LOCKED. */
 #define MAPPING		(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | \
-			 MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | \
+			 MAP_FIXED_NOREPLACE | MAP_ANONYMOUS | \
+			 MAP_NORESERVE | MAP_STACK | \
 			 MAP_DROPPABLE)
 
 static const struct rule rules[] = {

@@ -50,6 +50,22 @@ slow_tick() {
 	done
 }
 
+# Makes a folder for results in a tree that may be anybody's. A link on the way, which is easily a file of the
+# tree's, would have us write and delete where it leads.
+#   results_folder TREE NAME
+results_folder() {
+	results=$1 results_left=$2/
+	while [ -n "$results_left" ]; do
+		results=$results/${results_left%%/*}
+		results_left=${results_left#*/}
+		if [ -L "$results" ]; then
+			say "$results is a symbolic link, and results don't go where it leads: remove it"
+			return 1
+		fi
+		mkdir -p "$results" || return
+	done
+}
+
 # A word a shell reads back as exactly these bytes.
 quote() {
 	printf "'"

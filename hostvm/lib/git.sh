@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# Runs git on a tree that somebody else may have written. A tree's .git/config can name programs that git
-# then runs, by a dozen keys and more with each version. So git doesn't see it. It sees a folder made here,
-# with copies of the files that only tell which files and commits there are.
+# Runs git on a tree that somebody else may have written. A configuration can name programs that git then
+# runs, by a dozen keys and more with each version. So git sees none, the tree's or another. It sees a folder
+# made here, with copies of the files that only tell which files and commits there are.
 
 # Sets $git_dir, and $git_common, the folder that all work trees of a repository share; or fails.
 #   git_find TREE
@@ -58,6 +58,17 @@ git_fill() {
 # Of what git reads where it is, such as objects and .gitignore, some may be a FIFO as well.
 git_seconds=60
 
+# Nor does it see the configuration of who runs this: a path in there may lead into the tree, as that of
+# hooks does. And what a tree has doesn't depend on who asks. So no variable of git's is kept, and its HOME
+# has nothing for it.
+git_forget_user() {
+	for variable in $(env | sed -n 's/^\(GIT_[A-Za-z0-9_]*\)=.*/\1/p'); do
+		unset "$variable"
+	done
+	unset XDG_CONFIG_HOME
+	export HOME="$git_apart" GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null GIT_ATTR_NOSYSTEM=1
+}
+
 git_run() {
 	GIT_DIR=$git_apart GIT_WORK_TREE=. GIT_OBJECT_DIRECTORY=$git_common/objects \
 		timeout --foreground "$git_seconds" git "$@"
@@ -76,13 +87,13 @@ git_of() (
 	git_tree=$1
 	shift
 	git_find "$git_tree" || exit
-	unset GIT_INDEX_FILE GIT_COMMON_DIR GIT_NAMESPACE GIT_CONFIG_PARAMETERS GIT_ALTERNATE_OBJECT_DIRECTORIES
 	git_apart=$(mktemp -d)
 	trap 'rm -rf "$git_apart"' EXIT
 	# A signal alone would end the shell without that.
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
+	git_forget_user
 	git_fill || exit
 	cd "$git_tree" || exit
 	[ "$1" = ls-files ] || ! git_has_submodules || exit

@@ -28,20 +28,31 @@ source_names() {
 
 # git lists the names of an index as they are, though it wouldn't add ../x, /x or .git/config to one. For
 # git, a file whose folder a symbolic link has replaced is a deleted one, and still listed; we would follow
-# the link. Neither is a file of the tree's, nor is a device.
+# the link. Neither is a file of the tree's, nor is a device. And a file of a terabyte that is one hole would
+# be as many zeros in the cache.
 # shellcheck disable=SC2016 # for perl
 source_in_tree() {
 	perl -0 -e '
+		my ($all, $most, $most_of_all) = (0, 64 << 20, 1 << 30);
+		sub left_out {
+			my ($why, $name) = @_;
+			$name =~ s{[^ -~]}{?}g;
+			print STDERR qq(hostvm: left out, $why: $name\n);
+		}
 		chdir shift or die qq($!\n);
 		NAME: while (my $name = <STDIN>) {
 			chomp(my $folder = $name);
 			$folder =~ s{/\z}{};
 			if ($folder =~ m{(^|/)(\.{0,2}|\.git)(/|\z)}i) {
-				$folder =~ s{[^ -~]}{?}g;
-				print STDERR qq(hostvm: left out, no file of the tree: $folder\n);
+				left_out(q(no file of the tree), $folder);
 				next;
 			}
 			next unless -l $folder || -f _;
+			if (-s _ > $most || $all + -s _ > $most_of_all) {
+				left_out(q(more than 64 MiB, or than 1 GiB with the others), $folder);
+				next;
+			}
+			$all += -s _;
 			while ($folder =~ s{/[^/]*\z}{}) {
 				next NAME if $is_link{$folder} //= -l $folder ? 1 : 0;
 			}
@@ -106,6 +117,9 @@ products_make() {
 	cache_prune "$cache/build" '*' 6
 }
 
+# In blocks of 512 bytes: 2 GiB. A file that is one hole would be as many zeros.
+products_most=4194304
+
 # The tree is built where it was built last time, into the same OUT, so that only what changed is
 # compiled again. Objects, in OUT/obj, are not products.
 products_build() {
@@ -120,20 +134,24 @@ products_build() {
 		echo "make products left no OUT/gmemfs.ko"
 		return 1
 	}
-	in_userns tar -C "$tree/out" --exclude=./obj --mode=ug-s --create --file="$run/products.tar" .
+	(
+		ulimit -f "$products_most"
+		in_userns tar -C "$tree/out" --exclude=./obj --mode=ug-s --create --file="$run/products.tar" .
+	)
 	tar -C "$products_tmp/opt" --extract --file="$run/products.tar"
 	rm -f "$run/products.tar"
 }
 
-# A make that was killed may leave half an object, younger than its source. So only after one that ended by
-# itself the next build goes on from here: see tree_must_restart.
+# A compiler or a make that is killed may leave half an object, younger than its source. Memory that runs out
+# kills any of them, and the make above it only says that something failed. So the next build goes on from
+# here only after one that has done all: see tree_must_restart.
 #   tree_make TREE ARGUMENT...
 tree_make() {
 	made=$1
 	shift
 	made_status=0
 	root_run "$made/src" "$made/out" make --jobs="$(nproc)" OUT=/out "$@" || made_status=$?
-	[ "$made_status" -gt 128 ] || tree_done "$made"
+	[ "$made_status" -ne 0 ] || tree_done "$made" || made_status=$?
 	return "$made_status"
 }
 
@@ -145,26 +163,38 @@ tree_done() {
 # make sees every change, even to an older version. What it becomes has the name of these sources, so no
 # other sources may have a part in it, whatever they were: see tree_must_restart.
 #   tree_update TREE ARCHIVE
+# Each step may fail, on a full disk for one, and set -e isn't in force in what a caller looks at the status of.
 tree_update() {
-	rm -rf "$1/new"
-	mkdir "$1/new"
-	tar -C "$1/new" --extract --touch --file="$2"
-	tree_names_are_plain "$1/new" || return
-	tree_manifest "$1/new" >"$1/manifest.new"
-	: >>"$1/manifest"
+	rm -rf "$1/new" &&
+		mkdir "$1/new" &&
+		tar -C "$1/new" --extract --touch --file="$2" &&
+		tree_names_are_plain "$1/new" &&
+		tree_manifest "$1/new" >"$1/manifest.new" &&
+		tree_manifest_is_whole "$1/manifest.new" &&
+		: >>"$1/manifest" &&
+		mv "$1/manifest" "$1/manifest.old" || return
 	if tree_must_restart "$1"; then
-		in_userns rm -rf "$1/src" "$1/out"
-		mkdir "$1/out"
-		mv "$1/new" "$1/src"
+		tree_restart "$1"
 	else
-		tree_changed "$1" | while read -r file; do
-			mkdir -p "$(dirname "$1/src/$file")"
-			rm -f "$1/src/$file"
-			mv "$1/new/$file" "$1/src/$file"
-		done
-		tree_changed "$1" | tree_touch_includers "$1"
-		rm -rf "$1/new"
+		tree_go_on "$1"
 	fi
+}
+
+tree_restart() {
+	in_userns rm -rf "$1/src" "$1/out" &&
+		mkdir "$1/out" &&
+		mv "$1/new" "$1/src"
+}
+
+tree_go_on() {
+	tree_changed "$1" >"$1/changed" || return
+	while read -r file; do
+		mkdir -p "$(dirname "$1/src/$file")" &&
+			rm -f "$1/src/$file" &&
+			mv "$1/new/$file" "$1/src/$file" || return
+	done <"$1/changed"
+	tree_touch_includers "$1" <"$1/changed" &&
+		rm -rf "$1/new"
 }
 
 newline='
@@ -183,15 +213,20 @@ tree_names_are_plain() {
 # Lines of MODE HASH NAME.
 tree_manifest() {
 	(
-		cd "$1"
-		find . -type f -printf '%m ' -exec sha256sum {} \;
-		find . -type l -printf 'link %l  %p\n'
+		cd "$1" &&
+			find . -type f -printf '%m ' -exec sha256sum {} \; &&
+			find . -type l -printf 'link %l  %p\n' || echo failed
 	) | LC_ALL=C sort
+}
+
+# find doesn't tell that a program failed; then a line has no hash.
+tree_manifest_is_whole() {
+	! grep -v -E '^([0-7]+ [0-9a-f]{64}|link [^ ]+)  \./' "$1" >&2
 }
 
 tree_has_new_links() {
 	(cd "$1/src" && find . -type l -printf 'link %l  %p\n') |
-		LC_ALL=C sort >"$1/links"
+		LC_ALL=C sort >"$1/links" || return 0
 	[ -n "$(grep '^link ' "$1/manifest.old" | LC_ALL=C sort | LC_ALL=C comm -13 - "$1/links")" ]
 }
 
@@ -200,7 +235,8 @@ tree_changed() {
 }
 
 # Not every Makefile knows all headers that its programs include. So what includes a changed file, or a file
-# that does so, is as good as changed. The names of such files come in.
+# that does so, is as good as changed. The names of such files come in. A link is neither read nor touched,
+# as it may lead out of the tree, or to what has no end.
 #   tree_touch_includers TREE
 # shellcheck disable=SC2016 # for perl
 tree_touch_includers() {
@@ -209,8 +245,8 @@ tree_touch_includers() {
 		my (%includers, %seen);
 		my @changed = map { m{([^/\n]*)\n} } <STDIN>;
 		open my $manifest, q(<), "../manifest.new" or die qq($!\n);
-		for my $file (map { m{  (\./.*\.[chS])\n} } <$manifest>) {
-			-f $file && open my $text, q(<), $file or next;
+		for my $file (map { m{^[0-7]+ [0-9a-f]{64}  (\./.*\.[chS])\n} } <$manifest>) {
+			!-l $file && -f _ && open my $text, q(<), $file or next;
 			push @{$includers{$_}}, $file for
 				map { m{inc(?:lude|bin)[^<"]*[<"](?:[^>"]*/)?([^>"/]+)[>"]} } <$text>;
 		}
@@ -230,11 +266,10 @@ tree_compiled='[0-7]+ [0-9a-f]{64}  \./[A-Za-z0-9_./+-]+\.[chS]'
 # then it has done nothing else than this one would have. So no step may run what it has compiled. A deleted
 # file may have been a header or made a product, and a link that the build has made we would follow. And
 # where the clock was set back, objects look younger than the sources of now.
-# Takes the old manifest away first: where an update or a build is interrupted, the next one restarts.
+# The old manifest has been taken away: where an update or a build is interrupted, the next one restarts.
 tree_must_restart() {
-	mv "$1/manifest" "$1/manifest.old"
-	cut -d' ' -f4- "$1/manifest.old" | LC_ALL=C sort >"$1/names.old"
-	cut -d' ' -f4- "$1/manifest.new" | LC_ALL=C sort >"$1/names.new"
+	cut -d' ' -f4- "$1/manifest.old" | LC_ALL=C sort >"$1/names.old" || return 0
+	cut -d' ' -f4- "$1/manifest.new" | LC_ALL=C sort >"$1/names.new" || return 0
 	[ -n "$(LC_ALL=C comm -23 "$1/names.old" "$1/names.new")" ] ||
 		[ ! -s "$1/manifest.old" ] || tree_has_new_links "$1" ||
 		[ -n "$(find "$1/src" "$1/out" -newer "$1/new" -print -quit)" ] ||

@@ -341,12 +341,13 @@ echo 'for me only' >"$work/secret"
 	ln first.dat second.dat
 	mkfifo three.dat
 	mkdir four.dat
+	truncate -s 65M hole.dat
 	echo more >more.sh
 	echo back >../drawn/one.svg
 	echo evil >../drawn/d/evil
 	echo back >../drawn/table.txt
 )
-tar -c -f "$work/made.tar" -C "$work/made" .
+tar -c --sparse -f "$work/made.tar" -C "$work/made" .
 tar -c -f "$work/drawn.tar" -C "$work/drawn" ./d/evil ./one.svg ./table.txt
 printf 'a\033b\n' >"$work/words"
 echo "cat $work/made.tar; cat $work/words >&2" >"$work/tree/bench/make-report"

@@ -121,17 +121,41 @@ check_links() {
 	done | nothing
 }
 
+# A path without . and .. in it; or it fails, as the path leaves the tree.
+plain_path() { # PATH
+	printf '%s\n' "$1" | awk -F / '{
+		for (i = 1; i <= NF; i++) {
+			if ($i == "..") {
+				if (!depth--)
+					exit 1
+			} else if ($i != "" && $i != ".") {
+				part[++depth] = $i
+			}
+		}
+		for (i = 1; i <= depth; i++)
+			printf "%s%s", (i > 1 ? "/" : ""), part[i]
+	}'
+}
+
+is_folder() { # PATH
+	[ -z "$1" ] || path=$1/ awk 'index($0, ENVIRON["path"]) == 1 { found = 1 } END { exit !found }' "$work/files"
+}
+
+# Only what is in the tree is looked at: elsewhere is what has no end, too.
 #   check_link DOCUMENT TARGET
 check_link() {
 	case $2 in
 	*://* | mailto:*) return 0 ;;
 	esac
 	target=$1
-	[ -z "${2%%#*}" ] || target=$(dirname "$1")/${2%%#*}
-	[ -e "$target" ] || return 1
-	case $2 in
-	*'#'*) anchors_in "$target" | grep -q -x -F "${2#*#}" ;;
-	esac
+	[ -z "${2%%#*}" ] || target=$(plain_path "$(dirname "$1")/${2%%#*}") || return 1
+	if grep -q -x -F -e "$target" "$work/files"; then
+		case $2 in
+		*'#'*) anchors_in "$target" | grep -q -x -F -e "${2#*#}" ;;
+		esac
+	else
+		is_folder "$target"
+	fi
 }
 
 # What a pattern is found in must be in one file of the module.
@@ -183,10 +207,20 @@ check_design() {
 # What CONTRIBUTING says of a commit's message, for those of the newest that aren't merges. A tree
 # without its history has none.
 check_commits() {
-	git_of "$source_dir" rev-parse --quiet --verify HEAD >/dev/null 2>&1 || return 0
-	git_of "$source_dir" log --no-merges --max-count=30 --format='%h' | while read -r commit; do
+	git_find "$source_dir" || return 0
+	if ! git_of "$source_dir" ls-files --stage >"$work/staged" || grep -q '^160000 ' "$work/staged"; then
+		echo "the tree has a submodule, or an index that git can't read: so git isn't asked for commits"
+	elif git_of "$source_dir" rev-parse --quiet --verify HEAD >/dev/null 2>&1; then
+		commit_faults
+	fi | nothing
+}
+
+commit_faults() {
+	git_of "$source_dir" log --no-merges --max-count=30 --format='%h' >"$work/commits" ||
+		echo "git can't read all of the newest commits"
+	while read -r commit; do
 		git_of "$source_dir" log -1 --format=%B "$commit" | message_faults | sed "s/^/$commit: /"
-	done | nothing
+	done <"$work/commits"
 }
 
 # A commit's message comes in, its faults go out.

@@ -42,7 +42,7 @@ good_tree() {
 	printf '%s\n' '# A heading, with `code`' '[a](#a-heading-with-code)' \
 		'[b](docs/b.md#b) [c](https://example.org/c)' >README.md
 	mkdir docs
-	printf '%s\n' '# B' '[up](../README.md)' '```' '[no](link)' '```' >docs/b.md
+	printf '%s\n' '# B' '[up](../README.md)' '[a](../docs/./b.md#b) [folder](../docs) [top](..) [m](../module/)' '```' '[no](link)' '```' >docs/b.md
 }
 
 # check NAME: the rule passes
@@ -104,6 +104,10 @@ breaks text 'a carriage return' 'README\.md: has CR'
 
 echo '[x](nowhere.md)' >>docs/b.md
 breaks links 'a link to no file' 'docs/b\.md: nowhere\.md leads nowhere'
+echo '[x](../../../../../../../../../../dev/zero)' >>docs/b.md
+breaks links 'a link out of the tree' 'zero leads nowhere'
+echo '[x](../../../../../../../../../../etc/passwd)' >>docs/b.md
+breaks links 'one to a file of the machine' 'passwd leads nowhere'
 echo '[x](docs/b.md#nothing)' >>README.md
 breaks links 'a link to no heading' 'README\.md: docs/b\.md#nothing leads'
 
@@ -199,5 +203,19 @@ Because of that.
 Fixes: abc
 $signed"
 breaks commits 'a commit that is mended, by half' 'not of this form'
+commit "area: it is so
+
+Because of that.
+
+$signed"
+git update-index --add --cacheinfo "160000,$(git rev-parse HEAD),sub"
+breaks commits 'a submodule, so that git is not asked' 'the tree has a submodule'
+commit "area: it is so
+
+Because of that.
+
+$signed"
+rm -f .git/objects/??/*
+breaks commits 'a commit that is not there' "can't read"
 
 done_testing

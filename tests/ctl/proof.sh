@@ -359,6 +359,19 @@ test_beyond_end() {
 	fallocate -n -l 4M "$kept/beyond"
 	incomplete '1024 more pages, beyond its end' 'an empty file with pages'
 	rm "$kept/beyond"
+	truncate -s 4K "$kept/cut" /dev/gmem/cut
+	fallocate -n -l 2M "$kept/cut"
+	json verify "$kept/cut"
+	is "$status$(ask 'd["files"][0]["checked"]')" 11 'a 2 MiB block, only its first page in sight: it is bad'
+	like "$(ask 'd["files"][0]["missed"]')" '511 more pages, beyond its end' '  and nobody knows about the others'
+	rm "$kept/cut"
+	fallocate -n -l 2M /dev/gmem/cut
+	json verify --all
+	is "$status$(ask 'd["complete"]')$(ask 'd["files"][0]["checked"]')" 0true1 '  where all are hidden, all is well'
+	fallocate -p -l 4K /dev/gmem/cut
+	json verify --all
+	is "$status$(ask 'd["complete"]')" 5false '  and where none can be mapped, incomplete'
+	rm /dev/gmem/cut
 	head -c 5000 /dev/urandom >/dev/gmem/file
 	json verify --all
 	is "$status$(ask 'd["files"][0]["checked"]')" 02 'its last page in part: all was looked at'
@@ -391,6 +404,12 @@ test_cut_off() {
 		like "$(ask '"\n".join(d["missed"])')" 'Input/output error' '  and why'
 		like "$(cat "$work/strace")" 'INJECTED' '  it was tried'
 	done
+	status=0
+	# -D: the process keeps its number.
+	sh -c 'exec strace -D -o "$0" -P "/proc/$$/mountinfo" -e inject=read:error=EIO "$@"' "$work/strace" \
+		"$plain" verify --all --json >"$work/json" 2>"$work/err" || status=$?
+	is "$status$(ask 'd["complete"]')" 5false "its own mounts can't be read: incomplete"
+	like "$(ask '"\n".join(d["missed"])')" 'the mounts of process [1-9][0-9]*: Input/output error' '  and why'
 	rm /dev/gmem/file
 }
 

@@ -51,6 +51,16 @@ update() {
 	tree_done "$work/tree"
 }
 
+as_if_unreadable() (
+	PATH=$work/bin:$PATH
+	tree_update "$work/tree" "$work/whole.tar"
+)
+
+update_in_little_memory() (
+	ulimit -v 2000000
+	update
+)
+
 built() {
 	[ -e "$work/tree/src/$1" ]
 }
@@ -138,6 +148,20 @@ done
 not_ok '... and what does not is not' \
 	test "$work/tree/src/module/main.c" -nt "$work/tree/src/module/main.o"
 
+# A link of the sources may lead to what is somebody else's, or to what has no end.
+echo '#include "b.h"' >"$work/outside.h"
+touch -d 2001-01-01 "$work/outside.h"
+truncate -s 1T "$work/endless.h"
+in_tree "ln -s '$work/outside.h' outside.h; ln -s '$work/endless.h' endless.h"
+ok 'with links that lead out of the tree, an update' update
+touch_object
+in_tree 'echo >>module/b.h'
+ok '... and one of a changed header' update_in_little_memory
+ok '... without starting anew' built module/main.o
+is "$(stat -c %y "$work/outside.h" | cut -c1-10)" 2001-01-01 '... and what is outside keeps its time'
+in_tree 'rm outside.h endless.h'
+update
+
 # What a build leaves is followed nowhere.
 mkdir "$work/elsewhere"
 mv "$work/tree/src/module" "$work/tree/src/away"
@@ -171,13 +195,29 @@ for root_run_status in 0 2 137; do
 	tree_make "$work/tree" all || status=$?
 	is "$status" "$root_run_status" "a make that ends with $root_run_status"
 	ok '... and an update' tree_update "$work/tree" "$work/source.tar"
-	if [ "$root_run_status" -gt 128 ]; then
+	if [ "$root_run_status" -ne 0 ]; then
 		not_ok '... starts anew' built module/main.o
 	else
 		ok '... does not start anew' built module/main.o
 	fi
 	tree_done "$work/tree"
 done
+
+# A full disk, or its like.
+in_tree 'head -c 20000 /dev/urandom | od >module/z.c'
+source_pack source_list_products "$work/source.tar"
+cp "$work/source.tar" "$work/whole.tar"
+head -c 20000 "$work/whole.tar" >"$work/source.tar"
+not_ok 'half an archive: an update fails' tree_update "$work/tree" "$work/source.tar"
+ok 'the next one' tree_update "$work/tree" "$work/whole.tar"
+ok '... has all of it' cmp "$work/source/module/z.c" "$work/tree/src/module/z.c"
+tree_done "$work/tree"
+mkdir "$work/bin"
+printf '#!/bin/sh\ncase $1 in *z.c) exit 1 ;; esac\nexec %s "$@"\n' "$(command -v sha256sum)" >"$work/bin/sha256sum"
+chmod +x "$work/bin/sha256sum"
+not_ok 'a file that cannot be read: an update fails' as_if_unreadable
+in_tree 'rm module/z.c'
+update
 
 # Names that a manifest's lines would show as others: we write as ourselves, and not as nobody.
 mkdir "$work/mine"
@@ -249,7 +289,12 @@ in_tree 'echo >plain'
 in_tree_git 'add plain'
 in_tree 'rm plain; mkfifo plain'
 not_ok 'what is neither a file nor a link is no source' packs '^plain$'
-in_tree 'rm plain; mv ../kept .git/index'
+in_tree 'rm plain; mv ../kept .git/index; truncate -s 65M large'
+like "$(source_list 2>&1 | tr '\0' '\n')" 'left out, more than 64 MiB.*: large' 'nor is what is too large'
+in_tree 'rm large; for i in $(seq 17); do truncate -s 64M large$i; done'
+listed=$(source_list 2>/dev/null | tr '\0' '\n' | grep -c large)
+ok '... nor what all of it would be' test "$listed" -le 16
+in_tree 'rm large*'
 
 # A tree's own configuration names programs that git runs, even if it only reads: for the index, as a filter
 # of contents, and to fetch a missing object.
@@ -271,6 +316,27 @@ ok "a tree's .git/config that names programs: its files are listed" packs '^fold
 not_ok '... and none of them is run' test -e "$work/was-run"
 like "$(git_of "$work/source" describe --always --dirty)" '^[0-9a-f]{7,}-dirty$' '... it has a version'
 not_ok '... and none of them is run' test -e "$work/was-run"
+
+# A path in the configuration of who runs this may lead into the tree.
+mkdir -p "$work/home/.config/git"
+in_tree 'mkdir .hooks; tee <../program .hooks/post-index-change .hooks/fsmonitor .hooks/clean; chmod +x .hooks/*' >"$work/said"
+in_tree 'touch module/main.c' # the index's times differ
+as_user() ( # COMMAND...
+	export HOME="$work/home" GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.hooksPath GIT_CONFIG_VALUE_0=.hooks
+	export GIT_EXTERNAL_DIFF=.hooks/clean
+	"$@"
+)
+key_of_ours=$(key)
+for key in core.fsmonitor=.hooks/fsmonitor core.hooksPath=.hooks filter.f.clean=.hooks/clean; do
+	git config --file "$work/home/.gitconfig" "${key%%=*}" "${key#*=}"
+done
+echo '*.c' >"$work/home/.config/git/ignore"
+is "$(as_user key)" "$key_of_ours" "a user's configuration changes no key"
+as_user git_of "$work/source" diff --quiet --ignore-submodules=all HEAD || :
+is "$(export GIT_DEFAULT_HASH=sha256 && as_user key)" "$key_of_ours" '... nor does his choice of hashes'
+like "$(as_user git_of "$work/source" describe --always --dirty)" '-dirty$' '... nor what git says'
+not_ok '... and what it names in the tree is not run' test -e "$work/was-run"
+in_tree 'rm -r .hooks'
 
 # In a submodule git would start another git, which sees the configuration that is there.
 in_tree_git 'init -q sub/module'

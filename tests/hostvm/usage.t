@@ -46,4 +46,34 @@ ok 'in-root: an unknown kernel' refuses in-root 'no kernel 5.4' --kernel 5.4 tru
 
 like "$(hostvm/run --help)" '^usage: hostvm/run' 'run --help'
 like "$(hostvm/in-root --help)" '^usage: hostvm/in-root' 'in-root --help'
+
+# Results go into the tree, and a link in there may lead anywhere. No host is built or booted.
+mkdir "$work/tree" "$work/victim"
+cp -R hostvm tests bench "$work/tree/"
+tells_of_link() { # LINK COMMAND...
+	shift
+	status=0
+	(cd "$work/tree" && "$@" >"$work/out" 2>&1) || status=$?
+	cat "$work/out"
+	[ "$status" -eq 2 ] && grep -q 'is a symbolic link' "$work/out"
+}
+cannot_follow() { # LINK COMMAND...
+	for name in bench coverage said; do
+		mkdir -p "$work/victim/$name"
+		echo mine | tee "$work/victim/results.json" >"$work/victim/$name/results.json"
+	done
+	find "$work/victim" | sort >"$work/before"
+	mkdir -p "$(dirname "$work/tree/$1")"
+	ln -s "$work/victim" "$work/tree/$1"
+	ok "$1 is a link: $2 says so" tells_of_link "$@"
+	is "$(find "$work/victim" | sort)" "$(cat "$work/before")" '  and leaves what is there'
+	rm "$work/tree/$1"
+}
+for link in build build/bench; do
+	cannot_follow "$link" bench/run --only speed
+done
+cannot_follow build/coverage tests/coverage user
+cannot_follow build/said tests/run hostvm/usage
+cannot_follow build/said/6.12 env KERNEL=6.12 tests/run hostvm/usage
+cannot_follow build/said/6.12/tests env SAID=build/said/6.12 KERNEL=6.12 tests/run --one tests/lib/start tests/hostvm/none
 done_testing

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "../guard/kvm.h"
@@ -31,7 +32,8 @@ static struct kcore kcore;
 /* ---- the kernel's refusal ---- */
 
 static bool refuse_mremap;
-static char *ours;	/* if set, memory of another owner comes into the gap */
+static bool at_once;	/* without having unmapped anything */
+static bool taken;	/* another's memory comes into the gap */
 
 /* As the kernel does if memory is short: it unmaps first, and then refuses. */
 void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
@@ -46,8 +48,9 @@ void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 		return (void *)syscall(SYS_mremap, old, old_size, size, flags,
 				       at);
 	refuse_mremap = false;
-	must(munmap(at, size));
-	if (ours)
+	if (!at_once)
+		must(munmap(at, size));
+	if (taken)
 		must(mmap(at, size, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
 			  -1, 0));
@@ -452,19 +455,37 @@ static void test_refused_move(void)
 	ok(!refuse_mremap && !exposed(X), "the page is hidden");
 	is(mem[X * PAGE + PAGE / 2], 5, "and mapped");
 
-	ours = mem + X * PAGE;
-	refuse_mremap = true;
-	is(set_clock_page(0, X), -ENOMEM, "another's memory comes into the gap: refused");
-	*ours = 7;
+	refuse_mremap = at_once = true;
+	is(set_clock_page(0, X), -ENOMEM, "refused before anything is unmapped: an error");
 	ok(!exposed(X), "X stays hidden");
-	is(*ours, 7, "the other's memory is left alone");
-	ours = NULL;
-	must(mmap(mem + X * PAGE, PAGE, PROT_READ | PROT_WRITE,
-		  MAP_SHARED | MAP_FIXED, region->fd, X * PAGE));
-	is(mem[X * PAGE + PAGE / 2], 5, "and so is the region's");
+	is(mem[X * PAGE + PAGE / 2], 5, "and mapped");
+	at_once = false;
 	is(set_clock_page(0, X), 0, "clock at X, the next time");
 	ok(run(0) && clock_factor(X), "KVM writes it");
 	is(clock_off(0), 0, "off");
+}
+
+/* Another thread's memory comes into the gap: the guest would have it. */
+static int be_given_foreign(void)
+{
+	set_up();
+	taken = refuse_mremap = true;
+	set_clock_page(0, X);
+	return 0;
+}
+
+static void test_foreign(void)
+{
+	pid_t pid = must(fork());
+	int status;
+
+	if (!pid) {
+		execl("/proc/self/exe", "clocks", "foreign", NULL);
+		_exit(1);
+	}
+	must(waitpid(pid, &status, 0));
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT,
+	   "another's memory in the gap: the process ends");
 }
 
 static void test_enforced_cpuid(void)
@@ -631,6 +652,8 @@ int main(int argc, char **argv)
 {
 	int seconds = argc > 1 ? atoi(argv[1]) : 10;
 
+	if (argc > 1 && !strcmp(argv[1], "foreign"))
+		return be_given_foreign();
 	set_up();
 	test_one_page();
 	test_move();
@@ -643,6 +666,7 @@ int main(int argc, char **argv)
 	test_pinned_zero();
 	test_shared_zero();
 	test_refused_move();
+	test_foreign();
 	test_enforced_cpuid();
 	test_hostile(seconds);
 	tear_down();

@@ -163,6 +163,61 @@ END
 	is "$(find "$work" -type s)" '' '  and no socket is left'
 }
 
+# Another user's socket comes in place of the one that nobody listens on, just before that is removed. All
+# may write to the folder.
+test_live_socket() {
+	shared=$work/shared
+	mkdir -m 777 "$shared"
+	chmod 777 "$shared"
+	cat >"$work/slow.c" <<'END'
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned int flags)
+{
+	if (!strcmp(from, "control")) {
+		close(open(WORK "/waits", O_CREAT | O_WRONLY, 0600));
+		while (access(WORK "/go", F_OK))
+			usleep(50000);
+	}
+	return syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
+}
+END
+	cc -shared -fPIC -D_GNU_SOURCE -DWORK="\"$shared\"" -o "$work/slow.so" "$work/slow.c"
+	echo 1 >/proc/sys/fs/protected_hardlinks
+	python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$shared/control"
+	chmod 777 "$shared/control"
+	# shellcheck disable=SC2086 # words
+	setpriv --reuid=65534 --regid=65534 --clear-groups env LD_PRELOAD="$work/slow.so" \
+		"$vmm" --kernel="$work/still" $plain --control="$shared/control" </dev/null >"$work/second" 2>&1 &
+	second=$!
+	wait_for test -e "$shared/waits"
+	rm "$shared/control"
+	socat "UNIX-LISTEN:$shared/control,fork" OPEN:/dev/null &
+	listener=$!
+	wait_for socat -u OPEN:/dev/null "UNIX-CONNECT:$shared/control"
+	touch "$shared/go"
+	status=0
+	wait "$second" || status=$?
+	is "$status" 1 "another user's socket has come: it ends"
+	like "$(cat "$work/second")" 'control: ' '  and says why'
+	ok '  the other answers' socat -u OPEN:/dev/null "UNIX-CONNECT:$shared/control"
+	is "$(find "$shared" -type s)" "$shared/control" '  and no other socket is left'
+	kill "$listener"
+	wait "$listener" || :
+	rm -r "$shared"
+}
+
+test_no_proc() {
+	status=0
+	# shellcheck disable=SC2016,SC2086 # for that shell; words
+	unshare --mount sh -c 'mount -t tmpfs none /proc && exec "$@"' sh "$vmm" --kernel="$work/still" $plain \
+		--control="$work/none" </dev/null >"$work/out" 2>&1 || status=$?
+	is "$status" 1 '--control without /proc: it ends'
+	like "$(cat "$work/out")" '^gmemvm: --control: /proc must be mounted$' '  and says what to do'
+}
+
 has_lived() { # TIMES
 	[ "$(wc -c <"$work/out")" -ge "$1" ]
 }
@@ -217,6 +272,8 @@ test_descriptors
 test_json
 test_socket
 test_at_once
+test_live_socket
+test_no_proc
 test_warnings
 test_keys
 done_testing

@@ -309,6 +309,24 @@ static int replace_page(void)
 	       page ? 0 : errno;
 }
 
+/* And where the kernel has left none in its place. */
+static int fill_gap(void)
+{
+	const int flags = MAP_SHARED | MAP_FIXED_NOREPLACE;
+
+	if (munmap(page, PAGE) ||
+	    mmap(page, PAGE, PROT_NONE, flags, memory_fd, 0) != page ||
+	    mmap(page, PAGE, PROT_NONE, flags, memory_fd, 0) != MAP_FAILED)
+		return errno;
+	return errno == EEXIST ? 0 : errno;
+}
+
+/* Are these the pages of a file? Data is no file. */
+static int map_twice(void)
+{
+	return mremap(page, 0, PAGE, MREMAP_MAYMOVE) == MAP_FAILED ? errno : 0;
+}
+
 static int use_devices(void)
 {
 	struct pollfd none = { .fd = -1 };
@@ -370,6 +388,8 @@ static const struct attempt {
 	{ "use memory", use_memory, 0 },
 	{ "use devices", use_devices, 0 },
 	{ "put a page in another's place", replace_page, 0 },
+	{ "put a page where none is", fill_gap, 0 },
+	{ "map a page twice", map_twice, EINVAL },
 };
 
 static int wait_for(pid_t pid)
