@@ -143,16 +143,23 @@ products_build() {
 }
 
 # A compiler or a make that is killed may leave half an object, younger than its source. Memory that runs out
-# kills any of them, and the make above it only says that something failed. So the next build goes on from
-# here only after one that has done all: see tree_must_restart.
+# kills any of them, and the make above it only says that something failed. So after a failure, all that this
+# make has written is removed; and if we are killed ourselves, the next build restarts: see tree_must_restart.
 #   tree_make TREE ARGUMENT...
 tree_make() {
 	made=$1
 	shift
+	touch "$made/started" || return
+	sleep 0.05 # longer than a tick of the clock that files have their times from
 	made_status=0
 	root_run "$made/src" "$made/out" make --jobs="$(nproc)" OUT=/out "$@" || made_status=$?
-	[ "$made_status" -ne 0 ] || tree_done "$made" || made_status=$?
+	[ "$made_status" -eq 0 ] || tree_drop_new "$made" || return
+	tree_done "$made" || return
 	return "$made_status"
+}
+
+tree_drop_new() {
+	in_userns find "$1/src" "$1/out" -newer "$1/started" ! -type d -delete
 }
 
 tree_done() {
