@@ -19,12 +19,14 @@
 #include <linux/wait.h>
 
 #include "giveway.h"
+#include "pieces.h"
 #include "pool.h"
 #include "units.h"
 
 /*
- * How long the OOM killer waits for the pool. It is enough for thousands of
- * clean blocks. If the thread itself waits for memory, a task has to be killed.
+ * How long the OOM killer waits for the pool's next blocks. It is enough for
+ * some that have to be zeroed. If the thread itself waits for memory, a task
+ * has to be killed.
  */
 #define GMEM_GIVE_WAIT	(2 * HZ)
 
@@ -44,14 +46,29 @@ static unsigned long gmem_pool_blocks(int node)
 	return gmem_pool_clean(node) + gmem_pool_dirty(node);
 }
 
+/*
+ * More than the pool has is never asked for. But what the thread has in hand is
+ * not in the pool any more, and still asked for.
+ */
 static void gmem_ask(int node, unsigned long blocks)
 {
-	unsigned long have = gmem_pool_blocks(node);
+	unsigned long have = gmem_pool_blocks(node), all;
 
 	spin_lock(&asked_lock);
-	asked[node] = min(have, asked[node] + min(have, blocks));
+	all = min(have, asked[node] + min(have, blocks));
+	WRITE_ONCE(asked[node], max(asked[node], all));
 	spin_unlock(&asked_lock);
 	wake_up(&asked_queue);
+}
+
+/* @blocks have been given back; 0: there are none. */
+static void gmem_given(int node, unsigned long blocks)
+{
+	spin_lock(&asked_lock);
+	WRITE_ONCE(asked[node],
+		   blocks ? asked[node] - min(asked[node], blocks) : 0);
+	spin_unlock(&asked_lock);
+	wake_up_all(&given_queue);
 }
 
 static unsigned long gmem_asked(int node)
@@ -73,14 +90,10 @@ static bool gmem_any_asked(void)
 
 static void gmem_give_node(int node)
 {
-	unsigned long blocks = gmem_asked(node);
+	unsigned long blocks;
 
-	if (!blocks)
-		return;
-	gmem_pool_shrink(node, blocks);
-	spin_lock(&asked_lock);
-	asked[node] -= min(asked[node], blocks);
-	spin_unlock(&asked_lock);
+	while ((blocks = min(gmem_asked(node), GMEM_BATCH)))
+		gmem_given(node, gmem_pool_shrink(node, blocks));
 }
 
 static int gmem_giver(void *unused)
@@ -92,7 +105,6 @@ static int gmem_giver(void *unused)
 				gmem_any_asked() || kthread_should_stop());
 		for_each_node_state(node, N_MEMORY)
 			gmem_give_node(node);
-		wake_up_all(&given_queue);
 	}
 	return 0;
 }
@@ -118,15 +130,21 @@ static unsigned long gmem_shrinker_scan(struct shrinker *shrinker,
 static int gmem_pool_oom(struct notifier_block *nb, unsigned long unused,
 			 void *freed)
 {
+	unsigned long before = gmem_pool_counted(GMEM_POOL_SHRUNK), given;
 	unsigned long *pages = freed;
-	unsigned long before = gmem_pool_counted(GMEM_POOL_SHRUNK);
 	int node;
 
+	/* The thread can't wait for itself. */
+	if (current == giver)
+		return NOTIFY_DONE;
 	for_each_node_state(node, N_MEMORY)
 		gmem_ask(node, ULONG_MAX);
-	wait_event_timeout(given_queue, !gmem_any_asked(), GMEM_GIVE_WAIT);
-	*pages += (gmem_pool_counted(GMEM_POOL_SHRUNK) - before) *
-		  GMEM_BLOCK_PAGES;
+	wait_event_timeout(given_queue,
+			   !gmem_any_asked() ||
+			   gmem_pool_counted(GMEM_POOL_SHRUNK) != before,
+			   GMEM_GIVE_WAIT);
+	given = gmem_pool_counted(GMEM_POOL_SHRUNK) - before;
+	*pages += given * GMEM_BLOCK_PAGES;
 	return NOTIFY_OK;
 }
 

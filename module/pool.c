@@ -394,9 +394,9 @@ unsigned long gmem_pool_shrink(int node, unsigned long nr)
 		if (!n)
 			break;
 		done += n;
+		gmem_pool_count(GMEM_POOL_SHRUNK, n);
 		cond_resched();
 	}
-	gmem_pool_count(GMEM_POOL_SHRUNK, done);
 	return done;
 }
 
