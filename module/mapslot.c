@@ -52,18 +52,25 @@
 /* How many pages are zeroed before another task may run. */
 #define GMEM_ZERO_STEP	64
 
+/* How many slots one task has at once, to copy from page to page. */
+#define GMEM_SLOTS_HELD	2
+
 /**
- * struct gmem_slot_held - what a slot's user needs to let go of it
- * @irqs: what local_irq_restore() gets, if interrupts are off for the slot
- * @space: the address space that the CPU had
+ * struct gmem_cpu_slots - a CPU's state; changes with preemption off
+ * @next: the slots that it has used
+ * @nr_held: how many are in use
+ * @irqs: of each of these: what local_irq_restore() gets, if interrupts are off
+ *	  for it
+ * @space: of each: the address space that the CPU had
  */
-struct gmem_slot_held {
-	unsigned long irqs;
-	unsigned long space;
+struct gmem_cpu_slots {
+	unsigned int next;
+	unsigned int nr_held;
+	unsigned long irqs[GMEM_SLOTS_HELD];
+	unsigned long space[GMEM_SLOTS_HELD];
 };
 
-static DEFINE_PER_CPU(unsigned int, gmem_next_slot);
-static DEFINE_PER_CPU(struct gmem_slot_held [GMEM_SLOTS], gmem_slots_held);
+static DEFINE_PER_CPU(struct gmem_cpu_slots, gmem_cpu_slots);
 
 static char *area;
 static struct page *filler;
@@ -92,22 +99,28 @@ static bool gmem_space_is_borrowed(void)
 	return !current->mm;
 }
 
-static void gmem_hold_space(struct gmem_slot_held *held)
+static void gmem_hold_space(struct gmem_cpu_slots *cpu)
 {
-	if (gmem_space_is_borrowed())
-		local_irq_save(held->irqs);
+	unsigned int i = cpu->nr_held++;
+
+	if (WARN_ON_ONCE(i >= GMEM_SLOTS_HELD) || !gmem_space_is_borrowed())
+		return;
+	local_irq_save(cpu->irqs[i]);
 #ifdef GMEM_CHECK
-	held->space = __native_read_cr3();
+	cpu->space[i] = __native_read_cr3();
 #endif
 }
 
-static void gmem_let_space_go(struct gmem_slot_held *held)
+static void gmem_let_space_go(struct gmem_cpu_slots *cpu)
 {
+	unsigned int i = --cpu->nr_held;
+
+	if (i >= GMEM_SLOTS_HELD || !gmem_space_is_borrowed())
+		return;
 #ifdef GMEM_CHECK
-	WARN_ON_ONCE(held->space != __native_read_cr3());
+	WARN_ON_ONCE(cpu->space[i] != __native_read_cr3());
 #endif
-	if (gmem_space_is_borrowed())
-		local_irq_restore(held->irqs);
+	local_irq_restore(cpu->irqs[i]);
 }
 
 /**
@@ -116,22 +129,25 @@ static void gmem_let_space_go(struct gmem_slot_held *held)
  *
  * Until gmem_slot_unmap(), preemption and page faults are off: the caller must
  * not sleep, and copies to and from user memory end where that needs a fault.
- * Interrupts are off, too, for a task that has no address space. Slots are given
- * back in the reverse order. No interrupt handler uses slots, so two or three at once are no problem.
+ * Interrupts are off, too, for a task that has no address space. At most two
+ * slots are in use at once, and given back in the reverse order. No interrupt
+ * handler uses slots.
  *
  * Return: the address of PAGE_SIZE bytes, for this CPU only
  */
 void *gmem_slot_map(struct page *page)
 {
-	unsigned int slot, i;
+	struct gmem_cpu_slots *cpu;
+	unsigned int slot;
 	void *addr;
 
 	preempt_disable();
 	pagefault_disable();
-	i = this_cpu_inc_return(gmem_next_slot) % GMEM_SLOTS;
-	slot = smp_processor_id() * GMEM_SLOTS_APART + i;
+	cpu = this_cpu_ptr(&gmem_cpu_slots);
+	gmem_hold_space(cpu);
+	slot = smp_processor_id() * GMEM_SLOTS_APART +
+	       cpu->next++ % GMEM_SLOTS;
 	addr = area + (size_t)slot * PAGE_SIZE;
-	gmem_hold_space(this_cpu_ptr(gmem_slots_held) + i);
 	WARN_ON_ONCE(!pte_none(*entries[slot]));
 	set_pte(entries[slot], pfn_pte(page_to_pfn(page), gmem_slot_prot()));
 	gmem_forget_address(addr);
@@ -148,8 +164,7 @@ void gmem_slot_unmap(void *addr)
 
 	set_pte(entries[slot], __pte(0));
 	gmem_forget_address(addr);
-	gmem_let_space_go(this_cpu_ptr(gmem_slots_held) +
-			  slot % GMEM_SLOTS_APART);
+	gmem_let_space_go(this_cpu_ptr(&gmem_cpu_slots));
 	pagefault_enable();
 	preempt_enable();
 }
