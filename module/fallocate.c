@@ -137,7 +137,7 @@ static int gmem_punch(struct inode *inode, loff_t start, loff_t end)
 /*
  * Roughly how many pages populating the range would add to the mount's. A block
  * without memory counts a page, but for the file's first (charge.c), until it
- * gets contiguous memory.
+ * has enough memory.
  */
 static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 				  pgoff_t end)

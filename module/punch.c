@@ -20,6 +20,9 @@
 #include "sharedview.h"
 #include "units.h"
 
+/* So many blocks are looked at, at most, while others wait for the file. */
+#define GMEM_PUNCH_MOST	4096
+
 /* Blocks that leave are collected, so that they can share a TLB flush. */
 static void gmem_batch_release(struct gmem_batch *batch)
 {
@@ -46,12 +49,6 @@ static void gmem_put_back(struct inode *inode, struct page *page,
 
 /* ---- a part of a block ---- */
 
-static bool gmem_pages_empty(struct page **pages)
-{
-	return !pages || !memchr_inv(pages, 0,
-				     GMEM_BLOCK_PAGES * sizeof(*pages));
-}
-
 static bool gmem_punch_singles(struct inode *inode, struct gmem_block *block,
 			       unsigned int from, unsigned int to)
 {
@@ -62,8 +59,10 @@ static bool gmem_punch_singles(struct inode *inode, struct gmem_block *block,
 			continue;
 		gmem_put_back(inode, block->pages[slot], 0, NULL);
 		block->pages[slot] = NULL;
+		block->nr_pages--;
 	}
-	return gmem_pages_empty(block->pages);
+	gmem_block_charge_array(inode, block);
+	return !block->nr_pages;
 }
 
 static bool gmem_used_outside(const struct gmem_block *block,
@@ -162,53 +161,78 @@ static void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end)
 	gmem_batch_release(&out);
 }
 
-/* Where to stop: at the block after the first GMEM_BATCH, or at @end. */
+/*
+ * Where to stop: after GMEM_BATCH blocks with memory, which take time to zero,
+ * or after many blocks; or at @end.
+ */
 static pgoff_t gmem_punch_stop(struct inode *inode, pgoff_t first, pgoff_t end)
 {
 	struct xarray *blocks = &gmem_i(inode)->blocks;
+	unsigned int nr = 0, full = 0;
 	struct gmem_block *block;
-	unsigned int nr = 0;
 	unsigned long index;
 
 	xa_for_each_range(blocks, index, block, first >> GMEM_BLOCK_ORDER,
-			  (end - 1) >> GMEM_BLOCK_ORDER)
-		if (nr++ == GMEM_BATCH)
+			  (end - 1) >> GMEM_BLOCK_ORDER) {
+		if (full == GMEM_BATCH || nr++ == GMEM_PUNCH_MOST)
 			return index << GMEM_BLOCK_ORDER;
+		full += !gmem_block_bare(block);
+	}
 	return end;
 }
 
+/* Punch up to where to stop. Return: that. */
+static pgoff_t gmem_punch_some(struct inode *inode, pgoff_t first, pgoff_t end,
+			       bool mapped)
+{
+	pgoff_t stop;
+
+	filemap_invalidate_lock(inode->i_mapping);
+	stop = gmem_punch_stop(inode, first, end);
+	if (mapped)
+		gmem_unmap(inode, (loff_t)first << PAGE_SHIFT,
+			   (loff_t)(stop - first) << PAGE_SHIFT);
+	gmem_block_punch(inode, first, stop);
+	filemap_invalidate_unlock(inode->i_mapping);
+	return stop;
+}
+
 /**
- * gmem_punch_pages - unmap a range of a file and give its memory back
+ * gmem_punch_hole - unmap a range of a file and give its memory back
  * @inode: the file; the caller holds its i_rwsem exclusively, and has unmapped
  *	   the range once, with one flush
  * @first: first page
- * @end: page after the last, or GMEM_TO_END
- * @killable: stop if the task is killed
+ * @end: page after the last
  *
  * Zeroing takes long, and faults wait for the invalidate_lock. So that is held
  * for a few blocks at a time. In between, a part that is still to be done may
  * get mapped again, and one that is done may get new memory.
  *
- * Return: 0, or -EINTR with a part done.
+ * Return: 0; or -EINTR if the task was killed, with a part done.
  */
-int gmem_punch_pages(struct inode *inode, pgoff_t first, pgoff_t end,
-		     bool killable)
+int gmem_punch_hole(struct inode *inode, pgoff_t first, pgoff_t end)
 {
-	pgoff_t stop;
-
 	lockdep_assert_held_write(&inode->i_rwsem);
-	for (; first < end; first = stop) {
-		filemap_invalidate_lock(inode->i_mapping);
-		stop = gmem_punch_stop(inode, first, end);
-		gmem_unmap(inode, (loff_t)first << PAGE_SHIFT,
-			   stop == GMEM_TO_END ? 0 :
-			   (loff_t)(stop - first) << PAGE_SHIFT);
-		gmem_block_punch(inode, first, stop);
-		filemap_invalidate_unlock(inode->i_mapping);
-		if (killable && stop < end && fatal_signal_pending(current))
+	while (first < end) {
+		first = gmem_punch_some(inode, first, end, true);
+		if (first < end && fatal_signal_pending(current))
 			return -EINTR;
 	}
 	return 0;
+}
+
+/**
+ * gmem_punch_tail - give back a file's memory beyond its size
+ * @inode: the file; the caller holds its i_rwsem exclusively, and has set the
+ *	   size and unmapped the range under the invalidate_lock. So nobody can
+ *	   map any of it again, and it gets no memory.
+ * @first: first page
+ */
+void gmem_punch_tail(struct inode *inode, pgoff_t first)
+{
+	lockdep_assert_held_write(&inode->i_rwsem);
+	while (first < GMEM_TO_END)
+		first = gmem_punch_some(inode, first, GMEM_TO_END, false);
 }
 
 /* gmem_block_evict - the file goes: give back its memory, free its blocks */

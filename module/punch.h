@@ -7,8 +7,8 @@
 
 struct inode;
 
-int gmem_punch_pages(struct inode *inode, pgoff_t first, pgoff_t end,
-		     bool killable);
+int gmem_punch_hole(struct inode *inode, pgoff_t first, pgoff_t end);
+void gmem_punch_tail(struct inode *inode, pgoff_t first);
 void gmem_block_evict(struct inode *inode);
 
 #endif /* GMEMFS_PUNCH_H */

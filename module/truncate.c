@@ -31,9 +31,8 @@ static int gmem_set_size(struct inode *inode, loff_t size)
 		gmem_zero_part(inode, size, end);
 	}
 	filemap_invalidate_unlock(inode->i_mapping);
-	/* Beyond its size, a file gets no memory now: we hold its i_rwsem. */
 	if (size <= old)
-		gmem_punch_pages(inode, end >> PAGE_SHIFT, GMEM_TO_END, false);
+		gmem_punch_tail(inode, end >> PAGE_SHIFT);
 	return 0;
 }
 
