@@ -28,14 +28,18 @@ struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)
 /* ---- blocks come and go ---- */
 
 /*
- * A block without contiguous memory is charged for itself, its array of single
- * pages, its @wants, and its part of the xarray. The array is 4 KiB. If blocks
- * are far from each other, the xarray has a node for each on each of its lower
- * levels: four nodes of 576 bytes with 2^18 blocks, up to seven with fewer. So
- * a block with one page, far from all others, takes up to 11 KiB and counts
- * 8 KiB. A contiguous block isn't charged: all that is small beside its memory.
+ * A block with little memory is charged for itself, its array of single pages,
+ * its @wants, and its part of the xarray. The array is 4 KiB. If blocks are far
+ * from each other, the xarray has a node for each on each of its lower levels:
+ * four nodes of 576 bytes with 2^18 blocks, up to seven with fewer. So a block
+ * with one page, far from all others, takes up to 11 KiB and counts 8 KiB.
+ *
+ * A block with enough memory isn't charged: all that is small beside it. So a
+ * full block counts 512 pages, and none counts more on its way to that: a mount
+ * that is as large as its files has room for them.
  */
 #define GMEM_BLOCK_COST	SZ_4K
+#define GMEM_ENOUGH	(GMEM_BLOCK_PAGES / 2)
 
 static struct gmem_block *gmem_block_new(struct inode *inode, pgoff_t pgoff)
 {
@@ -88,7 +92,7 @@ struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff)
  * @inode: the file
  * @block: its block, locked; or the caller holds the file's invalidate_lock
  *	   exclusively
- * @charged: it has no contiguous memory. That is charged even if the mount is
+ * @charged: it has little memory or none. That is charged even if the mount is
  *	     full: the block's memory, which has just been given back or could
  *	     not be allocated, is more.
  */
@@ -102,6 +106,12 @@ void gmem_block_set_charged(struct inode *inode, struct gmem_block *block,
 		gmem_charge_bookkeeping_anyway(inode, GMEM_BLOCK_COST);
 	else
 		gmem_uncharge_bookkeeping(inode, GMEM_BLOCK_COST);
+}
+
+/* gmem_block_charge_array - a block of single pages has more or fewer now */
+void gmem_block_charge_array(struct inode *inode, struct gmem_block *block)
+{
+	gmem_block_set_charged(inode, block, block->nr_pages < GMEM_ENOUGH);
 }
 
 /**

@@ -17,13 +17,14 @@ struct page;
  * @lock: held while memory is added to the block
  * @huge: first of 512 physically contiguous pages, or NULL
  * @pages: if @huge is NULL: one entry for each page, NULL for a hole
+ * @nr_pages: pages in @pages
  * @holes: if @huge is set: the pages that the file doesn't use. They are
  *	   zeroed, and no user has them mapped.
  * @nr_holes: bits set in @holes
  * @wants: what userspace wants of each page; NULL: the file's default for all.
  *	   Changes under the invalidate_lock, held exclusively.
  * @index: index of the block in its file
- * @charged: it has no contiguous memory, and so the file is charged for it.
+ * @charged: it has little memory or none, and so the file is charged for it.
  *	     Changes under the block's lock, or under the invalidate_lock, held
  *	     exclusively.
  *
@@ -34,6 +35,7 @@ struct gmem_block {
 	struct mutex lock;	/* adding memory */
 	struct page *huge;
 	struct page **pages;
+	unsigned int nr_pages;
 	DECLARE_BITMAP(holes, HPAGE_PMD_NR);
 	unsigned int nr_holes;
 	struct gmem_wants *wants;
@@ -51,6 +53,7 @@ struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff);
 struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff);
 void gmem_block_set_charged(struct inode *inode, struct gmem_block *block,
 			    bool charged);
+void gmem_block_charge_array(struct inode *inode, struct gmem_block *block);
 void gmem_block_free(struct inode *inode, struct gmem_block *block);
 void gmem_block_tidy(struct inode *inode, struct gmem_block *block);
 struct page *gmem_block_page(const struct gmem_block *block, pgoff_t pgoff);

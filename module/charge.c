@@ -4,10 +4,10 @@
  * nr_inodes=.
  *
  * The same limits bound the kernel memory that a file takes for itself. What a
- * file takes to manage contiguous memory isn't charged: it is a small part of
- * that memory. Of all else, the first 4 KiB of a file are bounded by nr_inodes=,
- * and the rest counts in size=: blocks that have no contiguous memory (block.c),
- * and extended attributes.
+ * file takes to manage much memory isn't charged: it is a small part of that
+ * memory. Of all else, the first 4 KiB of a file are bounded by nr_inodes=,
+ * and the rest counts in size=: blocks that have little memory or none
+ * (block.c), and extended attributes.
  */
 #include <linux/atomic.h>
 #include <linux/fs.h>

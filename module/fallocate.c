@@ -128,8 +128,7 @@ static int gmem_punch(struct inode *inode, loff_t start, loff_t end)
 	if (last < end && last >= first)
 		gmem_zero_part(inode, last, end);
 	filemap_invalidate_unlock(inode->i_mapping);
-	return gmem_punch_pages(inode, first >> PAGE_SHIFT, last >> PAGE_SHIFT,
-				true);
+	return gmem_punch_hole(inode, first >> PAGE_SHIFT, last >> PAGE_SHIFT);
 }
 
 /* ---- memory ahead of use ---- */
@@ -257,7 +256,8 @@ static int gmem_allocate(struct inode *inode, int mode, loff_t start,
  * @len: in bytes
  *
  * Return: 0; -EOPNOTSUPP for other modes; -ENOSPC over the mount's size, with
- * nothing done unless other files fill the mount at the same time; -EFBIG over
+ * nothing done unless other files fill the mount at the same time, or a page is
+ * missing for an array of single pages (block.c); -EFBIG over
  * RLIMIT_FSIZE; -EIO for a page with a memory error; -ENOMEM or -EINTR, with a
  * part done: the same call goes on from there.
  */

@@ -7,6 +7,7 @@
 
 #include "block.h"
 #include "charge.h"
+#include "directmap.h"
 #include "fault_inject.h"
 #include "frame.h"
 #include "gmem_inode.h"
@@ -60,6 +61,7 @@ static struct page *gmem_take(struct inode *inode, unsigned int order,
 	if (!page)
 		page = gmem_prepare(order, &want->place, reasons);
 	if (IS_ERR(page)) {
+		gmem_directmap_explain(PTR_ERR(page));
 		gmem_sb_uncharge(inode->i_sb, nr);
 		return page;
 	}
@@ -116,6 +118,8 @@ static struct page *gmem_populate_single(struct inode *inode,
 		WRITE_ONCE(slots[slot], page);
 		/* A reader of @slots sees the page: gmem_block_page(). */
 		smp_store_release(&block->pages, slots);
+		block->nr_pages++;
+		gmem_block_charge_array(inode, block);
 	} else if (slots != block->pages) {
 		kfree(slots);
 	}

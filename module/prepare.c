@@ -6,7 +6,6 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 
-#include "directmap.h"
 #include "fault_inject.h"
 #include "frame.h"
 #include "giveback.h"
@@ -67,7 +66,6 @@ static int gmem_add_run(struct page *page, unsigned int nr,
 {
 	int ret = gmem_frame_add(page, nr, reasons);
 
-	gmem_directmap_explain(ret);
 	if (ret == -EIO)
 		gmem_quarantine_run(page, nr);
 	else if (ret)

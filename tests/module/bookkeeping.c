@@ -157,6 +157,12 @@ static void test_singles(void)
 		     n / 2 * BLOCK), 0, "half of them are punched");
 	ok(used() <= (long)(LIMIT / PAGE) / 2 + 1, "half comes back: %ld",
 	   used());
+	is(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+		     TRIES * BLOCK), 0, "and the rest");
+	is(set_shared(fd, 0, LIMIT), 0, "the first blocks are shared");
+	is(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, LIMIT), 0,
+	   "a mount has room for as many single pages as it is large");
+	is(used(), LIMIT / PAGE, "and is full then");
 	close(fd);
 	is(used(), 0, "all comes back");
 }
