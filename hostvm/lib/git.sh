@@ -66,7 +66,7 @@ git_forget_user() {
 		unset "$variable"
 	done
 	unset XDG_CONFIG_HOME
-	export HOME="$git_apart" GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null GIT_ATTR_NOSYSTEM=1
+	export HOME="$git_apart" GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_ATTR_NOSYSTEM=1
 }
 
 git_run() {

@@ -29,7 +29,7 @@ source_names() {
 # git lists the names of an index as they are, though it wouldn't add ../x, /x or .git/config to one. For
 # git, a file whose folder a symbolic link has replaced is a deleted one, and still listed; we would follow
 # the link. Neither is a file of the tree's, nor is a device. And a file of a terabyte that is one hole would
-# be as many zeros in the cache.
+# be as many zeros in the cache. If it is too much in all, the list has a name that no tree can have.
 # shellcheck disable=SC2016 # for perl
 source_in_tree() {
 	perl -0 -e '
@@ -48,15 +48,16 @@ source_in_tree() {
 				next;
 			}
 			next unless -l $folder || -f _;
-			if (-s _ > $most || $all + -s _ > $most_of_all) {
-				left_out(q(more than 64 MiB, or than 1 GiB with the others), $folder);
+			my $size = -s _;
+			if ($size > $most) {
+				left_out(q(more than 64 MiB), $folder);
 				next;
 			}
-			$all += -s _;
 			while ($folder =~ s{/[^/]*\z}{}) {
 				next NAME if $is_link{$folder} //= -l $folder ? 1 : 0;
 			}
-			print $name;
+			$all += $size;
+			print $all > $most_of_all ? qq(/too much\0) : $name;
 		}' "$source_dir"
 }
 
@@ -77,6 +78,8 @@ source_list_products() {
 #   source_pack LIST_FUNCTION ARCHIVE
 source_pack() {
 	"$1" | LC_ALL=C sort -zu >"$2.list"
+	! grep -q -z -x '/too much' "$2.list" ||
+		die 'the source tree has more than 1 GiB in files that git would add: remove them, or name them in .gitignore'
 	tar -C "$source_dir" --create --file="$2" --format=gnu --null --no-recursion \
 		--mtime=@0 --owner=0 --group=0 --numeric-owner --mode='u+rw,go=u,go-w' \
 		--ignore-failed-read --warning=no-failed-read --warning=no-file-changed \
@@ -135,7 +138,7 @@ products_build() {
 		return 1
 	}
 	(
-		ulimit -f "$products_most"
+		ulimit -f "$products_most" 2>/dev/null || : # it is lower already
 		in_userns tar -C "$tree/out" --exclude=./obj --mode=ug-s --create --file="$run/products.tar" .
 	)
 	tar -C "$products_tmp/opt" --extract --file="$run/products.tar"
@@ -154,8 +157,18 @@ tree_make() {
 	made_status=0
 	root_run "$made/src" "$made/out" make --jobs="$(nproc)" OUT=/out "$@" || made_status=$?
 	[ "$made_status" -eq 0 ] || tree_drop_new "$made" || return
-	tree_done "$made" || return
+	# One that has also changed sources has lost these now: then the next build restarts, too.
+	! tree_has_all "$made" || tree_done "$made" || return
 	return "$made_status"
+}
+
+tree_has_all() {
+	cut -d' ' -f4- "$1/manifest.new" | (
+		cd "$1/src" || exit
+		while read -r file; do
+			[ -e "$file" ] || [ -L "$file" ] || exit
+		done
+	)
 }
 
 tree_drop_new() {
@@ -228,7 +241,7 @@ tree_manifest() {
 
 # find doesn't tell that a program failed; then a line has no hash.
 tree_manifest_is_whole() {
-	! grep -v -E '^([0-7]+ [0-9a-f]{64}|link [^ ]+)  \./' "$1" >&2
+	! LC_ALL=C grep -a -v -E '^([0-7]+ [0-9a-f]{64}|link [^ ]+)  \./' "$1" >&2
 }
 
 tree_has_new_links() {
@@ -243,7 +256,7 @@ tree_changed() {
 
 # Not every Makefile knows all headers that its programs include. So what includes a changed file, or a file
 # that does so, is as good as changed. The names of such files come in. A link is neither read nor touched,
-# as it may lead out of the tree, or to what has no end.
+# as it may lead out of the tree, or to what has no end; nor is what a build has made larger than any source.
 #   tree_touch_includers TREE
 # shellcheck disable=SC2016 # for perl
 tree_touch_includers() {
@@ -253,7 +266,7 @@ tree_touch_includers() {
 		my @changed = map { m{([^/\n]*)\n} } <STDIN>;
 		open my $manifest, q(<), "../manifest.new" or die qq($!\n);
 		for my $file (map { m{^[0-7]+ [0-9a-f]{64}  (\./.*\.[chS])\n} } <$manifest>) {
-			!-l $file && -f _ && open my $text, q(<), $file or next;
+			!-l $file && -f _ && -s _ <= 64 << 20 && open my $text, q(<), $file or next;
 			push @{$includers{$_}}, $file for
 				map { m{inc(?:lude|bin)[^<"]*[<"](?:[^>"]*/)?([^>"/]+)[>"]} } <$text>;
 		}

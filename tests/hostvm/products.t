@@ -57,6 +57,7 @@ as_if_unreadable() (
 )
 
 update_in_little_memory() (
+	# shellcheck disable=SC3045 # dash and bash have it
 	ulimit -v 2000000
 	update
 )
@@ -161,6 +162,13 @@ ok '... without starting anew' built module/main.o
 is "$(stat -c %y "$work/outside.h" | cut -c1-10)" 2001-01-01 '... and what is outside keeps its time'
 in_tree 'rm outside.h endless.h'
 update
+# A build may make the same of a source.
+truncate -s 1T "$work/tree/src/module/d.h"
+touch -d 2001-01-01 "$work/tree/src/module/d.h"
+in_tree 'echo >>module/b.h'
+ok 'a source that a build has made endless: an update' update_in_little_memory
+in_tree 'echo >>module/d.h'
+update
 
 # What a build leaves is followed nowhere.
 mkdir "$work/elsewhere"
@@ -186,8 +194,10 @@ ok 'after an interruption it' update
 not_ok '... starts anew' built module/main.o
 root_run() {
 	touch "$1/module/half.o"
+	[ -z "$root_run_source" ] || touch "$1/$root_run_source"
 	return "$root_run_status"
 }
+root_run_source=''
 for root_run_status in 0 2 137; do
 	touch_object
 	tree_update "$work/tree" "$work/source.tar"
@@ -203,6 +213,21 @@ for root_run_status in 0 2 137; do
 	fi
 	tree_done "$work/tree"
 done
+
+root_run_source=module/main.c root_run_status=2
+tree_update "$work/tree" "$work/source.tar"
+not_ok 'a make that has changed a source and failed' tree_make "$work/tree" all
+ok '... and an update' tree_update "$work/tree" "$work/source.tar"
+ok '... brings it back' built module/main.c
+tree_done "$work/tree"
+
+too_much() {
+	(update) 2>&1
+}
+in_tree 'mkdir big; for i in $(seq 17); do truncate -s 64M big/$i; done'
+not_ok 'a tree of more than 1 GiB' too_much
+like "$tap_output" 'more than 1 GiB.*gitignore' '... and what to do'
+in_tree 'rm -r big'
 
 # A full disk, or its like.
 in_tree 'head -c 20000 /dev/urandom | od >module/z.c'
