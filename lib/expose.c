@@ -82,16 +82,20 @@ static bool fill_gap(struct region *r, char *at, int fd, uint64_t offset,
 
 	if (p == MAP_FAILED)
 		return false;
-	return !madvise(p, size, MADV_DONTDUMP) &&
-	       !madvise(p, size, MADV_DONTFORK) &&
-	       !gmem_windows_protect(r, p, size);
+	/* It gives no access, so these matter little. */
+	madvise(p, size, MADV_DONTDUMP);
+	madvise(p, size, MADV_DONTFORK);
+	gmem_windows_protect(r, p, size);
+	return true;
 }
 
 /*
  * Before the kernel moves a mapping, it unmaps what is at the new address. If
  * it then refuses to move, there is a gap, and another thread's memory may come
- * there at any moment. What is there is the guest's to read and write, whatever
- * it is, so no error code would help: the process ends.
+ * there at any moment. What is there is the guest's to read and write, so no
+ * error code would help if it is private memory of this process, or if the gap
+ * can't be closed: the process ends. (Shared memory of another part of the
+ * process that came there in this moment isn't noticed.)
  */
 static int move_refused(struct region *r, char *at, int fd, uint64_t offset,
 			uint64_t size)

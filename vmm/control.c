@@ -64,11 +64,12 @@ static void set_address(struct sockaddr_un *address, const char *format, ...)
 
 static void make_name(char *name)
 {
+	static unsigned int names;
 	unsigned int number;
 
 	/* Early at boot it would wait, with signals blocked. */
 	if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != sizeof(number))
-		number = getpid();
+		number = getpid() + (++names << 24);
 	snprintf(name, NAME_SIZE, ".gmemvm-%08x", number);
 }
 
