@@ -176,6 +176,14 @@ static void note(const char *line, const char *name, int base, uint64_t *value)
 		*value = number;
 }
 
+bool proc_is_kthread_line(const char *line)
+{
+	uint64_t is = 0;
+
+	note(line, "Kthread", 10, &is);
+	return is == 1;
+}
+
 void proc_fdinfo_line(const char *line, struct proc_fdinfo *info)
 {
 	note(line, "flags", 8, &info->flags);

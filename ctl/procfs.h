@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Parsers for lines of /proc/PID/maps, mountinfo and fdinfo. Users choose some
- * of the text in them: the names of files and of mounts.
+ * Parsers for lines of /proc/PID/maps, mountinfo, fdinfo and status. Users
+ * choose some of the text in them: the names of files, mounts and processes.
  */
 #ifndef PROCFS_H
 #define PROCFS_H
@@ -40,6 +40,9 @@ struct proc_fdinfo {
 	uint64_t mount;
 	uint64_t ino;
 };
+
+/* proc_is_kthread_line - is it the line of status that kernel threads have? */
+bool proc_is_kthread_line(const char *line);
 
 /* proc_fdinfo_line - set the field of @info that this line has, if any */
 void proc_fdinfo_line(const char *line, struct proc_fdinfo *info);

@@ -32,6 +32,7 @@ struct scan {
 	bool silent;		/* it didn't answer when asked for a device */
 	size_t unknown;		/* how many devices are DEVICE_UNKNOWN */
 	struct index seen;	/* root directories, see is_new_root() */
+	pid_t kernel;		/* a kernel thread that was visited; 0: none */
 };
 
 /* The values in inventory.devices. */
@@ -403,6 +404,38 @@ static void look_at_namespaces(struct scan *s)
 
 typedef void (*process_fn)(struct scan *s);
 
+/* The name, which the process chooses, has no line break in status. */
+static bool is_kernel_thread(pid_t pid)
+{
+	FILE *f = reach_process_file(pid, "status");
+	char *line = NULL;
+	size_t room = 0;
+	bool is = false;
+
+	while (f && !is && getline(&line, &room, f) > 0)
+		is = proc_is_kthread_line(line);
+	free(line);
+	if (f)
+		fclose(f);
+	return is;
+}
+
+/*
+ * Most processes are kernel threads, which share their directories and the list
+ * of descriptors, and have no mappings. So one stands for all that do. Should
+ * the thread end and its number be used again, the new process shares neither.
+ */
+static bool is_like_another(struct scan *s)
+{
+	if (!is_kernel_thread(s->pid))
+		return false;
+	if (s->kernel && have_same(s->kernel, s->pid, KCMP_FS) &&
+	    have_same(s->kernel, s->pid, KCMP_FILES))
+		return true;
+	s->kernel = s->pid;
+	return false;
+}
+
 static void visit_processes(struct scan *s, process_fn fn)
 {
 	DIR *dir = opendir("/proc");
@@ -420,7 +453,8 @@ static void visit_processes(struct scan *s, process_fn fn)
 		s->tid = s->pid;
 		s->counts = s->pid != getpid();
 		s->silent = false;
-		fn(s);
+		if (!is_like_another(s))
+			fn(s);
 	}
 	if (err)
 		inventory_missed(s->inv, "/proc: %s", strerror(-err));

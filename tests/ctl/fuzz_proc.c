@@ -59,6 +59,7 @@ static void try_line(const uint8_t *data, size_t size)
 	char *line = fuzz_copy(data, size);
 
 	proc_fdinfo_line(line, &info);
+	proc_is_kthread_line(line);
 	try_map(line, size);
 	try_mount(line, size);
 	free(line);
