@@ -35,14 +35,15 @@ static int huge_hole(long size)
 
 /*
  * A debugging kernel adds KASAN's redzones to each object, and kmemleak's note
- * of it: 24 MB of slab were seen for the 8 MB of the limit.
+ * of it. And KASAN keeps freed objects for a while, here those of refused
+ * calls: 24 to 42 MB of slab were seen for the 8 MB of the limit.
  */
 static void took_little(long before, const char *what)
 {
 	long more = slab_kb() - before, limit_kb = LIMIT / 1024;
 
 	if (on_debugging_kernel())
-		limit_kb *= 4;
+		limit_kb *= 8;
 	ok(more < limit_kb + SLACK_KB, "%s: %ld kB of slab more", what, more);
 }
 
