@@ -27,8 +27,8 @@
  * may be split, but its page table isn't freed.
  *
  * The functions sleep: on the mmap lock, and on 6.12 in a split. Memory for a
- * split is allocated without the mmap lock. So reclaim, and with it the pool's
- * shrinker, may call these functions.
+ * split is allocated without the mmap lock. They may also wait for the kernel's
+ * own work, so a task that reclaims memory doesn't call them: see giveway.c.
  */
 #include <linux/atomic.h>
 #include <linux/gfp.h>

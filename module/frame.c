@@ -449,8 +449,8 @@ static unsigned int gmem_frame_move_all(struct page *page, unsigned int nr,
  * @page: first of contiguous pages: HIDDEN, or LEAVING
  * @nr: 1 to 512 of a record, or a multiple of 512
  *
- * This also runs in memory reclaim. So it locks the records one after the
- * other, and none during the edit. Nobody else changes unowned pages, except
+ * Whoever reclaims memory may wait for the caller (giveway.c). So this locks
+ * the records one after the other, and none during the edit. Nobody else changes unowned pages, except
  * the last borrower that returns one.
  *
  * Return: 0; or an error from the direct map: HIDDEN pages are HIDDEN again
@@ -518,7 +518,7 @@ unsigned int gmem_frame_lose_poisoned(struct page *page, unsigned int nr)
  */
 void gmem_frame_lose_left(struct page *page)
 {
-	/* Hiding may split an entry, and allocate: not reclaim's lock class. */
+	/* Hiding may split an entry, and allocate: not GMEM_FRAMES_LEAVING. */
 	struct gmem_frames *frames =
 		gmem_frames_lock(page, GMEM_FRAMES_OF_FILES);
 
