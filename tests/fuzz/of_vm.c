@@ -378,6 +378,17 @@ static bool is_tick(void)
 	return order->result == KVM_EXIT_IO && order->port == GUEST_TICK_PORT;
 }
 
+/*
+ * How KVM answers if it can't reach the page of a nested guest's state, besides
+ * an exception in the guest. 7.3 says that it can't emulate the instruction.
+ */
+static bool kvm_gave_up(void)
+{
+	return order->result == KVM_EXIT_SHUTDOWN ||
+	       order->result == KVM_EXIT_INTERNAL_ERROR ||
+	       order->result == -EFAULT;
+}
+
 /* The guest's guest gives back control, if the VMCB's page is there. */
 static bool left_nested(struct machine *m)
 {
@@ -392,8 +403,7 @@ static bool left_nested(struct machine *m)
 	}
 	if (there)
 		return wrong("the nested guest could not end");
-	return is_tick() || order->result == KVM_EXIT_SHUTDOWN ||
-	       order->result == -EFAULT ||
+	return is_tick() || kvm_gave_up() ||
 	       wrong("the nested guest ended in an odd way");
 }
 
@@ -421,7 +431,7 @@ bool check_vm_nested(void)
 	give_up_place(p);
 	if (reaches(m, p))
 		return wrong("the nested guest didn't run");
-	return is_tick() || order->result == -EFAULT ||
+	return is_tick() || kvm_gave_up() ||
 	       wrong("KVM_RUN ended in an odd way");
 }
 
