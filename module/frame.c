@@ -450,8 +450,8 @@ static unsigned int gmem_frame_move_all(struct page *page, unsigned int nr,
  * @nr: 1 to 512 of a record, or a multiple of 512
  *
  * Whoever reclaims memory may wait for the caller (giveway.c). So this locks
- * the records one after the other, and none during the edit. Nobody else changes unowned pages, except
- * the last borrower that returns one.
+ * the records one after the other, and none during the edit. Nobody else
+ * changes unowned pages, except the last borrower that returns one.
  *
  * Return: 0; or an error from the direct map: HIDDEN pages are HIDDEN again
  * then.

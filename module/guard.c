@@ -63,7 +63,7 @@ static enum gmem_kvm_state kvm_state = GUARD_OFF;
 static enum gmem_guard_mode guard_mode = GUARD_LEND;
 static bool guard_loaded;
 
-/* Return: how many pages are hidden. Not 0 in KVM_UNHOOKED: KVM must not run. */
+/* Return: how many pages are hidden. If not 0, KVM mustn't run unhooked. */
 static unsigned long gmem_set_kvm_state(enum gmem_kvm_state state)
 {
 	lockdep_assert_held(&guard_lock);
