@@ -92,11 +92,20 @@ race() { # [MODULE]
 		'Reported by Kernel Concurrency Sanitizer on:' "$rule"
 }
 
+# The same, and its first access is by an interrupt, which has interrupted MODULE. HANDLER is the interrupt's own.
+interrupt_race() { # HANDLER MODULE
+	race | sed -e 's/by task 12/by interrupt/' \
+		-e "s/ write_it+0x1d\/0x30/& [$1]\n[    1.0]  asm_sysvec_apic_timer_interrupt+0x1a\/0x20\n[    1.0]  busy+0x1\/0x2 [$2]/"
+}
+
 ok 'a data race of ours' found "$(race gmemfs)"
 ok "a data race of another module's" not_found "$(race kvm)"
 ok "a data race of the kernel's" not_found "$(race)"
 ok "ours after one of the kernel's" found "$(race; race gmemfs)"
 ok "one of the kernel's after ours" found "$(race gmemfs; race)"
+ok 'one of an interrupt that has interrupted us' not_found "$(interrupt_race kvm gmemfs)"
+ok '... and one of our interrupt' found "$(interrupt_race gmemfs kvm)"
+ok '... with a race of ours after it' found "$(interrupt_race kvm gmemfs; race gmemfs)"
 ok "ours at the end of a log that breaks off" found "$(race gmemfs | head -n 9)"
 ok "another report inside one of the kernel's" found "$(race | head -n 4; echo 'WARNING: x'; race)"
 is "$( (race; race gmemfs) | "$splat" | head -n 1)" \
