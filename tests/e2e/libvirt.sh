@@ -30,6 +30,21 @@ start_libvirt() {
 	bail_out "libvirtd does not answer: $(cat "$work/version")"
 }
 
+# The two take a while to end, and have tens of MiB until then.
+stop_libvirt() {
+	daemons="$(cat /run/libvirtd.pid) $(cat /run/virtlogd.pid)"
+	# shellcheck disable=SC2086 # two words
+	kill $daemons
+	for daemon in $daemons; do
+		wait_for gone_process "$daemon"
+	done
+}
+
+# A process that ended and that init hasn't reaped has no memory any more.
+gone_process() { # PID
+	! grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status"
+}
+
 domain() {
 	cat <<-END
 	<domain type='kvm'>
@@ -112,6 +127,6 @@ vm_tell lv keep 32
 ok 'virsh destroy' virsh destroy lv
 gone destroyed
 ok 'virsh undefine' virsh undefine lv
-kill "$(cat /run/libvirtd.pid)" "$(cat /run/virtlogd.pid)"
+stop_libvirt
 host_is_back
 done_testing
