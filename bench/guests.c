@@ -10,8 +10,8 @@
  * first guest has the tap bench-tap1, the next bench-tap2, and so on; see
  * guest-init for the addresses.
  *
- * Prints lines for bench/report: for each boot, and for each work of each method,
- * with what it cost the host.
+ * Prints lines for bench/report: for each boot, and for each work of each
+ * method, with what it cost the host.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -199,7 +199,8 @@ static void check_lockdown(struct findings *f)
 
 static void check_modules(struct findings *f)
 {
-	static const char enforced[] = "/sys/module/module/parameters/sig_enforce";
+	static const char enforced[] =
+		"/sys/module/module/parameters/sig_enforce";
 	static const char disabled[] = "/proc/sys/kernel/modules_disabled";
 	uint64_t none = 0;
 	char line[8] = "";
@@ -328,7 +329,8 @@ static void check_cgroup(struct findings *f)
 
 static void check_thp(struct findings *f)
 {
-	static const char path[] = "/sys/kernel/mm/transparent_hugepage/enabled";
+	static const char path[] =
+		"/sys/kernel/mm/transparent_hugepage/enabled";
 	char line[128] = "";
 
 	if (kernel_line(path, line, sizeof(line)) &&
@@ -511,8 +513,8 @@ static void check_verify(struct findings *f)
 static void (*const checks[])(struct findings *f) = {
 	check_kernel, check_module, check_mounts, check_kvm, check_guard,
 	check_nested, check_ibt, check_lockdown, check_modules, check_cgroup,
-	check_thp, check_blocks, check_hibernation, check_crash_dump, check_cmdline,
-	check_mitigations, check_verify,
+	check_thp, check_blocks, check_hibernation, check_crash_dump,
+	check_cmdline, check_mitigations, check_verify,
 };
 
 static int run(const struct ctl_call *call)

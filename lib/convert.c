@@ -67,7 +67,7 @@ int gmem_convert_once(int fd, struct range *left, uint64_t attributes,
 		left->offset = left->end;
 		return 0;
 	}
-	/* After other errors it has not begun, and leaves the field as it is. */
+	/* After other errors it has not begun, and leaves the field alone. */
 	if (set.error_offset)
 		left->offset = set.error_offset;
 	return -errno;

@@ -272,7 +272,7 @@ static int expose_new(struct region *r, struct exposed_page **link,
 	ret = make_shared(r, e);
 	if (!ret)
 		return 0;
-	/* If that doesn't work now, the page stays in the list for a later try. */
+	/* If that fails now, the page stays in the list for a later try. */
 	e->users = 0;
 	if (!settle(r, e))
 		forget(link);

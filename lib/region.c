@@ -197,7 +197,7 @@ static int region_open(struct region *r, uint32_t backend,
 
 	r->public.backend = backend;
 	r->public.size = options->size;
-	/* Of the backend that was tried before, and whose memory wasn't kept. */
+	/* Of the backend tried before, whose memory wasn't kept. */
 	r->no_gup = false;
 	r->public.fd = backends[backend]->open(options);
 	if (r->public.fd < 0)

@@ -583,7 +583,7 @@ const char *gmem_lend_check(const struct gmem_frames *frames)
 		if (!loan->inode != gmem_lend_is_gone(loan->page))
 			return "a loan doesn't know whether its page is gone";
 		if (!loan->borrowers && list_empty(&loan->waiting))
-			return "a loan has no borrower and is not on the waiting list";
+			return "a loan has no borrower and does not wait";
 		loans++;
 	}
 	if (loans != gmem_count_lent(frames))

@@ -291,9 +291,9 @@ static int gmem_find(struct inode *inode, pgoff_t *at, pgoff_t end, bool data)
 			   !READ_ONCE(block->nr_holes)) {
 			pgoff = min(round_down(pgoff, GMEM_BLOCK_PAGES) +
 				    GMEM_BLOCK_PAGES, end);
-		} else if (!gmem_block_page(block, pgoff) == !data) {
-			break;
 		} else {
+			if (!gmem_block_page(block, pgoff) == !data)
+				break;
 			pgoff++;
 		}
 		if (fatal_signal_pending(current))

@@ -29,7 +29,7 @@ static void move_in(void *p, size_t size)
 	ours = must(mmap(p, size, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
 			 0));
-	strcpy(ours, "ours");
+	memcpy(ours, "ours", sizeof("ours"));
 }
 
 static bool is_ours_still(void)

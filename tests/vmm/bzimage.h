@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The header of a bzImage for a kernel in assembly: the fields that the x86 boot
- * protocol wants. The kernel that includes it says where it is loaded, and how
- * much memory it needs from there on.
+ * The header of a bzImage for a kernel in assembly: the fields that the x86
+ * boot protocol wants. The kernel that includes it says where it is loaded, and
+ * how much memory it needs from there on.
  */
 #define LOAD_ADDRESS	0x1000000
 

@@ -174,8 +174,8 @@ struct gmem_attributes {
  *
  * Errors that set @error_offset: EAGAIN, the page there is pinned; EIO, it has
  * a memory error, or the direct map can't be changed; ENOSPC, the mount has
- * reached its size= (the settings of holes count in it); EPERM, KVM could not be
- * hooked, so no memory is hidden; EBUSY, the host hibernates; ENOMEM; EINTR.
+ * reached its size= (the settings of holes count in it); EPERM, KVM could not
+ * be hooked, so no memory is hidden; EBUSY, the host hibernates; ENOMEM; EINTR.
  *
  * Other errors: EINVAL for a range that isn't whole pages inside of the file,
  * for unknown bits, or if a reserved field or @error_offset is set; EBADF if
