@@ -166,6 +166,10 @@ struct gmem_frames *gmem_frames_lock(struct page *page,
 /**
  * gmem_frames_unlock - unlock a record, and drop it if it has no page left
  * @frames: the record; the caller must not use it afterwards
+ *
+ * mutex_unlock() still uses the mutex when another task may have it already.
+ * If that task removes the last page, it drops the record. So this is an RCU
+ * reader: kfree_rcu() waits for it.
  */
 void gmem_frames_unlock(struct gmem_frames *frames)
 {
@@ -173,7 +177,9 @@ void gmem_frames_unlock(struct gmem_frames *frames)
 
 	if (empty)
 		rcu_assign_pointer(*gmem_slot_find(frames->pfn), NULL);
+	rcu_read_lock();
 	mutex_unlock(&frames->lock);
+	rcu_read_unlock();
 	if (empty)
 		gmem_frames_put(frames);
 }
