@@ -61,12 +61,19 @@ static void gmem_ask(int node, unsigned long blocks)
 	wake_up(&asked_queue);
 }
 
-/* @blocks have been given back; 0: there are none. */
+/*
+ * @blocks have been given back. 0: there were none, and no more is asked for
+ * than have come since.
+ */
 static void gmem_given(int node, unsigned long blocks)
 {
+	unsigned long left;
+
 	spin_lock(&asked_lock);
-	WRITE_ONCE(asked[node],
-		   blocks ? asked[node] - min(asked[node], blocks) : 0);
+	left = asked[node] - min(asked[node], blocks);
+	if (!blocks)
+		left = min(left, gmem_pool_blocks(node));
+	WRITE_ONCE(asked[node], left);
 	spin_unlock(&asked_lock);
 	wake_up_all(&given_queue);
 }
