@@ -14,6 +14,7 @@
 #include "giveback.h"
 #include "held.h"
 #include "mapslot.h"
+#include "poison.h"
 #include "units.h"
 
 /* Free zeroed, exposed pages; hold those that somebody has a reference to. */
@@ -48,16 +49,32 @@ int gmem_give_back_clean(struct page *page, unsigned int nr)
 	return ret;
 }
 
+/* Has a page got a memory error by now? Then it may not have been zeroed. */
+static bool gmem_poisoned_meanwhile(const struct page *page, unsigned int nr,
+				    const unsigned long *held)
+{
+	unsigned int i;
+
+	if (!READ_ONCE(gmem_poison_seen))
+		return false;
+	for_each_clear_bit(i, held, nr)
+		if (gmem_page_poisoned(page + i))
+			return true;
+	return false;
+}
+
 /**
  * gmem_give_back - give pages with data in them back to the kernel
- * @page: first page, unowned: HIDDEN or LEAVING; no HIDDEN page has a memory
- *	  error
+ * @page: first page, unowned: HIDDEN or LEAVING; no HIDDEN page had a memory
+ *	  error when the caller looked
  * @nr: 1, or a block's 512
  *
  * A page that somebody holds may be written to after it was zeroed: so it is
  * not freed now, and held.c zeroes it again.
  *
- * Return: 0; or an error from the direct map, and no page was given back.
+ * Return: 0; -EHWPOISON if a page has got a memory error meanwhile, or an error
+ * from the direct map, and no page was given back: the caller puts them into
+ * quarantine.
  */
 int gmem_give_back(struct page *page, unsigned int nr)
 {
@@ -66,6 +83,8 @@ int gmem_give_back(struct page *page, unsigned int nr)
 
 	gmem_frame_find_held(page, nr, held);
 	gmem_slot_zero(page, nr);
+	if (gmem_poisoned_meanwhile(page, nr, held))
+		return -EHWPOISON;
 	ret = gmem_frame_expose_leaving(page, nr);
 	if (ret)
 		return ret;
