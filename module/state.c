@@ -118,13 +118,13 @@ unsigned long gmem_state_count_shared(struct inode *inode)
 
 	filemap_invalidate_lock_shared(inode->i_mapping);
 	xa_for_each(&gmem_i(inode)->blocks, index, block) {
+		cond_resched();
 		if (gmem_block_bare(block) ||
 		    gmem_state_all(inode, block, false))
 			continue;
 		for (slot = 0; slot < GMEM_BLOCK_PAGES; slot++)
 			shared += gmem_state_shared(inode, block, slot) &&
 				  gmem_block_page(block, slot);
-		cond_resched();
 	}
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 	return shared;
