@@ -218,7 +218,7 @@ static int gmem_populate_range(struct inode *inode, pgoff_t first, pgoff_t end)
 			ret = -EINTR;
 		cond_resched();
 	}
-	gmem_batch_drop(&batch);
+	gmem_batch_drop(inode, &batch);
 	return ret;
 }
 

@@ -328,9 +328,12 @@ struct page *gmem_pool_take(const struct gmem_place *place)
 /* Takes no lock: a block or two more than the watermark does no harm. */
 static bool gmem_pool_has_room(const struct gmem_pool *pool, bool dirty)
 {
-	if (!pool || !READ_ONCE(pool->low) || READ_ONCE(pool_gone))
+	unsigned long have;
+
+	if (!pool || READ_ONCE(pool_gone))
 		return false;
-	return !dirty || READ_ONCE(pool->nr_dirty) < READ_ONCE(pool->low);
+	have = dirty ? READ_ONCE(pool->nr_dirty) : READ_ONCE(pool->nr_clean);
+	return have < READ_ONCE(pool->low);
 }
 
 /**

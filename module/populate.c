@@ -23,14 +23,12 @@
 
 /* ---- where memory comes from ---- */
 
-/* A block that was prepared ahead: by this call, or by the pool. */
-static struct page *gmem_take_ready(const struct gmem_want *want)
+/* A block that this call has prepared ahead, and charged to the mount. */
+static struct page *gmem_take_prepared(const struct gmem_want *want)
 {
 	struct gmem_batch *batch = want->batch;
 
-	if (batch && batch->nr)
-		return batch->blocks[--batch->nr];
-	return gmem_pool_take(&want->place);
+	return batch && batch->nr ? batch->blocks[--batch->nr] : NULL;
 }
 
 /* Why new memory isn't hidden, or 0. @shared: is all of it wanted shared? */
@@ -39,6 +37,28 @@ static unsigned long gmem_reasons(struct inode *inode, bool shared)
 	if (gmem_i(inode)->flags & GMEM_FLAG_KEEP_DIRECT_MAP)
 		return GMEM_KEPT;
 	return shared ? GMEM_WANTED : 0;
+}
+
+/* Charge the mount, and take memory from the pool or the kernel. */
+static struct page *gmem_take_more(struct inode *inode, unsigned int order,
+				   unsigned long reasons,
+				   const struct gmem_want *want)
+{
+	struct page *page = NULL;
+	int ret;
+
+	ret = gmem_sb_charge(inode->i_sb, 1U << order);
+	if (ret)
+		return ERR_PTR(ret);
+	if (order && !reasons)
+		page = gmem_pool_take(&want->place);
+	if (!page)
+		page = gmem_prepare(order, &want->place, reasons);
+	if (IS_ERR(page)) {
+		gmem_directmap_explain(PTR_ERR(page));
+		gmem_sb_uncharge(inode->i_sb, 1U << order);
+	}
+	return page;
 }
 
 /*
@@ -51,20 +71,13 @@ static struct page *gmem_take(struct inode *inode, unsigned int order,
 {
 	unsigned int nr = 1U << order;
 	struct page *page = NULL;
-	int ret;
 
-	ret = gmem_sb_charge(inode->i_sb, nr);
-	if (ret)
-		return ERR_PTR(ret);
 	if (order && !reasons)
-		page = gmem_take_ready(want);
+		page = gmem_take_prepared(want);
 	if (!page)
-		page = gmem_prepare(order, &want->place, reasons);
-	if (IS_ERR(page)) {
-		gmem_directmap_explain(PTR_ERR(page));
-		gmem_sb_uncharge(inode->i_sb, nr);
+		page = gmem_take_more(inode, order, reasons, want);
+	if (IS_ERR(page))
 		return page;
-	}
 	gmem_frame_assign(page, nr, inode);
 	gmem_inode_account(inode, nr, order);
 	return page;
@@ -203,28 +216,43 @@ struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
  * @want: how the memory should be got, with an empty batch
  * @nr: how many blocks are wanted
  *
- * Does nothing if the pool has blocks, or if the file's memory isn't hidden or
- * consists of single pages. It may prepare fewer blocks than wanted: each of
- * the others then gets its memory alone.
+ * Does nothing if the pool has blocks, if the file's memory isn't hidden or
+ * consists of single pages, or if the mount has no room for them. It may
+ * prepare fewer blocks than wanted. Each of the others then gets its memory
+ * alone.
+ *
+ * The mount is charged first, so that tasks that do this at the same time don't
+ * take more memory than it may have. One page is left: each block may need one
+ * until it gets its memory (block.c).
  */
 void gmem_batch_fill(struct inode *inode, struct gmem_want *want,
 		     unsigned int nr)
 {
+	struct gmem_batch *batch = want->batch;
+	struct super_block *sb = inode->i_sb;
+	unsigned long pages;
+
 	if (gmem_i(inode)->flags &
 	    (GMEM_FLAG_KEEP_DIRECT_MAP | GMEM_FLAG_NO_HUGE |
 	     GMEM_FLAG_INIT_SHARED))
 		return;
 	if (nr < 2 || gmem_pool_clean(want->place.node))
 		return;
-	want->batch->nr = gmem_prepare_blocks(want->batch->blocks,
-					      min(nr, GMEM_BATCH),
-					      &want->place);
+	nr = min(nr, GMEM_BATCH);
+	pages = nr * GMEM_BLOCK_PAGES + 1;
+	if (gmem_sb_charge(sb, pages))
+		return;
+	batch->nr = gmem_prepare_blocks(batch->blocks, nr, &want->place);
+	gmem_sb_uncharge(sb, pages - batch->nr * GMEM_BLOCK_PAGES);
 }
 
 /* Give up the blocks of a batch that weren't needed. */
-void gmem_batch_drop(struct gmem_batch *batch)
+void gmem_batch_drop(struct inode *inode, struct gmem_batch *batch)
 {
-	batch->nr = gmem_pool_give(batch->blocks, batch->nr, false);
+	unsigned int nr = batch->nr;
+
+	batch->nr = gmem_pool_give(batch->blocks, nr, false);
 	gmem_release_clean(batch->blocks, batch->nr);
 	batch->nr = 0;
+	gmem_sb_uncharge(inode->i_sb, nr * GMEM_BLOCK_PAGES);
 }

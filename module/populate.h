@@ -26,6 +26,6 @@ struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
 				 const struct gmem_want *want);
 void gmem_batch_fill(struct inode *inode, struct gmem_want *want,
 		     unsigned int nr);
-void gmem_batch_drop(struct gmem_batch *batch);
+void gmem_batch_drop(struct inode *inode, struct gmem_batch *batch);
 
 #endif /* GMEMFS_POPULATE_H */

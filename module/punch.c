@@ -23,12 +23,18 @@
 /* So many blocks are looked at, at most, while others wait for the file. */
 #define GMEM_PUNCH_MOST	4096
 
-/* Blocks that leave are collected, so that they can share a TLB flush. */
-static void gmem_batch_release(struct gmem_batch *batch)
+/*
+ * Blocks that leave are collected, so that they can share a TLB flush. The
+ * mount has them until they are released: a task may take long for that.
+ */
+static void gmem_batch_release(struct inode *inode, struct gmem_batch *batch)
 {
-	batch->nr = gmem_pool_give(batch->blocks, batch->nr, true);
+	unsigned int nr = batch->nr;
+
+	batch->nr = gmem_pool_give(batch->blocks, nr, true);
 	gmem_release_blocks(batch->blocks, batch->nr);
 	batch->nr = 0;
+	gmem_sb_uncharge(inode->i_sb, nr * GMEM_BLOCK_PAGES);
 }
 
 static void gmem_put_back(struct inode *inode, struct page *page,
@@ -37,14 +43,14 @@ static void gmem_put_back(struct inode *inode, struct page *page,
 	unsigned int nr = 1U << order;
 
 	gmem_inode_account(inode, -(long)nr, order);
-	gmem_sb_uncharge(inode->i_sb, nr);
 	if (gmem_lend_leave(page, nr, inode) || !order) {
 		gmem_release(page, nr);
+		gmem_sb_uncharge(inode->i_sb, nr);
 		return;
 	}
 	out->blocks[out->nr++] = page;
 	if (out->nr == GMEM_BATCH)
-		gmem_batch_release(out);
+		gmem_batch_release(inode, out);
 }
 
 /* ---- a part of a block ---- */
@@ -158,7 +164,7 @@ static void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end)
 			gmem_block_empty(inode, block);
 		cond_resched();
 	}
-	gmem_batch_release(&out);
+	gmem_batch_release(inode, &out);
 }
 
 /*
