@@ -115,6 +115,20 @@ void gmem_block_charge_array(struct inode *inode, struct gmem_block *block)
 }
 
 /**
+ * gmem_block_would_fill - is a block charged for itself, but not any more if it
+ *			   had @more pages?
+ * @block: a block; not locked, so the answer is a guess
+ * @more: a number of pages; for a block without memory, all that it will have
+ */
+bool gmem_block_would_fill(const struct gmem_block *block, unsigned int more)
+{
+	if (!data_race(block->charged))
+		return false;
+	return gmem_block_bare(block) ||
+	       data_race(block->nr_pages) + more >= GMEM_ENOUGH;
+}
+
+/**
  * gmem_block_free - free a block that holds no memory
  * @inode: the file; the caller holds its invalidate_lock exclusively, or is the
  *	   file's last user

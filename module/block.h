@@ -49,6 +49,7 @@ static inline bool gmem_block_bare(const struct gmem_block *block)
 	return !READ_ONCE(block->huge) && !READ_ONCE(block->pages);
 }
 
+bool gmem_block_would_fill(const struct gmem_block *block, unsigned int more);
 struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff);
 struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff);
 void gmem_block_set_charged(struct inode *inode, struct gmem_block *block,

@@ -133,10 +133,25 @@ static int gmem_punch(struct inode *inode, loff_t start, loff_t end)
 
 /* ---- memory ahead of use ---- */
 
+/* How many pages of a block has a file no memory for, in this range? */
+static unsigned int gmem_count_missing(const struct gmem_block *block,
+				       pgoff_t from, pgoff_t to)
+{
+	unsigned int missing = 0;
+
+	if (READ_ONCE(block->huge))
+		return 0;
+	if (gmem_block_bare(block))
+		return to - from;
+	for (; from < to; from++)
+		missing += !gmem_block_page(block, from);
+	return missing;
+}
+
 /*
  * Roughly how many pages populating the range would add to the mount's. A block
- * without memory counts a page, but for the file's first (charge.c), until it
- * has enough memory.
+ * with little memory or none counts a page, but for the file's first
+ * (charge.c), until it has enough memory.
  */
 static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 				  pgoff_t end)
@@ -152,16 +167,13 @@ static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 			  (end - 1) >> GMEM_BLOCK_ORDER) {
 		pgoff_t from = max(first, index << GMEM_BLOCK_ORDER);
 		pgoff_t to = min(end, (index + 1) << GMEM_BLOCK_ORDER);
+		unsigned int more = gmem_count_missing(block, from, to);
 
-		if (gmem_block_bare(block)) {
+		missing -= to - from - more;
+		if (gmem_block_would_fill(block, more)) {
 			missing -= counted ? 1 : 0;
 			counted = true;
-			continue;
 		}
-		for (; from < to; from++)
-			if (READ_ONCE(block->huge) ||
-			    gmem_block_page(block, from))
-				missing--;
 		cond_resched();
 	}
 	filemap_invalidate_unlock_shared(inode->i_mapping);
