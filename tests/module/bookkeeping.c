@@ -5,12 +5,15 @@
  */
 #include "gmem_test.h"
 
+#include <pthread.h>
 #include <sys/xattr.h>
 
 #define SMALL	"/run/small"
 #define LIMIT	(8UL << 20)
 #define TRIES	30000L
 #define FILES	2000
+#define THREADS	8
+#define LOOKS	1500
 /* Slabs are got by the page and not given back at once. */
 #define SLACK_KB	(4 * 1024)
 
@@ -168,6 +171,77 @@ static void test_singles(void)
 	is(used(), 0, "all comes back");
 }
 
+/* A block counts a page until it has memory: there is room for that, too. */
+static void test_exactly(void)
+{
+	int fd = huge_hole(LIMIT + BLOCK);
+
+	is(set_shared(fd, LIMIT, PAGE), 0, "a file has a setting, no memory");
+	is(fallocate(fd, 0, 0, LIMIT), 0, "its holes before that are filled");
+	is(used(), LIMIT / PAGE, "to the mount's limit");
+	close(fd);
+	is(used(), 0, "all comes back");
+}
+
+/* A block with one page counts two, until it has many. */
+static void test_filled_up(void)
+{
+	struct gmem_create create = {
+		.size = LIMIT,
+		.flags = GMEM_FLAG_NO_HUGE,
+	};
+	int dir = must(open(SMALL, O_RDONLY | O_DIRECTORY));
+	int fd = must(ioctl(dir, GMEM_CREATE, &create));
+	unsigned long at;
+
+	close(dir);
+	for (at = 0; at < LIMIT; at += BLOCK)
+		must(pwrite(fd, "x", 1, at));
+	is(fallocate(fd, 0, 0, LIMIT), 0, "a file with some pages is filled");
+	is(used(), LIMIT / PAGE, "to the mount's limit");
+	close(fd);
+	is(used(), 0, "all comes back");
+}
+
+static bool enough;
+
+static void *fill_and_cut(void *done)
+{
+	int fd = huge_hole(0);
+
+	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED)) {
+		if (!fallocate(fd, 0, 0, LIMIT))
+			__atomic_add_fetch((long *)done, 1, __ATOMIC_RELAXED);
+		must(ftruncate(fd, 0));
+	}
+	close(fd);
+	return NULL;
+}
+
+/* The mount has what is about to be a file's, and what was until just now. */
+static void test_at_once(void)
+{
+	pthread_t threads[THREADS];
+	long most = 0, done = 0, now;
+	int i;
+
+	for (i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, fill_and_cut, &done))
+			bail_out("pthread_create() failed");
+	for (i = 0; i < LOOKS; i++) {
+		now = sysfs("hidden_bytes");
+		most = now > most ? now : most;
+		usleep(1000);
+	}
+	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+	for (i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	ok(done > 0, "files were filled: %ld times", done);
+	ok(most <= (long)LIMIT, "many at once: %ld KiB, the mount may have %lu",
+	   most / 1024, LIMIT / 1024);
+	is(used(), 0, "all comes back");
+}
+
 /* Memory is charged as before: what is wanted of it is no more than that. */
 static void test_full(void)
 {
@@ -238,6 +312,9 @@ int main(void)
 	test_conversion();
 	test_far_apart();
 	test_singles();
+	test_exactly();
+	test_filled_up();
+	test_at_once();
 	test_full();
 	test_attributes();
 	must(umount(SMALL));
