@@ -73,8 +73,7 @@ static bool gmem_poisoned_meanwhile(const struct page *page, unsigned int nr,
  * not freed now, and held.c zeroes it again.
  *
  * Return: 0; -EHWPOISON if a page has got a memory error meanwhile, or an error
- * from the direct map, and no page was given back: the caller puts them into
- * quarantine.
+ * from the direct map, and no page was given back.
  */
 int gmem_give_back(struct page *page, unsigned int nr)
 {

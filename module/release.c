@@ -23,11 +23,13 @@
  */
 void gmem_release(struct page *page, unsigned int nr)
 {
-	if (gmem_any_poisoned(page, nr)) {
+	int ret = -EHWPOISON;
+
+	if (!gmem_any_poisoned(page, nr))
+		ret = gmem_give_back(page, nr);
+	if (ret == -EHWPOISON)
 		gmem_give_back_around_poison(page, nr);
-		return;
-	}
-	if (gmem_give_back(page, nr))
+	else if (ret)
 		gmem_quarantine(page, nr);
 }
 
