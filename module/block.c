@@ -41,7 +41,8 @@ struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)
 #define GMEM_BLOCK_COST	SZ_4K
 #define GMEM_ENOUGH	(GMEM_BLOCK_PAGES / 2)
 
-static struct gmem_block *gmem_block_new(struct inode *inode, pgoff_t pgoff)
+static struct gmem_block *gmem_block_new(struct inode *inode, pgoff_t pgoff,
+					 bool charged)
 {
 	struct gmem_block *block = NULL;
 
@@ -49,42 +50,14 @@ static struct gmem_block *gmem_block_new(struct inode *inode, pgoff_t pgoff)
 		block = kzalloc(sizeof(*block), GFP_KERNEL_ACCOUNT);
 	if (!block)
 		return ERR_PTR(-ENOMEM);
-	if (gmem_charge_bookkeeping(inode, GMEM_BLOCK_COST)) {
+	if (charged && gmem_charge_bookkeeping(inode, GMEM_BLOCK_COST)) {
 		kfree(block);
 		return ERR_PTR(-ENOSPC);
 	}
 	mutex_init(&block->lock);
 	block->index = pgoff >> GMEM_BLOCK_ORDER;
-	block->charged = true;
+	block->charged = charged;
 	return block;
-}
-
-/**
- * gmem_block_get - find or make the file's block around an offset
- * @inode: the file
- * @pgoff: offset in pages
- *
- * Return: the block, or an ERR_PTR: -ENOMEM; -ENOSPC if the mount is full.
- */
-struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff)
-{
-	struct gmem_block *block = gmem_block_find(inode, pgoff);
-	struct gmem_block *other;
-
-	if (block)
-		return block;
-	block = gmem_block_new(inode, pgoff);
-	if (IS_ERR(block))
-		return block;
-	other = xa_cmpxchg(&gmem_i(inode)->blocks, block->index, NULL, block,
-			   GFP_KERNEL_ACCOUNT);
-	if (!other)
-		return block;
-
-	/* Another task made it first, or there is no memory for the xarray. */
-	gmem_uncharge_bookkeeping(inode, GMEM_BLOCK_COST);
-	kfree(block);
-	return xa_is_err(other) ? ERR_PTR(xa_err(other)) : other;
 }
 
 /**
@@ -93,8 +66,8 @@ struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff)
  * @block: its block, locked; or the caller holds the file's invalidate_lock
  *	   exclusively
  * @charged: it has little memory or none. That is charged even if the mount is
- *	     full: the block's memory, which has just been given back or could
- *	     not be allocated, is more.
+ *	     full: the block's memory, which is given back or could not be
+ *	     allocated, is more.
  */
 void gmem_block_set_charged(struct inode *inode, struct gmem_block *block,
 			    bool charged)
@@ -106,6 +79,37 @@ void gmem_block_set_charged(struct inode *inode, struct gmem_block *block,
 		gmem_charge_bookkeeping_anyway(inode, GMEM_BLOCK_COST);
 	else
 		gmem_uncharge_bookkeeping(inode, GMEM_BLOCK_COST);
+}
+
+/**
+ * gmem_block_get - find or make the file's block around an offset
+ * @inode: the file
+ * @pgoff: offset in pages
+ * @charged: charge a new block for itself; unless it gets memory at once, for
+ *	     which the mount is charged already
+ *
+ * Return: the block, or an ERR_PTR: -ENOMEM; -ENOSPC if the mount is full.
+ */
+struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff,
+				  bool charged)
+{
+	struct gmem_block *block = gmem_block_find(inode, pgoff);
+	struct gmem_block *other;
+
+	if (block)
+		return block;
+	block = gmem_block_new(inode, pgoff, charged);
+	if (IS_ERR(block))
+		return block;
+	other = xa_cmpxchg(&gmem_i(inode)->blocks, block->index, NULL, block,
+			   GFP_KERNEL_ACCOUNT);
+	if (!other)
+		return block;
+
+	/* Another task made it first, or there is no memory for the xarray. */
+	gmem_block_set_charged(inode, block, false);
+	kfree(block);
+	return xa_is_err(other) ? ERR_PTR(xa_err(other)) : other;
 }
 
 /* gmem_block_charge_array - a block of single pages has more or fewer now */
@@ -122,10 +126,16 @@ void gmem_block_charge_array(struct inode *inode, struct gmem_block *block)
  */
 bool gmem_block_would_fill(const struct gmem_block *block, unsigned int more)
 {
-	if (!data_race(block->charged))
+	if (!more || !data_race(block->charged))
 		return false;
 	return gmem_block_bare(block) ||
-	       data_race(block->nr_pages) + more >= GMEM_ENOUGH;
+	       data_race(block->nr_pages) + more > GMEM_ENOUGH;
+}
+
+/* How many pages less would the mount count if so many blocks were filled? */
+unsigned long gmem_blocks_saved(struct inode *inode, unsigned long blocks)
+{
+	return gmem_bookkeeping_saved(inode, blocks * GMEM_BLOCK_COST);
 }
 
 /**

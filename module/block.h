@@ -50,7 +50,9 @@ static inline bool gmem_block_bare(const struct gmem_block *block)
 }
 
 bool gmem_block_would_fill(const struct gmem_block *block, unsigned int more);
-struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff);
+unsigned long gmem_blocks_saved(struct inode *inode, unsigned long blocks);
+struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff,
+				  bool charged);
 struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff);
 void gmem_block_set_charged(struct inode *inode, struct gmem_block *block,
 			    bool charged);

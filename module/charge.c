@@ -101,6 +101,15 @@ int gmem_charge_bookkeeping(struct inode *inode, size_t bytes)
 	return ret;
 }
 
+/* How many pages less would the mount count if a file took @bytes less? */
+unsigned long gmem_bookkeeping_saved(struct inode *inode, size_t bytes)
+{
+	size_t now = READ_ONCE(gmem_i(inode)->bookkeeping);
+
+	return gmem_bookkeeping_pages(now) -
+	       gmem_bookkeeping_pages(now - min(now, bytes));
+}
+
 /* The same, even over the limit: the caller has just given up more memory. */
 void gmem_charge_bookkeeping_anyway(struct inode *inode, size_t bytes)
 {

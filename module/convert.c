@@ -301,7 +301,7 @@ static struct gmem_block *gmem_block_to_convert(struct gmem_conversion *c,
 
 	if (gmem_state_all(c->inode, block, c->shared))
 		return NULL;
-	return block ?: gmem_block_get(c->inode, pgoff);
+	return block ?: gmem_block_get(c->inode, pgoff, true);
 }
 
 static int gmem_convert_block(struct gmem_conversion *c, pgoff_t *pgoff,

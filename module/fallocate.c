@@ -156,9 +156,8 @@ static unsigned int gmem_count_missing(const struct gmem_block *block,
 static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 				  pgoff_t end)
 {
-	unsigned long missing = end - first;
+	unsigned long missing = end - first, filled = 0;
 	struct gmem_block *block;
-	bool counted = false;
 	unsigned long index;
 
 	filemap_invalidate_lock_shared(inode->i_mapping);
@@ -170,14 +169,25 @@ static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 		unsigned int more = gmem_count_missing(block, from, to);
 
 		missing -= to - from - more;
-		if (gmem_block_would_fill(block, more)) {
-			missing -= counted ? 1 : 0;
-			counted = true;
-		}
+		filled += gmem_block_would_fill(block, more);
 		cond_resched();
 	}
 	filemap_invalidate_unlock_shared(inode->i_mapping);
-	return missing;
+	return missing - min(missing, gmem_blocks_saved(inode, filled));
+}
+
+/* How many blocks from @pgoff on, up to @end, has the file nothing of yet? */
+static unsigned int gmem_count_absent(struct inode *inode, pgoff_t pgoff,
+				      pgoff_t end)
+{
+	unsigned int nr = 0;
+
+	while (nr < GMEM_BATCH && pgoff + GMEM_BLOCK_PAGES <= end &&
+	       !gmem_block_find(inode, pgoff)) {
+		pgoff += GMEM_BLOCK_PAGES;
+		nr++;
+	}
+	return nr;
 }
 
 /* Populate the range from @pgoff on, up to the end of that block. */
@@ -191,9 +201,9 @@ static int gmem_populate_step(struct inode *inode, pgoff_t pgoff, pgoff_t end,
 
 	want->place = gmem_place_of_vma(NULL, pgoff >> GMEM_BLOCK_ORDER);
 	filemap_invalidate_lock_shared(inode->i_mapping);
-	if (IS_ALIGNED(pgoff, GMEM_BLOCK_PAGES) && !want->batch->nr &&
-	    !gmem_block_find(inode, pgoff))
-		gmem_batch_fill(inode, want, (end - pgoff) >> GMEM_BLOCK_ORDER);
+	if (IS_ALIGNED(pgoff, GMEM_BLOCK_PAGES) && !want->batch->nr)
+		gmem_batch_fill(inode, want,
+				gmem_count_absent(inode, pgoff, end));
 	for (; pgoff < min(end, block_end) && !ret; pgoff++) {
 		page = gmem_block_populate(inode, pgoff, want);
 		ret = PTR_ERR_OR_ZERO(page);

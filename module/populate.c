@@ -23,12 +23,10 @@
 
 /* ---- where memory comes from ---- */
 
-/* A block that this call has prepared ahead, and charged to the mount. */
-static struct page *gmem_take_prepared(const struct gmem_want *want)
+/* Has this call prepared blocks ahead, and charged them to the mount? */
+static bool gmem_has_prepared(const struct gmem_want *want)
 {
-	struct gmem_batch *batch = want->batch;
-
-	return batch && batch->nr ? batch->blocks[--batch->nr] : NULL;
+	return want->batch && want->batch->nr;
 }
 
 /* Why new memory isn't hidden, or 0. @shared: is all of it wanted shared? */
@@ -72,8 +70,8 @@ static struct page *gmem_take(struct inode *inode, unsigned int order,
 	unsigned int nr = 1U << order;
 	struct page *page = NULL;
 
-	if (order && !reasons)
-		page = gmem_take_prepared(want);
+	if (order && !reasons && gmem_has_prepared(want))
+		page = want->batch->blocks[--want->batch->nr];
 	if (!page)
 		page = gmem_take_more(inode, order, reasons, want);
 	if (IS_ERR(page))
@@ -195,8 +193,11 @@ struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
 	/* The invalidate_lock is held, so the page stays. */
 	if (page)
 		return gmem_page_poisoned(page) ? ERR_PTR(-EHWPOISON) : page;
+	/* The mount is charged already for what will fill the block at once. */
 	if (!block)
-		block = gmem_block_get(inode, pgoff);
+		block = gmem_block_get(inode, pgoff,
+				       !gmem_has_prepared(want) ||
+				       !gmem_may_be_huge(inode, pgoff, want));
 	if (IS_ERR(block))
 		return ERR_CAST(block);
 
@@ -214,23 +215,23 @@ struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
  * gmem_batch_fill - prepare several blocks for a file, with few TLB flushes
  * @inode: the file
  * @want: how the memory should be got, with an empty batch
- * @nr: how many blocks are wanted
+ * @nr: how many blocks are wanted, at most GMEM_BATCH. The file has nothing of
+ *	them yet, so each takes one of these, unless other tasks fill the file.
  *
  * Does nothing if the pool has blocks, if the file's memory isn't hidden or
- * consists of single pages, or if the mount has no room for them. It may
- * prepare fewer blocks than wanted. Each of the others then gets its memory
- * alone.
+ * consists of single pages, or if the mount is nearly full. It may prepare
+ * fewer blocks than wanted. Each of the others then gets its memory alone.
  *
  * The mount is charged first, so that tasks that do this at the same time don't
- * take more memory than it may have. One page is left: each block may need one
- * until it gets its memory (block.c).
+ * take more memory than it may have. Until they use it, others can't. So the
+ * mount must have room for twice as much.
  */
 void gmem_batch_fill(struct inode *inode, struct gmem_want *want,
 		     unsigned int nr)
 {
 	struct gmem_batch *batch = want->batch;
 	struct super_block *sb = inode->i_sb;
-	unsigned long pages;
+	unsigned long pages = nr * GMEM_BLOCK_PAGES;
 
 	if (gmem_i(inode)->flags &
 	    (GMEM_FLAG_KEEP_DIRECT_MAP | GMEM_FLAG_NO_HUGE |
@@ -238,9 +239,7 @@ void gmem_batch_fill(struct inode *inode, struct gmem_want *want,
 		return;
 	if (nr < 2 || gmem_pool_clean(want->place.node))
 		return;
-	nr = min(nr, GMEM_BATCH);
-	pages = nr * GMEM_BLOCK_PAGES + 1;
-	if (gmem_sb_charge(sb, pages))
+	if (!gmem_sb_has(sb, 2 * pages) || gmem_sb_charge(sb, pages))
 		return;
 	batch->nr = gmem_prepare_blocks(batch->blocks, nr, &want->place);
 	gmem_sb_uncharge(sb, pages - batch->nr * GMEM_BLOCK_PAGES);

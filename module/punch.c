@@ -23,34 +23,52 @@
 /* So many blocks are looked at, at most, while others wait for the file. */
 #define GMEM_PUNCH_MOST	4096
 
-/*
- * Blocks that leave are collected, so that they can share a TLB flush. The
- * mount has them until they are released: a task may take long for that.
+/**
+ * struct gmem_leaving - blocks that leave a file
+ * @batch: they are collected, so that they can share a TLB flush
+ * @charged: pages for which the mount is charged until they are released: a
+ *	     task may take long for that
  */
-static void gmem_batch_release(struct inode *inode, struct gmem_batch *batch)
-{
-	unsigned int nr = batch->nr;
+struct gmem_leaving {
+	struct gmem_batch batch;
+	unsigned long charged;
+};
 
-	batch->nr = gmem_pool_give(batch->blocks, nr, true);
+static void gmem_leaving_release(struct inode *inode, struct gmem_leaving *out)
+{
+	struct gmem_batch *batch = &out->batch;
+
+	batch->nr = gmem_pool_give(batch->blocks, batch->nr, true);
 	gmem_release_blocks(batch->blocks, batch->nr);
 	batch->nr = 0;
-	gmem_sb_uncharge(inode->i_sb, nr * GMEM_BLOCK_PAGES);
+	gmem_sb_uncharge(inode->i_sb, out->charged);
+	out->charged = 0;
 }
 
-static void gmem_put_back(struct inode *inode, struct page *page,
-			  unsigned int order, struct gmem_batch *out)
+static void gmem_put_back_single(struct inode *inode, struct page *page)
 {
-	unsigned int nr = 1U << order;
+	gmem_inode_account(inode, -1, false);
+	gmem_lend_leave(page, 1, inode);
+	gmem_release(page, 1);
+	gmem_sb_uncharge(inode->i_sb, 1);
+}
 
-	gmem_inode_account(inode, -(long)nr, order);
-	if (gmem_lend_leave(page, nr, inode) || !order) {
-		gmem_release(page, nr);
-		gmem_sb_uncharge(inode->i_sb, nr);
+/* @charged: for so many of its pages the mount is charged. */
+static void gmem_put_back_huge(struct inode *inode, struct page *page,
+			       unsigned int charged, struct gmem_leaving *out)
+{
+	struct gmem_batch *batch = &out->batch;
+
+	gmem_inode_account(inode, -(long)GMEM_BLOCK_PAGES, true);
+	if (gmem_lend_leave(page, GMEM_BLOCK_PAGES, inode)) {
+		gmem_release(page, GMEM_BLOCK_PAGES);
+		gmem_sb_uncharge(inode->i_sb, charged);
 		return;
 	}
-	out->blocks[out->nr++] = page;
-	if (out->nr == GMEM_BATCH)
-		gmem_batch_release(inode, out);
+	out->charged += charged;
+	batch->blocks[batch->nr++] = page;
+	if (batch->nr == GMEM_BATCH)
+		gmem_leaving_release(inode, out);
 }
 
 /* ---- a part of a block ---- */
@@ -63,7 +81,7 @@ static bool gmem_punch_singles(struct inode *inode, struct gmem_block *block,
 	for (slot = from; block->pages && slot < to; slot++) {
 		if (!block->pages[slot])
 			continue;
-		gmem_put_back(inode, block->pages[slot], 0, NULL);
+		gmem_put_back_single(inode, block->pages[slot]);
 		block->pages[slot] = NULL;
 		block->nr_pages--;
 	}
@@ -113,16 +131,34 @@ static bool gmem_punch_huge(struct gmem_block *block, unsigned int from,
 	return false;
 }
 
+/*
+ * A block whose memory goes stays if it has @wants, and then it is charged for
+ * itself. That page is one of its memory's, so the mount doesn't get more. All
+ * others are charged until they are released.
+ */
+static void gmem_drop_huge(struct inode *inode, struct gmem_block *block,
+			   struct gmem_leaving *out)
+{
+	unsigned int charged = GMEM_BLOCK_PAGES;
+
+	if (block->wants) {
+		charged--;
+		gmem_sb_uncharge(inode->i_sb, 1);
+		gmem_block_set_charged(inode, block, true);
+	}
+	gmem_put_back_huge(inode, block->huge, charged, out);
+}
+
 /* Give back the block's memory in some slots. Return: true if none is left. */
 static bool gmem_block_drop(struct inode *inode, struct gmem_block *block,
 			    unsigned int from, unsigned int to,
-			    struct gmem_batch *out)
+			    struct gmem_leaving *out)
 {
 	if (!block->huge)
 		return gmem_punch_singles(inode, block, from, to);
 	if (!gmem_punch_huge(block, from, to))
 		return false;
-	gmem_put_back(inode, block->huge, GMEM_BLOCK_ORDER, out);
+	gmem_drop_huge(inode, block, out);
 	return true;
 }
 
@@ -137,7 +173,6 @@ static void gmem_block_empty(struct inode *inode, struct gmem_block *block)
 	block->huge = NULL;
 	bitmap_zero(block->holes, GMEM_BLOCK_PAGES);
 	block->nr_holes = 0;
-	gmem_block_set_charged(inode, block, true);
 	gmem_block_tidy(inode, block);
 }
 
@@ -148,7 +183,7 @@ static void gmem_block_empty(struct inode *inode, struct gmem_block *block)
 static void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end)
 {
 	struct xarray *blocks = &gmem_i(inode)->blocks;
-	struct gmem_batch out = {};
+	struct gmem_leaving out = {};
 	struct gmem_block *block;
 	unsigned long index;
 
@@ -164,7 +199,7 @@ static void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end)
 			gmem_block_empty(inode, block);
 		cond_resched();
 	}
-	gmem_batch_release(inode, &out);
+	gmem_leaving_release(inode, &out);
 }
 
 /*

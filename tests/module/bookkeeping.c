@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 
 #define SMALL	"/run/small"
+#define ROOMY	"/run/roomy"
 #define LIMIT	(8UL << 20)
 #define TRIES	30000L
 #define FILES	2000
@@ -22,13 +23,18 @@ static long slab_kb(void)
 	return meminfo("Slab");
 }
 
-/* Pages that the mount has given out. */
-static long used(void)
+/* Pages that a mount has given out. */
+static long used_in(const char *dir)
 {
 	struct statfs fs;
 
-	must(statfs(SMALL, &fs));
+	must(statfs(dir, &fs));
 	return fs.f_blocks - fs.f_bfree;
+}
+
+static long used(void)
+{
+	return used_in(SMALL);
 }
 
 static int huge_hole(long size)
@@ -207,12 +213,14 @@ static bool enough;
 
 static void *fill_and_cut(void *done)
 {
+	unsigned long size = LIMIT;
 	int fd = huge_hole(0);
 
 	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED)) {
-		if (!fallocate(fd, 0, 0, LIMIT))
+		if (!fallocate(fd, 0, 0, size))
 			__atomic_add_fetch((long *)done, 1, __ATOMIC_RELAXED);
 		must(ftruncate(fd, 0));
+		size = size == LIMIT ? LIMIT / 2 : LIMIT;
 	}
 	close(fd);
 	return NULL;
@@ -240,6 +248,37 @@ static void test_at_once(void)
 	ok(most <= (long)LIMIT, "many at once: %ld KiB, the mount may have %lu",
 	   most / 1024, LIMIT / 1024);
 	is(used(), 0, "all comes back");
+}
+
+/* fallocate() gets memory for many blocks at a time, where there is room. */
+static void test_batches(void)
+{
+	long size = 32L << 20;
+	int fd;
+
+	if (mkdir(ROOMY, 0700) && errno != EEXIST)
+		bail_out("%s: %s", ROOMY, strerror(errno));
+	must(mount("none", ROOMY, "gmemfs", 0, "size=128m"));
+	fd = new_file_in(ROOMY, size);
+	is(fallocate(fd, 0, 0, size), 0, "16 blocks at once");
+	is(used_in(ROOMY), size / PAGE, "they are counted");
+	must(ftruncate(fd, 0));
+	is(used_in(ROOMY), 0, "and given back");
+
+	must(ftruncate(fd, size));
+	must(pwrite(fd, "x", 1, size / 2));
+	is(fallocate(fd, 0, 0, size), 0, "around one that is there");
+	is(used_in(ROOMY), size / PAGE, "they are counted");
+	must(ftruncate(fd, 0));
+
+	must(mount("none", ROOMY, "gmemfs", MS_REMOUNT, "size=40m"));
+	must(ftruncate(fd, size));
+	is(set_shared(fd, BLOCK, size - BLOCK), 0, "all but one are shared");
+	is(fallocate(fd, 0, 0, size), 0, "and filled, with little to spare");
+	is(used_in(ROOMY), size / PAGE, "they are counted");
+	close(fd);
+	is(used_in(ROOMY), 0, "all comes back");
+	must(umount(ROOMY));
 }
 
 /* Memory is charged as before: what is wanted of it is no more than that. */
@@ -315,6 +354,7 @@ int main(void)
 	test_exactly();
 	test_filled_up();
 	test_at_once();
+	test_batches();
 	test_full();
 	test_attributes();
 	must(umount(SMALL));
