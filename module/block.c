@@ -66,8 +66,8 @@ static struct gmem_block *gmem_block_new(struct inode *inode, pgoff_t pgoff,
  * @block: its block, locked; or the caller holds the file's invalidate_lock
  *	   exclusively
  * @charged: it has little memory or none. That is charged even if the mount is
- *	     full: the block's memory, which is given back or could not be
- *	     allocated, is more.
+ *	     full: a block gets little at first, or the memory that it would
+ *	     have had is more.
  */
 void gmem_block_set_charged(struct inode *inode, struct gmem_block *block,
 			    bool charged)
@@ -112,7 +112,24 @@ struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff,
 	return xa_is_err(other) ? ERR_PTR(xa_err(other)) : other;
 }
 
-/* gmem_block_charge_array - a block of single pages has more or fewer now */
+/**
+ * gmem_block_take_over - a block gives up memory: charge it for itself instead,
+ *			  if it has little left
+ * @inode: the file; the caller holds its invalidate_lock exclusively, or is the
+ *	   file's last user
+ * @block: its block, with as many pages as it has left
+ *
+ * Return: for so many of the pages that it gave up the mount stays charged.
+ */
+unsigned int gmem_block_take_over(struct inode *inode, struct gmem_block *block)
+{
+	if (block->charged || block->nr_pages >= GMEM_ENOUGH)
+		return 0;
+	block->charged = true;
+	return gmem_bookkeeping_take_over(inode, GMEM_BLOCK_COST);
+}
+
+/* gmem_block_charge_array - a block of single pages has one more now */
 void gmem_block_charge_array(struct inode *inode, struct gmem_block *block)
 {
 	gmem_block_set_charged(inode, block, block->nr_pages < GMEM_ENOUGH);
@@ -122,7 +139,9 @@ void gmem_block_charge_array(struct inode *inode, struct gmem_block *block)
  * gmem_block_would_fill - is a block charged for itself, but not any more if it
  *			   had @more pages?
  * @block: a block; not locked, so the answer is a guess
- * @more: a number of pages; for a block without memory, all that it will have
+ * @more: a number of pages. A block without memory is taken for one that gets a
+ *	  contiguous block. The last page of %GMEM_ENOUGH is charged before the
+ *	  block isn't.
  */
 bool gmem_block_would_fill(const struct gmem_block *block, unsigned int more)
 {

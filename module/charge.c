@@ -101,16 +101,7 @@ int gmem_charge_bookkeeping(struct inode *inode, size_t bytes)
 	return ret;
 }
 
-/* How many pages less would the mount count if a file took @bytes less? */
-unsigned long gmem_bookkeeping_saved(struct inode *inode, size_t bytes)
-{
-	size_t now = READ_ONCE(gmem_i(inode)->bookkeeping);
-
-	return gmem_bookkeeping_pages(now) -
-	       gmem_bookkeeping_pages(now - min(now, bytes));
-}
-
-/* The same, even over the limit: the caller has just given up more memory. */
+/* The same, even over the limit: the caller gives up more memory. */
 void gmem_charge_bookkeeping_anyway(struct inode *inode, size_t bytes)
 {
 	struct gmem_inode *gi = gmem_i(inode);
@@ -133,6 +124,39 @@ void gmem_uncharge_bookkeeping(struct inode *inode, size_t bytes)
 			 gmem_bookkeeping_pages(gi->bookkeeping - bytes));
 	gi->bookkeeping -= bytes;
 	spin_unlock(&gi->bookkeeping_lock);
+}
+
+/**
+ * gmem_bookkeeping_take_over - charge a file for kernel memory instead of pages
+ * @inode: the file, which gives up pages
+ * @bytes: how much kernel memory it takes for itself from now on
+ *
+ * Return: for so many of these pages the mount stays charged.
+ */
+unsigned int gmem_bookkeeping_take_over(struct inode *inode, size_t bytes)
+{
+	struct gmem_inode *gi = gmem_i(inode);
+	unsigned int pages;
+
+	spin_lock(&gi->bookkeeping_lock);
+	pages = gmem_bookkeeping_pages(gi->bookkeeping + bytes) -
+		gmem_bookkeeping_pages(gi->bookkeeping);
+	gi->bookkeeping += bytes;
+	spin_unlock(&gi->bookkeeping_lock);
+	return pages;
+}
+
+/* How many pages less would the mount count if a file took @bytes less? */
+unsigned long gmem_bookkeeping_saved(struct inode *inode, size_t bytes)
+{
+	struct gmem_inode *gi = gmem_i(inode);
+	size_t now;
+
+	spin_lock(&gi->bookkeeping_lock);
+	now = gi->bookkeeping;
+	spin_unlock(&gi->bookkeeping_lock);
+	return gmem_bookkeeping_pages(now) -
+	       gmem_bookkeeping_pages(now - min(now, bytes));
 }
 
 /* ---- what a file holds ---- */

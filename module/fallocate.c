@@ -176,7 +176,7 @@ static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 	return missing - min(missing, gmem_blocks_saved(inode, filled));
 }
 
-/* How many blocks from @pgoff on, up to @end, has the file nothing of yet? */
+/* How many blocks from @pgoff on, up to a batch, has the file nothing of yet? */
 static unsigned int gmem_count_absent(struct inode *inode, pgoff_t pgoff,
 				      pgoff_t end)
 {
@@ -190,13 +190,25 @@ static unsigned int gmem_count_absent(struct inode *inode, pgoff_t pgoff,
 	return nr;
 }
 
+/* What others have made needless of the batch may be what the mount lacks. */
+static int gmem_populate_page(struct inode *inode, pgoff_t pgoff,
+			      struct gmem_want *want)
+{
+	struct page *page = gmem_block_populate(inode, pgoff, want);
+
+	if (page == ERR_PTR(-ENOSPC) && want->batch->nr) {
+		gmem_batch_drop(inode, want->batch);
+		page = gmem_block_populate(inode, pgoff, want);
+	}
+	return PTR_ERR_OR_ZERO(page);
+}
+
 /* Populate the range from @pgoff on, up to the end of that block. */
 static int gmem_populate_step(struct inode *inode, pgoff_t pgoff, pgoff_t end,
 			      struct gmem_want *want)
 {
 	pgoff_t block_end = round_down(pgoff, GMEM_BLOCK_PAGES) +
 			    GMEM_BLOCK_PAGES;
-	struct page *page;
 	int ret = 0;
 
 	want->place = gmem_place_of_vma(NULL, pgoff >> GMEM_BLOCK_ORDER);
@@ -205,8 +217,7 @@ static int gmem_populate_step(struct inode *inode, pgoff_t pgoff, pgoff_t end,
 		gmem_batch_fill(inode, want,
 				gmem_count_absent(inode, pgoff, end));
 	for (; pgoff < min(end, block_end) && !ret; pgoff++) {
-		page = gmem_block_populate(inode, pgoff, want);
-		ret = PTR_ERR_OR_ZERO(page);
+		ret = gmem_populate_page(inode, pgoff, want);
 		if (fatal_signal_pending(current))
 			ret = -EINTR;
 	}
@@ -278,8 +289,8 @@ static int gmem_allocate(struct inode *inode, int mode, loff_t start,
  * @len: in bytes
  *
  * Return: 0; -EOPNOTSUPP for other modes; -ENOSPC over the mount's size, with
- * nothing done unless other files fill the mount at the same time, or a page is
- * missing for an array of single pages (block.c); -EFBIG over
+ * nothing done unless others fill the mount or this file at the same time, or a
+ * page is missing for an array of single pages (block.c); -EFBIG over
  * RLIMIT_FSIZE; -EIO for a page with a memory error; -ENOMEM or -EINTR, with a
  * part done: the same call goes on from there.
  */

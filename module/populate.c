@@ -216,7 +216,8 @@ struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
  * @inode: the file
  * @want: how the memory should be got, with an empty batch
  * @nr: how many blocks are wanted, at most GMEM_BATCH. The file has nothing of
- *	them yet, so each takes one of these, unless other tasks fill the file.
+ *	them yet, so each takes one of these, unless other tasks fill or convert
+ *	them first.
  *
  * Does nothing if the pool has blocks, if the file's memory isn't hidden or
  * consists of single pages, or if the mount is nearly full. It may prepare

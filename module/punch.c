@@ -45,12 +45,17 @@ static void gmem_leaving_release(struct inode *inode, struct gmem_leaving *out)
 	out->charged = 0;
 }
 
-static void gmem_put_back_single(struct inode *inode, struct page *page)
+static void gmem_put_back_single(struct inode *inode, struct gmem_block *block,
+				 unsigned int slot)
 {
+	struct page *page = block->pages[slot];
+
 	gmem_inode_account(inode, -1, false);
 	gmem_lend_leave(page, 1, inode);
 	gmem_release(page, 1);
-	gmem_sb_uncharge(inode->i_sb, 1);
+	block->pages[slot] = NULL;
+	block->nr_pages--;
+	gmem_sb_uncharge(inode->i_sb, 1 - gmem_block_take_over(inode, block));
 }
 
 /* @charged: for so many of its pages the mount is charged. */
@@ -78,14 +83,9 @@ static bool gmem_punch_singles(struct inode *inode, struct gmem_block *block,
 {
 	unsigned int slot;
 
-	for (slot = from; block->pages && slot < to; slot++) {
-		if (!block->pages[slot])
-			continue;
-		gmem_put_back_single(inode, block->pages[slot]);
-		block->pages[slot] = NULL;
-		block->nr_pages--;
-	}
-	gmem_block_charge_array(inode, block);
+	for (slot = from; block->pages && slot < to; slot++)
+		if (block->pages[slot])
+			gmem_put_back_single(inode, block, slot);
 	return !block->nr_pages;
 }
 
@@ -131,21 +131,14 @@ static bool gmem_punch_huge(struct gmem_block *block, unsigned int from,
 	return false;
 }
 
-/*
- * A block whose memory goes stays if it has @wants, and then it is charged for
- * itself. That page is one of its memory's, so the mount doesn't get more. All
- * others are charged until they are released.
- */
+/* A block whose memory goes stays if it has @wants. */
 static void gmem_drop_huge(struct inode *inode, struct gmem_block *block,
 			   struct gmem_leaving *out)
 {
 	unsigned int charged = GMEM_BLOCK_PAGES;
 
-	if (block->wants) {
-		charged--;
-		gmem_sb_uncharge(inode->i_sb, 1);
-		gmem_block_set_charged(inode, block, true);
-	}
+	if (block->wants)
+		charged -= gmem_block_take_over(inode, block);
 	gmem_put_back_huge(inode, block->huge, charged, out);
 }
 
