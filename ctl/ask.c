@@ -2,6 +2,7 @@
 /* The helper processes that ask, and the time that they get. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <signal.h>
@@ -35,7 +36,7 @@ struct question {
 	enum what what;
 	int flags;
 	uint64_t resolve;
-	char path[128];
+	char path[PATH_MAX];
 };
 
 struct answer {
@@ -318,9 +319,11 @@ static int set_path(struct question *q, const char *path)
 	return 0;
 }
 
-int ask_open(int dir, const char *path, int flags)
+int ask_open(int dir, const char *path, int flags, uint64_t resolve)
 {
-	struct question q = { .what = OPEN, .flags = O_PATH | flags };
+	struct question q = {
+		.what = OPEN, .flags = O_PATH | flags, .resolve = resolve,
+	};
 	int fd, err = set_path(&q, path);
 
 	if (!err)

@@ -4,7 +4,8 @@
  * link in map_files, takes the process's mmap lock. The process's owner can
  * make another thread hold that lock for ever: in a page fault on a file server
  * of the owner's own that doesn't answer. Such a server can also leave a
- * question for its filesystem type unanswered.
+ * question for its filesystem type unanswered, or one for the permissions of a
+ * directory on the way to a file.
  *
  * Only a fatal signal ends such a wait. So a helper process asks. If it doesn't
  * answer in time, gmemctl kills it, and starts a new one for the next question.
@@ -26,10 +27,11 @@ void ask_renew(void);
  * ask_open - open a path with O_PATH
  * @dir: an open directory, or AT_FDCWD
  * @flags: further flags
+ * @resolve: as of openat2(2)
  *
  * Return: a descriptor or a negative errno: -ETIMEDOUT if there is no answer.
  */
-int ask_open(int dir, const char *path, int flags);
+int ask_open(int dir, const char *path, int flags, uint64_t resolve);
 
 /* ask_type - get the filesystem type of a descriptor. Return: 0 or -errno. */
 int ask_type(int fd, uint64_t *type);

@@ -181,13 +181,24 @@ static bool is_of_process(const struct reach *r)
 	return r->holder >= 0 && !is_self(r->how);
 }
 
-/* In /proc a process can delay the answer for ever, so a helper asks there. */
+/*
+ * A process can delay the answer for ever: in /proc, and where it may have
+ * mounted a file server of its own. So a helper asks there. But for the helper,
+ * /proc/self is another process.
+ */
+static bool may_be_silent(const struct walk *w, const char *name)
+{
+	if (w->proc && w->at.dev == w->proc)
+		return !is_self(name);
+	return w->chosen || is_of_process(&w->at);
+}
+
 static int step_to(const struct walk *w, const char *name, int flags,
 		   struct reach *to)
 {
-	if (!w->proc || w->at.dev != w->proc || is_self(name))
+	if (!may_be_silent(w, name))
 		return stand_at(w->at.fd, name, flags, to);
-	return stand_for(ask_open(w->at.fd, name, flags), to);
+	return stand_for(ask_open(w->at.fd, name, flags, 0), to);
 }
 
 /* Follow a link that the kernel makes: its text doesn't say where it leads. */
@@ -314,7 +325,7 @@ int reach_link(pid_t pid, const char *how, struct reach *r)
 	int fd, err;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, how);
-	fd = ask_open(AT_FDCWD, path, 0);
+	fd = ask_open(AT_FDCWD, path, 0, 0);
 	dev = device_of(fd);
 	err = stand_for(fd, r);
 	if (fd < 0 || !err)
@@ -324,6 +335,7 @@ int reach_link(pid_t pid, const char *how, struct reach *r)
 	return -EREMOTE;
 }
 
+/* On the way there may be a file server of the process's own. */
 int reach_mount(pid_t pid, const char *dir, struct reach *r)
 {
 	struct reach root;
@@ -332,7 +344,7 @@ int reach_mount(pid_t pid, const char *dir, struct reach *r)
 	clear(r);
 	if (err)
 		return err;
-	err = stand_for(open_how(root.fd, dir, O_PATH | O_DIRECTORY,
+	err = stand_for(ask_open(root.fd, dir, O_DIRECTORY,
 				 RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS), r);
 	reach_leave(&root);
 	return err;
