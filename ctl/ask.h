@@ -11,17 +11,24 @@
  * answer in time, gmemctl kills it, and starts a new one for the next question.
  *
  * Each question has a time limit, and all together have one, too: a question
- * that takes long uses up some of it. So many processes that don't answer can't
- * delay gmemctl for long together.
+ * that takes long uses up some of it. And a user can have thousands of
+ * processes that don't answer. So after ASK_TIMEOUTS questions without an
+ * answer, no more of those that may get none are asked.
  */
 #ifndef ASK_H
 #define ASK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
+#define ASK_TIMEOUTS	50
+
 /* ask_renew - begin a new round of questions, with the whole time for all */
 void ask_renew(void);
+
+/* ask_has_given_up - did too many questions of this round get no answer? */
+bool ask_has_given_up(void);
 
 /*
  * ask_open - open a path with O_PATH

@@ -185,6 +185,8 @@ static const char *why_not(int err)
 		return "another mount covers it";
 	if (err == -ETIMEDOUT)
 		return "a file server on the way to it doesn't answer";
+	if (err == -ECANCELED)
+		return "too many file servers don't answer";
 	return strerror(-err);
 }
 

@@ -318,12 +318,21 @@ static dev_t device_of(int fd)
 	return makedev(sx.stx_dev_major, sx.stx_dev_minor);
 }
 
+/* Only these links wait for a process. */
+static bool is_of_map(const char *how)
+{
+	return !strncmp(how, "map_files/", 10);
+}
+
 int reach_link(pid_t pid, const char *how, struct reach *r)
 {
 	char path[96];
 	dev_t dev;
 	int fd, err;
 
+	clear(r);
+	if (is_of_map(how) && ask_has_given_up())
+		return -ECANCELED;
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, how);
 	fd = ask_open(AT_FDCWD, path, 0, 0);
 	dev = device_of(fd);
@@ -340,12 +349,15 @@ int reach_mount(pid_t pid, const char *dir, struct reach *r)
 {
 	struct reach root;
 	int err = reach_link(pid ? pid : getpid(), "root", &root);
+	int fd = -ECANCELED;
 
 	clear(r);
 	if (err)
 		return err;
-	err = stand_for(ask_open(root.fd, dir, O_DIRECTORY,
-				 RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS), r);
+	if (!pid || !ask_has_given_up())
+		fd = ask_open(root.fd, dir, O_DIRECTORY,
+			      RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+	err = stand_for(fd, r);
 	reach_leave(&root);
 	return err;
 }
@@ -519,6 +531,10 @@ FILE *reach_process_maps(pid_t pid)
 {
 	char path[32];
 
+	if (ask_has_given_up()) {
+		errno = ECANCELED;
+		return NULL;
+	}
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	return ask_text(AT_FDCWD, path, RESOLVE_NO_SYMLINKS);
 }

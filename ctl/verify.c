@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "blocks.h"
 #include "ctl.h"
 #include "files.h"
@@ -463,7 +464,10 @@ static void verify_next(struct verifier *s, struct inventory *inv,
 		close(fd);
 }
 
-/* Repeat until a round can look at all files that it finds. */
+/*
+ * Repeat until a round can look at all files that it finds. Processes that
+ * don't answer won't in another round.
+ */
 static void verify_files(struct verifier *s, struct inventory *inv)
 {
 	for (int i = 0; i < ROUNDS; i++) {
@@ -472,7 +476,7 @@ static void verify_files(struct verifier *s, struct inventory *inv)
 		inventory_read(inv);
 		for (size_t n = 0; n < inv->nr_files; n++)
 			verify_next(s, inv, &inv->files[n]);
-		if (inv->complete)
+		if (inv->complete || ask_has_given_up())
 			break;
 	}
 }

@@ -295,6 +295,13 @@ def own_map():
 	time.sleep(1)
 	ready()
 	libc.mmap(None, 4096, 1, 0x22, -1, 0)
+def own_maps(others):
+	pause = ctypes.cast(libc.pause, ctypes.c_void_p)
+	with open("/tmp/server.more", "w") as more:
+		for _ in range(others):
+			stack = libc.mmap(None, 65536, 3, 0x22, -1, 0)
+			more.write("%d " % libc.clone(pause, ctypes.c_void_p(stack + 65536), 0x111, None))
+	own_map()
 def way_to(what, ways):
 	mount("none", "/tmp/server.over", "overlay", "lowerdir=/tmp/server:/tmp/server.none")
 	for i in range(ways):
@@ -358,6 +365,21 @@ test_silent() {
 	timeout 60 "$ctl" show "/proc/$silent/$mapping" >"$work/out" 2>"$work/err" || status=$?
 	is "$status" 1 '  show by its mapping comes to an end'
 	like "$(cat "$work/err")" "process doesn.t answer" '  and says why'
+	stop_silent
+	rm /dev/gmem/mine
+}
+
+# Thousands of processes may have one memory map.
+test_many_silent() {
+	by_user truncate -s 2M /dev/gmem/mine
+	silent 'own_maps(60)'
+	for command in ls 'verify --all'; do
+		# shellcheck disable=SC2086 # words
+		count_unanswered $command --json
+		is "$unanswered" 50 "61 silent processes: $command asks 50 of them, once"
+		like "$(ask '"\n".join(d["missed"])')" '^50 questions .* no answer' '  and says so'
+	done
+	is "$status" 5 '  incomplete'
 	stop_silent
 	rm /dev/gmem/mine
 }
@@ -469,6 +491,7 @@ test_build() {
 	test_output
 	test_lease
 	test_silent
+	test_many_silent
 	test_silent_way
 	test_printed
 }
