@@ -72,6 +72,8 @@ static void add_line(struct inventory *inv, char *line, pid_t pid)
 	}
 	key.a = found.dev;
 	if (!index_find(&inv->devices, key, &ours)) {
+		if (!inventory_room(inv, INDEX_COST))
+			return;
 		ours = !strcmp(found.type, "gmemfs");
 		index_put(&inv->devices, key, ours);
 		if (ours)

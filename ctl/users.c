@@ -89,6 +89,8 @@ static int ask_device(struct scan *s, dev_t dev, const char *how)
 static void keep_device(struct scan *s, struct index_key key, bool asked_before,
 			enum device what)
 {
+	if (!asked_before && !inventory_room(s->inv, INDEX_COST))
+		return;
 	if (asked_before && what != DEVICE_UNKNOWN)
 		s->unknown--;
 	if (!asked_before && what == DEVICE_UNKNOWN)

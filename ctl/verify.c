@@ -46,6 +46,9 @@ _Static_assert(BLOCK_PAGES == WITNESS_PAGES, "a block is seen at once");
 /* Another process may have a file by the time that it is looked at. */
 #define ROUNDS		3
 
+/* All verdicts together take no more memory than this. */
+#define VERDICTS_ROOM	(256UL << 20)
+
 /*
  * How often a file's pages are counted if it changes meanwhile; and how many
  * seconds this may take beyond that, for one file and for all.
@@ -61,6 +64,8 @@ struct verifier {
 	struct progress progress;
 	struct verdicts verdicts;
 	struct index looked_at;	/* files */
+	size_t room;		/* what is left of VERDICTS_ROOM */
+	bool full;		/* it was too small for a file */
 	unsigned int second_looks;	/* so far */
 	double patience;	/* what is left of COUNT_SECONDS_ALL */
 	/* For the file that is looked at: */
@@ -362,6 +367,23 @@ static int verify_one(const struct ctl_call *call, struct verifier *s)
 	return verdicts_conclude(&s->verdicts, &nothing_missed, call->json);
 }
 
+/*
+ * While this looks at files, a user can replace them by others, which are new
+ * in the next round.
+ */
+static bool take_room(struct verifier *s, struct inventory *inv,
+		      const char *path)
+{
+	size_t cost = INDEX_COST + verdicts_cost(path);
+
+	s->full = cost > s->room;
+	if (s->full)
+		inventory_missed(inv, "more files than gmemctl can verify in 256 MiB of memory: the others are left out");
+	else
+		s->room -= cost;
+	return !s->full;
+}
+
 /* A file that is gone may be elsewhere by now: the next round finds it. */
 static void verify_next(struct verifier *s, struct inventory *inv,
 			struct file_entry *f)
@@ -375,10 +397,10 @@ static void verify_next(struct verifier *s, struct inventory *inv,
 		return;
 	fd = inventory_open(inv, f, O_RDONLY);
 	err = fd < 0 ? fd : gmem_file_info(fd, &info);
-	if (!err) {
+	if (!err && take_room(s, inv, f->path)) {
 		index_put(&s->looked_at, key, 0);
 		check_file(s, f->path, fd, &info);
-	} else {
+	} else if (err) {
 		inventory_missed(inv, "%s: %s", text_safe(f->path),
 				 inventory_why(err));
 	}
@@ -396,9 +418,9 @@ static void verify_files(struct verifier *s, struct inventory *inv)
 		if (i)
 			inventory_free(inv);
 		inventory_read(inv);
-		for (size_t n = 0; n < inv->nr_files; n++)
+		for (size_t n = 0; n < inv->nr_files && !s->full; n++)
 			verify_next(s, inv, &inv->files[n]);
-		if (inv->complete || ask_has_given_up())
+		if (inv->complete || s->full || ask_has_given_up())
 			break;
 	}
 }
@@ -423,7 +445,9 @@ static void forget(struct verifier *s)
 static int run(const struct ctl_call *call)
 {
 	bool all = call->values[OPT_ALL];
-	struct verifier s = { .patience = COUNT_SECONDS_ALL };
+	struct verifier s = {
+		.room = VERDICTS_ROOM, .patience = COUNT_SECONDS_ALL,
+	};
 	int status;
 
 	if (all == !!call->nr_args)
