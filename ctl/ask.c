@@ -2,6 +2,7 @@
 /* The helper processes that ask, and the time that they get. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <signal.h>
@@ -35,7 +36,7 @@ struct question {
 	enum what what;
 	int flags;
 	uint64_t resolve;
-	char path[128];
+	char path[PATH_MAX];
 };
 
 struct answer {
@@ -57,6 +58,7 @@ struct asker {
 /* Two helpers, because other questions come up while a text is read. */
 static struct asker reader, asker;
 static double left_of_all = ALL;
+static unsigned int timeouts;
 
 /* ---- messages, perhaps with a descriptor ---- */
 
@@ -276,11 +278,13 @@ static int take_answer(struct asker *by, int *fd)
 	int err = 0;
 
 	*fd = -1;
-	if (!wait_for_answer(by))
+	if (!wait_for_answer(by)) {
 		err = -ETIMEDOUT;
-	else if (receive_with(by->sock, &by->answer, sizeof(by->answer),
-			      fd) < (ssize_t)HEAD)
+		timeouts++;
+	} else if (receive_with(by->sock, &by->answer, sizeof(by->answer),
+			      fd) < (ssize_t)HEAD) {
 		err = -EIO;
+	}
 	if (err) {
 		finish(by);
 		give_up(by);
@@ -306,6 +310,12 @@ static int ask(struct asker *by, const struct question *q, int dir, int *fd)
 void ask_renew(void)
 {
 	left_of_all = ALL;
+	timeouts = 0;
+}
+
+bool ask_has_given_up(void)
+{
+	return timeouts >= ASK_TIMEOUTS;
 }
 
 static int set_path(struct question *q, const char *path)
@@ -318,9 +328,11 @@ static int set_path(struct question *q, const char *path)
 	return 0;
 }
 
-int ask_open(int dir, const char *path, int flags)
+int ask_open(int dir, const char *path, int flags, uint64_t resolve)
 {
-	struct question q = { .what = OPEN, .flags = O_PATH | flags };
+	struct question q = {
+		.what = OPEN, .flags = O_PATH | flags, .resolve = resolve,
+	};
 	int fd, err = set_path(&q, path);
 
 	if (!err)

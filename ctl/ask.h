@@ -4,32 +4,41 @@
  * link in map_files, takes the process's mmap lock. The process's owner can
  * make another thread hold that lock for ever: in a page fault on a file server
  * of the owner's own that doesn't answer. Such a server can also leave a
- * question for its filesystem type unanswered.
+ * question for its filesystem type unanswered, or one for the permissions of a
+ * directory on the way to a file.
  *
  * Only a fatal signal ends such a wait. So a helper process asks. If it doesn't
  * answer in time, gmemctl kills it, and starts a new one for the next question.
  *
  * Each question has a time limit, and all together have one, too: a question
- * that takes long uses up some of it. So many processes that don't answer can't
- * delay gmemctl for long together.
+ * that takes long uses up some of it. And a user can have thousands of
+ * processes that don't answer. So after ASK_TIMEOUTS questions without an
+ * answer, no more of those that may get none are asked.
  */
 #ifndef ASK_H
 #define ASK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
+#define ASK_TIMEOUTS	50
+
 /* ask_renew - begin a new round of questions, with the whole time for all */
 void ask_renew(void);
+
+/* ask_has_given_up - did too many questions of this round get no answer? */
+bool ask_has_given_up(void);
 
 /*
  * ask_open - open a path with O_PATH
  * @dir: an open directory, or AT_FDCWD
  * @flags: further flags
+ * @resolve: as of openat2(2)
  *
  * Return: a descriptor or a negative errno: -ETIMEDOUT if there is no answer.
  */
-int ask_open(int dir, const char *path, int flags);
+int ask_open(int dir, const char *path, int flags, uint64_t resolve);
 
 /* ask_type - get the filesystem type of a descriptor. Return: 0 or -errno. */
 int ask_type(int fd, uint64_t *type);

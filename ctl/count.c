@@ -23,14 +23,6 @@
 #include "reach.h"
 #include "text.h"
 
-/* The kernel's clock for files advances in ticks of 10 ms at most. In ns. */
-#define TICKS	20000000
-
-static int64_t nanoseconds(const struct timespec *ts)
-{
-	return ts->tv_sec * 1000000000LL + ts->tv_nsec;
-}
-
 /* ---- inodes that are no regular files ---- */
 
 void inventory_other(struct inventory *inv, dev_t dev, ino_t ino,
@@ -107,7 +99,8 @@ void inventory_count(struct inventory *inv, dev_t dev, mode_t mode,
 	if (!m)
 		return;
 	if (S_ISDIR(mode) || links <= 1 ||
-	    nanoseconds(changed) + TICKS > nanoseconds(&m->asked))
+	    ctl_nanoseconds(changed) + CTL_TICK >
+	    ctl_nanoseconds(&m->asked))
 		m->known++;
 	else
 		m->known += links;

@@ -108,6 +108,11 @@ double ctl_now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
+int64_t ctl_nanoseconds(const struct timespec *ts)
+{
+	return ts->tv_sec * 1000000000LL + ts->tv_nsec;
+}
+
 void ctl_sleep(double seconds)
 {
 	struct timespec ts = {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Exit statuses; the manual page has them. */
 enum ctl_status {
@@ -82,5 +83,9 @@ void *ctl_grow(void *array, size_t count, size_t size);
 /* Seconds since a fixed moment. */
 double ctl_now(void);
 void ctl_sleep(double seconds);
+
+/* The kernel's clock for files advances in ticks of 10 ms at most. In ns. */
+#define CTL_TICK	20000000
+int64_t ctl_nanoseconds(const struct timespec *ts);
 
 #endif /* CTL_H */

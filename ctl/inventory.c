@@ -92,6 +92,19 @@ void inventory_missed(struct inventory *inv, const char *fmt, ...)
 	}
 }
 
+/* This is listed in any case, in the place of another reason. */
+static void say_given_up(struct inventory *inv)
+{
+	if (!ask_has_given_up())
+		return;
+	if (inv->nr_reasons == INVENTORY_REASONS) {
+		free(inv->reasons[--inv->nr_reasons]);
+		inv->more_reasons++;
+	}
+	inventory_missed(inv, "%d questions to processes got no answer, so no more processes were asked for their mappings and mounts: end those that don't answer, or the file servers that they wait for",
+			 ASK_TIMEOUTS);
+}
+
 /* ---- files that have a name ---- */
 
 bool inventory_room(struct inventory *inv, size_t bytes)
@@ -267,6 +280,8 @@ const char *inventory_why(int err)
 		return "the file is no longer where it was found";
 	if (err == -ETIMEDOUT)
 		return "the process that has this file doesn't answer";
+	if (err == -ECANCELED)
+		return "not asked for, because too many processes don't answer";
 	return strerror(-err);
 }
 
@@ -341,6 +356,7 @@ static void read_once(struct inventory *inv)
 		if (inv->files[i].path)
 			ask_file(inv, &inv->files[i]);
 	inventory_ask_others(inv);
+	say_given_up(inv);
 	drop_gone(inv);
 	inventory_sort(inv, by_path);
 }

@@ -72,6 +72,8 @@ static void add_line(struct inventory *inv, char *line, pid_t pid)
 	}
 	key.a = found.dev;
 	if (!index_find(&inv->devices, key, &ours)) {
+		if (!inventory_room(inv, INDEX_COST))
+			return;
 		ours = !strcmp(found.type, "gmemfs");
 		index_put(&inv->devices, key, ours);
 		if (ours)
@@ -156,22 +158,38 @@ static bool is_covered(int err)
 
 /*
  * Try the places of the whole mount, or those of its parts. Return: 0, or an
- * error, preferably one that says more than that another mount covers it.
+ * error, preferably one that says more than that another mount covers it. In a
+ * namespace with a file server that doesn't answer, no more places are tried: a
+ * user can make thousands.
  */
 static int reach_any(struct mount_point *m, bool whole)
 {
 	int err, worst = -ESTALE;
+	pid_t silent = -1;
 
 	for (size_t i = 0; i < m->nr_places; i++) {
-		if (m->places[i].whole != whole)
+		if (m->places[i].whole != whole || m->places[i].pid == silent)
 			continue;
 		err = reach_place(m, &m->places[i]);
 		if (!err)
 			return 0;
+		if (err == -ETIMEDOUT)
+			silent = m->places[i].pid;
 		if (!is_covered(err))
 			worst = err;
 	}
 	return worst;
+}
+
+static const char *why_not(int err)
+{
+	if (is_covered(err))
+		return "another mount covers it";
+	if (err == -ETIMEDOUT)
+		return "a file server on the way to it doesn't answer";
+	if (err == -ECANCELED)
+		return "too many file servers don't answer";
+	return strerror(-err);
 }
 
 static void reach_root(struct inventory *inv, struct mount_point *m)
@@ -191,8 +209,7 @@ static void reach_root(struct inventory *inv, struct mount_point *m)
 	}
 	m->dir = path_of(m->places[0].pid, m->places[0].dir);
 	inventory_missed(inv, "the mount at %s can't be reached: %s",
-			 text_safe(m->dir), is_covered(err) ?
-			 "another mount covers it" : strerror(-err));
+			 text_safe(m->dir), why_not(err));
 }
 
 void inventory_reach_mounts(struct inventory *inv)

@@ -181,13 +181,24 @@ static bool is_of_process(const struct reach *r)
 	return r->holder >= 0 && !is_self(r->how);
 }
 
-/* In /proc a process can delay the answer for ever, so a helper asks there. */
+/*
+ * A process can delay the answer for ever: in /proc, and where it may have
+ * mounted a file server of its own. So a helper asks there. But for the helper,
+ * /proc/self is another process.
+ */
+static bool may_be_silent(const struct walk *w, const char *name)
+{
+	if (w->proc && w->at.dev == w->proc)
+		return !is_self(name);
+	return w->chosen || is_of_process(&w->at);
+}
+
 static int step_to(const struct walk *w, const char *name, int flags,
 		   struct reach *to)
 {
-	if (!w->proc || w->at.dev != w->proc || is_self(name))
+	if (!may_be_silent(w, name))
 		return stand_at(w->at.fd, name, flags, to);
-	return stand_for(ask_open(w->at.fd, name, flags), to);
+	return stand_for(ask_open(w->at.fd, name, flags, 0), to);
 }
 
 /* Follow a link that the kernel makes: its text doesn't say where it leads. */
@@ -307,14 +318,23 @@ static dev_t device_of(int fd)
 	return makedev(sx.stx_dev_major, sx.stx_dev_minor);
 }
 
+/* Only these links wait for a process. */
+static bool is_of_map(const char *how)
+{
+	return !strncmp(how, "map_files/", 10);
+}
+
 int reach_link(pid_t pid, const char *how, struct reach *r)
 {
 	char path[96];
 	dev_t dev;
 	int fd, err;
 
+	clear(r);
+	if (is_of_map(how) && ask_has_given_up())
+		return -ECANCELED;
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, how);
-	fd = ask_open(AT_FDCWD, path, 0);
+	fd = ask_open(AT_FDCWD, path, 0, 0);
 	dev = device_of(fd);
 	err = stand_for(fd, r);
 	if (fd < 0 || !err)
@@ -324,16 +344,20 @@ int reach_link(pid_t pid, const char *how, struct reach *r)
 	return -EREMOTE;
 }
 
+/* On the way there may be a file server of the process's own. */
 int reach_mount(pid_t pid, const char *dir, struct reach *r)
 {
 	struct reach root;
 	int err = reach_link(pid ? pid : getpid(), "root", &root);
+	int fd = -ECANCELED;
 
 	clear(r);
 	if (err)
 		return err;
-	err = stand_for(open_how(root.fd, dir, O_PATH | O_DIRECTORY,
-				 RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS), r);
+	if (!pid || !ask_has_given_up())
+		fd = ask_open(root.fd, dir, O_DIRECTORY,
+			      RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+	err = stand_for(fd, r);
 	reach_leave(&root);
 	return err;
 }
@@ -507,6 +531,10 @@ FILE *reach_process_maps(pid_t pid)
 {
 	char path[32];
 
+	if (ask_has_given_up()) {
+		errno = ECANCELED;
+		return NULL;
+	}
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	return ask_text(AT_FDCWD, path, RESOLVE_NO_SYMLINKS);
 }

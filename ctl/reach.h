@@ -18,6 +18,7 @@
  *	-ENOTTY		not in a gmemfs
  *	-ESTALE		not the file that the caller asked for
  *	-ETIMEDOUT	a process, or its file server, doesn't answer: see ask.h
+ *	-ECANCELED	not asked, because too many others don't answer
  */
 #ifndef REACH_H
 #define REACH_H

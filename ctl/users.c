@@ -16,6 +16,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "ctl.h"
 #include "inventory.h"
 #include "procfs.h"
@@ -40,11 +41,12 @@ enum device { DEVICE_OTHER, DEVICE_OURS, DEVICE_UNKNOWN };
 
 /*
  * The first errors mean that the process has ended, is ending, or has exchanged
- * the file: not missed.
+ * the file: not missed. That too many don't answer is reported once.
  */
 static void missed(struct scan *s, const char *what, int err)
 {
-	if (err == ENOENT || err == ESRCH || err == EINVAL || err == ESTALE)
+	if (err == ENOENT || err == ESRCH || err == EINVAL || err == ESTALE ||
+	    err == ECANCELED)
 		return;
 	if (err == ETIMEDOUT)
 		inventory_missed(s->inv, "process %d doesn't answer a request for its %s: end the process, or the file server that it waits for",
@@ -70,8 +72,11 @@ static void missed(struct scan *s, const char *what, int err)
 static int ask_device(struct scan *s, dev_t dev, const char *how)
 {
 	struct reach r;
-	int ours = reach_link(s->tid, how, &r);
+	int ours;
 
+	if (ask_has_given_up())
+		return -ECANCELED;
+	ours = reach_link(s->tid, how, &r);
 	if ((!ours || ours == -EREMOTE) && r.dev != dev)
 		ours = -ESTALE;
 	if (!ours)
@@ -84,6 +89,8 @@ static int ask_device(struct scan *s, dev_t dev, const char *how)
 static void keep_device(struct scan *s, struct index_key key, bool asked_before,
 			enum device what)
 {
+	if (!asked_before && !inventory_room(s->inv, INDEX_COST))
+		return;
 	if (asked_before && what != DEVICE_UNKNOWN)
 		s->unknown--;
 	if (!asked_before && what == DEVICE_UNKNOWN)

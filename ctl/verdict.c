@@ -12,6 +12,11 @@
 #include "text.h"
 #include "verdict.h"
 
+/* Of the table; and what a cell, and the reasons for what was missed, take. */
+#define COLUMNS		8
+#define CELL_COST	48
+#define MISSED_COST	640
+
 static const char *const problem_names[PROBLEMS] = {
 	[FINE] = "fine",
 	[UNPROTECTED] = "unprotected",
@@ -62,21 +67,34 @@ void verdict_missed(struct verdict *v, const char *fmt, ...)
 	free(text);
 }
 
+/*
+ * The path is there twice. In the table, a character that can't be seen is a
+ * code of up to five times its length. Arrays double their size.
+ */
+size_t verdicts_cost(const char *path)
+{
+	const size_t cells = COLUMNS * (CELL_COST + 3 * sizeof(char *));
+
+	return sizeof(struct verdict) + 3 * sizeof(struct verdict *) +
+	       MISSED_COST + cells + 6 * strlen(path);
+}
+
 struct verdict *verdicts_add(struct verdicts *s, const char *path)
 {
-	struct verdict *v;
+	struct verdict *v = ctl_alloc(1, sizeof(*v));
 
-	s->all = ctl_grow(s->all, s->count, sizeof(*v));
-	v = &s->all[s->count++];
-	*v = (struct verdict){ .path = ctl_copy(path) };
+	s->all = ctl_grow(s->all, s->count, sizeof(*s->all));
+	s->all[s->count++] = v;
+	v->path = ctl_copy(path);
 	return v;
 }
 
 void verdicts_free(struct verdicts *s)
 {
 	for (size_t i = 0; i < s->count; i++) {
-		free(s->all[i].path);
-		free(s->all[i].missed);
+		free(s->all[i]->path);
+		free(s->all[i]->missed);
+		free(s->all[i]);
 	}
 	free(s->all);
 }
@@ -130,7 +148,7 @@ static uint64_t all_bad(const struct verdicts *s)
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < s->count; i++)
-		n += nr_bad(&s->all[i]);
+		n += nr_bad(s->all[i]);
 	return n;
 }
 
@@ -139,7 +157,7 @@ static bool is_complete(const struct verdicts *s, const struct inventory *inv)
 	bool complete = inv->complete;
 
 	for (size_t i = 0; i < s->count; i++)
-		complete &= !s->all[i].missed;
+		complete &= !s->all[i]->missed;
 	return complete;
 }
 
@@ -150,7 +168,7 @@ static void print_json(const struct verdicts *s, const struct inventory *inv)
 	json_begin(&j, stdout, false);
 	json_array(&j, "files");
 	for (size_t i = 0; i < s->count; i++)
-		json_verdict(&j, &s->all[i]);
+		json_verdict(&j, s->all[i]);
 	json_end(&j);
 	json_number(&j, "bad", all_bad(s));
 	json_bool(&j, "complete", is_complete(s, inv));
@@ -203,7 +221,7 @@ static void verdict_row(struct table *t, const struct verdict *v)
 
 static void print_text(const struct verdicts *s, const struct inventory *inv)
 {
-	static const char *const headers[] = {
+	static const char *const headers[COLUMNS + 1] = {
 		"FILE", ">PAGES", ">HIDDEN", ">READABLE", ">SHARED", ">LENT",
 		">WRONG", "VERDICT", NULL
 	};
@@ -211,12 +229,12 @@ static void print_text(const struct verdicts *s, const struct inventory *inv)
 
 	table_begin(&t, headers);
 	for (size_t i = 0; i < s->count; i++)
-		verdict_row(&t, &s->all[i]);
+		verdict_row(&t, s->all[i]);
 	table_print(&t, stdout, 0);
 	for (size_t i = 0; i < s->count; i++)
-		print_bad(&s->all[i]);
+		print_bad(s->all[i]);
 	for (size_t i = 0; i < s->count; i++)
-		print_missed(&s->all[i]);
+		print_missed(s->all[i]);
 	inventory_print_reasons(inv);
 }
 

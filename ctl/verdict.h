@@ -55,11 +55,17 @@ __attribute__((format(printf, 2, 3)))
 void verdict_missed(struct verdict *v, const char *fmt, ...);
 
 struct verdicts {
-	struct verdict *all;
+	struct verdict **all;
 	size_t count;
 };
 
-/* verdicts_add - add a verdict for a file; valid until the next call */
+/*
+ * verdicts_cost - what a verdict takes at most, in bytes, with its line of the
+ * table
+ */
+size_t verdicts_cost(const char *path);
+
+/* verdicts_add - add a verdict for a file */
 struct verdict *verdicts_add(struct verdicts *s, const char *path);
 void verdicts_free(struct verdicts *s);
 

@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "ask.h"
+#include "beyond.h"
 #include "blocks.h"
 #include "ctl.h"
 #include "files.h"
@@ -44,8 +46,16 @@ _Static_assert(BLOCK_PAGES == WITNESS_PAGES, "a block is seen at once");
 /* Another process may have a file by the time that it is looked at. */
 #define ROUNDS		3
 
-/* How often a file's pages are counted if it changes meanwhile. */
-#define COUNTS		4
+/* All verdicts together take no more memory than this. */
+#define VERDICTS_ROOM	(256UL << 20)
+
+/*
+ * How often a file's pages are counted if it changes meanwhile; and how many
+ * seconds this may take beyond that, for one file and for all.
+ */
+#define COUNTS			4
+#define COUNT_SECONDS		2.0
+#define COUNT_SECONDS_ALL	20.0
 
 enum { OPT_ALL };
 
@@ -54,7 +64,10 @@ struct verifier {
 	struct progress progress;
 	struct verdicts verdicts;
 	struct index looked_at;	/* files */
+	size_t room;		/* what is left of VERDICTS_ROOM */
+	bool full;		/* it was too small for a file */
 	unsigned int second_looks;	/* so far */
+	double patience;	/* what is left of COUNT_SECONDS_ALL */
 	/* For the file that is looked at: */
 	unsigned int looks_left;	/* second looks */
 	int fd;
@@ -273,112 +286,6 @@ static void say_missed(struct verifier *s, int err)
 			       (unsigned long long)s->v->doubtful);
 }
 
-/*
- * The frame that the first page of a 2 MiB block has, by any of its pages that
- * is mapped; or FRAME_NONE.
- */
-static int find_first_frame(struct verifier *s, const struct blocks *b,
-			    uint64_t *frame)
-{
-	struct sight sight;
-	int err;
-
-	*frame = FRAME_NONE;
-	for (size_t i = 0; i < b->pages; i++) {
-		if (!(b->states[i] & GMEM_STATE_POPULATED) ||
-		    witness_look(s->map + i * PAGE) < 0)
-			continue;
-		err = witness_see(&s->witness, s->map + i * PAGE, 1, &sight);
-		if (!err && sight.pfn != FRAME_NONE)
-			*frame = sight.pfn - i;
-		return err;
-	}
-	return 0;
-}
-
-/*
- * Is what a 2 MiB block has beyond the file's end hidden? Nothing maps it, but
- * the frames of a block are contiguous.
- */
-static bool rest_is_hidden(struct verifier *s, const struct blocks *b,
-			   uint64_t frame)
-{
-	size_t rest = BLOCK_PAGES - b->pages;
-	struct sight sights[BLOCK_PAGES];
-
-	if (frame == FRAME_NONE ||
-	    witness_see_frames(&s->witness, frame + b->pages, rest, sights))
-		return false;
-	for (size_t i = 0; i < rest; i++)
-		if (sights[i].mapped || sights[i].read)
-			return false;
-	return true;
-}
-
-static bool rest_is_seen(struct verifier *s, const struct blocks *b)
-{
-	size_t size = b->pages * PAGE;
-	uint64_t frame;
-	void *map;
-	int err;
-
-	if (b->pages == BLOCK_PAGES)
-		return true;
-	if (gmem_file_map(s->fd, b->offset, size, PROT_READ, &map))
-		return false;
-	s->map = map;
-	err = find_first_frame(s, b, &frame);
-	munmap(map, size);
-	return !err && rest_is_hidden(s, b, frame);
-}
-
-/*
- * In a 2 MiB block the file holds all pages, also those that are holes now. Of
- * those beyond the end, some may be holes, others not. If all are hidden, that
- * makes no difference; if not, nobody knows whether they should be.
- */
-static uint64_t count_held(struct verifier *s, const struct blocks *b)
-{
-	uint64_t held = 0;
-
-	for (size_t i = 0; i < b->pages; i++) {
-		if (b->states[i] & GMEM_STATE_HUGE)
-			return rest_is_seen(s, b) ? BLOCK_PAGES : b->pages;
-		held += !!(b->states[i] & GMEM_STATE_POPULATED);
-	}
-	return held;
-}
-
-/*
- * Count pages that the file holds beyond up to where it was looked at: beyond
- * the file's end they have no state, and no mapping has them. The file
- * may be longer by now, but they weren't looked at. Pages that are punched or
- * populated meanwhile don't count.
- */
-static int count_hidden_away(struct verifier *s, uint64_t *pages)
-{
-	struct gmem_info before, after;
-	uint64_t seen = 0, least;
-	struct blocks b;
-	int err = gmem_file_info(s->fd, &before);
-
-	if (err)
-		return err;
-	blocks_begin(&b, s->fd, &before);
-	if (b.end > s->blocks.end)
-		b.end = s->blocks.end;
-	while ((err = blocks_next(&b)) > 0)
-		seen += count_held(s, &b);
-	if (!err)
-		err = gmem_file_info(s->fd, &after);
-	if (err)
-		return err;
-	least = before.populated < after.populated ? before.populated :
-						     after.populated;
-	*pages = least / PAGE > seen ? least / PAGE - seen : 0;
-	return 0;
-}
-
 /* Look at what has come into sight since the blocks were looked at. */
 static int check_growth(struct verifier *s)
 {
@@ -388,26 +295,47 @@ static int check_growth(struct verifier *s)
 }
 
 /*
- * A file may change while its pages are counted, so this tries again. @err is
- * what check_blocks() has returned.
+ * A file may change while its pages are counted, so this tries again. That
+ * takes some time for a file, and for all files together. @err is what
+ * check_blocks() has returned.
  */
+static int count_beyond(struct verifier *s, int *err, uint64_t *pages)
+{
+	struct beyond b = { .witness = &s->witness, .fd = s->fd };
+	double begin = ctl_now(), most = COUNT_SECONDS;
+	int counts = 0, ret;
+
+	if (s->patience < most)
+		most = s->patience;
+	do {
+		if (counts && ctl_now() < begin + most)
+			ctl_sleep(LOOK_SECONDS);
+		if (!*err)
+			*err = check_growth(s);
+		b.end = s->blocks.end;
+		ret = beyond_count(&b, pages);
+		counts++;
+	} while (ret == -EAGAIN &&
+		 (counts < COUNTS || ctl_now() < begin + most));
+	if (counts > 1)
+		s->patience -= ctl_now() - begin;
+	return ret;
+}
+
 static void check_all_seen(struct verifier *s, int err)
 {
-	uint64_t pages = 1;
-	int uncounted = 0;
+	uint64_t pages = 0;
+	int uncounted = count_beyond(s, &err, &pages);
 
-	for (int i = 0; i < COUNTS && pages && !uncounted; i++) {
-		if (!err)
-			err = check_growth(s);
-		uncounted = count_hidden_away(s, &pages);
-	}
 	say_missed(s, err);
-	if (uncounted && !s->v->missed)
-		verdict_missed(s->v, "the file's pages can't be counted: %s",
-			       strerror(-uncounted));
-	else if (!uncounted && pages)
+	if (pages)
 		verdict_missed(s->v, "the file holds %llu more pages, beyond its end: to check them, make it longer (truncate -s)",
 			       (unsigned long long)pages);
+	else if (uncounted == -EAGAIN && !s->v->missed)
+		verdict_missed(s->v, "the file grew or changed faster than verify could count its pages, so there may be some beyond its end: pause what writes to it, or gives back its memory");
+	else if (uncounted && !s->v->missed)
+		verdict_missed(s->v, "the file's pages can't be counted: %s",
+			       strerror(-uncounted));
 }
 
 static void check_file(struct verifier *s, const char *path, int fd,
@@ -439,6 +367,23 @@ static int verify_one(const struct ctl_call *call, struct verifier *s)
 	return verdicts_conclude(&s->verdicts, &nothing_missed, call->json);
 }
 
+/*
+ * While this looks at files, a user can replace them by others, which are new
+ * in the next round.
+ */
+static bool take_room(struct verifier *s, struct inventory *inv,
+		      const char *path)
+{
+	size_t cost = INDEX_COST + verdicts_cost(path);
+
+	s->full = cost > s->room;
+	if (s->full)
+		inventory_missed(inv, "more files than gmemctl can verify in 256 MiB of memory: the others are left out");
+	else
+		s->room -= cost;
+	return !s->full;
+}
+
 /* A file that is gone may be elsewhere by now: the next round finds it. */
 static void verify_next(struct verifier *s, struct inventory *inv,
 			struct file_entry *f)
@@ -452,10 +397,10 @@ static void verify_next(struct verifier *s, struct inventory *inv,
 		return;
 	fd = inventory_open(inv, f, O_RDONLY);
 	err = fd < 0 ? fd : gmem_file_info(fd, &info);
-	if (!err) {
+	if (!err && take_room(s, inv, f->path)) {
 		index_put(&s->looked_at, key, 0);
 		check_file(s, f->path, fd, &info);
-	} else {
+	} else if (err) {
 		inventory_missed(inv, "%s: %s", text_safe(f->path),
 				 inventory_why(err));
 	}
@@ -463,16 +408,19 @@ static void verify_next(struct verifier *s, struct inventory *inv,
 		close(fd);
 }
 
-/* Repeat until a round can look at all files that it finds. */
+/*
+ * Repeat until a round can look at all files that it finds. Processes that
+ * don't answer won't in another round.
+ */
 static void verify_files(struct verifier *s, struct inventory *inv)
 {
 	for (int i = 0; i < ROUNDS; i++) {
 		if (i)
 			inventory_free(inv);
 		inventory_read(inv);
-		for (size_t n = 0; n < inv->nr_files; n++)
+		for (size_t n = 0; n < inv->nr_files && !s->full; n++)
 			verify_next(s, inv, &inv->files[n]);
-		if (inv->complete)
+		if (inv->complete || s->full || ask_has_given_up())
 			break;
 	}
 }
@@ -497,7 +445,9 @@ static void forget(struct verifier *s)
 static int run(const struct ctl_call *call)
 {
 	bool all = call->values[OPT_ALL];
-	struct verifier s = { 0 };
+	struct verifier s = {
+		.room = VERDICTS_ROOM, .patience = COUNT_SECONDS_ALL,
+	};
 	int status;
 
 	if (all == !!call->nr_args)

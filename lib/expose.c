@@ -19,6 +19,7 @@
  * mapped again.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -89,6 +90,18 @@ static bool fill_gap(struct region *r, char *at, int fd, uint64_t offset,
 	return true;
 }
 
+/* If stderr takes no more, because nobody reads it, the message is lost. */
+static void say_lost(const void *at)
+{
+	struct pollfd to = { .fd = STDERR_FILENO, .events = POLLOUT };
+	char line[160];
+	int size = snprintf(line, sizeof(line), "libgmem: the guest has lost its memory at %p, and could get this process's own there\n",
+			    at);
+
+	if (!poll(&to, 1, 0) || write(STDERR_FILENO, line, size) < 0)
+		return;
+}
+
 /*
  * Before the kernel moves a mapping, it unmaps what is at the new address. If
  * it then refuses to move, there is a gap, and another thread's memory may come
@@ -105,8 +118,7 @@ static int move_refused(struct region *r, char *at, int fd, uint64_t offset,
 
 	if (gap ? fill_gap(r, at, fd, offset, size) : !is_foreign(at))
 		return gap ? 0 : ret;
-	fprintf(stderr, "libgmem: the guest has lost its memory at %p, and could get this process's own there\n",
-		(void *)at);
+	say_lost(at);
 	abort();
 }
 

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,6 +21,10 @@
 
 /* Other processes may put files at the socket's path, again and again. */
 #define TRIES		8
+
+/* How long to wait for others that are about to have a socket there. */
+#define LOCK_TRIES	500
+#define LOCK_PAUSE_MS	10
 
 /* ---- the socket ---- */
 
@@ -149,6 +154,35 @@ static bool remove_stale(int dir, const char *name)
 	return removed;
 }
 
+/* ---- one gmemvm at a time ---- */
+
+/*
+ * What has the name may change until it is renamed. If it was the socket of
+ * another gmemvm by then, and a third one takes the name before it is given
+ * back, that gmemvm can't be reached any more. So gmemvms lock the directory.
+ *
+ * Any user who may read the directory can hold the lock for ever, and not
+ * everyone may read it. So without it, this goes on after a while.
+ *
+ * Return: a descriptor that has the lock, or -1
+ */
+static int lock_directory(int dir)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (!flock(fd, LOCK_EX | LOCK_NB))
+			return fd;
+		if (errno != EWOULDBLOCK)
+			break;
+		poll(NULL, 0, LOCK_PAUSE_MS);
+	}
+	close(fd);
+	return -1;
+}
+
 /* ---- a socket that listens before others see it ---- */
 
 /* Return: a descriptor, or -1 with errno set. @name is what the socket got. */
@@ -173,7 +207,7 @@ static int listen_unseen(int dir, char *name)
 	return -1;
 }
 
-static int put_in_place(int dir, const char *from, const char *name)
+static int try_to_put(int dir, const char *from, const char *name)
 {
 	for (int i = 0; i < TRIES; i++) {
 		if (!rename_to(dir, from, name))
@@ -187,18 +221,29 @@ static int put_in_place(int dir, const char *from, const char *name)
 	return -1;
 }
 
+/* Return: 0 or an errno */
+static int put_in_place(int dir, const char *from, const char *name)
+{
+	int lock = lock_directory(dir);
+	int err = try_to_put(dir, from, name) ? errno : 0;
+
+	if (lock >= 0)
+		close(lock);
+	return err;
+}
+
 /* Return: a descriptor, or -1 with errno set */
 static int listen_at(int dir, const char *name, struct control_file *file)
 {
 	char unseen[NAME_SIZE];
-	int fd = listen_unseen(dir, unseen), err = 0;
+	int fd = listen_unseen(dir, unseen), err;
 
 	if (fd < 0)
 		return -1;
-	if (!find_socket(dir, unseen, file))
+	if (find_socket(dir, unseen, file))
+		err = put_in_place(dir, unseen, name);
+	else
 		err = ESTALE;
-	else if (put_in_place(dir, unseen, name))
-		err = errno;
 	unlinkat(dir, unseen, 0);
 	if (!err)
 		return fd;

@@ -244,10 +244,17 @@ tree_manifest_is_whole() {
 	! LC_ALL=C grep -a -v -E '^([0-7]+ [0-9a-f]{64}|link [^ ]+)  \./' "$1" >&2
 }
 
+# A build may have taken from us the right to list a folder, but not that to walk through it: we would follow a
+# link that we can't see. In a user namespace, all can be seen. What can't be searched counts as new.
 tree_has_new_links() {
-	(cd "$1/src" && find . -type l -printf 'link %l  %p\n') |
-		LC_ALL=C sort >"$1/links" || return 0
+	(cd "$1/src" && in_userns find . -type l -printf 'link %l  %p\n') >"$1/links.found" &&
+		LC_ALL=C sort "$1/links.found" >"$1/links" || return 0
 	[ -n "$(grep '^link ' "$1/manifest.old" | LC_ALL=C sort | LC_ALL=C comm -13 - "$1/links")" ]
+}
+
+tree_has_younger() {
+	younger=$(in_userns find "$1/src" "$1/out" -newer "$1/new" -print -quit) || return 0
+	[ -n "$younger" ]
 }
 
 tree_changed() {
@@ -257,10 +264,11 @@ tree_changed() {
 # Not every Makefile knows all headers that its programs include. So what includes a changed file, or a file
 # that does so, is as good as changed. The names of such files come in. A link is neither read nor touched,
 # as it may lead out of the tree, or to what has no end; nor is what a build has made larger than any source.
+# What a build has made unreadable for us is read, too.
 #   tree_touch_includers TREE
 # shellcheck disable=SC2016 # for perl
 tree_touch_includers() {
-	perl -e '
+	in_userns perl -e '
 		chdir "$ARGV[0]/src" or die qq($!\n);
 		my (%includers, %seen);
 		my @changed = map { m{([^/\n]*)\n} } <STDIN>;
@@ -291,7 +299,6 @@ tree_must_restart() {
 	cut -d' ' -f4- "$1/manifest.old" | LC_ALL=C sort >"$1/names.old" || return 0
 	cut -d' ' -f4- "$1/manifest.new" | LC_ALL=C sort >"$1/names.new" || return 0
 	[ -n "$(LC_ALL=C comm -23 "$1/names.old" "$1/names.new")" ] ||
-		[ ! -s "$1/manifest.old" ] || tree_has_new_links "$1" ||
-		[ -n "$(find "$1/src" "$1/out" -newer "$1/new" -print -quit)" ] ||
+		[ ! -s "$1/manifest.old" ] || tree_has_new_links "$1" || tree_has_younger "$1" ||
 		LC_ALL=C comm -13 "$1/manifest.old" "$1/manifest.new" | grep -q -v -x -E "$tree_compiled"
 }

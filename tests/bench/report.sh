@@ -360,6 +360,12 @@ is "$(ls "$work/victim")" '' '  and nothing is written by its links'
 is "$(find "$work/result" -type f -perm /6111)" '' '  nor is there a new program'
 not_ok '  nor read by them' grep 'for me only' "$work/out"
 like "$(cat "$work/err")" '^ab$' '  what is said there is text'
+gzip "$work/made.tar"
+echo "cat $work/made.tar.gz" >"$work/tree/bench/make-report"
+rm -rf "$work/result"
+runs --only speed
+is "$(ls "$work/result")" raw.txt '  nothing is kept of one that is compressed, and could be of any size'
+not_ok '  which is a failure' test "$status" -eq 0
 rm -rf "$work/tree/bench"
 cp -R "$work/bench" "$work/tree/"
 

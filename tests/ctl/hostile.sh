@@ -240,41 +240,50 @@ time.sleep(1000)' &
 	rm /dev/gmem/file
 }
 
-# silent FUNCTION: a user's process N that has a file server of its own, which answers
-# what it takes to have a file mapped and no more, and calls that; sets $silent, $mapping
+# silent FUNCTION: a user's process that has a file server of its own, and calls that. The server
+# answers what it takes to mount it and have a file mapped; and no more questions for
+# attributes once /tmp/server.quiet is there. Sets $silent, the process, and $mapping.
 silent() {
-	by_user mkdir -p /tmp/server
-	rm -f /tmp/server.ready
+	by_user mkdir -p /tmp/server /tmp/server.none /tmp/server.over
+	rm -f /tmp/server.ready /tmp/server.quiet /tmp/server.more
 	$as_user unshare -Urm python3 -c '
 import ctypes, os, struct, sys, threading, time
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p
 libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
 at = "/tmp/server"
+def mount(what, where, kind, options):
+	flags = 0x1000 if kind == "bind" else 0
+	assert not libc.mount(what.encode(), where.encode(), kind.encode(), flags,
+		options.encode()), (kind, ctypes.get_errno())
 server = os.open("/dev/fuse", os.O_RDWR)
-assert not libc.mount(b"none", at.encode(), b"fuse", 0,
-	b"fd=%d,rootmode=40000,user_id=0,group_id=0" % server), ctypes.get_errno()
+mount("none", at, "fuse",
+	"fd=%d,rootmode=40000,user_id=0,group_id=0,default_permissions" % server)
+FILE, FOLDERS = 2, 3
 def attributes(node):
-	mode = 0o40777 if node == 1 else 0o100666
+	mode = 0o100666 if node == FILE else 0o40777
 	return struct.pack("<6Q10I", node, 1 << 20, 8, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
-INIT, LOOKUP, GETATTR, OPEN, READ = 26, 1, 3, 14, 15
-def answer(op, node):
+INIT, LOOKUP, GETATTR, OPEN, READ, STATFS = 26, 1, 3, 14, 15, 17
+def answer(op, name):
 	if op == INIT:
 		return struct.pack("<IIIIHHIIHHI", 7, 31, 65536, 0, 16, 12, 65536, 1, 256, 0, 0) + bytes(28)
-	if op == LOOKUP:
-		return struct.pack("<2Q2Q2I", 2, 0, 1000, 1000, 0, 0) + attributes(2)
-	if op == GETATTR:
-		return struct.pack("<QII", 1000, 0, 0) + attributes(node)
+	if op == LOOKUP and (name == b"f" or name.isdigit()):
+		node = FILE if name == b"f" else FOLDERS + int(name)
+		return struct.pack("<2Q2Q2I", node, 0, 1000, 0, 0, 0) + attributes(node)
 	if op == OPEN:
 		return struct.pack("<QII", 1, 0, 0)
+	if op == STATFS:
+		return struct.pack("<5Q4I", 0, 0, 0, 0, 0, 4096, 255, 4096, 0) + bytes(24)
 def serve():
 	while True:
 		asked = os.read(server, 1 << 18)
 		size, op, unique, node = struct.unpack_from("<IIQQ", asked)
-		said = answer(op, node)
+		said = answer(op, asked[40:size - 1])
+		if op == GETATTR and not os.path.exists("/tmp/server.quiet"):
+			said = struct.pack("<QII", 0, 0, 0) + attributes(node)
 		if said is not None:
 			os.write(server, struct.pack("<IiQ", 16 + len(said), 0, unique) + said)
-		elif op != READ:
+		elif op not in (READ, GETATTR):
 			os.write(server, struct.pack("<IiQ", 16, -38, unique))
 def ready():
 	open("/tmp/server.ready", "w").write("%d map_files/%x-%x\n" % (os.getpid(), own, own + 4096))
@@ -286,6 +295,21 @@ def own_map():
 	time.sleep(1)
 	ready()
 	libc.mmap(None, 4096, 1, 0x22, -1, 0)
+def own_maps(others):
+	pause = ctypes.cast(libc.pause, ctypes.c_void_p)
+	with open("/tmp/server.more", "w") as more:
+		for _ in range(others):
+			stack = libc.mmap(None, 65536, 3, 0x22, -1, 0)
+			more.write("%d " % libc.clone(pause, ctypes.c_void_p(stack + 65536), 0x111, None))
+	own_map()
+def way_to(what, ways):
+	mount("none", "/tmp/server.over", "overlay", "lowerdir=/tmp/server:/tmp/server.none")
+	for i in range(ways):
+		mount(what, "/tmp/server.over/%d" % i, "bind", "")
+	mount("none", what, "tmpfs", "")
+	open("/tmp/server.quiet", "w")
+	ready()
+	time.sleep(1000)
 if os.fork():
 	serve()
 os.close(server)
@@ -296,6 +320,29 @@ eval(sys.argv[1])' "$1" &
 	wait_for test -s /tmp/server.ready
 	sleep 1
 	read -r silent mapping </tmp/server.ready
+}
+
+has_ended() { # PID...
+	for ended; do
+		! grep -q '^State:.[^ZX]' "/proc/$ended/status" || return
+	done
+}
+
+stop_silent() {
+	more=$(cat /tmp/server.more 2>/dev/null || :)
+	# shellcheck disable=SC2086 # numbers
+	kill -9 $more "$silent" "$server" 2>/dev/null || :
+	wait "$server" || :
+	# shellcheck disable=SC2086 # numbers
+	wait_for has_ended $more "$silent"
+}
+
+# Sets $unanswered: how many questions got no answer. For each, gmemctl ends its helper.
+count_unanswered() { # ARGUMENT...
+	status=0
+	timeout -s KILL 120 strace -o "$work/strace" -e trace=kill "$plain" "$@" \
+		>"$work/json" 2>"$work/err" || status=$?
+	unanswered=$(grep -c SIGKILL "$work/strace" || :)
 }
 
 # What reads of a process's memory map waits for its server, which need not answer.
@@ -318,8 +365,58 @@ test_silent() {
 	timeout 60 "$ctl" show "/proc/$silent/$mapping" >"$work/out" 2>"$work/err" || status=$?
 	is "$status" 1 '  show by its mapping comes to an end'
 	like "$(cat "$work/err")" "process doesn.t answer" '  and says why'
-	kill -9 "$server"
-	wait "$server" || :
+	stop_silent
+	rm /dev/gmem/mine
+}
+
+# Thousands of processes may have one memory map.
+test_many_silent() {
+	by_user truncate -s 2M /dev/gmem/mine
+	silent 'own_maps(60)'
+	for command in ls 'verify --all'; do
+		# shellcheck disable=SC2086 # words
+		count_unanswered $command --json
+		is "$unanswered" 50 "61 silent processes: $command asks 50 of them, once"
+		like "$(ask '"\n".join(d["missed"])')" '^50 questions .* no answer' '  and says so'
+	done
+	is "$status" 5 '  incomplete'
+	stop_silent
+	rm /dev/gmem/mine
+}
+
+# A file server refuses root, but not an overlay of its user's that is on top of it.
+test_silent_way() {
+	modprobe overlay || :
+	if ! grep -q overlay /proc/filesystems; then
+		skip 8 'this kernel has no overlayfs'
+		return
+	fi
+	by_user truncate -s 2M /dev/gmem/mine
+	mkdir -p /run/once
+	mount -t gmemfs none /run/once
+	silent 'way_to("/run/once", 5)'
+	umount /run/once
+	way=/proc/$silent/root/tmp/server.over/0
+	status=0
+	timeout -s KILL 3 stat "$way" >"$work/out" 2>&1 || status=$?
+	is "$status" 137 'a file server on the way to a mount: it does not answer'
+	count_unanswered ls
+	is "$status$unanswered" 01 '  ls comes to an end, and asks once'
+	for command in status 'verify --all'; do
+		status=0
+		# shellcheck disable=SC2086 # words
+		timeout -s KILL 60 "$ctl" $command >"$work/out" 2>"$work/err" || status=$?
+		case $command in verify*) want=5 ;; *) want=0 ;; esac
+		is "$status" "$want" "  $command comes to an end"
+		like "$(cat "$work/out")" "can.t be reached: a file server .*doesn.t answer" '  and says what it missed'
+	done
+	for command in "show $way/file" "map --svg=$way/made.svg /dev/gmem/mine"; do
+		status=0
+		# shellcheck disable=SC2086 # words
+		timeout -s KILL 60 "$ctl" $command >"$work/out" 2>"$work/err" || status=$?
+		is "$status" 1 "  ${command%% *} by a path there comes to an end"
+	done
+	stop_silent
 	rm /dev/gmem/mine
 }
 
@@ -394,6 +491,8 @@ test_build() {
 	test_output
 	test_lease
 	test_silent
+	test_many_silent
+	test_silent_way
 	test_printed
 }
 

@@ -162,6 +162,16 @@ chmod +x "$work/stub/tar"
 PATH="$work/stub:$PATH" "$here/../coverage" --table "$work/counts" user >"$work/said" 2>&1 </dev/null || :
 like "$(cat "$work/said")" '^lib/lines\.c +1 +0 ' 'a table of lines that ran is made'
 not_ok '  without unpacking here what a host sent' test -e "$work/tar-was-run"
+mkdir -p "$work/tree/tests"
+cp -R "$here/../../hostvm" "$work/tree/"
+cp "$here/../coverage" "$work/tree/tests/"
+cp -R "$here/../gcov" "$work/theirs"
+ln -s "$work/theirs" "$work/tree/tests/gcov"
+status=0
+said=$("$work/tree/tests/coverage" --table "$work/counts" user 2>&1 </dev/null) || status=$?
+is "$status" 2 '  nor where a link is in the place of a folder: status 2'
+like "$said" 'tests/gcov is a symbolic link' '  and why'
+not_ok '  and nothing is written to where it leads' test -e "$work/theirs/host.tar"
 
 # What a step is to have read-only is that, or the step isn't run.
 mkdir "$work/bin"

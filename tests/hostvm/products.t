@@ -436,6 +436,70 @@ not_ok '... but those which git ignores' packs '^ignored$'
 echo 'no index' >"$work/by-itself/index"
 ok "where git can't say it, all files are sources" packs '^ignored$'
 
+# Root can list any folder. For others, a build can make one whose owner can't list it, but walk through it.
+mkdir "$work/users"
+cp -R "$hostvm" "$work/users/hostvm"
+# shellcheck disable=SC2016 # for the other shell
+by_user() { # SCRIPT
+	set -- sh -euc '
+		work=$1
+		hostvm=$work/hostvm
+		GMEMFS_SRC=$work/source
+		. "$hostvm/lib/common.sh"
+		. "$hostvm/lib/cache.sh"
+		. "$hostvm/lib/root.sh"
+		. "$hostvm/lib/products.sh"
+		# All files are one user'"'"'s, so no other ids are needed.
+		in_userns() { unshare --map-root-user --mount -- "$@"; }
+		update() {
+			source_pack source_list_products "$work/source.tar"
+			tree_update "$work/tree" "$work/source.tar" || return
+			tree_done "$work/tree"
+		}
+		'"$1" sh "$work/users"
+	if am_root; then
+		setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+	else
+		"$@"
+	fi
+}
+! am_root || chown -R 65534:65534 "$work/users"
+chmod 711 "$work"
+# shellcheck disable=SC2016 # for the other shell
+if by_user 'in_userns true' 2>/dev/null; then
+	ok 'a user builds' by_user 'mkdir -p "$work/source/module" "$work/theirs" "$work/tree"
+		echo "int a;" >"$work/source/module/main.c"
+		echo all: >"$work/source/Makefile"
+		echo precious >"$work/theirs/util.h"
+		update'
+	ok '... and then, where a build has hidden a link in a folder' \
+		by_user 'ln -s "$work/theirs" "$work/tree/src/module/x"
+			chmod 311 "$work/tree/src/module"
+			mkdir "$work/source/module/x"
+			echo evil >"$work/source/module/x/util.h"
+			update'
+	is "$(cat "$work/users/theirs/util.h")" precious '... where it leads to, nothing is written'
+	ok '... but in a folder' grep -q evil "$work/users/tree/src/module/x/util.h"
+	ok '... and where it has hidden an object dated in the future' \
+		by_user 'touch -d 2033-01-01 "$work/tree/src/module/main.o"
+			chmod 311 "$work/tree/src/module"
+			echo "int b;" >"$work/source/module/main.c"
+			update'
+	not_ok '... it starts anew' test -e "$work/users/tree/src/module/main.o"
+	ok '... and where it has made a header unreadable' \
+		by_user 'echo "#include <b.h>" >"$work/source/module/d.h"
+			echo >"$work/source/module/b.h"
+			update
+			touch -d 2001-01-01 "$work/tree/src/module/d.h"
+			chmod 0 "$work/tree/src/module/d.h"
+			echo "int b;" >"$work/source/module/b.h"
+			update'
+	ok '... what it includes is looked at' \
+		test "$work/users/tree/src/module/d.h" -nt "$work/users/tree/src/module/main.c"
+else
+	skip 8 'this user may not make user namespaces'
+fi
+
 in_tree 'rm -rf .git; mkdir build; echo >build/x'
 like "$(source_list | tr '\0' '\n')" '^module/main.c$' 'outside of git, all files are sources'
 is "$(printf 'a\033b\302\233c\342\200\256\177\r\td\n' | printable)" "$(printf 'abc\td')" \

@@ -209,6 +209,93 @@ END
 	rm -r "$shared"
 }
 
+# The first finds a socket on which nobody listens. Until it has taken that away, the second comes; until
+# it has put its own there, the third.
+test_three() {
+	rm -f "$work"/waits* "$work"/go* "$work"/tried*
+	cat >"$work/slow.c" <<'END'
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static void make(const char *name)
+{
+	close(open(name, O_CREAT | O_WRONLY, 0600));
+}
+static void wait_until(const char *waits, const char *go)
+{
+	make(waits);
+	while (access(go, F_OK))
+		usleep(50000);
+}
+int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned int flags)
+{
+	int first = !strcmp(getenv("NUMBER"), "1") && !strcmp(from, "control"), ret;
+
+	if (first)
+		wait_until(WORK "/waits", WORK "/go");
+	ret = syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
+	if (first)
+		wait_until(WORK "/waits-again", WORK "/go-on");
+	return ret;
+}
+int flock(int fd, int how)
+{
+	int ret = syscall(SYS_flock, fd, how);
+
+	if (ret)
+		make(strcmp(getenv("NUMBER"), "2") ? WORK "/tried-3" : WORK "/tried-2");
+	return ret;
+}
+END
+	cc -shared -fPIC -D_GNU_SOURCE -DWORK="\"$work\"" -o "$work/slow.so" "$work/slow.c"
+	python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$work/control"
+	begin_number 1
+	wait_for test -e "$work/waits"
+	begin_number 2
+	wait_for waits_or_answers 2
+	touch "$work/go"
+	wait_for test -e "$work/waits-again"
+	begin_number 3
+	wait_for waits_or_answers 3
+	touch "$work/go-on"
+	wait_for test -S "$work/control"
+	tries=100
+	until is_alone || [ "$tries" = 0 ]; do
+		tries=$((tries - 1))
+		sleep 0.1
+	done
+	ok 'three at once: two of them end' is_alone
+	ok '  the other answers' socat -u OPEN:/dev/null "UNIX-CONNECT:$work/control"
+	is "$(find "$work" -type s)" "$work/control" '  and no other socket is left'
+	for number in 1 2 3; do
+		kill "$(cat "$work/pid-$number")" 2>/dev/null || :
+	done
+	wait
+	is "$(find "$work" -type s)" '' '  nor its own when it has ended'
+}
+
+begin_number() { # NUMBER
+	# shellcheck disable=SC2086 # words
+	NUMBER=$1 LD_PRELOAD="$work/slow.so" "$vmm" --kernel="$work/still" $plain --control="$work/control" \
+		</dev/null >"$work/said-$1" 2>&1 &
+	echo $! >"$work/pid-$1"
+}
+
+waits_or_answers() { # NUMBER
+	[ -e "$work/tried-$1" ] || socat -u OPEN:/dev/null "UNIX-CONNECT:$work/control"
+}
+
+is_alone() {
+	left=0
+	for number in 1 2 3; do
+		! kill -0 "$(cat "$work/pid-$number")" 2>/dev/null || left=$((left + 1))
+	done
+	[ "$left" = 1 ]
+}
+
 test_no_proc() {
 	status=0
 	# shellcheck disable=SC2016,SC2086 # for that shell; words
@@ -273,6 +360,7 @@ test_json
 test_socket
 test_at_once
 test_live_socket
+test_three
 test_no_proc
 test_warnings
 test_keys
