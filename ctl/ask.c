@@ -59,6 +59,7 @@ struct asker {
 static struct asker reader, asker;
 static double left_of_all = ALL;
 static unsigned int timeouts;
+static double waited_for_all;
 
 /* ---- messages, perhaps with a descriptor ---- */
 
@@ -254,6 +255,7 @@ static void finish(struct asker *by)
 
 	if (more > 0)
 		left_of_all = left_of_all > more ? left_of_all - more : 0;
+	waited_for_all += by->waited;
 	by->waited = 0;
 }
 
@@ -311,11 +313,12 @@ void ask_renew(void)
 {
 	left_of_all = ALL;
 	timeouts = 0;
+	waited_for_all = 0;
 }
 
 bool ask_has_given_up(void)
 {
-	return timeouts >= ASK_TIMEOUTS;
+	return timeouts >= ASK_TIMEOUTS || waited_for_all >= ASK_SECONDS;
 }
 
 static int set_path(struct question *q, const char *path)

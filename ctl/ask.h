@@ -12,8 +12,10 @@
  *
  * Each question has a time limit, and all together have one, too: a question
  * that takes long uses up some of it. And a user can have thousands of
- * processes that don't answer. So after ASK_TIMEOUTS questions without an
- * answer, no more of those that may get none are asked.
+ * processes that don't answer, or that answer just in time. So after
+ * ASK_TIMEOUTS questions without an answer, or ASK_SECONDS of waiting in all, no
+ * more of those that may get none are asked. An answer takes less than a
+ * millisecond as a rule.
  */
 #ifndef ASK_H
 #define ASK_H
@@ -23,11 +25,12 @@
 #include <stdio.h>
 
 #define ASK_TIMEOUTS	50
+#define ASK_SECONDS	120
 
 /* ask_renew - begin a new round of questions, with the whole time for all */
 void ask_renew(void);
 
-/* ask_has_given_up - did too many questions of this round get no answer? */
+/* ask_has_given_up - did too many questions get no answer, or too late ones? */
 bool ask_has_given_up(void);
 
 /*

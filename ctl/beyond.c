@@ -172,10 +172,14 @@ static int count_seen(const struct beyond *b, struct moment *now, bool *steady,
 		      uint64_t *seen)
 {
 	struct blocks blocks;
-	int more, err = begin(b, &blocks);
+	int more = 0, err = begin(b, &blocks);
 
 	*seen = 0;
-	while (!err && (more = blocks_next(&blocks)) > 0) {
+	while (!err) {
+		*seen += blocks_skip_full(&blocks);
+		more = blocks_next(&blocks);
+		if (more <= 0)
+			break;
 		*seen += count_held(b, &blocks);
 		err = look_on(b->fd, now, steady);
 	}

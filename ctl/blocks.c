@@ -98,6 +98,21 @@ int blocks_next(struct blocks *b)
 	return err ? err : 1;
 }
 
+uint64_t blocks_skip_full(struct blocks *b)
+{
+	off_t from = lseek(b->fd, b->next, SEEK_DATA), to = -1;
+
+	if (from >= 0 && from % GMEM_BLOCK_SIZE == 0)
+		to = lseek(b->fd, from, SEEK_HOLE);
+	if (to > (off_t)b->end)
+		to = b->end;
+	to &= -GMEM_BLOCK_SIZE;
+	if (to <= from)
+		return 0;
+	b->next = to;
+	return (to - from) / GMEM_PAGE_SIZE;
+}
+
 int blocks_go_on(struct blocks *b)
 {
 	struct stat st;

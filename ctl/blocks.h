@@ -36,6 +36,14 @@ void blocks_begin(struct blocks *b, int fd, const struct gmem_info *info);
 int blocks_next(struct blocks *b);
 
 /*
+ * blocks_skip_full - go on after the blocks that come next and have all pages
+ *
+ * Their states aren't read, so this takes next to no time. Return: the number
+ * of their pages.
+ */
+uint64_t blocks_skip_full(struct blocks *b);
+
+/*
  * blocks_go_on - after the last block: has the file become longer meanwhile?
  *
  * Return: 1 if it has: then blocks_next() goes on with the pages that have come

@@ -101,8 +101,8 @@ static void say_given_up(struct inventory *inv)
 		free(inv->reasons[--inv->nr_reasons]);
 		inv->more_reasons++;
 	}
-	inventory_missed(inv, "%d questions to processes got no answer, so no more processes were asked for their mappings and mounts: end those that don't answer, or the file servers that they wait for",
-			 ASK_TIMEOUTS);
+	inventory_missed(inv, "%d questions to processes got no answer, or all of them took %d s, so no more processes were asked for their mappings and mounts: end those that don't answer, or the file servers that they wait for",
+			 ASK_TIMEOUTS, ASK_SECONDS);
 }
 
 /* ---- files that have a name ---- */

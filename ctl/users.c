@@ -484,6 +484,6 @@ void inventory_add_users(struct inventory *inv)
 	struct scan s = { .inv = inv };
 
 	visit_processes(&s, look_at_process);
-	if (s.unknown)
+	if (s.unknown && !ask_has_given_up())
 		inventory_missed(inv, "a process moved an open file each time that gmemctl looked at it: the file may be in a gmemfs that no process sees mounted");
 }

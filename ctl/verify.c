@@ -328,7 +328,7 @@ static void check_all_seen(struct verifier *s, int err)
 	int uncounted = count_beyond(s, &err, &pages);
 
 	say_missed(s, err);
-	if (pages)
+	if (pages && !uncounted)
 		verdict_missed(s->v, "the file holds %llu more pages, beyond its end: to check them, make it longer (truncate -s)",
 			       (unsigned long long)pages);
 	else if (uncounted == -EAGAIN && !s->v->missed)

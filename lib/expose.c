@@ -98,7 +98,8 @@ static void say_lost(const void *at)
 	int size = snprintf(line, sizeof(line), "libgmem: the guest has lost its memory at %p, and could get this process's own there\n",
 			    at);
 
-	if (!poll(&to, 1, 0) || write(STDERR_FILENO, line, size) < 0)
+	/* A signal that is pending ends poll(), and says nothing of stderr. */
+	if (poll(&to, 1, 0) < 1 || write(STDERR_FILENO, line, size) < 0)
 		return;
 }
 

@@ -23,8 +23,12 @@
 static bool can_print(void)
 {
 	struct pollfd to = { .fd = STDERR_FILENO, .events = POLLOUT };
+	int n = poll(&to, 1, PATIENCE_MS);
 
-	return poll(&to, 1, PATIENCE_MS) != 0;
+	/* A signal ended poll(), which says nothing of stderr. */
+	if (n < 0 && errno == EINTR)
+		n = poll(&to, 1, 0);
+	return n > 0;
 }
 
 /* One write() for a line, because several threads may print. */
