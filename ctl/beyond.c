@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Counting the pages of a file that are in sight, while its owner changes it. */
+/* Counting the pages of a file in sight, while its owner changes it. */
 #include <errno.h>
 #include <gmem.h>
 #include <stdbool.h>

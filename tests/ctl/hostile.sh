@@ -342,7 +342,7 @@ count_unanswered() { # ARGUMENT...
 	status=0
 	timeout -s KILL 120 strace -o "$work/strace" -e trace=kill "$plain" "$@" \
 		>"$work/json" 2>"$work/err" || status=$?
-	unanswered=$(grep -c SIGKILL "$work/strace" || :)
+	unanswered=$(grep -c "^kill(.*SIGKILL" "$work/strace" || :)
 }
 
 # What reads of a process's memory map waits for its server, which need not answer.
