@@ -246,9 +246,13 @@ static int one_step(struct walk *w, const char *name)
 		go_to(w, &to);
 		return 0;
 	}
+	/*
+	 * Below a process's root, nothing says whose link it is, its text may
+	 * come from a file server, and "/" is another place.
+	 */
 	if (w->proc && w->at.dev == w->proc)
 		err = follow_proc(w, name);
-	else if (!is_trusted_link(&w->at, &to))
+	else if (w->chosen || !is_trusted_link(&w->at, &to))
 		err = -ELOOP;
 	else
 		err = follow_text(w, &to);

@@ -185,6 +185,13 @@ test_convert_root() {
 	is "$(first_page /dev/gmem/victim)" 0 '  the page is private still'
 	ctl show "/proc/$binder/root/dev/gmem/mine"
 	is "$status" 0 '  to look is allowed'
+	ln -s /dev/gmem /run/way
+	ctl show /run/way/victim
+	is "$status" 0 '  to look by a link of root is allowed'
+	ctl show "/proc/$binder/root/run/way/victim"
+	is "$status" 1 "  but not below a process's root"
+	like "$err" 'symbolic link' '  and why'
+	rm /run/way
 	for way in root cwd root/run "task/$binder/cwd" root/proc/self/root/run; do
 		ctl map --svg="/proc/$binder/$way/made.svg" /dev/gmem/victim
 		is "$status" 1 "--svg: not to a user's $way"
