@@ -251,6 +251,7 @@ time.sleep(1000)' &
 # answers what it takes to mount it and have a file mapped; and no more questions for
 # attributes once /tmp/server.quiet is there. Sets $silent, the process, and $mapping.
 silent() {
+	expect_hung 0
 	by_user mkdir -p /tmp/server /tmp/server.none /tmp/server.over
 	rm -f /tmp/server.ready /tmp/server.quiet /tmp/server.more
 	$as_user unshare -Urm python3 -c '
@@ -342,12 +343,19 @@ stop_silent() {
 	wait "$server" || :
 	# shellcheck disable=SC2086 # numbers
 	wait_for has_ended $more "$silent"
+	expect_hung 120
+}
+
+# Who waits for such a process or its server, such as khugepaged, isn't to be reported.
+expect_hung() { # SECONDS, 0 for never
+	[ ! -e /proc/sys/kernel/hung_task_timeout_secs ] ||
+		echo "$1" >/proc/sys/kernel/hung_task_timeout_secs
 }
 
 # Sets $unanswered: how many questions got no answer. For each, gmemctl ends its helper.
 count_unanswered() { # ARGUMENT...
 	status=0
-	timeout -s KILL 120 strace -o "$work/strace" -e trace=kill "$plain" "$@" \
+	timeout -s KILL 400 strace -o "$work/strace" -e trace=kill "$plain" "$@" \
 		>"$work/json" 2>"$work/err" || status=$?
 	unanswered=$(grep -c "^kill(.*SIGKILL" "$work/strace" || :)
 }
