@@ -59,6 +59,17 @@ static bool on_gmemfs;
 static long others_hidden;
 static uint64_t churn_seed;
 
+/*
+ * Whoever puts a slot back has it for writing, so that no vCPU is in KVM_RUN.
+ * Else a vCPU that has found no slot may meet in KVM's tables what another has
+ * mapped since, and newer KVMs (not 6.12, but 7.3) warn of it, whatever the
+ * memory: tdp_mmu_map_handle_target_level(), where fault->pfn is then
+ * KVM_PFN_NOSLOT. QEMU keeps its vCPUs out, too.
+ */
+static pthread_rwlock_t no_new_slot =
+	PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+static bool slot_is_due;
+
 #define count(what) __atomic_add_fetch(&stats->what, 1, __ATOMIC_RELAXED)
 
 /* ---- vCPU threads ---- */
@@ -102,14 +113,29 @@ static void on_tick(struct runner *r)
 		set_xen_pages(r);
 }
 
+static int run_with_slots(struct vcpu *vcpu)
+{
+	int ret, err;
+
+	pthread_rwlock_rdlock(&no_new_slot);
+	ret = vcpu_run(vcpu);
+	err = errno;
+	pthread_rwlock_unlock(&no_new_slot);
+	errno = err;
+	return ret;
+}
+
 /* One KVM_RUN. False: the guest can't go on from there. */
 static bool run_once(struct runner *r)
 {
 	unsigned long ticks = r->ticks;
 
 	count(exits);
-	while (vcpu_run(r->vcpu)) {
+	while (run_with_slots(r->vcpu)) {
 		if (errno == EAGAIN)
+			continue;
+		if (errno == EINTR &&
+		    __atomic_load_n(&slot_is_due, __ATOMIC_RELAXED))
 			continue;
 		if (errno != EINTR) {
 			count(faults);
@@ -211,6 +237,41 @@ static void churn_map(struct machine *m)
 		  MAP_FIXED | MAP_SHARED, file_fd, at));
 }
 
+static void on_kick(int sig)
+{
+	(void)sig;
+}
+
+static void kick_all(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < VCPUS; i++)
+		pthread_kill(runners[i].thread, SIGUSR1);
+}
+
+/* A kick just before KVM_RUN is lost, so there are more until it has worked. */
+static void keep_vcpus_out(void)
+{
+	struct timespec soon;
+
+	__atomic_store_n(&slot_is_due, true, __ATOMIC_RELAXED);
+	do {
+		kick_all();
+		clock_gettime(CLOCK_MONOTONIC, &soon);
+		soon.tv_nsec += 1000000;
+		soon.tv_sec += soon.tv_nsec / 1000000000;
+		soon.tv_nsec %= 1000000000;
+	} while (pthread_rwlock_clockwrlock(&no_new_slot, CLOCK_MONOTONIC,
+					    &soon));
+}
+
+static void let_vcpus_in(void)
+{
+	__atomic_store_n(&slot_is_due, false, __ATOMIC_RELAXED);
+	pthread_rwlock_unlock(&no_new_slot);
+}
+
 static int set_half(struct machine *m, unsigned int half, uint64_t size)
 {
 	return vm_set_slot(&m->vm, 1 + half, GUEST_FILE + half * HALF,
@@ -223,7 +284,9 @@ static void churn_slot(struct machine *m)
 
 	must(set_half(m, half, 0));
 	pause_us(2000);
+	keep_vcpus_out();
 	must(set_half(m, half, HALF));
+	let_vcpus_in();
 }
 
 /* Has every clock page written again. */
@@ -294,16 +357,6 @@ static void churn(void)
 
 /* ---- a process full of VMs ---- */
 
-static void on_kick(int sig)
-{
-	(void)sig;
-}
-
-static void kick(struct runner *r)
-{
-	pthread_kill(r->thread, SIGUSR1);
-}
-
 static void make_machine(struct machine *m, unsigned int vcpus, bool hyperv)
 {
 	m->mem = map(file_fd, GUEST_FILE_SIZE);
@@ -333,10 +386,8 @@ static _Noreturn void run_round(unsigned int round, uint64_t seed)
 	}
 	for (i = 0;; i++) {
 		churn();
-		if (i % 64 == 0) {
-			kick(&runners[0]);
-			kick(&runners[1]);
-		}
+		if (i % 64 == 0)
+			kick_all();
 	}
 }
 
