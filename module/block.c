@@ -65,9 +65,9 @@ static struct gmem_block *gmem_block_new(struct inode *inode, pgoff_t pgoff,
  * @inode: the file
  * @block: its block, locked; or the caller holds the file's invalidate_lock
  *	   exclusively
- * @charged: it has little memory or none. That is charged even if the mount is
- *	     full: a block gets little at first, or the memory that it would
- *	     have had is more.
+ * @charged: it has little memory. That is charged even if the mount is full:
+ *	     the task that made the block not charged has charged the mount for
+ *	     all of its memory, and doesn't need it any more.
  */
 void gmem_block_set_charged(struct inode *inode, struct gmem_block *block,
 			    bool charged)
@@ -113,11 +113,32 @@ struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff,
 }
 
 /**
+ * gmem_block_charge_memory - charge the mount for a block's 512 pages, and not
+ *			      for the block itself any more
+ * @inode: the file
+ * @block: its block, locked, without memory
+ *
+ * gmem_block_take_over() is the way back.
+ *
+ * Return: 0, or -ENOSPC if the mount is full.
+ */
+int gmem_block_charge_memory(struct inode *inode, struct gmem_block *block)
+{
+	int ret = gmem_charge_instead(inode, GMEM_BLOCK_PAGES,
+				      block->charged ? GMEM_BLOCK_COST : 0);
+
+	if (!ret)
+		block->charged = false;
+	return ret;
+}
+
+/**
  * gmem_block_take_over - a block gives up memory: charge it for itself instead,
  *			  if it has little left
- * @inode: the file; the caller holds its invalidate_lock exclusively, or is the
- *	   file's last user
- * @block: its block, with as many pages as it has left
+ * @inode: the file
+ * @block: its block, with as many pages as it has left. It is locked, or the
+ *	   caller holds the file's invalidate_lock exclusively, or is its last
+ *	   user.
  *
  * Return: for so many of the pages that it gave up the mount stays charged.
  */

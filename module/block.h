@@ -56,6 +56,7 @@ struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff,
 struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff);
 void gmem_block_set_charged(struct inode *inode, struct gmem_block *block,
 			    bool charged);
+int gmem_block_charge_memory(struct inode *inode, struct gmem_block *block);
 unsigned int gmem_block_take_over(struct inode *inode,
 				  struct gmem_block *block);
 void gmem_block_charge_array(struct inode *inode, struct gmem_block *block);

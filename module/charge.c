@@ -43,13 +43,16 @@ int gmem_sb_charge(struct super_block *sb, unsigned long nr)
 	return gmem_charge(&sbi->used, READ_ONCE(sbi->limit), nr);
 }
 
-/* gmem_sb_has - does a mount have so many pages left? A guess, unlocked. */
+/*
+ * gmem_sb_has - does a mount have so many pages left? A guess, unlocked. It has
+ * none left if it holds more than a remount allows.
+ */
 bool gmem_sb_has(struct super_block *sb, unsigned long nr)
 {
 	unsigned long limit = READ_ONCE(gmem_sb(sb)->limit);
 	unsigned long used = atomic_long_read(&gmem_sb(sb)->used);
 
-	return !limit || (used <= limit && nr <= limit - used);
+	return !limit || !nr || (used <= limit && nr <= limit - used);
 }
 
 void gmem_sb_uncharge(struct super_block *sb, unsigned long nr)
@@ -144,6 +147,32 @@ unsigned int gmem_bookkeeping_take_over(struct inode *inode, size_t bytes)
 	gi->bookkeeping += bytes;
 	spin_unlock(&gi->bookkeeping_lock);
 	return pages;
+}
+
+/**
+ * gmem_charge_instead - charge a mount for pages instead of kernel memory
+ * @inode: the file, which gets pages
+ * @nr: how many
+ * @bytes: how much kernel memory it takes for itself till now, but not any more
+ *
+ * In one step: of what the mount counts for that kernel memory, nobody else can
+ * take anything meanwhile.
+ *
+ * Return: 0, or -ENOSPC if the mount's size= has not enough left.
+ */
+int gmem_charge_instead(struct inode *inode, unsigned long nr, size_t bytes)
+{
+	struct gmem_inode *gi = gmem_i(inode);
+	int ret;
+
+	spin_lock(&gi->bookkeeping_lock);
+	nr -= gmem_bookkeeping_pages(gi->bookkeeping) -
+	      gmem_bookkeeping_pages(gi->bookkeeping - bytes);
+	ret = gmem_sb_charge(inode->i_sb, nr);
+	if (!ret)
+		gi->bookkeeping -= bytes;
+	spin_unlock(&gi->bookkeeping_lock);
+	return ret;
 }
 
 /* How many pages less would the mount count if a file took @bytes less? */

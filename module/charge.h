@@ -17,6 +17,7 @@ void gmem_sb_uncharge_inode(struct super_block *sb);
 void gmem_inode_account(struct inode *inode, long nr, bool huge);
 
 int gmem_charge_bookkeeping(struct inode *inode, size_t bytes);
+int gmem_charge_instead(struct inode *inode, unsigned long nr, size_t bytes);
 unsigned int gmem_bookkeeping_take_over(struct inode *inode, size_t bytes);
 unsigned long gmem_bookkeeping_saved(struct inode *inode, size_t bytes);
 void gmem_charge_bookkeeping_anyway(struct inode *inode, size_t bytes);

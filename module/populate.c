@@ -37,47 +37,72 @@ static unsigned long gmem_reasons(struct inode *inode, bool shared)
 	return shared ? GMEM_WANTED : 0;
 }
 
+/*
+ * These take memory that is zeroed, hidden if there are no @reasons, and charged
+ * to mount and file.
+ */
+static struct page *gmem_take_single(struct inode *inode, unsigned long reasons,
+				     const struct gmem_want *want)
+{
+	struct page *page;
+	int ret;
+
+	ret = gmem_sb_charge(inode->i_sb, 1);
+	if (ret)
+		return ERR_PTR(ret);
+	page = gmem_prepare(0, &want->place, reasons);
+	if (IS_ERR(page)) {
+		gmem_directmap_explain(PTR_ERR(page));
+		gmem_sb_uncharge(inode->i_sb, 1);
+		return page;
+	}
+	gmem_frame_assign(page, 1, inode);
+	gmem_inode_account(inode, 1, false);
+	return page;
+}
+
 /* Charge the mount, and take memory from the pool or the kernel. */
-static struct page *gmem_take_more(struct inode *inode, unsigned int order,
+static struct page *gmem_take_more(struct inode *inode,
+				   struct gmem_block *block,
 				   unsigned long reasons,
 				   const struct gmem_want *want)
 {
 	struct page *page = NULL;
 	int ret;
 
-	ret = gmem_sb_charge(inode->i_sb, 1U << order);
+	ret = gmem_block_charge_memory(inode, block);
 	if (ret)
 		return ERR_PTR(ret);
-	if (order && !reasons)
+	if (!reasons)
 		page = gmem_pool_take(&want->place);
 	if (!page)
-		page = gmem_prepare(order, &want->place, reasons);
+		page = gmem_prepare(GMEM_BLOCK_ORDER, &want->place, reasons);
 	if (IS_ERR(page)) {
 		gmem_directmap_explain(PTR_ERR(page));
-		gmem_sb_uncharge(inode->i_sb, 1U << order);
+		gmem_sb_uncharge(inode->i_sb, GMEM_BLOCK_PAGES -
+				 gmem_block_take_over(inode, block));
 	}
 	return page;
 }
 
-/*
- * Take memory: zeroed, hidden if there are no @reasons, and charged to mount
- * and file.
- */
-static struct page *gmem_take(struct inode *inode, unsigned int order,
-			      unsigned long reasons,
-			      const struct gmem_want *want)
+/* For a block without memory, all of it. The block isn't charged any more. */
+static struct page *gmem_take_contiguous(struct inode *inode,
+					 struct gmem_block *block,
+					 unsigned long reasons,
+					 const struct gmem_want *want)
 {
-	unsigned int nr = 1U << order;
-	struct page *page = NULL;
+	struct page *page;
 
-	if (order && !reasons && gmem_has_prepared(want))
+	if (!reasons && gmem_has_prepared(want)) {
 		page = want->batch->blocks[--want->batch->nr];
-	if (!page)
-		page = gmem_take_more(inode, order, reasons, want);
+		gmem_block_set_charged(inode, block, false);
+	} else {
+		page = gmem_take_more(inode, block, reasons, want);
+	}
 	if (IS_ERR(page))
 		return page;
-	gmem_frame_assign(page, nr, inode);
-	gmem_inode_account(inode, nr, order);
+	gmem_frame_assign(page, GMEM_BLOCK_PAGES, inode);
+	gmem_inode_account(inode, GMEM_BLOCK_PAGES, true);
 	return page;
 }
 
@@ -124,7 +149,7 @@ static struct page *gmem_populate_single(struct inode *inode,
 	if (slots[slot])
 		return slots[slot];
 
-	page = gmem_take(inode, 0, gmem_reasons(inode, shared), want);
+	page = gmem_take_single(inode, gmem_reasons(inode, shared), want);
 	if (!IS_ERR(page)) {
 		WRITE_ONCE(slots[slot], page);
 		/* A reader of @slots sees the page: gmem_block_page(). */
@@ -160,15 +185,12 @@ static struct page *gmem_populate_locked(struct inode *inode,
 		return gmem_populate_single(inode, block, slot, want);
 
 	shared = gmem_state_all(inode, block, true);
-	/* Uncharge the block first: that may make room for its memory. */
-	gmem_block_set_charged(inode, block, false);
-	huge = gmem_take(inode, GMEM_BLOCK_ORDER, gmem_reasons(inode, shared),
-			 want);
+	huge = gmem_take_contiguous(inode, block, gmem_reasons(inode, shared),
+				    want);
 	if (!IS_ERR(huge)) {
 		WRITE_ONCE(block->huge, huge);
 		return huge + slot;
 	}
-	gmem_block_set_charged(inode, block, true);
 	if (gmem_i(inode)->flags & GMEM_FLAG_HUGE_ONLY)
 		return huge;
 	return gmem_populate_single(inode, block, slot, want);

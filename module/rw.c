@@ -271,6 +271,14 @@ static pgoff_t gmem_next_block(struct inode *inode, pgoff_t pgoff, pgoff_t end)
 	return min(index << GMEM_BLOCK_ORDER, end);
 }
 
+/* Has a block no hole? None appears: the invalidate_lock is held. */
+static bool gmem_block_full(const struct gmem_block *block)
+{
+	if (READ_ONCE(block->huge))
+		return !READ_ONCE(block->nr_holes);
+	return data_race(block->nr_pages) == GMEM_BLOCK_PAGES;
+}
+
 /*
  * Move *@at to the first page from there on, and below @end, that is data (or a
  * hole); or to @end. There may be millions of blocks without memory: each is
@@ -287,8 +295,7 @@ static int gmem_find(struct inode *inode, pgoff_t *at, pgoff_t end, bool data)
 			if (!data)
 				break;
 			pgoff = gmem_next_block(inode, pgoff, end);
-		} else if (!data && READ_ONCE(block->huge) &&
-			   !READ_ONCE(block->nr_holes)) {
+		} else if (!data && gmem_block_full(block)) {
 			pgoff = min(round_down(pgoff, GMEM_BLOCK_PAGES) +
 				    GMEM_BLOCK_PAGES, end);
 		} else {

@@ -272,7 +272,7 @@ static int gmem_fill_super(struct super_block *sb, struct fs_context *fc)
 }
 
 /*
- * A remount can change the limits, but not to less than is in use. The other
+ * A remount can change the limits, but not to another that is less than in use. The other
  * options wouldn't affect files that exist already, so they can't be changed.
  */
 static int gmem_reconfigure(struct fs_context *fc)
@@ -286,10 +286,11 @@ static int gmem_reconfigure(struct fs_context *fc)
 	    new->like_hugetlbfs != sbi->like_hugetlbfs ||
 	    !uid_eq(new->uid, sbi->uid) || !gid_eq(new->gid, sbi->gid))
 		return invalf(fc, "gmemfs: a remount can only change size= and nr_inodes=; to change other options, unmount and mount again");
-	if (new->limit && new->limit < used)
+	if (new->limit && new->limit != sbi->limit && new->limit < used)
 		return invalf(fc, "gmemfs: size= is less than the %lu KiB in use; remove files first",
 			      used << (PAGE_SHIFT - 10));
-	if (new->inode_limit && new->inode_limit < inodes)
+	if (new->inode_limit && new->inode_limit != sbi->inode_limit &&
+	    new->inode_limit < inodes)
 		return invalf(fc, "gmemfs: nr_inodes= is less than the %lu in use; remove files first",
 			      inodes);
 	WRITE_ONCE(sbi->limit, new->limit);

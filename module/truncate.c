@@ -51,6 +51,8 @@ int gmem_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
 		ret = gmem_set_size(inode, attr->ia_size);
 		if (ret)
 			return ret;
+		/* By a path, truncate(2) asks for the size alone. */
+		attr->ia_valid |= ATTR_MTIME | ATTR_CTIME;
 	}
 	setattr_copy(idmap, inode, attr);
 	return 0;

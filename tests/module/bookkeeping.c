@@ -15,6 +15,7 @@
 #define FILES	2000
 #define THREADS	8
 #define LOOKS	1500
+#define REFILLS	400
 /* Slabs are got by the page and not given back at once. */
 #define SLACK_KB	(4 * 1024)
 
@@ -40,6 +41,22 @@ static long used(void)
 static int huge_hole(long size)
 {
 	return new_file_in(SMALL, size);
+}
+
+static int create_in(const char *name, uint64_t size, uint64_t flags)
+{
+	struct gmem_create create = { .size = size, .flags = flags };
+	int dir = must(open(name, O_RDONLY | O_DIRECTORY));
+	int fd = must(ioctl(dir, GMEM_CREATE, &create));
+
+	close(dir);
+	return fd;
+}
+
+static void punch(int fd, unsigned long at, unsigned long size)
+{
+	must(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at,
+		       size));
 }
 
 /*
@@ -192,15 +209,9 @@ static void test_exactly(void)
 /* A block with one page counts two, until it has many. */
 static void test_filled_up(void)
 {
-	struct gmem_create create = {
-		.size = LIMIT,
-		.flags = GMEM_FLAG_NO_HUGE,
-	};
-	int dir = must(open(SMALL, O_RDONLY | O_DIRECTORY));
-	int fd = must(ioctl(dir, GMEM_CREATE, &create));
+	int fd = create_in(SMALL, LIMIT, GMEM_FLAG_NO_HUGE);
 	unsigned long at;
 
-	close(dir);
 	for (at = 0; at < LIMIT; at += BLOCK)
 		must(pwrite(fd, "x", 1, at));
 	is(fallocate(fd, 0, 0, LIMIT), 0, "a file with some pages is filled");
@@ -288,6 +299,59 @@ static void test_batches(void)
 	must(umount(ROOMY));
 }
 
+static void *ask_in_vain(void *file)
+{
+	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED))
+		if (pwrite(*(int *)file, "x", 1, BLOCK) != -1)
+			bail_out("a block in a mount of half a block");
+	return NULL;
+}
+
+/* Pages at @at and after it, until the mount has no more. Return: the end. */
+static long fill_from(int fd, long at)
+{
+	while (pwrite(fd, "x", 1, at) == 1)
+		at += PAGE;
+	return at;
+}
+
+/*
+ * A hole that is shared counts, and what fills it counts instead. Meanwhile
+ * nobody else gets what it counts: the mount would hold more than its limit
+ * when the memory can't be had. Then a page that is given back is none to take.
+ */
+static void test_never_over(void)
+{
+	int i, more = 0, hole, fd;
+	pthread_t thread;
+	long end;
+
+	must(mount("none", ROOMY, "gmemfs", 0, "size=1m"));
+	hole = create_in(ROOMY, 4 * BLOCK, GMEM_FLAG_HUGE_ONLY);
+	is(set_shared(hole, 0, 4 * BLOCK), 0, "holes are shared");
+	fd = create_in(ROOMY, 2 * BLOCK, GMEM_FLAG_NO_HUGE);
+	end = fill_from(fd, 0);
+	enough = false;
+	if (pthread_create(&thread, NULL, ask_in_vain, &hole))
+		bail_out("pthread_create() failed");
+	for (i = 0; i < REFILLS; i++) {
+		punch(fd, end - 8 * PAGE, 8 * PAGE);
+		end = fill_from(fd, end - 8 * PAGE);
+		punch(fd, end - PAGE, PAGE);
+		more += pwrite(fd, "x", 1, end - PAGE) == 1;
+	}
+	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	is(more, REFILLS, "a full mount takes as much as it gave back");
+	is(fallocate(fd, 0, 0, end), 0, "what is there needs nothing");
+	is(mount("none", ROOMY, "gmemfs", MS_REMOUNT, "size=1m"), 0,
+	   "nor does the same limit");
+	close(fd);
+	close(hole);
+	is(used_in(ROOMY), 0, "all comes back");
+	must(umount(ROOMY));
+}
+
 /* Memory is charged as before: what is wanted of it is no more than that. */
 static void test_full(void)
 {
@@ -362,6 +426,7 @@ int main(void)
 	test_filled_up();
 	test_at_once();
 	test_batches();
+	test_never_over();
 	test_full();
 	test_attributes();
 	must(umount(SMALL));

@@ -224,6 +224,11 @@ static void test_times(void)
 	ok(dir_changed(MNT "/u", &other), "unlink changes a directory");
 	ok(later(stat_of(MNT "/t/a").st_ctim, file.st_ctim),
 	   "and the ctime of what has another name");
+	file = stat_of(MNT "/t/a");
+	must(truncate(MNT "/t/a", file.st_size));
+	ok(later(stat_of(MNT "/t/a").st_ctim, file.st_ctim),
+	   "truncate by a path changes a file's ctime");
+	ok(later(stat_of(MNT "/t/a").st_mtim, file.st_mtim), "and its mtime");
 	must(rmdir(MNT "/t/d"));
 	ok(dir_changed(MNT "/t", &dir), "rmdir");
 	must(unlink(MNT "/t/a"));
