@@ -207,11 +207,26 @@ static _Noreturn void help(int sock)
 
 /* ---- asking it ---- */
 
+/*
+ * The helper has a copy of all memory of gmemctl. It must not keep that until a
+ * file server answers.
+ */
+static void end_without_memory(pid_t pid)
+{
+	int fd = syscall(SYS_pidfd_open, pid, 0);
+
+	kill(pid, SIGKILL);
+	if (fd < 0)
+		return;
+	syscall(SYS_process_mrelease, fd, 0);
+	close(fd);
+}
+
 /* A helper that doesn't end after SIGKILL is left behind, without a wait. */
 static void give_up(struct asker *by)
 {
 	if (!by->dead)
-		kill(by->pid, SIGKILL);
+		end_without_memory(by->pid);
 	close(by->sock);
 	by->pid = 0;
 }
@@ -419,6 +434,8 @@ FILE *ask_text(int dir, const char *path, uint64_t resolve)
 	reader.taken = 0;
 	if (!err)
 		f = fopencookie(&reader, "r", io);
+	else
+		finish(&reader);
 	if (!f)
 		errno = err ? -err : ENOMEM;
 	return f;

@@ -7,9 +7,8 @@
  * The file may change meanwhile. A page that gets populated behind the count is
  * in the total, but not in the count. A page that is counted, and then given
  * back before the total is read, is the other way round: it makes up for a page
- * beyond the end. fallocate() and ftruncate() give back pages, and set the
- * file's ctime; so does truncate(), without that, but it gives back all beyond
- * the end, too. And the total gets smaller then. So a count is certain only if
+ * beyond the end. fallocate() and truncate() give back pages, and set the
+ * file's ctime. And the total gets smaller then. So a count is certain only if
  * neither happens, and if nothing is left of the total.
  */
 #ifndef BEYOND_H

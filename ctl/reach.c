@@ -188,7 +188,7 @@ static bool is_of_process(const struct reach *r)
  */
 static bool may_be_silent(const struct walk *w, const char *name)
 {
-	if (w->proc && w->at.dev == w->proc)
+	if (!w->chosen && w->proc && w->at.dev == w->proc)
 		return !is_self(name);
 	return w->chosen || is_of_process(&w->at);
 }
@@ -248,11 +248,14 @@ static int one_step(struct walk *w, const char *name)
 	}
 	/*
 	 * Below a process's root, nothing says whose link it is, its text may
-	 * come from a file server, and "/" is another place.
+	 * come from a file server, and "/" is another place. That holds for a
+	 * procfs there, too: the process may have put its own links into it.
 	 */
-	if (w->proc && w->at.dev == w->proc)
+	if (w->chosen)
+		err = -ELOOP;
+	else if (w->proc && w->at.dev == w->proc)
 		err = follow_proc(w, name);
-	else if (w->chosen || !is_trusted_link(&w->at, &to))
+	else if (!is_trusted_link(&w->at, &to))
 		err = -ELOOP;
 	else
 		err = follow_text(w, &to);
@@ -531,15 +534,15 @@ FILE *reach_process_file(pid_t pid, const char *what)
 	return f;
 }
 
-FILE *reach_process_maps(pid_t pid)
+FILE *reach_process_text(pid_t pid, const char *what)
 {
-	char path[32];
+	char path[64];
 
 	if (ask_has_given_up()) {
 		errno = ECANCELED;
 		return NULL;
 	}
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, what);
 	return ask_text(AT_FDCWD, path, RESOLVE_NO_SYMLINKS);
 }
 

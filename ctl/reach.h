@@ -112,8 +112,16 @@ int reach_create(const char *path);
 
 int reach_process(pid_t pid, const char *what);
 FILE *reach_process_file(pid_t pid, const char *what);
-/* reach_process_maps - the caller closes it before it opens another's maps */
-FILE *reach_process_maps(pid_t pid);
+
+/*
+ * reach_process_text - the same for what has to do with the process's memory
+ *
+ * The process may hold the lock of it, or end at that moment: then who reads
+ * this frees the memory, and may wait for a file server of the process. So a
+ * helper reads it. The caller reads all of it, and closes it before it opens
+ * another one.
+ */
+FILE *reach_process_text(pid_t pid, const char *what);
 DIR *reach_process_list(pid_t pid, const char *what);
 
 /*

@@ -293,7 +293,7 @@ static void look_at_map(struct scan *s, const char *line)
 
 static void look_at_maps(struct scan *s)
 {
-	FILE *f = reach_process_maps(s->tid);
+	FILE *f = reach_process_text(s->tid, "maps");
 	char *line = NULL;
 	size_t room = 0;
 
@@ -414,13 +414,13 @@ typedef void (*process_fn)(struct scan *s);
 /* The name, which the process chooses, has no line break in status. */
 static bool is_kernel_thread(pid_t pid)
 {
-	FILE *f = reach_process_file(pid, "status");
+	FILE *f = reach_process_text(pid, "status");
 	char *line = NULL;
 	size_t room = 0;
 	bool is = false;
 
-	while (f && !is && getline(&line, &room, f) > 0)
-		is = proc_is_kthread_line(line);
+	while (f && getline(&line, &room, f) > 0)
+		is |= proc_is_kthread_line(line);
 	free(line);
 	if (f)
 		fclose(f);

@@ -177,11 +177,12 @@ test_convert_root() {
 		mount --bind victim mine && exec sleep 1000' &
 	binder=$!
 	wait_for grep /dev/gmem/mine "/proc/$binder/mountinfo"
-	for way in root/dev/gmem/mine cwd/../gmem/mine \
-		root/proc/self/root/dev/gmem/mine "task/$binder/root/dev/gmem/mine"; do
+	for way in root/dev/gmem/mine cwd/../gmem/mine "task/$binder/root/dev/gmem/mine"; do
 		refused 'a process chooses' "convert: a user's $way" \
 			--zero "/proc/$binder/$way" 0 4K shared
 	done
+	refused 'symbolic link' "convert: a link of a user's /proc" \
+		--zero "/proc/$binder/root/proc/self/root/dev/gmem/mine" 0 4K shared
 	is "$(first_page /dev/gmem/victim)" 0 '  the page is private still'
 	ctl show "/proc/$binder/root/dev/gmem/mine"
 	is "$status" 0 '  to look is allowed'
@@ -191,8 +192,10 @@ test_convert_root() {
 	ctl show "/proc/$binder/root/run/way/victim"
 	is "$status" 1 "  but not below a process's root"
 	like "$err" 'symbolic link' '  and why'
+	ctl show "/proc/$binder/root/proc/self/root/dev/gmem/victim"
+	is "$status" 1 "  nor by a link of a user's /proc"
 	rm /run/way
-	for way in root cwd root/run "task/$binder/cwd" root/proc/self/root/run; do
+	for way in root cwd root/run "task/$binder/cwd"; do
 		ctl map --svg="/proc/$binder/$way/made.svg" /dev/gmem/victim
 		is "$status" 1 "--svg: not to a user's $way"
 		like "$err" 'a process chooses' '  and why'
