@@ -67,7 +67,7 @@ static struct gmem_block *gmem_block_new(struct inode *inode, pgoff_t pgoff,
  *	   exclusively
  * @charged: it has little memory. That is charged even if the mount is full:
  *	     the task that made the block not charged has charged the mount for
- *	     all of its memory, and doesn't need it any more.
+ *	     all of its memory, and will fill the block or give that up.
  */
 void gmem_block_set_charged(struct inode *inode, struct gmem_block *block,
 			    bool charged)

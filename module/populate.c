@@ -85,7 +85,7 @@ static struct page *gmem_take_more(struct inode *inode,
 	return page;
 }
 
-/* For a block without memory, all of it. The block isn't charged any more. */
+/* For a block without memory, all of it: then the block isn't charged. */
 static struct page *gmem_take_contiguous(struct inode *inode,
 					 struct gmem_block *block,
 					 unsigned long reasons,

@@ -272,8 +272,9 @@ static int gmem_fill_super(struct super_block *sb, struct fs_context *fc)
 }
 
 /*
- * A remount can change the limits, but not to another that is less than in use. The other
- * options wouldn't affect files that exist already, so they can't be changed.
+ * A remount can change the limits, but not to another that is less than in use.
+ * The other options wouldn't affect files that exist already, so they can't be
+ * changed.
  */
 static int gmem_reconfigure(struct fs_context *fc)
 {
