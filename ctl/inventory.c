@@ -105,6 +105,18 @@ static void say_given_up(struct inventory *inv)
 			 ASK_TIMEOUTS, ASK_SECONDS);
 }
 
+char *inventory_reasons(const struct inventory *inv)
+{
+	char *all = ctl_format("%zu more", inv->more_reasons), *longer;
+
+	for (size_t i = 0; i < inv->nr_reasons; i++) {
+		longer = ctl_format("%s; %s", inv->reasons[i], all);
+		free(all);
+		all = longer;
+	}
+	return all;
+}
+
 /* ---- files that have a name ---- */
 
 bool inventory_room(struct inventory *inv, size_t bytes)

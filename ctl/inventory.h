@@ -120,6 +120,9 @@ void inventory_sort(struct inventory *inv,
 __attribute__((format(printf, 2, 3)))
 void inventory_missed(struct inventory *inv, const char *fmt, ...);
 
+/* inventory_reasons - all of it in one text, which the caller frees */
+char *inventory_reasons(const struct inventory *inv);
+
 /* inventory_room - take so much of the room. Return: false if it isn't left. */
 bool inventory_room(struct inventory *inv, size_t bytes);
 

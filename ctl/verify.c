@@ -408,21 +408,36 @@ static void verify_next(struct verifier *s, struct inventory *inv,
 		close(fd);
 }
 
+/* Did this round miss just what the one before has missed, *@before? */
+static bool missed_again(const struct inventory *inv, char **before)
+{
+	char *now = inventory_reasons(inv);
+	bool again = *before && !strcmp(*before, now);
+
+	free(*before);
+	*before = now;
+	return again;
+}
+
 /*
- * Repeat until a round can look at all files that it finds. Processes that
- * don't answer won't in another round.
+ * Repeat until a round can look at all files that it finds, or until another
+ * one wouldn't: two missed the same, or processes don't answer.
  */
 static void verify_files(struct verifier *s, struct inventory *inv)
 {
+	char *before = NULL;
+
 	for (int i = 0; i < ROUNDS; i++) {
 		if (i)
 			inventory_free(inv);
 		inventory_read(inv);
 		for (size_t n = 0; n < inv->nr_files && !s->full; n++)
 			verify_next(s, inv, &inv->files[n]);
-		if (inv->complete || s->full || ask_has_given_up())
+		if (inv->complete || s->full || ask_has_given_up() ||
+		    missed_again(inv, &before))
 			break;
 	}
+	free(before);
 }
 
 static int verify_all(const struct ctl_call *call, struct verifier *s)
