@@ -38,7 +38,8 @@ bad_tree() {
 	put module/Kbuild 'obj-m := gmemfs.o'
 	cp "$here/../../module/Makefile" "$GMEMFS_SRC/module/"
 	mkdir -p "$GMEMFS_SRC/tests/check"
-	cp "$here/words" "$here/cppcheck-kernel.h" "$GMEMFS_SRC/tests/check/"
+	cp "$here/words" "$here/cppcheck-kernel.h" "$here/sparse-kernel.h" \
+		"$GMEMFS_SRC/tests/check/"
 }
 
 # finds CHECK MESSAGE...
