@@ -253,17 +253,20 @@ half_seconds() {
 	echo $(($1 * $(kernel_slowness "$kernel") * 2))
 }
 
-# How far the host has come.
+# How far the host has come. It writes the status itself, and may write on and on: the first words count.
 run_phase() {
-	awk -v start="$start" '
-		{ seen[$1] = 1 }
+	head -c 65536 "$run/status" | awk -v start="$start" '
+		/^(exit|failed) / { ended = 1 }
+		/^started/ { started = 1 }
+		/^resumed/ { resumed = 1 }
+		/^ready/ { ready = 1 }
 		END {
-			if ("exit" in seen || "failed" in seen) print "finish"
-			else if ("started" in seen) print "command"
-			else if (start == "resume" && !("resumed" in seen)) print "resume"
-			else if (start == "make" && "ready" in seen) print "save"
+			if (ended) print "finish"
+			else if (started) print "command"
+			else if (start == "resume" && !resumed) print "resume"
+			else if (start == "make" && ready) print "save"
 			else print "boot"
-		}' "$run/status"
+		}'
 }
 
 # In seconds; 0 is no limit.

@@ -213,8 +213,23 @@ interactive() {
 	like "$(cat "$work/out")" '42-/dev/hvc0' '... which is on a terminal'
 }
 
+# Where the limit is long, the watch looks less often. It runs beside the other tests.
+begin_long_time_out() {
+	host --no-load --timeout 30 -- sh -c 'echo early; sleep 1000' >"$work/long.out" 2>"$work/long.err" &
+	long=$!
+}
+
+long_time_out() {
+	status=0
+	wait "$long" || status=$?
+	is "$status" 124 'a limit of 30 s ends a command, too'
+	is "$(cat "$work/long.out")" early '... and nothing printed before that is lost'
+	rm -f "$(sed -n "s/^hostvm: the host's console: //p" "$work/long.err")"
+}
+
 # Without the first host, the rest would only repeat its failure.
 hostvm/run --kernel "${KERNEL:-6.12}" -- true || bail_out 'no host'
+begin_long_time_out
 healthy
 no_load
 splats
@@ -226,4 +241,5 @@ stalled_boot
 interrupted
 reader_gone
 interactive
+long_time_out
 done_testing
