@@ -51,7 +51,8 @@ struct reach {
  *
  * A symbolic link is followed only if no other user can have made it: the link
  * and its directory are root's or the caller's, and no other user may write to
- * the directory. Links in /proc are followed, because the kernel makes them.
+ * the directory. Links in /proc are followed, because the kernel makes them,
+ * but not below a process's root or directory.
  */
 int reach_path(const char *path, struct reach *r);
 

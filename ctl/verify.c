@@ -420,8 +420,9 @@ static bool missed_again(const struct inventory *inv, char **before)
 }
 
 /*
- * Repeat until a round can look at all files that it finds, or until another
- * one wouldn't: two missed the same, or processes don't answer.
+ * Repeat until a round can look at all files that it finds, or until there is
+ * little hope that another one would: two missed the same, or processes don't
+ * answer.
  */
 static void verify_files(struct verifier *s, struct inventory *inv)
 {

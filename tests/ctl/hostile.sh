@@ -200,6 +200,8 @@ test_convert_root() {
 		is "$status" 1 "--svg: not to a user's $way"
 		like "$err" 'a process chooses' '  and why'
 	done
+	ctl map --svg="/proc/$binder/root/proc/self/root/run/made.svg" /dev/gmem/victim
+	is "$status" 1 "--svg: nor by a link of a user's /proc"
 	is "$(find / -xdev -name made.svg)" '' '  nothing was made there'
 	kill "$binder"
 	wait "$binder" || :

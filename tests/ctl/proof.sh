@@ -400,8 +400,8 @@ test_beyond_end() {
 	umount "$kept"
 }
 
-# The kernel gives the beginning of a list, and then an error. strace stops gmemctl at all calls, but for
-# --seccomp-bpf, which needs -f.
+# The kernel gives the beginning of a list, and then an error. strace stops gmemctl at all calls, unless
+# it has --seccomp-bpf, which needs -f.
 test_cut_off() {
 	head -c 8K /dev/urandom >/dev/gmem/file
 	for list in /proc /proc/1/fd /proc/1/task /dev/gmem; do
