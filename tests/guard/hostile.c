@@ -31,7 +31,6 @@ struct stats {
 	uint64_t exits;
 	uint64_t faults;	/* KVM_RUN failed: the memory was away */
 	uint64_t crashes;	/* the guest is beyond recovery */
-	uint64_t stuck;
 	uint64_t churns;
 	uint64_t forks;
 };
@@ -68,7 +67,6 @@ static uint64_t churn_seed;
  */
 static pthread_rwlock_t no_new_slot =
 	PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
-static bool slot_is_due;
 
 #define count(what) __atomic_add_fetch(&stats->what, 1, __ATOMIC_RELAXED)
 
@@ -128,26 +126,14 @@ static int run_with_slots(struct vcpu *vcpu)
 /* One KVM_RUN. False: the guest can't go on from there. */
 static bool run_once(struct runner *r)
 {
-	unsigned long ticks = r->ticks;
-
 	count(exits);
 	while (run_with_slots(r->vcpu)) {
 		if (errno == EAGAIN)
 			continue;
-		if (errno == EINTR &&
-		    __atomic_load_n(&slot_is_due, __ATOMIC_RELAXED))
-			continue;
-		if (errno != EINTR) {
-			count(faults);
-			return false;
-		}
-		/* Kicked twice and not a tick between: stuck. */
-		if (ticks == r->ticks && r->vcpu->run->immediate_exit++) {
-			count(stuck);
-			return false;
-		}
-		r->vcpu->run->immediate_exit = 0;
-		return true;
+		if (errno == EINTR)
+			return true;
+		count(faults);
+		return false;
 	}
 	switch (r->vcpu->run->exit_reason) {
 	case KVM_EXIT_IO:
@@ -255,7 +241,6 @@ static void keep_vcpus_out(void)
 {
 	struct timespec soon;
 
-	__atomic_store_n(&slot_is_due, true, __ATOMIC_RELAXED);
 	do {
 		kick_all();
 		clock_gettime(CLOCK_MONOTONIC, &soon);
@@ -264,12 +249,6 @@ static void keep_vcpus_out(void)
 		soon.tv_nsec %= 1000000000;
 	} while (pthread_rwlock_clockwrlock(&no_new_slot, CLOCK_MONOTONIC,
 					    &soon));
-}
-
-static void let_vcpus_in(void)
-{
-	__atomic_store_n(&slot_is_due, false, __ATOMIC_RELAXED);
-	pthread_rwlock_unlock(&no_new_slot);
 }
 
 static int set_half(struct machine *m, unsigned int half, uint64_t size)
@@ -286,7 +265,7 @@ static void churn_slot(struct machine *m)
 	pause_us(2000);
 	keep_vcpus_out();
 	must(set_half(m, half, HALF));
-	let_vcpus_in();
+	pthread_rwlock_unlock(&no_new_slot);
 }
 
 /* Has every clock page written again. */
@@ -446,8 +425,8 @@ static void print_stats(void)
 	diag("guests: %lu steps, %lu exceptions, %lu MSRs written, %lu VMRUNs, %lu of them ran",
 	     stats->counts[0], stats->counts[1], stats->counts[2],
 	     stats->counts[3], stats->counts[4]);
-	diag("vCPUs: %lu exits; started anew: %lu memory was away, %lu crashed, %lu stuck",
-	     stats->exits, stats->faults, stats->crashes, stats->stuck);
+	diag("vCPUs: %lu exits; started anew: %lu memory was away, %lu crashed",
+	     stats->exits, stats->faults, stats->crashes);
 	diag("host: %lu changes, %lu of them forks; %ld loans",
 	     stats->churns, stats->forks, sysfs("loans"));
 }
