@@ -312,16 +312,18 @@ static void test_no_memory(void)
 static void test_hide_fails(void)
 {
 	ok(set_clock_page(0, X) && run(0), "clock at X");
-	inject("hide", 1);
+	inject("hide", -1);
 	clock_off(0);
 	lent_is(PAGE, "hiding fails");
+	inject("hide", 0);
 	is(lent_within(0, 30), 0, "within 3 s it is tried again");
 	ok(!in_direct_map(X), "and X is hidden");
 
 	set_clock_page(0, X);
-	inject("hide", 1);
+	inject("hide", -1);
 	clock_off(0);
 	set_clock_page(0, X);
+	inject("hide", 0);
 	sleep(2);
 	lent_is(PAGE, "borrowed again before that");
 	ok(in_direct_map(X), "X stays in the direct map");
