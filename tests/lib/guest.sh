@@ -24,11 +24,7 @@ guest_initrd=/opt/gmemfs/share/gmemfs/secret-initrd.cpio
 # Each exit of a nested guest under emulation costs a fraction of a millisecond:
 # pci=noearly saves 16,000 of them, which the kernel needs to find no AGP bridge
 # on 256 buses.
-#
-# Without mitigations and the tests of ciphers it executes half as many
-# instructions until it is there.
-guest_args='console=ttyS0 quiet panic=-1 pci=noearly mitigations=off no5lvl'
-guest_args="$guest_args cryptomgr.notests no_timer_check nowatchdog audit=0"
+guest_args='console=ttyS0 quiet panic=-1 pci=noearly'
 
 # Far more than it takes, as the machine may be busy with other things: for all
 # of a guest's life.

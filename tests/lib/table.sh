@@ -10,8 +10,8 @@
 #   debug     the same, with the module's debug build, whose parameters make steps fail
 #   script    NAME.sh is run by sh in a host that has the suite's folder, and tests/lib, in /share
 #   here      NAME.t is started on this machine, and starts hosts if it needs some
-#   together  every program and debug that has no OPTION, and is not marked kernel= or stock, in one
-#             host, one after the other: to boot one takes longer than most of them do
+#   together  every program and debug that has neither OPTION nor kernel mark, in one host, one after
+#             the other: to boot one takes longer than most of them do
 # FILE is another suite's where it is SUITE/NAME. OPTIONs are those of hostvm/run. Both they and the
 # ARGUMENTs are expanded as a shell expands them, so that the environment can choose a length or a seed.
 #
@@ -20,7 +20,6 @@
 #   not-short      left out of together there
 #   long           run by its own name or its suite's only
 #   kernel=NAME    on that kernel only; elsewhere it is skipped
-#   stock          its host's kernel gets no arguments but hostvm's and OPTIONs': see table_quick
 #
 # Lines that begin with # say something of the line after them. The functions are for scripts whose
 # working directory is the tree's top.
@@ -67,21 +66,13 @@ table_marked() { # MARK
 	esac
 }
 
-# Options of hostvm/run that save an emulated host's time: for all tests on 6.12 that a table starts in a
-# host, but those marked stock. The kernel's mitigations are a third of what it executes while it boots,
-# and a fifth level of page tables makes each walk longer. Hosts with other kernels have the mitigations,
-# and those with 7.3 five levels.
-table_quick() { # KERNEL
-	[ "$1" != 6.12 ] || table_marked stock || echo '--append mitigations=off --append no5lvl'
-}
-
 # Whether it shares its suite's host, of which the table must have the line.
 table_shares() { # SUITE
 	case $how in
 	program | debug) ;;
 	*) return 1 ;;
 	esac
-	case $marks in *kernel=* | *long* | *stock*) return 1 ;; esac
+	case $marks in *kernel=* | *long*) return 1 ;; esac
 	case $rest in '' | '-- '*) ;; *) return 1 ;; esac
 	table_lines "$1" | grep -q '^together '
 }

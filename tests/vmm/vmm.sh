@@ -15,7 +15,7 @@ vmm_by=
 vmm_memory=
 vmm_cpus=1
 pattern=/opt/gmemfs/tests/vmm/pattern
-vm_args="console=ttyS0 quiet panic=-1 $vm_quick"
+vm_args='console=ttyS0 quiet panic=-1'
 
 vmm_load() { # GUARD
 	insmod /opt/gmemfs/gmemfs.ko "guard=$1"
