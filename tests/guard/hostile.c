@@ -466,15 +466,14 @@ static double round_length(uint64_t *seed, double mean)
 	return mean * (chance(seed) % 2000) / 1000;
 }
 
-/* A debugging kernel is many times slower: some is enough there. */
 static uint64_t wanted_writes(double seconds)
 {
-	return on_debugging_kernel() ? 0 : 20 * seconds;
+	return 20 * seconds;
 }
 
 static uint64_t wanted_runs(double seconds)
 {
-	return on_debugging_kernel() ? 0 : seconds / 2;
+	return seconds / 2;
 }
 
 /* On a slow machine the guests get more time, up to four times as much. */
