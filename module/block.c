@@ -18,6 +18,7 @@
 #include "charge.h"
 #include "fault_inject.h"
 #include "gmem_inode.h"
+#include "pagearray.h"
 #include "units.h"
 
 struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)
@@ -29,10 +30,10 @@ struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)
 
 /*
  * A block with little memory is charged for itself, its array of single pages,
- * its @wants, and its part of the xarray. The array is 4 KiB. If blocks are far
+ * its @wants, and its part of the xarray. The array is 3 KiB. If blocks are far
  * from each other, the xarray has a node for each on each of its lower levels:
  * four nodes of 576 bytes with 2^18 blocks, up to seven with fewer. So a block
- * with one page, far from all others, takes up to 11 KiB and counts 8 KiB.
+ * with one page, far from all others, takes up to 10 KiB and counts 8 KiB.
  *
  * A block with enough memory isn't charged: all that is small beside it. So a
  * full block counts 512 pages, and none counts more on its way to that: a mount
@@ -166,10 +167,13 @@ void gmem_block_charge_array(struct inode *inode, struct gmem_block *block)
  */
 bool gmem_block_would_fill(const struct gmem_block *block, unsigned int more)
 {
+	/* A guess from values that change, as the comment above says. */
 	if (!more || !data_race(block->charged))
 		return false;
-	return gmem_block_bare(block) ||
-	       data_race(block->nr_pages) + more > GMEM_ENOUGH;
+	if (gmem_block_bare(block))
+		return true;
+	/* The same. */
+	return data_race(block->nr_pages) + more > GMEM_ENOUGH;
 }
 
 /* How many pages less would the mount count if so many blocks were filled? */
@@ -212,7 +216,8 @@ void gmem_block_tidy(struct inode *inode, struct gmem_block *block)
 struct page *gmem_block_page(const struct gmem_block *block, pgoff_t pgoff)
 {
 	unsigned int slot = pgoff % GMEM_BLOCK_PAGES;
-	struct page *huge, **pages;
+	struct gmem_page_array *pages;
+	struct page *huge;
 
 	if (!block)
 		return NULL;
@@ -220,5 +225,5 @@ struct page *gmem_block_page(const struct gmem_block *block, pgoff_t pgoff)
 	if (huge)
 		return test_bit(slot, block->holes) ? NULL : huge + slot;
 	pages = READ_ONCE(block->pages);
-	return pages ? READ_ONCE(pages[slot]) : NULL;
+	return pages ? gmem_page_array_get(pages, slot) : NULL;
 }

@@ -8,6 +8,7 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 
+struct gmem_page_array;
 struct gmem_wants;
 struct inode;
 struct page;
@@ -16,7 +17,7 @@ struct page;
  * struct gmem_block - 2 MiB of a file, naturally aligned in it
  * @lock: held while memory is added to the block
  * @huge: first of 512 physically contiguous pages, or NULL
- * @pages: if @huge is NULL: one entry for each page, NULL for a hole
+ * @pages: if @huge is NULL: the single pages, or NULL
  * @nr_pages: pages in @pages
  * @holes: if @huge is set: the pages that the file doesn't use. They are
  *	   zeroed, and no user has them mapped.
@@ -34,7 +35,7 @@ struct page;
 struct gmem_block {
 	struct mutex lock;	/* adding memory */
 	struct page *huge;
-	struct page **pages;
+	struct gmem_page_array *pages;
 	unsigned int nr_pages;
 	DECLARE_BITMAP(holes, HPAGE_PMD_NR);
 	unsigned int nr_holes;

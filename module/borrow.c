@@ -28,10 +28,10 @@
  *
  * If the second look-up finds another frame, or none, the loan is given back.
  *
- * A frame that isn't lent is not memory of ours. If KVM got a reference with
- * it, it can't have been ours a moment ago. Otherwise the address is looked up
- * again, too, and the frame must still not be ours. Later changes are reported
- * to KVM by its own MMU notifier, as for any device memory.
+ * A frame that isn't lent is not memory of ours. But unless KVM found it in a
+ * way that finds none of ours, it may have been ours a moment ago. Then the
+ * address is looked up again, too, and the frame must still not be ours. Later
+ * changes are reported to KVM by its own MMU notifier, as for any device memory.
  */
 #include <linux/cache.h>
 #include <linux/errno.h>
@@ -43,6 +43,7 @@
 
 #include "borrow.h"
 #include "fault_inject.h"
+#include "frametable.h"
 #include "kvm.h"
 #include "lend.h"
 
@@ -150,7 +151,7 @@ static int gmem_look_again(struct gmem_lookup *l, kvm_pfn_t pfn,
 	again = gmem_kvm_lookup(l);
 	if (is_error_noslot_pfn(again))
 		return -EFAULT;
-	if (again == pfn && (page || !gmem_lend_is_ours(pfn)) &&
+	if (again == pfn && (page || !gmem_frames_has(pfn)) &&
 	    !gmem_fault_inject(GMEM_FAIL_SECOND_LOOK))
 		return 0;
 	gmem_kvm_lookup_release(l, again);
@@ -166,7 +167,7 @@ static int gmem_borrow_page(struct gmem_borrow *b, struct gmem_lookup *l,
 {
 	int ret;
 
-	if (!page && gmem_kvm_lookup_is_counted(l))
+	if (!page && gmem_kvm_lookup_is_foreign(l))
 		return 0;
 	ret = gmem_look_again(l, pfn, page);
 	if (ret || !page)
@@ -236,7 +237,7 @@ kvm_pfn_t gmem_borrow_lookup(struct gmem_lookup *l)
  */
 bool gmem_borrow_slipped_through(kvm_pfn_t pfn)
 {
-	if (is_error_noslot_pfn(pfn) || !gmem_lend_is_ours(pfn))
+	if (is_error_noslot_pfn(pfn) || !gmem_frames_has(pfn))
 		return false;
 	pr_err_once("guard: kvm mapped guest memory without calling a hooked function: refused, because the access could crash this host. Report this with the kernel's version\n");
 	return true;

@@ -13,6 +13,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/version.h>
+#include <asm/cpufeature.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #error "gmemfs needs Linux 6.12 or later: older kernels have no special huge entries, so fast GUP would take references to hidden pages"
@@ -34,6 +35,26 @@ static inline vm_fault_t gmem_insert_pfn_pmd(struct vm_fault *vmf,
 					     unsigned long pfn, bool write)
 {
 	return vmf_insert_pfn_pmd(vmf, gmem_pfn_arg(pfn), write);
+}
+
+/*
+ * Only for the types of two functions of the kernel, which headers lack (6.12,
+ * the first) or hide from modules: see directmap.c. They don't exist.
+ */
+int gmem_like_valid_noflush(struct page *page, unsigned int nr, bool valid);
+void gmem_like_flush_range(unsigned long start, unsigned long end);
+
+/*
+ * Since 6.15, where the CPU has INVLPGB, the interrupt of a TLB flush may give
+ * the address space of the interrupted task another number.
+ */
+static inline bool gmem_flush_may_move_space(void)
+{
+#ifdef X86_FEATURE_INVLPGB
+	return cpu_feature_enabled(X86_FEATURE_INVLPGB);
+#else
+	return false;
+#endif
 }
 
 /* ---- filesystems ---- */
@@ -88,7 +109,7 @@ static inline void gmem_make_persistent(struct dentry *dentry,
 
 /*
  * 7.3 exports no function that takes a node mask, except for single pages. For
- * 2 MiB, the nodes are tried in turn with __GFP_THISNODE. With that the OOM
+ * more, the nodes are tried in turn with __GFP_THISNODE. With that the OOM
  * killer doesn't run; but an allocation of 2 MiB doesn't wait for it anyway.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)

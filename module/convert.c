@@ -16,7 +16,9 @@
  * The lock is held for one block at a time; or for up to GMEM_BATCH whole
  * blocks that become private together. Of these, physically contiguous blocks
  * leave the direct map in one step, with one TLB flush. So do single pages of
- * one block.
+ * one block. Where edits can share a flush, the lock is held for up to
+ * GMEM_UNDER_LOCK pages that become private, unless somebody waits for it, and
+ * there is one flush before it is let go of.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -27,6 +29,7 @@
 
 #include "block.h"
 #include "convert.h"
+#include "directmap.h"
 #include "frame.h"
 #include "gmem_inode.h"
 #include "lend.h"
@@ -44,12 +47,17 @@ static_assert(sizeof(struct gmem_attributes) == 64);
  * @inode: the file
  * @shared: the new attribute: shared, or private
  * @zero: zero the pages that change
+ * @flush: for pages that became private under the lock that is held now
  */
 struct gmem_conversion {
 	struct inode *inode;
 	bool shared;
 	bool zero;
+	struct gmem_flush flush;
 };
+
+/* For how much memory, in pages, the lock is held at most: 64 MiB. */
+#define GMEM_UNDER_LOCK	(32 * GMEM_BLOCK_PAGES)
 
 /* How many single pages are hidden together: the array is on the stack. */
 #define GMEM_SINGLES	64
@@ -108,7 +116,7 @@ static int gmem_make_private(struct gmem_conversion *c, struct page *page,
 {
 	if (gmem_keeps_all(c))
 		return 0;
-	return gmem_lend_make_private(page, nr, c->inode);
+	return gmem_lend_make_private(page, nr, c->inode, &c->flush);
 }
 
 static int gmem_make_shared(struct gmem_conversion *c, struct page *page,
@@ -135,13 +143,33 @@ static int gmem_share_span(struct gmem_conversion *c, struct gmem_block *block,
 	return c->zero ? 0 : ret;
 }
 
+/*
+ * These pages don't become private after all. Those that are wanted shared are
+ * exposed again. If that fails, too, the first fault of a shared view exposes
+ * them.
+ */
+static void gmem_unhide_slots(struct gmem_conversion *c,
+			      struct gmem_block *block, unsigned int slot,
+			      unsigned int to)
+{
+	struct page *page;
+
+	for (; slot < to; slot++) {
+		page = gmem_block_page(block, slot);
+		if (page && gmem_state_shared(c->inode, block, slot))
+			gmem_frame_expose(page, 1, GMEM_WANTED, c->inode);
+	}
+}
+
 static int gmem_unshare_span(struct gmem_conversion *c,
 			     struct gmem_block *block, struct page *page,
 			     unsigned int slot, unsigned int nr)
 {
 	int ret = gmem_make_private(c, page, nr);
 
-	if (!ret)
+	if (ret)
+		gmem_unhide_slots(c, block, slot, slot + nr);
+	else
 		gmem_convert_zero(c, block, page, slot, nr);
 	return ret;
 }
@@ -187,7 +215,8 @@ static int gmem_hide_pieces(struct gmem_conversion *c, struct page **pieces,
 	gmem_sort_pieces(pieces, nr);
 	for (i = 0; i < nr && !ret; i += run) {
 		run = gmem_run_length(pieces + i, nr - i, each);
-		ret = gmem_lend_make_private(pieces[i], run * each, c->inode);
+		ret = gmem_lend_make_private(pieces[i], run * each, c->inode,
+					     &c->flush);
 	}
 	return ret;
 }
@@ -214,33 +243,20 @@ static unsigned int gmem_gather_singles(struct gmem_conversion *c,
 	return slot;
 }
 
-/* See gmem_unhide_blocks(). */
-static void gmem_unhide_singles(struct gmem_conversion *c,
-				struct gmem_block *block, unsigned int slot,
-				unsigned int to)
-{
-	struct page *page;
-
-	for (; slot < to; slot++) {
-		page = gmem_block_page(block, slot);
-		if (page && gmem_state_shared(c->inode, block, slot))
-			gmem_frame_expose(page, 1, GMEM_WANTED, c->inode);
-	}
-}
-
-/* Return: how many slots were converted. */
-static unsigned int gmem_singles_together(struct gmem_conversion *c,
-					  struct gmem_block *block,
-					  unsigned int slot, unsigned int to)
+/*
+ * Not inline: the kernel is built so that arrays on the stack are zeroed, and
+ * most conversions need none. Return: how many slots were converted.
+ */
+static noinline unsigned int
+gmem_singles_together(struct gmem_conversion *c, struct gmem_block *block,
+		      unsigned int slot, unsigned int to)
 {
 	struct gmem_singles singles = { .nr = 0 };
 	unsigned int stop;
 
-	if (!block->pages || !gmem_hides_together(c))
-		return 0;
 	stop = gmem_gather_singles(c, block, slot, to, &singles);
 	if (gmem_hide_pieces(c, singles.pages, singles.nr, 1)) {
-		gmem_unhide_singles(c, block, slot, stop);
+		gmem_unhide_slots(c, block, slot, stop);
 		return 0;
 	}
 	gmem_state_set(block, slot, stop, false);
@@ -259,7 +275,9 @@ static int gmem_convert_slots(struct gmem_conversion *c,
 	int ret = 0;
 
 	while (*slot < to && !ret) {
-		nr = gmem_singles_together(c, block, *slot, to);
+		nr = 0;
+		if (block->pages && gmem_hides_together(c))
+			nr = gmem_singles_together(c, block, *slot, to);
 		*slot += nr;
 		if (nr)
 			continue;
@@ -283,9 +301,11 @@ static void gmem_unmap_shared(struct gmem_conversion *c, pgoff_t pgoff,
 			    (loff_t)nr << PAGE_SHIFT, 0);
 }
 
-/* Free records that say no more than the file's default. */
+/* Free records of no memory that say no more than the file's default. */
 static void gmem_settle(struct gmem_conversion *c, struct gmem_block *block)
 {
+	if (!gmem_block_bare(block))
+		return;
 	gmem_state_settle(c->inode, block);
 	gmem_block_tidy(c->inode, block);
 }
@@ -352,6 +372,13 @@ static int gmem_go_along(struct gmem_conversion *c, struct gmem_block *block,
 	return gmem_state_need(c->inode, block);
 }
 
+/* Does the range begin with a whole block? */
+static bool gmem_has_whole_block(pgoff_t pgoff, pgoff_t end)
+{
+	return pgoff % GMEM_BLOCK_PAGES == 0 &&
+	       end - pgoff >= GMEM_BLOCK_PAGES;
+}
+
 /*
  * Return: the end of the blocks that go along, @pgoff if there are none. It
  * stops at the first that can't go along, whatever the reason:
@@ -362,8 +389,6 @@ static pgoff_t gmem_gather(struct gmem_conversion *c, pgoff_t pgoff,
 {
 	struct gmem_block *block;
 
-	if (pgoff % GMEM_BLOCK_PAGES)
-		return pgoff;
 	end = min(end, pgoff + GMEM_BATCH * GMEM_BLOCK_PAGES);
 	for (; end - pgoff >= GMEM_BLOCK_PAGES; pgoff += GMEM_BLOCK_PAGES) {
 		block = gmem_block_to_convert(c, pgoff);
@@ -422,15 +447,16 @@ static void gmem_note_private(struct gmem_conversion *c, pgoff_t pgoff,
 	}
 }
 
-/* Return: how many pages were converted, in whole blocks. */
-static pgoff_t gmem_blocks_together(struct gmem_conversion *c, pgoff_t pgoff,
-				    pgoff_t end)
+/*
+ * Not inline, as gmem_singles_together(). Return: how many pages were
+ * converted, in whole blocks.
+ */
+static noinline pgoff_t gmem_blocks_together(struct gmem_conversion *c,
+					     pgoff_t pgoff, pgoff_t end)
 {
 	struct gmem_batch batch = {};
 	pgoff_t stop;
 
-	if (!gmem_hides_together(c))
-		return 0;
 	stop = gmem_gather(c, pgoff, end, &batch);
 	if (gmem_hide_pieces(c, batch.blocks, batch.nr, GMEM_BLOCK_PAGES)) {
 		gmem_unhide_blocks(c, pgoff, stop);
@@ -443,18 +469,38 @@ static pgoff_t gmem_blocks_together(struct gmem_conversion *c, pgoff_t pgoff,
 /* ---- a range ---- */
 
 /* If blocks can't go together, one is tried alone: its error is returned. */
+static int gmem_convert_step(struct gmem_conversion *c, pgoff_t *pgoff,
+			     pgoff_t end)
+{
+	pgoff_t done = 0;
+
+	if (gmem_hides_together(c) && gmem_has_whole_block(*pgoff, end))
+		done = gmem_blocks_together(c, *pgoff, end);
+	*pgoff += done;
+	return done ? 0 : gmem_convert_block(c, pgoff, end);
+}
+
+/* May more become private under the same hold of the lock, for one flush? */
+static bool gmem_goes_on(struct gmem_conversion *c)
+{
+	return gmem_hides_together(c) && gmem_directmap_shares_flush() &&
+	       !rwsem_is_contended(&c->inode->i_mapping->invalidate_lock) &&
+	       !signal_pending(current);
+}
+
 static int gmem_convert_some(struct gmem_conversion *c, pgoff_t *pgoff,
 			     pgoff_t end)
 {
 	struct address_space *mapping = c->inode->i_mapping;
-	pgoff_t done;
-	int ret = 0;
+	int ret;
 
+	end = min(end, round_down(*pgoff, GMEM_BLOCK_PAGES) + GMEM_UNDER_LOCK);
 	filemap_invalidate_lock(mapping);
-	done = gmem_blocks_together(c, *pgoff, end);
-	*pgoff += done;
-	if (!done)
-		ret = gmem_convert_block(c, pgoff, end);
+	do {
+		ret = gmem_convert_step(c, pgoff, end);
+		cond_resched();
+	} while (!ret && *pgoff < end && gmem_goes_on(c));
+	gmem_directmap_flush(&c->flush);
 	filemap_invalidate_unlock(mapping);
 	return ret;
 }

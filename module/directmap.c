@@ -2,14 +2,33 @@
 /*
  * The kernel's direct map. Only this file edits the direct map's page tables.
  *
- * x86's set_memory_np() and set_memory_p() clear and set the present bit of a
- * range of kernel addresses and flush every CPU's TLB. If the direct map has an
- * aligned 2 MiB range as one entry, they change that entry in place, in one
- * step and with one flush. For a smaller range they split the entry. That costs
- * a page for the page table, and the entry stays split.
+ * The kernel has three kinds of functions, none of them for modules:
  *
- * set_direct_map_default_noflush() exposes a page of a split entry without a
- * flush. There is no such function for 2 MiB: it would split their entry.
+ *   - set_memory_np() and set_memory_p() clear and set the present bit of a
+ *     range of kernel addresses, and flush every CPU's TLB.
+ *   - set_direct_map_invalid_noflush() and set_direct_map_default_noflush() do
+ *     it for one page, without a flush. They also clear and set the bit that
+ *     lets the kernel write.
+ *   - set_direct_map_valid_noflush() does the same for any number of pages.
+ *     Linux 6.12 doesn't have it on x86.
+ *
+ * If the direct map has an aligned 2 MiB range as one entry, the first and the
+ * last kind change that entry in place, in one step. For a smaller range they
+ * split the entry. That costs a page for the page table, and the entry stays
+ * split.
+ *
+ * A TLB has no translation for an entry that isn't present, so exposing needs
+ * no flush. Pages that are hidden without one share a flush: struct gmem_flush.
+ *
+ * Flushes. Such a flush drops all translations of all CPUs. For a few pages,
+ * set_memory_np() drops those pages' translations alone, on each CPU, and that
+ * isn't enough: an entry that was hidden once is not global any more, so a CPU
+ * has its translation under the number of each address space that used it
+ * (PCID), and only drops that of the current one.
+ *
+ * Aliases. The kernel's image is mapped at high addresses, too. Parts of it
+ * are freed after boot, and may become ours. set_memory_np() hides them there
+ * as well; the functions that don't flush don't.
  *
  * Locks. Several CPUs may call these functions at once for pages within one
  * entry. The kernel looks an entry up, splits it and sets it under its
@@ -20,8 +39,8 @@
  *
  * Linux 7.3 also merges split entries again, and frees the page tables under
  * them. set_memory_np() and set_memory_p() hold init_mm's mmap lock for reading
- * against that. set_direct_map_default_noflush() doesn't, and needs no lock for
- * it: it touches page tables under cpa_lock only, and so does the merging.
+ * against that. The functions that don't flush don't hold it, and need no lock
+ * for it: they touch page tables under cpa_lock only, and so does the merging.
  * Besides, only set_memory_rox() merges, at addresses that hold code, and the
  * direct map's addresses don't. So an entry that lookup_address() finds here
  * may be split, but its page table isn't freed.
@@ -30,15 +49,17 @@
  * split is allocated without the mmap lock. They may also wait for the kernel's
  * own work, so a task that reclaims memory doesn't call them: see giveway.c.
  */
-#include <linux/atomic.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/set_memory.h>
 #include <linux/static_call.h>
 #include <linux/uaccess.h>
 
+#include "compat.h"
 #include "directmap.h"
 #include "fault_inject.h"
+#include "hiding.h"
 #include "symbol.h"
 #include "trace.h"
 #include "units.h"
@@ -48,191 +69,316 @@
  * trap: with Intel IBT, functions whose address the kernel never takes are
  * sealed against indirect calls.
  */
+/*
+ * The kernel's headers declare these. Would they take addresses instead, a
+ * struct page would pass for one, and memory that holds these would be hidden.
+ */
+static_assert(__same_type(set_memory_np, int(unsigned long, int)));
+static_assert(__same_type(set_memory_p, int(unsigned long, int)));
+static_assert(__same_type(set_direct_map_invalid_noflush, int(struct page *)));
+static_assert(__same_type(set_direct_map_default_noflush, int(struct page *)));
+
 DEFINE_STATIC_CALL_NULL(gmem_set_absent, set_memory_np);
 DEFINE_STATIC_CALL_NULL(gmem_set_present, set_memory_p);
+DEFINE_STATIC_CALL_NULL(gmem_set_absent_noflush,
+			set_direct_map_invalid_noflush);
 DEFINE_STATIC_CALL_NULL(gmem_set_present_noflush,
 			set_direct_map_default_noflush);
+/* set_direct_map_valid_noflush() and flush_tlb_kernel_range() */
+DEFINE_STATIC_CALL_NULL(gmem_set_valid_noflush, gmem_like_valid_noflush);
+DEFINE_STATIC_CALL_NULL(gmem_flush_range, gmem_like_flush_range);
 
-static bool can_skip_flush;
+/* The three kinds of functions, see above. */
+enum gmem_edit {
+	GMEM_EDIT_AND_FLUSH,
+	GMEM_EDIT_PAGE,
+	GMEM_EDIT_RANGE,
+};
 
-static atomic_long_t hidden_pages;
+/* The best that this kernel has. */
+static enum gmem_edit best_edit;
+static bool can_flush;		/* there is gmem_flush_tlbs() */
 
-unsigned long gmem_directmap_hidden(void)
-{
-	return atomic_long_read(&hidden_pages);
-}
-
-/* ---- when no memory may be hidden ---- */
-
-static unsigned long forbidden;	/* bits of enum gmem_forbidder */
-static atomic_long_t hiding_pages;	/* that somebody is about to hide */
-
-void gmem_directmap_permit(enum gmem_forbidder why)
-{
-	clear_bit(why, &forbidden);
-}
-
-/**
- * gmem_directmap_forbid - from now on, no memory is hidden, if none is now
- * @why: the reason, until gmem_directmap_permit() takes it back
- *
- * Who hides pages first counts them as being hidden, and then looks whether it
- * may. They are counted as hidden before they stop being counted so. This
- * function first forbids it, and then reads the count. Both have a full barrier
- * in between, so at least one of the two sees what the other has written.
- *
- * While some pages are hidden, nothing is forbidden even for a moment: that
- * would end a guest that touches new memory just then.
- *
- * Return: 0; or how many pages are hidden, or are being hidden, and nothing is
- * forbidden
+/*
+ * For more pages than this, the kernel's own flush drops all translations
+ * (tlb_single_page_flush_ceiling, which is 33 unless somebody changes it). So
+ * up to here an edit of single pages saves a flush. It costs a few hundred
+ * instructions a page.
  */
-unsigned long gmem_directmap_forbid(enum gmem_forbidder why)
-{
-	unsigned long hidden = gmem_directmap_hidden();
+#define GMEM_FEW_PAGES	33
 
-	if (hidden)
-		return hidden;
-	set_bit(why, &forbidden);
-	smp_mb__after_atomic();	/* pairs with gmem_begin_hiding() */
-	hidden = atomic_long_read(&hiding_pages);
-	smp_rmb();		/* pairs with gmem_end_hiding() */
-	hidden += gmem_directmap_hidden();
-	if (hidden)
-		gmem_directmap_permit(why);
-	return hidden;
-}
+/* The frames of the kernel's image that have a second mapping. */
+static unsigned long image_begin, image_end;
 
-/* Return: 0; -EBUSY; or -EPERM if KVM is loaded and could not be hooked. */
-static int gmem_may_hide(void)
-{
-	unsigned long why = READ_ONCE(forbidden);
-
-	if (!why)
-		return 0;
-	return why & BIT(GMEM_FORBID_KVM_UNHOOKED) ? -EPERM : -EBUSY;
-}
-
-/* gmem_directmap_explain - tell a user who gets -EPERM what to do */
-void gmem_directmap_explain(int ret)
-{
-	if (ret == -EPERM)
-		pr_warn_ratelimited("no memory can be hidden: kvm could not be hooked, so a guest with hidden memory could crash this host. Fix the problem that an earlier guard message names, then unload gmemfs and load it again. Mounts with direct_map=kept still work, but their memory is not protected\n");
-}
-
-/* Begin to hide @nr pages. Return: as gmem_may_hide(). */
-static int gmem_begin_hiding(unsigned int nr)
-{
-	int ret;
-
-	atomic_long_add(nr, &hiding_pages);
-	smp_mb__after_atomic();	/* pairs with gmem_directmap_forbid() */
-	ret = gmem_may_hide();
-	if (ret)
-		atomic_long_sub(nr, &hiding_pages);
-	return ret;
-}
-
-static void gmem_end_hiding(unsigned int nr, bool hidden)
-{
-	if (hidden)
-		atomic_long_add(nr, &hidden_pages);
-	smp_mb__before_atomic();	/* gmem_directmap_forbid() sees one */
-	atomic_long_sub(nr, &hiding_pages);
-}
+/* What hides 2 MiB. */
+static const char *const edit_names[] = {
+	[GMEM_EDIT_AND_FLUSH] = "set_memory_np",
+	[GMEM_EDIT_PAGE] = "set_memory_np",
+	[GMEM_EDIT_RANGE] = "set_direct_map_valid_noflush",
+};
 
 const char *gmem_directmap_method(void)
 {
-	return "set_memory_np";
+	return edit_names[best_edit];
 }
 
-static int gmem_set_absent_pages(struct page *page, unsigned int nr)
+/* gmem_directmap_shares_flush - can edits of single pages share a flush? */
+bool gmem_directmap_shares_flush(void)
+{
+	return best_edit != GMEM_EDIT_AND_FLUSH;
+}
+
+/* ---- hiding ---- */
+
+/* Not inline, so that tests can count it. */
+static noinline void gmem_flush_tlbs(void)
+{
+	static_call(gmem_flush_range)(0, TLB_FLUSH_ALL);
+}
+
+/**
+ * gmem_directmap_flush - flush what edits have left to be flushed
+ * @flush: nothing is left afterwards
+ *
+ * On return no CPU has a translation for the pages that they hid.
+ */
+void gmem_directmap_flush(struct gmem_flush *flush)
+{
+	if (flush->needed)
+		gmem_flush_tlbs();
+	flush->needed = false;
+}
+
+static bool gmem_has_alias(struct page *page, unsigned int nr)
+{
+	unsigned long pfn = page_to_pfn(page);
+
+	return pfn < image_end && pfn + nr > image_begin;
+}
+
+/* The best way to hide these pages. */
+static enum gmem_edit gmem_edit_for(struct page *page, unsigned int nr)
+{
+	if (gmem_has_alias(page, nr))
+		return GMEM_EDIT_AND_FLUSH;
+	if (best_edit == GMEM_EDIT_PAGE && nr > GMEM_FEW_PAGES)
+		return GMEM_EDIT_AND_FLUSH;
+	return best_edit;
+}
+
+/*
+ * Only the first page may need a split, which may fail: then no page has
+ * changed.
+ */
+static int gmem_set_absent_one_by_one(struct page *page, unsigned int nr)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < nr && !ret; i++)
+		ret = static_call(gmem_set_absent_noflush)(page + i);
+	return ret;
+}
+
+/* Return: 0, or an errno. Sets @flush if the TLBs are still to be flushed. */
+static int gmem_set_absent_pages(struct page *page, unsigned int nr,
+				 struct gmem_flush *flush)
 {
 	unsigned long addr = (unsigned long)page_address(page);
+	int ret;
+
+	switch (gmem_edit_for(page, nr)) {
+	case GMEM_EDIT_RANGE:
+		flush->needed = true;
+		return static_call(gmem_set_valid_noflush)(page, nr, false);
+	case GMEM_EDIT_PAGE:
+		flush->needed = true;
+		return gmem_set_absent_one_by_one(page, nr);
+	default:
+		ret = static_call(gmem_set_absent)(addr, nr);
+		flush->needed |= nr <= GMEM_FEW_PAGES && can_flush;
+		return ret;
+	}
+}
+
+static int gmem_edit_absent(struct page *page, unsigned int nr,
+			    struct gmem_flush *flush)
+{
+	struct gmem_flush now = {};
 	int ret = gmem_fault_inject(GMEM_FAIL_HIDE);
 
 	if (!ret)
-		ret = static_call(gmem_set_absent)(addr, nr);
+		ret = gmem_set_absent_pages(page, nr, flush ?: &now);
+	gmem_directmap_flush(&now);
 	trace_gmem_hide(page_to_pfn(page), nr, ret);
 	return ret;
 }
 
-/*
- * A TLB has no translation for an entry that isn't present. So nothing has to
- * be flushed when the entry becomes present. set_direct_map_default_noflush()
- * also makes the page writable. set_memory_np() had not changed that bit, so it
- * makes no difference.
- *
- * Return: whether that is done; if not, some pages may still be absent.
- */
-static bool gmem_set_present_without_flush(struct page *page, unsigned int nr)
-{
-	unsigned int level, i;
-	pte_t *pte;
+/* ---- exposing ---- */
 
-	if (!can_skip_flush || nr > GMEM_BLOCK_PAGES)
-		return false;
-	pte = lookup_address((unsigned long)page_address(page), &level);
-	if (!pte || level != PG_LEVEL_4K)
-		return false;
-	for (i = 0; i < nr; i++)
-		if (static_call(gmem_set_present_noflush)(page + i))
-			return false;
-	return pte_present(*pte);
-}
-
-/* gmem_directmap_has - does the page table have this page in the direct map? */
-bool gmem_directmap_has(struct page *page)
+static bool gmem_is_split(struct page *page)
 {
 	unsigned int level;
-	pte_t *pte = lookup_address((unsigned long)page_address(page), &level);
 
-	return pte && pte_flags(*pte) & _PAGE_PRESENT;
+	return lookup_address((unsigned long)page_address(page), &level) &&
+	       level == PG_LEVEL_4K;
+}
+
+/* How many pages are in the 2 MiB around the first one? */
+static unsigned int gmem_left_in_entry(struct page *page, unsigned int nr)
+{
+	unsigned long slot = page_to_pfn(page) % GMEM_BLOCK_PAGES;
+
+	return min_t(unsigned long, nr, GMEM_BLOCK_PAGES - slot);
+}
+
+/* How many pages, from the first on, fill entries that aren't split? */
+static unsigned int gmem_whole_entries(struct page *page, unsigned int nr)
+{
+	unsigned int n = 0;
+
+	while (gmem_left_in_entry(page + n, nr - n) == GMEM_BLOCK_PAGES &&
+	       !gmem_is_split(page + n))
+		n += GMEM_BLOCK_PAGES;
+	return n;
+}
+
+static int gmem_set_present_one_by_one(struct page *page, unsigned int nr)
+{
+	int ret = 0;
+
+	while (nr-- && !ret)
+		ret = static_call(gmem_set_present_noflush)(page++);
+	return ret;
+}
+
+/*
+ * Pages of a split entry may have been hidden by the functions that also make
+ * them read-only: set_memory_p() would leave them so. Whole entries are only
+ * hidden by set_memory_np() here. A part of a whole one goes one by one, too,
+ * and the first page splits it: set_memory_p() may wait for work that frees
+ * other mappings, which a task that may use the reserves must not do.
+ */
+static int gmem_set_present_by_entry(struct page *page, unsigned int nr,
+				     bool reserves)
+{
+	unsigned int n, flags = 0;
+	int ret = 0;
+
+	for (; nr && !ret; nr -= n, page += n) {
+		n = gmem_whole_entries(page, nr);
+		if (n) {
+			ret = static_call(gmem_set_present)(
+				(unsigned long)page_address(page), n);
+			continue;
+		}
+		n = gmem_left_in_entry(page, nr);
+		if (reserves)
+			flags = memalloc_noreclaim_save();
+		ret = gmem_set_present_one_by_one(page, n);
+		if (reserves)
+			memalloc_noreclaim_restore(flags);
+	}
+	return ret;
+}
+
+static int gmem_set_present_range(struct page *page, unsigned int nr,
+				  bool reserves)
+{
+	unsigned int flags = 0;
+	int ret;
+
+	if (reserves)
+		flags = memalloc_noreclaim_save();
+	ret = static_call(gmem_set_valid_noflush)(page, nr, true);
+	if (reserves)
+		memalloc_noreclaim_restore(flags);
+	return ret;
+}
+
+static int gmem_set_present_pages(struct page *page, unsigned int nr,
+				  bool reserves)
+{
+	unsigned long addr = (unsigned long)page_address(page);
+
+	switch (best_edit) {
+	case GMEM_EDIT_RANGE:
+		return gmem_set_present_range(page, nr, reserves);
+	case GMEM_EDIT_PAGE:
+		return gmem_set_present_by_entry(page, nr, reserves);
+	default:
+		return static_call(gmem_set_present)(addr, nr);
+	}
+}
+
+/*
+ * With @reserves, memory to split an entry may come from the kernel's reserves,
+ * and no task reclaims any for it, nor is killed.
+ */
+static int gmem_edit_present(struct page *page, unsigned int nr, bool reserves)
+{
+	int ret = gmem_fault_inject(GMEM_FAIL_EXPOSE) ?:
+		  gmem_set_present_pages(page, nr, reserves);
+
+	trace_gmem_expose(page_to_pfn(page), nr, ret);
+	return ret;
 }
 
 /* gmem_directmap_expose_flushes - would exposing this page flush all TLBs? */
 bool gmem_directmap_expose_flushes(struct page *page)
 {
-	unsigned int level;
-
-	return !can_skip_flush ||
-	       !lookup_address((unsigned long)page_address(page), &level) ||
-	       level != PG_LEVEL_4K;
+	return best_edit == GMEM_EDIT_AND_FLUSH || !gmem_is_split(page);
 }
 
-static int gmem_set_present_pages(struct page *page, unsigned int nr)
-{
-	unsigned long addr = (unsigned long)page_address(page);
-	int ret = gmem_fault_inject(GMEM_FAIL_EXPOSE);
+/* ---- what the module sees of it ---- */
 
-	if (!ret && !gmem_set_present_without_flush(page, nr))
-		ret = static_call(gmem_set_present)(addr, nr);
-	trace_gmem_expose(page_to_pfn(page), nr, ret);
-	return ret;
+static unsigned long gmem_flags_of(struct page *page)
+{
+	unsigned int level;
+	pte_t *pte = lookup_address((unsigned long)page_address(page), &level);
+
+	return pte ? pte_flags(*pte) : 0;
+}
+
+/* gmem_directmap_has - does the page table have this page in the direct map? */
+bool gmem_directmap_has(struct page *page)
+{
+	return gmem_flags_of(page) & _PAGE_PRESENT;
+}
+
+/* gmem_directmap_writable - and may the kernel write to it there? */
+bool gmem_directmap_writable(struct page *page)
+{
+	const unsigned long both = _PAGE_PRESENT | _PAGE_RW;
+
+	return (gmem_flags_of(page) & both) == both;
 }
 
 /**
  * gmem_directmap_hide - take pages out of the direct map
  * @page: first page, owned by the caller
  * @nr: how many, physically contiguous
+ * @flush: flush the TLBs later, if the kernel can do that; or NULL
  *
- * On return no CPU has a translation for them in its TLB. Sleeps.
+ * On return, or after that flush, no CPU has a translation for them in its TLB.
+ * Sleeps.
  *
  * Return: 0; -ENOMEM, -EBUSY while the host hibernates, -EPERM if KVM could not
  * be hooked, or another errno if nothing was hidden; -EIO if some pages were
  * hidden and could not be exposed again: the caller must not free the pages.
  */
-int gmem_directmap_hide(struct page *page, unsigned int nr)
+int gmem_directmap_hide(struct page *page, unsigned int nr,
+			struct gmem_flush *flush)
 {
-	int ret = gmem_begin_hiding(nr);
+	int ret = gmem_hiding_begin(nr);
 
 	if (ret)
 		return ret;
-	ret = gmem_set_absent_pages(page, nr);
+	ret = gmem_edit_absent(page, nr, flush);
 	/* It may have failed half way, without memory to split an entry. */
-	if (ret && gmem_set_present_pages(page, nr))
+	if (ret && gmem_edit_present(page, nr, false))
 		ret = -EIO;
-	gmem_end_hiding(nr, !ret || ret == -EIO);
+	gmem_hiding_end(nr, !ret || ret == -EIO);
 	return ret;
 }
 
@@ -241,21 +387,22 @@ int gmem_directmap_hide(struct page *page, unsigned int nr)
  * @page: first page, owned by the caller
  * @nr: how many, physically contiguous
  * @exposed: how many of them are not hidden yet
+ * @flush: as above
  *
- * One step, and one flush. Only a split can fail. So if at most the first entry
- * may have to be split, then on an error no page has changed.
+ * One step, and one flush at most. Only a split can fail. So if at most the
+ * first entry may have to be split, then on an error no page has changed.
  *
  * Return: 0, or an errno as above: the caller may try again.
  */
 int gmem_directmap_hide_some(struct page *page, unsigned int nr,
-			     unsigned int exposed)
+			     unsigned int exposed, struct gmem_flush *flush)
 {
-	int ret = gmem_begin_hiding(exposed);
+	int ret = gmem_hiding_begin(exposed);
 
 	if (ret)
 		return ret;
-	ret = gmem_set_absent_pages(page, nr);
-	gmem_end_hiding(exposed, !ret);
+	ret = gmem_edit_absent(page, nr, flush);
+	gmem_hiding_end(exposed, !ret);
 	return ret;
 }
 
@@ -273,17 +420,32 @@ int gmem_directmap_hide_some(struct page *page, unsigned int nr,
 int gmem_directmap_expose(struct page *page, unsigned int nr,
 			  unsigned int hidden)
 {
-	int ret = gmem_set_present_pages(page, nr);
+	int ret = gmem_edit_present(page, nr, false);
 
 	if (!ret)
-		atomic_long_sub(hidden, &hidden_pages);
+		gmem_hiding_uncount(hidden);
 	return ret;
 }
 
-/* gmem_directmap_uncount - pages stay hidden for good: don't count them */
-void gmem_directmap_uncount(unsigned int hidden)
+/**
+ * gmem_directmap_expose_to_free - the same for pages that are freed then
+ * @page: first page
+ * @nr: how many
+ * @hidden: how many of them are hidden
+ *
+ * At least as much memory is free afterwards as is needed to split an entry. So
+ * that may come from the kernel's reserves: otherwise the kernel would kill a
+ * task for it. (On a kernel that has set_memory_p() only, it doesn't come from
+ * there.)
+ */
+int gmem_directmap_expose_to_free(struct page *page, unsigned int nr,
+				  unsigned int hidden)
 {
-	atomic_long_sub(hidden, &hidden_pages);
+	int ret = gmem_edit_present(page, nr, true);
+
+	if (!ret)
+		gmem_hiding_uncount(hidden);
+	return ret;
 }
 
 static void *gmem_need_function(const char *name)
@@ -306,35 +468,35 @@ static bool gmem_kernel_can_read(struct page *page)
 
 /*
  * Test what the functions do, whatever they are called: hide memory, check that
- * the kernel can't read it, expose it, and check that the kernel can.
+ * the kernel can't read it, expose it, and check that the kernel can use it.
  */
-static int gmem_directmap_prove(void)
+static int __init gmem_directmap_prove(unsigned int order)
 {
-	unsigned int order = GMEM_BLOCK_ORDER;
 	struct page *page;
 	bool readable;
 	int ret;
 
-	page = alloc_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN, order);
-	if (!page) {
-		order = 0;
-		page = alloc_pages(GFP_KERNEL, order);
-	}
+	page = alloc_pages(GFP_KERNEL | __GFP_NOWARN |
+			   (order ? __GFP_NORETRY : 0), order);
 	if (!page)
-		return -ENOMEM;
+		return order ? 0 : -ENOMEM;
 
-	ret = gmem_directmap_hide(page, 1U << order);
+	/* From now on, this CPU has a translation to drop. */
+	gmem_kernel_can_read(page);
+	ret = gmem_directmap_hide(page, 1U << order, NULL);
 	if (ret == -EIO)
 		goto lost;
 	if (ret)
 		goto out_free;
 
 	readable = gmem_kernel_can_read(page);
-	if (gmem_directmap_expose(page, 1U << order, 1U << order))
+	if (gmem_directmap_expose(page, 1U << order, 1U << order) ||
+	    !gmem_kernel_can_read(page) || !gmem_directmap_writable(page))
 		goto lost;
 
-	if (readable || !gmem_kernel_can_read(page)) {
-		pr_err("set_memory_np() does not take memory out of the direct map on this kernel\n");
+	if (readable) {
+		pr_err("%s() does not take memory out of the direct map on this kernel\n",
+		       edit_names[best_edit]);
 		ret = -ENODEV;
 	}
 out_free:
@@ -347,15 +509,66 @@ lost:
 	return -EIO;
 }
 
-/* Optional: without this function, exposing always flushes. */
-static void __init gmem_directmap_find_noflush(void)
+/* Each kind of functions is proven: the module uses all up to the best. */
+static int __init gmem_directmap_prove_all(enum gmem_edit best)
 {
-	void *found =
-		gmem_find_function("set_direct_map_default_noflush");
+	enum gmem_edit edit;
+	int ret = 0;
 
-	if (found)
-		static_call_update(gmem_set_present_noflush, found);
-	can_skip_flush = found;
+	for (edit = GMEM_EDIT_AND_FLUSH; edit <= best && !ret; edit++) {
+		best_edit = edit;
+		ret = gmem_directmap_prove(GMEM_BLOCK_ORDER) ?:
+		      gmem_directmap_prove(0);
+	}
+	return ret;
+}
+
+/* Functions that the module can do without. */
+static enum gmem_edit __init gmem_directmap_find_optional(void)
+{
+	void *absent = gmem_find_function("set_direct_map_invalid_noflush");
+	void *present = gmem_find_function("set_direct_map_default_noflush");
+	void *valid = gmem_find_function("set_direct_map_valid_noflush");
+	void *range = gmem_find_function("flush_tlb_kernel_range");
+
+	if (!range) {
+		pr_warn("flush_tlb_kernel_range() was not found in this kernel: where its CPUs have PCIDs, some may keep the translation of a single page that is hidden, until they need its place\n");
+		return GMEM_EDIT_AND_FLUSH;
+	}
+	static_call_update(gmem_flush_range, range);
+	can_flush = true;
+	if (!absent || !present)
+		return GMEM_EDIT_AND_FLUSH;
+	static_call_update(gmem_set_absent_noflush, absent);
+	static_call_update(gmem_set_present_noflush, present);
+	if (!valid)
+		return GMEM_EDIT_PAGE;
+	static_call_update(gmem_set_valid_noflush, valid);
+	return GMEM_EDIT_RANGE;
+}
+
+/* Is anything mapped at these 2 MiB of the image's addresses? */
+static bool __init gmem_image_has(unsigned long addr)
+{
+	unsigned int level;
+	pte_t *pte = lookup_address(addr, &level);
+
+	return pte && (level == PG_LEVEL_4K ||
+		       pte_flags(*pte) & _PAGE_PRESENT);
+}
+
+static void __init gmem_directmap_find_image(void)
+{
+	unsigned long offset, pfn;
+
+	for (offset = 0; offset < KERNEL_IMAGE_SIZE; offset += PMD_SIZE) {
+		if (!gmem_image_has(__START_KERNEL_map + offset))
+			continue;
+		pfn = PHYS_PFN(phys_base + offset);
+		if (!image_end)
+			image_begin = pfn;
+		image_end = pfn + GMEM_BLOCK_PAGES;
+	}
 }
 
 int __init gmem_directmap_init(void)
@@ -366,21 +579,21 @@ int __init gmem_directmap_init(void)
 
 	if (!absent || !present)
 		return -ENODEV;
-	gmem_directmap_find_noflush();
-
 	static_call_update(gmem_set_absent, absent);
 	static_call_update(gmem_set_present, present);
+	gmem_directmap_find_image();
 
-	ret = gmem_directmap_prove();
+	ret = gmem_directmap_prove_all(gmem_directmap_find_optional());
 	if (!ret)
 		pr_info("direct map: %s%s\n", gmem_directmap_method(),
-			can_skip_flush ? "" : "; exposing pages also flushes the TLBs");
+			best_edit == GMEM_EDIT_AND_FLUSH ?
+			"; each edit flushes the TLBs" : "");
 	return ret;
 }
 
 void gmem_directmap_exit(void)
 {
-	if (gmem_directmap_hidden())
+	if (gmem_hiding_pages())
 		pr_err("%lu pages are still absent from the direct map: they can't be used until the next boot\n",
-		       gmem_directmap_hidden());
+		       gmem_hiding_pages());
 }

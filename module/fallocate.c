@@ -176,7 +176,7 @@ static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 	return missing - min(missing, gmem_blocks_saved(inode, filled));
 }
 
-/* How many blocks from @pgoff on, up to a batch, has the file nothing of yet? */
+/* Of how many blocks from @pgoff on, up to a batch, has the file nothing? */
 static unsigned int gmem_count_absent(struct inode *inode, pgoff_t pgoff,
 				      pgoff_t end)
 {

@@ -16,7 +16,7 @@
 static int fail_at[GMEM_FAIL_KINDS];
 
 module_param_named(fail_alloc_huge, fail_at[GMEM_FAIL_ALLOC_HUGE], int, 0600);
-MODULE_PARM_DESC(fail_alloc_huge, "the nth next allocation of 2 MiB fails; -n: that and all after it");
+MODULE_PARM_DESC(fail_alloc_huge, "the nth next allocation of more than 4 KiB fails; -n: that and all after it");
 module_param_named(fail_alloc_page, fail_at[GMEM_FAIL_ALLOC_PAGE], int, 0600);
 MODULE_PARM_DESC(fail_alloc_page, "the nth next allocation of 4 KiB fails; -n: that and all after it");
 module_param_named(fail_alloc_meta, fail_at[GMEM_FAIL_ALLOC_META], int, 0600);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frames: the state and the owner of each page of gmemfs. Only this file
- * changes either. It tracks a page from before a file owns it until the kernel
- * has it back, whether or not the page is ever hidden.
+ * Frames: the state and the owner of each page of gmemfs. Only this file and
+ * exposure.c change either: that one exposes and hides pages of files. A page
+ * is tracked from before a file owns it until the kernel has it back, whether
+ * or not it is ever hidden.
  *
  * Owner: no file owns a page at first, then one file does, then none again. An
- * unowned page is new, in the pool, or on its way to the kernel.
+ * unowned page is new, in the pool, spare (spare.c), or on its way to the
+ * kernel.
  *
  * State:
  *
@@ -46,8 +48,10 @@
 #include "directmap.h"
 #include "frame.h"
 #include "frametable.h"
+#include "hiding.h"
 #include "pageword.h"
 #include "poison.h"
+#include "spare.h"
 #include "units.h"
 
 /* ---- the owner of a page ---- */
@@ -61,6 +65,7 @@ static void gmem_frame_forget(struct page *page, unsigned int nr)
 		gmem_set_word(frames, page + nr, GMEM_PAGE_NONE);
 		gmem_frametable_remove(frames, page + nr, 1);
 	}
+	gmem_spare_recount(frames);
 	gmem_frames_unlock(frames);
 }
 
@@ -77,6 +82,7 @@ static int gmem_frame_know(struct page *page, unsigned int nr,
 	gmem_forget_word(page);
 	gmem_set_words(frames, page, nr, word);
 	gmem_frametable_add(frames, page, nr);
+	gmem_spare_recount(frames);
 	gmem_frames_unlock(frames);
 	return 0;
 }
@@ -84,14 +90,16 @@ static int gmem_frame_know(struct page *page, unsigned int nr,
 /**
  * gmem_frame_add - track these pages, which no file owns yet
  * @page: first page, fresh from the kernel and zeroed
- * @nr: 1, or a multiple of a block's 512; physically contiguous
+ * @nr: up to 512 of one record, or a multiple of 512; physically contiguous
  * @reasons: why they stay exposed; 0: hide them, in one step with one flush
+ * @flush: leave the flush to the caller, or NULL: see struct gmem_flush
  *
  * Return: 0; -ENOMEM or an error from the direct map: the pages are not
  * tracked; -EIO: the pages are tracked as HIDDEN, but some may be exposed: the
  * caller must put them into quarantine.
  */
-int gmem_frame_add(struct page *page, unsigned int nr, unsigned long reasons)
+int gmem_frame_add(struct page *page, unsigned int nr, unsigned long reasons,
+		   struct gmem_flush *flush)
 {
 	unsigned int step = min_t(unsigned int, nr, GMEM_BLOCK_PAGES), i;
 	unsigned long word = reasons ? GMEM_PAGE_EXPOSED | reasons
@@ -103,7 +111,7 @@ int gmem_frame_add(struct page *page, unsigned int nr, unsigned long reasons)
 	if (ret)
 		i -= step;
 	else if (!reasons)
-		ret = gmem_directmap_hide(page, nr);
+		ret = gmem_directmap_hide(page, nr, flush);
 	if (!ret || ret == -EIO)
 		return ret;
 	while (i) {
@@ -152,6 +160,14 @@ void gmem_frame_assign(struct page *page, unsigned int nr, struct inode *inode)
 	gmem_delta_apply(&delta, inode);
 }
 
+/* Hide a page with a memory error. -EIO: it is absent, and stays so. */
+static bool gmem_hide_bad(struct page *page)
+{
+	int ret = gmem_directmap_hide(page, 1, NULL);
+
+	return !ret || ret == -EIO;
+}
+
 /*
  * The file gives up one page. An exposed page with a memory error is hidden, if
  * that works, but not while somebody holds it: see gmem_frame_lose_left().
@@ -163,7 +179,7 @@ static void gmem_frame_leave_one(struct gmem_frames *frames, struct page *page,
 
 	if (gmem_page_state(page) == GMEM_PAGE_EXPOSED) {
 		bool bad = gmem_page_poisoned(page) && !gmem_page_held(page) &&
-			   !gmem_directmap_hide(page, 1);
+			   gmem_hide_bad(page);
 
 		gmem_set_state(frames, page, bad ? GMEM_PAGE_POISONED
 						 : GMEM_PAGE_LEAVING,
@@ -209,192 +225,29 @@ unsigned int gmem_frame_leave_locked(struct gmem_frames *frames,
 	return others;
 }
 
-/* ---- whether a page of a file is exposed ---- */
-
-/* Hidden pages with a memory error become POISONED. */
-static void gmem_note_poison(struct gmem_frames *frames, struct page *page,
-			     unsigned int nr, struct gmem_delta *delta)
-{
-	for (; nr--; page++)
-		if (gmem_page_state(page) == GMEM_PAGE_HIDDEN &&
-		    gmem_page_poisoned(page))
-			gmem_set_state(frames, page, GMEM_PAGE_POISONED, 0,
-				       delta);
-}
-
-/*
- * Sets @nr_hidden to the number of hidden pages. Return: 0, or -EHWPOISON if a
- * page has a memory error: then none of them may be touched.
- */
-static int gmem_span_look(struct gmem_span *span, unsigned int *nr_hidden,
-			  struct inode *inode)
-{
-	struct gmem_delta delta = {};
-	unsigned int i, n;
-	int ret = 0;
-
-	*nr_hidden = 0;
-	for (i = 0; i < span->nr; i += n) {
-		struct page *page = span->page + i;
-
-		n = gmem_span_same(span, i);
-		if (gmem_page_state(page) == GMEM_PAGE_HIDDEN)
-			*nr_hidden += n;
-		if (!gmem_any_poisoned(page, n))
-			continue;
-		ret = -EHWPOISON;
-		gmem_note_poison(gmem_span_record(span, i), page, n, &delta);
-	}
-	if (ret)
-		gmem_delta_apply(&delta, inode);
-	return ret;
-}
+/* ---- bits of a page ---- */
 
 /**
- * gmem_frame_expose_locked - give pages a reason to be in the direct map
- * @span: contiguous pages of a file; some may be exposed already
- * @reason: of GMEM_REASONS
- * @inode: the file
- *
- * Return: 0; -EHWPOISON if a page has a memory error; or an error from the
- * direct map. On an error no page gets exposed or gets the reason.
+ * gmem_frame_set_carved - pages are used one by one from now on, or no longer
+ * @frames: their record, locked
+ * @page: first page, unowned; nobody holds any of them
+ * @nr: how many
+ * @carved: which
  */
-int gmem_frame_expose_locked(struct gmem_span *span, unsigned long reason,
-			     struct inode *inode)
+void gmem_frame_set_carved(struct gmem_frames *frames, struct page *page,
+			   unsigned int nr, bool carved)
 {
-	struct gmem_delta delta = {};
-	unsigned int hidden, i, n;
-	int ret = gmem_span_look(span, &hidden, inode);
-
-	if (!ret && hidden)
-		ret = gmem_directmap_expose(span->page, span->nr, hidden);
-	if (ret)
-		return ret;
-	for (i = 0; i < span->nr; i += n) {
-		n = gmem_span_same(span, i);
-		gmem_set_states(gmem_span_record(span, i), span->page + i, n,
-				GMEM_PAGE_EXPOSED,
-				gmem_page_reasons(span->page + i) | reason,
-				&delta);
-	}
-	gmem_delta_apply(&delta, inode);
-	return 0;
-}
-
-/* gmem_frame_expose - the same for a part of a block, which it locks */
-int gmem_frame_expose(struct page *page, unsigned int nr, unsigned long reason,
-		      struct inode *inode)
-{
-	struct gmem_frames *frames;
-	struct gmem_span span;
-	int ret;
-
-	gmem_span_lock(&span, &frames, page, nr);
-	ret = gmem_frame_expose_locked(&span, reason, inode);
-	gmem_span_unlock(&span);
-	return ret;
-}
-
-/* Is the page hidden, or will it be when it loses @reason? */
-static bool gmem_would_hide(const struct page *page, unsigned long reason)
-{
-	return !(gmem_page_reasons(page) & ~reason);
-}
-
-/* How many pages from the @i-th on would hide. Adds the exposed to @exposed. */
-static unsigned int gmem_count_to_hide(const struct gmem_span *span,
-				       unsigned int i, unsigned long reason,
-				       unsigned int *exposed)
-{
-	unsigned int first = i, n;
-
-	for (; i < span->nr; i += n) {
-		if (!gmem_would_hide(span->page + i, reason))
-			break;
-		n = gmem_span_same(span, i);
-		if (gmem_page_state(span->page + i) == GMEM_PAGE_EXPOSED)
-			*exposed += n;
-	}
-	return i - first;
-}
-
-/* Hide pages @i to @end: all would hide, and @exposed are exposed. */
-static int gmem_hide_run(struct gmem_span *span, unsigned int i,
-			 unsigned int end, unsigned int exposed,
-			 struct inode *inode)
-{
-	struct gmem_delta delta = {};
+	unsigned long word;
 	unsigned int n;
-	int ret;
 
-	if (!exposed)
-		return 0;
-	ret = gmem_directmap_hide_some(span->page + i, end - i, exposed);
-	if (ret)
-		return ret;
-	for (; i < end; i += n) {
-		n = min(gmem_span_same(span, i), end - i);
-		if (gmem_page_state(span->page + i) == GMEM_PAGE_EXPOSED)
-			gmem_set_states(gmem_span_record(span, i),
-					span->page + i, n, GMEM_PAGE_HIDDEN, 0,
-					&delta);
+	for (; nr; nr -= n, page += n) {
+		n = gmem_same_words(page, nr);
+		word = gmem_page_word(page) &
+		       ~(GMEM_PAGE_CARVED | GMEM_PAGE_SEEN);
+		if (carved)
+			word |= GMEM_PAGE_CARVED;
+		gmem_set_words(frames, page, n, word);
 	}
-	gmem_delta_apply(&delta, inode);
-	return 0;
-}
-
-/* The page stays exposed for its other reasons. */
-static void gmem_drop_reason(struct gmem_span *span, unsigned int i,
-			     unsigned long reason, struct inode *inode)
-{
-	struct page *page = span->page + i;
-	struct gmem_delta delta = {};
-
-	gmem_set_state(gmem_span_record(span, i), page, GMEM_PAGE_EXPOSED,
-		       gmem_page_reasons(page) & ~reason, &delta);
-	gmem_delta_apply(&delta, inode);
-}
-
-/**
- * gmem_frame_hide_locked - pages lose a reason to be in the direct map
- * @span: contiguous pages of a file; some may be hidden already
- * @reason: of GMEM_REASONS
- * @inode: the file
- *
- * Each contiguous run of pages that become hidden takes one step and one flush.
- *
- * Return: 0; or an error from the direct map: some of them may be hidden then.
- */
-int gmem_frame_hide_locked(struct gmem_span *span, unsigned long reason,
-			   struct inode *inode)
-{
-	unsigned int i = 0, n, exposed;
-	int ret = 0;
-
-	while (i < span->nr && !ret) {
-		exposed = 0;
-		n = gmem_count_to_hide(span, i, reason, &exposed);
-		if (n)
-			ret = gmem_hide_run(span, i, i + n, exposed, inode);
-		else
-			gmem_drop_reason(span, i, reason, inode);
-		i += n ?: 1;
-	}
-	return ret;
-}
-
-/* gmem_frame_hide - the same for a part of a block, which it locks */
-int gmem_frame_hide(struct page *page, unsigned int nr, unsigned long reason,
-		    struct inode *inode)
-{
-	struct gmem_frames *frames;
-	struct gmem_span span;
-	int ret;
-
-	gmem_span_lock(&span, &frames, page, nr);
-	ret = gmem_frame_hide_locked(&span, reason, inode);
-	gmem_span_unlock(&span);
-	return ret;
 }
 
 /* gmem_frame_note_seen - a shared view is about to map this page of a file */
@@ -465,7 +318,7 @@ int gmem_frame_expose_leaving(struct page *page, unsigned int nr)
 	hidden = gmem_frame_move_all(page, nr, GMEM_PAGE_HIDDEN, moving);
 	if (!hidden)
 		return 0;
-	ret = gmem_directmap_expose(page, nr, hidden);
+	ret = gmem_directmap_expose_to_free(page, nr, hidden);
 	gmem_frame_move_all(page, nr, moving,
 			    ret ? GMEM_PAGE_HIDDEN : GMEM_PAGE_LEAVING);
 	return ret;
@@ -480,6 +333,7 @@ static void gmem_frame_lose(struct gmem_frames *frames, struct page *page)
 	get_page(page);
 	gmem_set_word(frames, page, GMEM_PAGE_NONE);
 	gmem_frametable_remove(frames, page, 1);
+	gmem_spare_recount(frames);
 }
 
 /**
@@ -508,7 +362,7 @@ unsigned int gmem_frame_lose_poisoned(struct page *page, unsigned int nr)
 		lost++;
 	}
 	gmem_frames_unlock(frames);
-	gmem_directmap_uncount(lost);
+	gmem_hiding_uncount(lost);
 	return lost;
 }
 
@@ -522,8 +376,8 @@ void gmem_frame_lose_left(struct page *page)
 	struct gmem_frames *frames =
 		gmem_frames_lock(page, GMEM_FRAMES_OF_FILES);
 
-	if (!gmem_directmap_hide(page, 1))
-		gmem_directmap_uncount(1);
+	if (gmem_hide_bad(page))
+		gmem_hiding_uncount(1);
 	gmem_frame_lose(frames, page);
 	gmem_frames_unlock(frames);
 }
@@ -580,6 +434,7 @@ unsigned int gmem_frame_free(struct page *page, unsigned int nr,
 		gmem_frametable_remove(frames, page + i, 1);
 		__set_bit(i, going);
 	}
+	gmem_spare_recount(frames);
 	gmem_frames_unlock(frames);
 	for_each_set_bit(i, going, nr)
 		__free_page(page + i);

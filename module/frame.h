@@ -7,15 +7,19 @@
 
 #include "pageword.h"
 
+struct gmem_flush;
 struct gmem_frames;
 struct gmem_span;
 struct inode;
 
 /* the owner of a page */
-int gmem_frame_add(struct page *page, unsigned int nr, unsigned long reasons);
+int gmem_frame_add(struct page *page, unsigned int nr, unsigned long reasons,
+		   struct gmem_flush *flush);
 void gmem_frame_assign(struct page *page, unsigned int nr, struct inode *inode);
 struct inode *gmem_frame_owner(const struct gmem_frames *frames,
 			       const struct page *page);
+void gmem_frame_set_carved(struct gmem_frames *frames, struct page *page,
+			   unsigned int nr, bool carved);
 unsigned int gmem_frame_leave_locked(struct gmem_frames *frames,
 				     struct page *page, unsigned int nr,
 				     struct inode *inode);
@@ -28,7 +32,7 @@ int gmem_frame_expose_locked(struct gmem_span *span, unsigned long reason,
 int gmem_frame_hide(struct page *page, unsigned int nr, unsigned long reason,
 		    struct inode *inode);
 int gmem_frame_hide_locked(struct gmem_span *span, unsigned long reason,
-			   struct inode *inode);
+			   struct inode *inode, struct gmem_flush *flush);
 void gmem_frame_note_seen(struct page *page);
 
 /* unowned pages, on their way to the kernel */

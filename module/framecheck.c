@@ -18,8 +18,10 @@
 #include "directmap.h"
 #include "frame.h"
 #include "frametable.h"
-#include "lend.h"
+#include "hiding.h"
+#include "loan.h"
 #include "pageword.h"
+#include "spare.h"
 #include "units.h"
 
 #define GMEM_CHECK_TRIES	10
@@ -54,7 +56,10 @@ static const char *gmem_check_state(struct page *page)
 	case GMEM_PAGE_EXPOSED:
 		if (!(word & GMEM_REASONS))
 			return "a page is exposed without a reason";
-		return there ? NULL : "an exposed page is absent";
+		if (!there)
+			return "an exposed page is absent";
+		return gmem_directmap_writable(page)
+			       ? NULL : "an exposed page is read-only";
 	case GMEM_PAGE_POISONED:
 		return there ? "a page with an error is in the direct map"
 			     : NULL;
@@ -102,6 +107,31 @@ static const char *gmem_check_pages(const struct gmem_frames *frames,
 					 : "the plain pages are miscounted";
 }
 
+static const char *gmem_check_spare(const struct gmem_frames *frames,
+				    struct gmem_check *check)
+{
+	struct page *page = pfn_to_page(frames->pfn);
+	unsigned int slot;
+
+	if (bitmap_weight(frames->spare, GMEM_BLOCK_PAGES) != frames->nr_spare)
+		return "the spare pages are miscounted";
+	if (frames->spare_on != gmem_spare_list_of(frames))
+		return "a record is on the wrong list";
+	for_each_set_bit(slot, frames->spare, GMEM_BLOCK_PAGES) {
+		check->pfn = frames->pfn + slot;
+		check->word = gmem_page_word(page + slot);
+		if (!test_bit(slot, frames->ours))
+			return "a spare page isn't ours";
+		if (gmem_page_state(page + slot) != GMEM_PAGE_HIDDEN)
+			return "a spare page isn't hidden";
+		if (!(check->word & GMEM_PAGE_CARVED))
+			return "a spare page wasn't carved";
+		if (gmem_frame_owner(frames, page + slot))
+			return "a spare page has an owner";
+	}
+	return NULL;
+}
+
 static const char *gmem_check_record(const struct gmem_frames *frames,
 				     struct gmem_check *check)
 {
@@ -110,7 +140,9 @@ static const char *gmem_check_record(const struct gmem_frames *frames,
 		return "the pages are miscounted";
 	if (frames->owner && !gmem_frames_are_whole(frames))
 		return "a block of a file lacks pages";
-	return gmem_lend_check(frames) ?: gmem_check_pages(frames, check);
+	return gmem_loan_check(frames) ?:
+	       gmem_check_pages(frames, check) ?:
+	       gmem_check_spare(frames, check);
 }
 
 static int gmem_check_visit(struct gmem_frames *frames, void *data)
@@ -128,7 +160,7 @@ static void gmem_check_once(struct gmem_check *check)
 	if (check->wrong)
 		return;
 	check->pfn = 0;
-	if (check->hidden != gmem_directmap_hidden())
+	if (check->hidden != gmem_hiding_pages())
 		check->wrong = "the hidden pages of all are miscounted";
 	else if (check->lent != gmem_frame_lent_pages())
 		check->wrong = "the lent pages of all are miscounted";
@@ -152,7 +184,7 @@ int gmem_frame_check(void)
 	}
 	WARN(1, "gmemfs: frame check: %s (pfn 0x%lx, word 0x%lx; %lu hidden of %lu, %lu lent of %lu)\n",
 	     check.wrong, check.pfn, check.word, check.hidden,
-	     gmem_directmap_hidden(), check.lent, gmem_frame_lent_pages());
+	     gmem_hiding_pages(), check.lent, gmem_frame_lent_pages());
 	return -EUCLEAN;
 }
 

@@ -90,6 +90,7 @@ static struct gmem_frames *gmem_frames_new(unsigned long pfn)
 	lock_set_cmp_fn(&frames->lock, gmem_frames_compare, NULL);
 	refcount_set(&frames->refs, 1);
 	INIT_LIST_HEAD(&frames->loans);
+	INIT_LIST_HEAD(&frames->spare_node);
 	frames->pfn = round_down(pfn, GMEM_BLOCK_PAGES);
 	return frames;
 }
@@ -288,7 +289,7 @@ int gmem_frametable_need(struct page *page, struct gmem_frames **locked)
  * gmem_frametable_add - gmemfs has these pages from now on
  * @frames: their record, locked
  * @page: first page, which only the caller uses
- * @nr: 1, or a block's 512
+ * @nr: how many
  */
 void gmem_frametable_add(struct gmem_frames *frames, struct page *page,
 			 unsigned int nr)

@@ -14,21 +14,33 @@
 
 struct inode;
 
+/* On which list of spare.c a record is. */
+enum gmem_spare_list {
+	GMEM_SPARE_NONE,	/* it has no spare page */
+	GMEM_SPARE_SOME,	/* some of its pages are spare */
+	GMEM_SPARE_ALONE,	/* all of gmemfs' pages in it are spare */
+};
+
 /**
  * struct gmem_frames - the record of 2 MiB of physical memory, aligned, in
  *			which gmemfs has at least one page
  * @lock: protects all fields below, and the words of the pages (pageword.h).
  *	  Several are taken in the order of their frames.
  * @refs: one for the table, while @nr_ours isn't 0; one for each
- *	  gmem_frames_get()
+ *	  gmem_frames_get(), or gmem_spare_lock()
  * @pfn: the first frame
  * @nr_ours: bits set in @ours
  * @nr_plain: how many pages have the word HIDDEN without any other bit
  * @owner: the file that owns all 512 pages. NULL: each page has an owner of its
  *	   own, see gmem_frame_owner(), or none.
- * @loans: struct gmem_loan, for pages that KVM has borrowed: lend.c
+ * @loans: struct gmem_loan, for pages that KVM has borrowed: loan.c
  * @rcu: frees the record after its RCU readers
  * @ours: the pages that gmemfs has
+ * @nr_spare: bits set in @spare
+ * @spare_on: the list that @spare_node is on; changes under that list's lock,
+ *	      too
+ * @spare_node: in a list of records that have spare pages: spare.c
+ * @spare: pages that no file needs, ready to be taken
  */
 struct gmem_frames {
 	struct mutex lock;	/* see above */
@@ -40,6 +52,10 @@ struct gmem_frames {
 	struct list_head loans;
 	struct rcu_head rcu;
 	DECLARE_BITMAP(ours, HPAGE_PMD_NR);
+	unsigned int nr_spare;
+	enum gmem_spare_list spare_on;
+	struct list_head spare_node;
+	DECLARE_BITMAP(spare, HPAGE_PMD_NR);
 };
 
 /* Why a record is locked: lockdep's subclass. */

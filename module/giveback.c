@@ -32,7 +32,7 @@ static void gmem_free_pages(struct page *page, unsigned int nr,
 /**
  * gmem_give_back_clean - give zeroed pages back to the kernel
  * @page: first of contiguous pages, all HIDDEN and unowned
- * @nr: 1, or a multiple of a block's 512
+ * @nr: up to 512 of one record, or a multiple of 512
  *
  * Return: 0; or an error from the direct map, and no page was given back.
  */

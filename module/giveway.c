@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Give way: the pool gives up blocks when others need memory. The kernel's
- * shrinkers get some of them; before the OOM killer picks a task, all of them
- * go.
+ * Give way: the pool's blocks and the spare pages (carve.c) go to the kernel
+ * when others need memory. The kernel's shrinkers get some of them; before the
+ * OOM killer picks a task, all of them are asked for. Whole blocks go first:
+ * nobody asks a node for spare pages while its pool has blocks, and the blocks
+ * of all nodes that are asked go before any spare page. For those, an entry of
+ * the direct map may have to be split. They stay where that would be for a few,
+ * or can't be.
  *
  * A thread gives them back. That edits the direct map, for which the kernel may
  * wait for work of its own that frees other mappings. A task that reclaims
@@ -18,9 +22,11 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
+#include "carve.h"
 #include "giveway.h"
 #include "pieces.h"
 #include "pool.h"
+#include "spare.h"
 #include "units.h"
 
 /*
@@ -35,24 +41,45 @@ static struct task_struct *giver;
 
 /* Blocks of each node that were asked for, and are not given back yet. */
 static unsigned long asked[MAX_NUMNODES];
+/* Of these, up to so many are on their way from the pool to the kernel. */
+static unsigned long in_hand[MAX_NUMNODES];
+/* Blocks that were given back ever, of all nodes. */
+static unsigned long given_blocks;
 static DEFINE_SPINLOCK(asked_lock);
 static DECLARE_WAIT_QUEUE_HEAD(asked_queue);
 static DECLARE_WAIT_QUEUE_HEAD(given_queue);
 
 /* ---- what was asked for ---- */
 
+/* Those that the thread is giving are not in the pool any more. */
 static unsigned long gmem_pool_blocks(int node)
 {
-	return gmem_pool_clean(node) + gmem_pool_dirty(node);
+	return gmem_pool_clean(node) + gmem_pool_dirty(node) +
+	       READ_ONCE(in_hand[node]);
+}
+
+/* Spare pages, as the blocks that they would fill. */
+static unsigned long gmem_spare_blocks(int node)
+{
+	return DIV_ROUND_UP(gmem_spare_pages(node), GMEM_BLOCK_PAGES);
 }
 
 /*
- * More than the pool has is never asked for. But what the thread has in hand is
- * not in the pool any more, and still asked for.
+ * What may be asked for now. When memory is tight, the kernel's shrinker and
+ * the OOM killer ask for all.
+ */
+static unsigned long gmem_blocks_to_give(int node)
+{
+	return gmem_pool_blocks(node) ?: gmem_spare_blocks(node);
+}
+
+/*
+ * Never ask for more than there is. But what the thread has in hand is not
+ * there any more, and still asked for.
  */
 static void gmem_ask(int node, unsigned long blocks)
 {
-	unsigned long have = gmem_pool_blocks(node), all;
+	unsigned long have = gmem_blocks_to_give(node), all;
 
 	spin_lock(&asked_lock);
 	all = min(have, asked[node] + min(have, blocks));
@@ -62,8 +89,8 @@ static void gmem_ask(int node, unsigned long blocks)
 }
 
 /*
- * @blocks have been given back. 0: there were none, and no more is asked for
- * than have come since.
+ * @blocks have been given back. 0: there were none, or spare pages that could
+ * not be given; and no more is asked for than the pool has got since.
  */
 static void gmem_given(int node, unsigned long blocks)
 {
@@ -74,6 +101,7 @@ static void gmem_given(int node, unsigned long blocks)
 	if (!blocks)
 		left = min(left, gmem_pool_blocks(node));
 	WRITE_ONCE(asked[node], left);
+	WRITE_ONCE(given_blocks, given_blocks + blocks);
 	spin_unlock(&asked_lock);
 	wake_up_all(&given_queue);
 }
@@ -95,12 +123,46 @@ static bool gmem_any_asked(void)
 
 /* ---- the thread ---- */
 
-static void gmem_give_node(int node)
+static unsigned long gmem_give_blocks(int node)
+{
+	unsigned long most = min(gmem_asked(node), GMEM_BATCH), given;
+
+	if (!most)
+		return 0;
+	WRITE_ONCE(in_hand[node], most);
+	given = gmem_pool_shrink(node, most);
+	WRITE_ONCE(in_hand[node], 0);
+	return given;
+}
+
+static void gmem_give_whole(int node)
 {
 	unsigned long blocks;
 
-	while ((blocks = min(gmem_asked(node), GMEM_BATCH)))
-		gmem_given(node, gmem_pool_shrink(node, blocks));
+	while ((blocks = gmem_give_blocks(node)))
+		gmem_given(node, blocks);
+}
+
+/* Return: how many blocks they would fill. */
+static unsigned long gmem_give_spare_pages(int node, unsigned long blocks)
+{
+	unsigned long pages;
+
+	pages = gmem_carve_shrink(node, blocks * GMEM_BLOCK_PAGES);
+	return DIV_ROUND_UP(pages, GMEM_BLOCK_PAGES);
+}
+
+/*
+ * The pool may have got blocks meanwhile. A few at a time: another node may be
+ * asked for blocks.
+ */
+static void gmem_give_rest(int node)
+{
+	unsigned long most = min(gmem_asked(node), GMEM_BATCH);
+
+	if (most)
+		gmem_given(node, gmem_give_blocks(node) ?:
+				 gmem_give_spare_pages(node, most));
 }
 
 static int gmem_giver(void *unused)
@@ -111,7 +173,9 @@ static int gmem_giver(void *unused)
 		wait_event_idle(asked_queue,
 				gmem_any_asked() || kthread_should_stop());
 		for_each_node_state(node, N_MEMORY)
-			gmem_give_node(node);
+			gmem_give_whole(node);
+		for_each_node_state(node, N_MEMORY)
+			gmem_give_rest(node);
 	}
 	return 0;
 }
@@ -121,9 +185,12 @@ static int gmem_giver(void *unused)
 static unsigned long gmem_shrinker_count(struct shrinker *shrinker,
 					 struct shrink_control *sc)
 {
-	unsigned long have = gmem_pool_blocks(sc->nid);
+	unsigned long have = gmem_pool_blocks(sc->nid) +
+			     gmem_spare_blocks(sc->nid);
 	unsigned long gone = gmem_asked(sc->nid);
 
+	if (gmem_pool_is_filled(sc->nid))
+		return 0;
 	return have > gone ? (have - gone) * GMEM_BLOCK_PAGES : SHRINK_EMPTY;
 }
 
@@ -137,7 +204,7 @@ static unsigned long gmem_shrinker_scan(struct shrinker *shrinker,
 static int gmem_pool_oom(struct notifier_block *nb, unsigned long unused,
 			 void *freed)
 {
-	unsigned long before = gmem_pool_counted(GMEM_POOL_SHRUNK), given;
+	unsigned long before = READ_ONCE(given_blocks), given;
 	unsigned long *pages = freed;
 	int node;
 
@@ -148,9 +215,9 @@ static int gmem_pool_oom(struct notifier_block *nb, unsigned long unused,
 		gmem_ask(node, ULONG_MAX);
 	wait_event_timeout(given_queue,
 			   !gmem_any_asked() ||
-			   gmem_pool_counted(GMEM_POOL_SHRUNK) != before,
+			   READ_ONCE(given_blocks) != before,
 			   GMEM_GIVE_WAIT);
-	given = gmem_pool_counted(GMEM_POOL_SHRUNK) - before;
+	given = READ_ONCE(given_blocks) - before;
 	*pages += given * GMEM_BLOCK_PAGES;
 	return NOTIFY_OK;
 }

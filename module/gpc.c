@@ -40,6 +40,7 @@
 
 #include "borrow.h"
 #include "fault_inject.h"
+#include "frametable.h"
 #include "gpc.h"
 #include "hook.h"
 #include "lend.h"
@@ -109,13 +110,51 @@ struct gmem_gpc_call {
 	int refused;
 };
 
-/* Called under refresh_lock, which KVM holds. */
+/*
+ * Move all loans of this cache to @done, except one of @pfn and one of @newest.
+ * Return: that of @pfn, or NULL.
+ */
+static struct gmem_gpc_loan *gmem_gpc_sort(struct gfn_to_pfn_cache *gpc,
+					   kvm_pfn_t pfn, kvm_pfn_t newest,
+					   struct hlist_head *done)
+{
+	struct gmem_gpc_bucket *bucket = gmem_gpc_bucket(gpc);
+	struct gmem_gpc_loan *loan, *kept = NULL, *latest = NULL, **place;
+	struct hlist_node *next;
+	kvm_pfn_t frame;
+
+	lockdep_assert_held(&gpc->refresh_lock);
+	spin_lock(&bucket->lock);
+	hlist_for_each_entry_safe(loan, next, &bucket->loans, node) {
+		if (loan->gpc != gpc)
+			continue;
+		frame = page_to_pfn(loan->page);
+		place = frame == pfn ? &kept :
+			frame == newest ? &latest : NULL;
+		if (place && !*place) {
+			*place = loan;
+			continue;
+		}
+		hlist_del(&loan->node);
+		hlist_add_head(&loan->node, done);
+	}
+	spin_unlock(&bucket->lock);
+	return kept;
+}
+
+/*
+ * Called under refresh_lock, which KVM holds. KVM looks up again and again
+ * while its MMU notifier runs, and a VMM can make it run all the time. Of
+ * earlier look-ups KVM has dropped the frames: their loans are returned here,
+ * so that a cache never has more than two.
+ */
 static int gmem_gpc_keep(struct gmem_borrow *b, struct page *page)
 {
 	struct gmem_gpc_call *call =
 		container_of(b, struct gmem_gpc_call, borrow);
 	struct gmem_gpc_bucket *bucket = gmem_gpc_bucket(call->gpc);
 	struct gmem_gpc_loan *loan;
+	HLIST_HEAD(done);
 
 	lockdep_assert_held(&call->gpc->refresh_lock);
 	loan = gmem_fault_inject(GMEM_FAIL_BORROW) ?
@@ -127,35 +166,9 @@ static int gmem_gpc_keep(struct gmem_borrow *b, struct page *page)
 	spin_lock(&bucket->lock);
 	hlist_add_head(&loan->node, &bucket->loans);
 	spin_unlock(&bucket->lock);
+	gmem_gpc_sort(call->gpc, call->gpc->pfn, page_to_pfn(page), &done);
+	gmem_gpc_return_all(&done);
 	return 0;
-}
-
-/*
- * Move all loans of this cache to @done, except one of @pfn. Return: that one,
- * or NULL.
- */
-static struct gmem_gpc_loan *gmem_gpc_sort(struct gfn_to_pfn_cache *gpc,
-					   kvm_pfn_t pfn,
-					   struct hlist_head *done)
-{
-	struct gmem_gpc_bucket *bucket = gmem_gpc_bucket(gpc);
-	struct gmem_gpc_loan *loan, *kept = NULL;
-	struct hlist_node *next;
-
-	lockdep_assert_held(&gpc->refresh_lock);
-	spin_lock(&bucket->lock);
-	hlist_for_each_entry_safe(loan, next, &bucket->loans, node) {
-		if (loan->gpc != gpc)
-			continue;
-		if (!kept && page_to_pfn(loan->page) == pfn) {
-			kept = loan;
-			continue;
-		}
-		hlist_del(&loan->node);
-		hlist_add_head(&loan->node, done);
-	}
-	spin_unlock(&bucket->lock);
-	return kept;
 }
 
 /* As KVM's MMU notifier does: before its next use, KVM refreshes the cache. */
@@ -186,7 +199,7 @@ static void gmem_gpc_settle(struct gfn_to_pfn_cache *gpc)
 	if (hlist_empty(&gmem_gpc_bucket(gpc)->loans))
 		return;
 	mutex_lock(&gpc->refresh_lock);
-	kept = gmem_gpc_sort(gpc, gpc->pfn, &done);
+	kept = gmem_gpc_sort(gpc, gpc->pfn, KVM_PFN_ERR_FAULT, &done);
 	if (kept && gmem_lend_is_gone(kept->page))
 		gmem_gpc_invalidate(gpc, gpc->pfn);
 	mutex_unlock(&gpc->refresh_lock);
@@ -219,7 +232,7 @@ static bool gmem_gpc_slipped_through(struct gfn_to_pfn_cache *gpc)
 {
 	bool slipped;
 
-	if (!READ_ONCE(gpc->valid) || !gmem_lend_is_ours(READ_ONCE(gpc->pfn)))
+	if (!READ_ONCE(gpc->valid) || !gmem_frames_has(READ_ONCE(gpc->pfn)))
 		return false;
 	mutex_lock(&gpc->refresh_lock);
 	slipped = !gmem_gpc_has_loan(gpc);

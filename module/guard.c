@@ -42,9 +42,10 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
-#include "directmap.h"
+#include "earlyvm.h"
 #include "gpc.h"
 #include "guard.h"
+#include "hiding.h"
 #include "hook.h"
 #include "kvm.h"
 #include "layout.h"
@@ -69,9 +70,9 @@ static unsigned long gmem_set_kvm_state(enum gmem_kvm_state state)
 	lockdep_assert_held(&guard_lock);
 	WRITE_ONCE(kvm_state, state);
 	if (state == KVM_UNHOOKED)
-		return gmem_directmap_forbid(GMEM_FORBID_KVM_UNHOOKED);
-	gmem_directmap_permit(GMEM_FORBID_KVM_UNHOOKED);
-	return gmem_directmap_hidden();
+		return gmem_hiding_forbid(GMEM_FORBID_KVM_UNHOOKED);
+	gmem_hiding_permit(GMEM_FORBID_KVM_UNHOOKED);
+	return gmem_hiding_pages();
 }
 
 /* ---- hooks ---- */
@@ -115,7 +116,7 @@ static void gmem_hooks_remove(void)
 /*
  * KVM is loaded, and can't unload now. Return: 0, or an errno if KVM must not
  * run, because it couldn't be hooked and there is hidden memory. If there is
- * none, there will be none: see gmem_directmap_forbid().
+ * none, there will be none: see gmem_hiding_forbid().
  */
 static int gmem_kvm_came(void)
 {
@@ -209,18 +210,34 @@ static int gmem_kvm_get_live(void)
 	return false;
 }
 
-/* Hook the KVM that is loaded already. */
+/* Hook the KVM that is loaded already. It may have VMs. */
 static int gmem_kvm_find(void)
 {
-	int live = guard_mode == GUARD_NONE ? false : gmem_kvm_get_live();
+	int ret, live = guard_mode == GUARD_NONE ? false : gmem_kvm_get_live();
 
 	if (live <= 0)
 		return live;
 	mutex_lock(&guard_lock);
 	gmem_kvm_came();
 	mutex_unlock(&guard_lock);
+	ret = gmem_early_vms_note();
 	gmem_kvm_put();
-	return 0;
+	return ret;
+}
+
+/**
+ * gmem_guard_allows_sharing - may the current process map memory that can
+ *			       become hidden?
+ *
+ * Return: 0; or -EPERM if it may have a VM from before KVM was hooked.
+ */
+int gmem_guard_allows_sharing(void)
+{
+	if (!gmem_early_vms_has(current->mm))
+		return 0;
+	pr_warn_ratelimited("%s (%d) can't map memory of gmemfs: it had a VM when gmemfs was loaded. Start it again; load gmemfs before VMs\n",
+			    current->comm, task_tgid_nr(current));
+	return -EPERM;
 }
 
 /**
@@ -229,10 +246,15 @@ static int gmem_kvm_find(void)
  * KVM may load or unload at the same time. That is no problem: directmap.c
  * hides nothing where KVM isn't hooked. So who maps memory is only told early.
  *
- * Return: 0, or -EPERM if KVM is loaded and could not be hooked.
+ * Return: 0; or -EPERM if KVM is loaded and could not be hooked, or as of
+ * gmem_guard_allows_sharing().
  */
 int gmem_guard_allows_mapping(void)
 {
+	int ret = gmem_guard_allows_sharing();
+
+	if (ret)
+		return ret;
 	if (READ_ONCE(kvm_state) != KVM_UNHOOKED)
 		return 0;
 	pr_warn_ratelimited("no hidden memory can be mapped: kvm could not be hooked, so a guest with hidden memory could crash this host. Fix the problem that an earlier guard message names, then unload gmemfs and load it again. Mounts with direct_map=kept still work, but their memory is not protected\n");
@@ -312,6 +334,7 @@ static void gmem_guard_close(void)
 	gmem_kvm_went();
 	gmem_set_kvm_state(GUARD_OFF);
 	mutex_unlock(&guard_lock);
+	gmem_early_vms_forget();
 }
 
 int __init gmem_guard_init(void)

@@ -5,6 +5,7 @@
 
 int gmem_guard_init(void);
 void gmem_guard_exit(void);
+int gmem_guard_allows_sharing(void);
 int gmem_guard_allows_mapping(void);
 
 #endif /* GMEMFS_GUARD_H */

@@ -32,11 +32,13 @@ DEFINE_STATIC_SRCU(inside);
  * Return: the argument for gmem_hook_leave(), which is called last.
  */
 int gmem_hook_enter(void)
+	__acquires(&inside)
 {
 	return srcu_read_lock(&inside);
 }
 
 void gmem_hook_leave(int token)
+	__releases(&inside)
 {
 	srcu_read_unlock(&inside, token);
 }

@@ -39,8 +39,8 @@ kvm_pfn_t gmem_kvm_lookup(struct gmem_lookup *l);
 /* Drop the reference, or the pin, that came with the last frame. */
 void gmem_kvm_lookup_release(struct gmem_lookup *l, kvm_pfn_t pfn);
 
-/* Did a reference or pin come with the frame? Such a page stays where it is. */
-bool gmem_kvm_lookup_is_counted(struct gmem_lookup *l);
+/* Is it certain that the frame was not ours when KVM found it? */
+bool gmem_kvm_lookup_is_foreign(struct gmem_lookup *l);
 
 /* Would KVM have refused this frame, so that only a loan makes it valid? */
 bool gmem_kvm_lookup_needs_loan(struct gmem_lookup *l);

@@ -68,7 +68,16 @@ kvm_pfn_t gmem_kvm_lookup(struct gmem_lookup *l)
 				       l->async, l->write_fault, l->writable);
 }
 
-/* As kvm_release_pfn(), which would make this module depend on kvm.ko. */
+/*
+ * As kvm_release_pfn(), which would make this module depend on kvm.ko. Of
+ * reserved pages, KVM takes references to these.
+ */
+static bool gmem_kvm_counts_reserved(struct page *page)
+{
+	return is_zero_pfn(page_to_pfn(page)) ||
+	       (page_count(page) && is_zone_device_page(page));
+}
+
 void gmem_kvm_lookup_release(struct gmem_lookup *l, kvm_pfn_t pfn)
 {
 	struct page *page;
@@ -76,13 +85,17 @@ void gmem_kvm_lookup_release(struct gmem_lookup *l, kvm_pfn_t pfn)
 	if (!pfn_valid(pfn))
 		return;
 	page = pfn_to_page(pfn);
-	if (!PageReserved(page) || is_zone_device_page(page))
+	if (!PageReserved(page) || gmem_kvm_counts_reserved(page))
 		put_page(page);
 }
 
-bool gmem_kvm_lookup_is_counted(struct gmem_lookup *l)
+/*
+ * KVM takes a reference to a page of ours, too. That doesn't keep the page from
+ * leaving its file, and the kernel from getting it.
+ */
+bool gmem_kvm_lookup_is_foreign(struct gmem_lookup *l)
 {
-	return true;
+	return false;
 }
 
 bool gmem_kvm_lookup_needs_loan(struct gmem_lookup *l)

@@ -122,7 +122,11 @@ void gmem_kvm_lookup_release(struct gmem_lookup *l, kvm_pfn_t pfn)
 	*l->kfp->refcounted_page = NULL;
 }
 
-bool gmem_kvm_lookup_is_counted(struct gmem_lookup *l)
+/*
+ * What has a reference was found by GUP. That finds no page of the guest view,
+ * and one of a shared view stays ours as long as it has the reference.
+ */
+bool gmem_kvm_lookup_is_foreign(struct gmem_lookup *l)
 {
 	return *l->kfp->refcounted_page;
 }

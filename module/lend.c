@@ -21,7 +21,7 @@
  * (budget.c), the page waits, exposed, and may be lent again meanwhile. If too
  * many of the file's pages wait already, the next borrower waits instead.
  *
- * A loan is on the list of its page's record, under that record's lock.
+ * A loan is on the list of its page's record, under that record's lock: loan.c.
  */
 #include <linux/list.h>
 #include <linux/mm.h>
@@ -36,7 +36,9 @@
 #include "frametable.h"
 #include "gmem_inode.h"
 #include "held.h"
+#include "hiding.h"
 #include "lend.h"
+#include "loan.h"
 #include "pageword.h"
 #include "pieces.h"
 #include "poison.h"
@@ -47,22 +49,6 @@
 #define GMEM_MAX_WAITING	64
 
 #define GMEM_REHIDE_RETRY	(HZ / 20)
-
-/**
- * struct gmem_loan - a page that is lent; the loan has a reference to it
- * @node: in the loans of the page's record
- * @waiting: in waiting_loans, if @borrowers is 0
- * @page: the page
- * @inode: its file; NULL once the page has left it
- * @borrowers: how many borrowers have it; 0 while it waits to be hidden again
- */
-struct gmem_loan {
-	struct list_head node;
-	struct list_head waiting;
-	struct page *page;
-	struct inode *inode;
-	unsigned int borrowers;
-};
 
 static atomic_long_t loans_ever;
 static bool may_lend_hidden __read_mostly = true;
@@ -103,55 +89,10 @@ void gmem_lend_allow_hidden(bool allow)
 	WRITE_ONCE(may_lend_hidden, allow);
 }
 
-/* gmem_lend_is_ours - does gmemfs have this frame? Takes no lock. */
-bool gmem_lend_is_ours(unsigned long pfn)
-{
-	return gmem_frames_has(pfn);
-}
-
 /* gmem_lend_is_gone - has this page, which is lent, left its file? */
 bool gmem_lend_is_gone(const struct page *page)
 {
 	return page && gmem_page_state(page) == GMEM_PAGE_LEAVING;
-}
-
-/* ---- loans ---- */
-
-static struct gmem_loan *gmem_find_loan(const struct gmem_frames *frames,
-					const struct page *page)
-{
-	struct gmem_loan *loan;
-
-	lockdep_assert_held(&frames->lock);
-	list_for_each_entry(loan, &frames->loans, node)
-		if (loan->page == page)
-			return loan;
-	return NULL;
-}
-
-static struct gmem_loan *gmem_new_loan(struct gmem_frames *frames,
-				       struct page *page, struct inode *inode)
-{
-	struct gmem_loan *loan = NULL;
-
-	if (!gmem_fault_inject(GMEM_FAIL_ALLOC_META))
-		loan = kzalloc(sizeof(*loan), GFP_KERNEL_ACCOUNT);
-	if (!loan)
-		return NULL;
-	INIT_LIST_HEAD(&loan->waiting);
-	loan->page = page;
-	loan->inode = inode;
-	get_page(page);
-	list_add(&loan->node, &frames->loans);
-	return loan;
-}
-
-static void gmem_end_loan(struct gmem_frames *frames, struct gmem_loan *loan)
-{
-	lockdep_assert_held(&frames->lock);
-	list_del(&loan->node);
-	put_page(loan->page);
-	kfree(loan);
 }
 
 /* ---- pages that wait to be hidden ---- */
@@ -212,12 +153,12 @@ static int gmem_rehide(struct gmem_frames *frames, struct gmem_loan *loan)
 		ret = gmem_page_pinned(loan->page) ? -EAGAIN :
 		      gmem_budget_take(&gmem_i(inode)->flushes);
 	if (!ret)
-		ret = gmem_frame_hide_locked(&span, GMEM_LENT, inode);
+		ret = gmem_frame_hide_locked(&span, GMEM_LENT, inode, NULL);
 	if (ret)
 		return ret;
 	gmem_wait_no_more(loan);
 	trace_gmem_return(inode, page_to_pfn(loan->page), 0);
-	gmem_end_loan(frames, loan);
+	gmem_loan_end(frames, loan);
 	return 0;
 }
 
@@ -248,7 +189,7 @@ static int gmem_rehide_page(const struct page *page)
 	if (!frames)
 		return 0;
 	mutex_lock(&frames->lock);
-	loan = gmem_find_loan(frames, page);
+	loan = gmem_loan_find(frames, page);
 	if (loan && loan->inode && !loan->borrowers)
 		ret = gmem_rehide(frames, loan);
 	mutex_unlock(&frames->lock);
@@ -273,11 +214,9 @@ static void gmem_rehide_work(struct work_struct *work)
 
 /* ---- lending ---- */
 
-/* May this hidden page be exposed now? Return: 0, -EPERM, or -EAGAIN: later. */
+/* May this hidden page be exposed now? Return: 0, or -EAGAIN: later. */
 static int gmem_may_expose(struct page *page, struct inode *inode)
 {
-	if (!READ_ONCE(may_lend_hidden))
-		return -EPERM;
 	if (atomic_read(&gmem_i(inode)->waiting_loans) >= GMEM_MAX_WAITING)
 		return -EAGAIN;
 	if (!gmem_directmap_expose_flushes(page))
@@ -285,23 +224,28 @@ static int gmem_may_expose(struct page *page, struct inode *inode)
 	return gmem_budget_take(&gmem_i(inode)->flushes);
 }
 
+/* Takes *@spare, a loan to use, and sets it to NULL; or leaves it as it is. */
 static int gmem_lend_first(struct gmem_frames *frames, struct page *page,
-			   struct inode *inode)
+			   struct inode *inode, struct gmem_loan **spare)
 {
 	struct gmem_span span = gmem_span_of(&frames, page);
-	struct gmem_loan *loan;
+	struct gmem_loan *loan = *spare;
 	int ret = 0;
 
+	if (gmem_page_state(page) == GMEM_PAGE_HIDDEN &&
+	    !READ_ONCE(may_lend_hidden))
+		return -EPERM;
+	if (!loan)
+		return -ENOMEM;
 	if (gmem_page_state(page) == GMEM_PAGE_HIDDEN)
 		ret = gmem_may_expose(page, inode);
 	if (ret)
 		return ret;
-	loan = gmem_new_loan(frames, page, inode);
-	if (!loan)
-		return -ENOMEM;
+	*spare = NULL;
+	gmem_loan_begin(frames, loan, page, inode);
 	ret = gmem_frame_expose_locked(&span, GMEM_LENT, inode);
 	if (ret) {
-		gmem_end_loan(frames, loan);
+		gmem_loan_end(frames, loan);
 		return ret;
 	}
 	loan->borrowers = 1;
@@ -318,10 +262,11 @@ static int gmem_lend_again(struct gmem_loan *loan)
 	return 0;
 }
 
-static int gmem_lend_locked(struct gmem_frames *frames, struct page *page)
+static int gmem_lend_locked(struct gmem_frames *frames, struct page *page,
+			    struct gmem_loan **spare)
 {
 	struct inode *inode = gmem_frame_owner(frames, page);
-	struct gmem_loan *loan = gmem_find_loan(frames, page);
+	struct gmem_loan *loan = gmem_loan_find(frames, page);
 	int ret;
 
 	if (!inode)
@@ -329,7 +274,7 @@ static int gmem_lend_locked(struct gmem_frames *frames, struct page *page)
 	if (gmem_page_poisoned(page))
 		return -EHWPOISON;
 	ret = loan ? gmem_lend_again(loan)
-		   : gmem_lend_first(frames, page, inode);
+		   : gmem_lend_first(frames, page, inode, spare);
 	if (ret)
 		return ret;
 	atomic_long_inc(&loans_ever);
@@ -338,22 +283,42 @@ static int gmem_lend_locked(struct gmem_frames *frames, struct page *page)
 	return 0;
 }
 
-/* -EAGAIN: the page's file has no flush left, or too many pages wait. */
-static int gmem_lend_try(unsigned long pfn, struct page **lent)
+/* Lend a page of the record. 0 without *@lent: it isn't ours any more. */
+static int gmem_lend_of(struct gmem_frames *frames, unsigned long pfn,
+			struct gmem_loan **spare, struct page **lent)
 {
-	struct gmem_frames *frames = gmem_frames_get(pfn);
 	int ret = 0;
 
-	*lent = NULL;
-	if (!frames)
-		return 0;
 	mutex_lock(&frames->lock);
 	if (test_bit(pfn % GMEM_BLOCK_PAGES, frames->ours)) {
-		ret = gmem_lend_locked(frames, pfn_to_page(pfn));
+		ret = gmem_lend_locked(frames, pfn_to_page(pfn), spare);
 		if (!ret)
 			*lent = pfn_to_page(pfn);
 	}
 	mutex_unlock(&frames->lock);
+	return ret;
+}
+
+/*
+ * A page that is lent already needs no memory. -EAGAIN: the page's file has no
+ * flush left, or too many pages wait.
+ */
+static int gmem_lend_try(unsigned long pfn, struct page **lent)
+{
+	struct gmem_frames *frames = gmem_frames_get(pfn);
+	struct gmem_loan *spare = NULL;
+	int ret;
+
+	*lent = NULL;
+	if (!frames)
+		return 0;
+	ret = gmem_lend_of(frames, pfn, &spare, lent);
+	if (ret == -ENOMEM) {
+		spare = gmem_loan_alloc();
+		if (spare)
+			ret = gmem_lend_of(frames, pfn, &spare, lent);
+		kfree(spare);
+	}
 	gmem_frames_put(frames);
 	return ret;
 }
@@ -403,13 +368,13 @@ void gmem_lend_return(struct page *page)
 	if (!page)
 		return;
 	frames = gmem_frames_lock(page, GMEM_FRAMES_OF_FILES);
-	loan = gmem_find_loan(frames, page);
+	loan = gmem_loan_find(frames, page);
 	if (--loan->borrowers)
 		goto unlock;
 	held = !loan->inode;
 	if (held) {
 		gmem_frame_return_left_locked(frames, page);
-		gmem_end_loan(frames, loan);
+		gmem_loan_end(frames, loan);
 	} else {
 		gmem_lend_over(frames, loan);
 	}
@@ -427,7 +392,7 @@ static void gmem_forget_loan(struct gmem_frames *frames, struct gmem_loan *loan)
 	if (!loan->borrowers) {
 		gmem_wait_no_more(loan);
 		gmem_frame_return_left_locked(frames, loan->page);
-		gmem_end_loan(frames, loan);
+		gmem_loan_end(frames, loan);
 		return;
 	}
 	loan->inode = NULL;
@@ -473,7 +438,7 @@ static bool gmem_keeps_shared(const struct gmem_frames *frames,
 	if (READ_ONCE(may_lend_hidden) || !gmem_lend_count(page) ||
 	    !(gmem_page_reasons(page) & GMEM_WANTED))
 		return false;
-	loan = gmem_find_loan(frames, page);
+	loan = gmem_loan_find(frames, page);
 	return loan && loan->borrowers;
 }
 
@@ -513,25 +478,27 @@ bool gmem_lend_keeps(struct page *page)
 }
 
 static int gmem_make_private(struct gmem_frames **records, struct page *page,
-			     unsigned int nr, struct inode *inode)
+			     unsigned int nr, struct inode *inode,
+			     struct gmem_flush *flush)
 {
 	struct gmem_span span;
 	int ret = -EAGAIN;
 
 	gmem_span_lock(&span, records, page, nr);
 	if (!gmem_span_stays_shared(&span))
-		ret = gmem_frame_hide_locked(&span, GMEM_WANTED, inode);
+		ret = gmem_frame_hide_locked(&span, GMEM_WANTED, inode, flush);
 	gmem_span_unlock(&span);
-	gmem_directmap_explain(ret);
+	gmem_hiding_explain(ret);
 	return ret;
 }
 
 static noinline int gmem_make_blocks_private(struct page *page, unsigned int nr,
-					     struct inode *inode)
+					     struct inode *inode,
+					     struct gmem_flush *flush)
 {
 	struct gmem_frames *records[GMEM_BATCH];
 
-	return gmem_make_private(records, page, nr, inode);
+	return gmem_make_private(records, page, nr, inode, flush);
 }
 
 /**
@@ -539,7 +506,8 @@ static noinline int gmem_make_blocks_private(struct page *page, unsigned int nr,
  * @page: first of contiguous pages of a file: a part of a block, or up to
  *	  GMEM_BATCH blocks
  * @nr: how many
- * @inode: the file
+ * @inode: the file; its invalidate_lock is held until @flush is done
+ * @flush: see struct gmem_flush
  *
  * A page that is lent is hidden when it is returned.
  *
@@ -548,49 +516,14 @@ static noinline int gmem_make_blocks_private(struct page *page, unsigned int nr,
  * hidden.
  */
 int gmem_lend_make_private(struct page *page, unsigned int nr,
-			   struct inode *inode)
+			   struct inode *inode, struct gmem_flush *flush)
 {
 	struct gmem_frames *frames;
 
 	if (nr > GMEM_BLOCK_PAGES)
-		return gmem_make_blocks_private(page, nr, inode);
-	return gmem_make_private(&frames, page, nr, inode);
+		return gmem_make_blocks_private(page, nr, inode, flush);
+	return gmem_make_private(&frames, page, nr, inode, flush);
 }
-
-#ifdef GMEM_CHECK
-static unsigned int gmem_count_lent(const struct gmem_frames *frames)
-{
-	struct page *first = pfn_to_page(frames->pfn);
-	unsigned int slot, lent = 0;
-
-	for_each_set_bit(slot, frames->ours, GMEM_BLOCK_PAGES)
-		lent += gmem_lend_count(first + slot);
-	return lent;
-}
-
-/*
- * gmem_lend_check - what is wrong with the loans of a record, or NULL
- * @frames: the record, locked
- */
-const char *gmem_lend_check(const struct gmem_frames *frames)
-{
-	unsigned int loans = 0;
-	struct gmem_loan *loan;
-
-	list_for_each_entry(loan, &frames->loans, node) {
-		if (!gmem_lend_count(loan->page))
-			return "a loan's page isn't lent";
-		if (!loan->inode != gmem_lend_is_gone(loan->page))
-			return "a loan doesn't know whether its page is gone";
-		if (!loan->borrowers && list_empty(&loan->waiting))
-			return "a loan has no borrower and does not wait";
-		loans++;
-	}
-	if (loans != gmem_count_lent(frames))
-		return "a page is lent without a loan";
-	return NULL;
-}
-#endif
 
 /* No file is left, and the guard has returned all loans. */
 void gmem_lend_exit(void)

@@ -5,14 +5,13 @@
 
 #include <linux/types.h>
 
-struct gmem_frames;
+struct gmem_flush;
 struct inode;
 struct page;
 
 int gmem_lend(unsigned long pfn, struct page **page);
 void gmem_lend_return(struct page *page);
 bool gmem_lend_is_gone(const struct page *page);
-bool gmem_lend_is_ours(unsigned long pfn);
 void gmem_lend_on_gone(void (*gone)(struct page *page));
 void gmem_lend_allow_hidden(bool allow);
 
@@ -21,11 +20,7 @@ unsigned int gmem_lend_leave(struct page *page, unsigned int nr,
 bool gmem_lend_keeps(struct page *page);
 unsigned int gmem_lend_count(const struct page *page);
 int gmem_lend_make_private(struct page *page, unsigned int nr,
-			   struct inode *inode);
-
-#ifdef GMEM_CHECK
-const char *gmem_lend_check(const struct gmem_frames *frames);
-#endif
+			   struct inode *inode, struct gmem_flush *flush);
 
 unsigned long gmem_lend_total(void);
 void gmem_lend_exit(void);

@@ -6,6 +6,7 @@
  */
 #include <linux/module.h>
 
+#include "carve.h"
 #include "directmap.h"
 #include "fault_inject.h"
 #include "frametable.h"
@@ -16,6 +17,7 @@
 #include "lend.h"
 #include "mapslot.h"
 #include "memcg.h"
+#include "pagearray.h"
 #include "poison.h"
 #include "pool.h"
 #include "power.h"
@@ -52,9 +54,12 @@ static int __init gmem_init(void)
 	ret = gmem_power_init();
 	if (ret)
 		goto memory_exit;
-	ret = gmem_inode_init();
+	ret = gmem_page_array_init();
 	if (ret)
 		goto power_exit;
+	ret = gmem_inode_init();
+	if (ret)
+		goto page_array_exit;
 	ret = gmem_guard_init();
 	if (ret)
 		goto inode_exit;
@@ -62,9 +67,12 @@ static int __init gmem_init(void)
 	ret = gmem_pool_init();
 	if (ret)
 		goto guard_exit;
+	ret = gmem_carve_init();
+	if (ret)
+		goto carve_exit;
 	ret = gmem_giveway_init();
 	if (ret)
-		goto pool_exit;
+		goto carve_exit;
 	ret = gmem_sysfs_init();
 	if (ret)
 		goto giveway_exit;
@@ -78,13 +86,16 @@ sysfs_exit:
 	gmem_sysfs_exit();
 giveway_exit:
 	gmem_giveway_exit();
-pool_exit:
+carve_exit:
+	gmem_carve_exit();
 	gmem_pool_exit();
 guard_exit:
 	gmem_guard_exit();
 	gmem_lend_exit();
 inode_exit:
 	gmem_inode_exit();
+page_array_exit:
+	gmem_page_array_exit();
 power_exit:
 	gmem_power_exit();
 memory_exit:
@@ -99,10 +110,12 @@ static void __exit gmem_exit(void)
 	gmem_super_exit();
 	gmem_sysfs_exit();
 	gmem_giveway_exit();
+	gmem_carve_exit();
 	gmem_pool_exit();
 	gmem_guard_exit();
 	gmem_lend_exit();
 	gmem_inode_exit();
+	gmem_page_array_exit();
 	gmem_power_exit();
 	gmem_memory_exit();
 	gmem_slots_exit();
@@ -115,3 +128,4 @@ module_exit(gmem_exit);
 MODULE_DESCRIPTION("Guest memory that is not in the kernel's direct map");
 MODULE_AUTHOR("The gmemfs developers");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(GMEM_VERSION);

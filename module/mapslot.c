@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Map slots: kernel addresses by which one CPU accesses a hidden page for a
- * moment. The module uses them to zero pages, and for read(2) and write(2),
+ * Map slots: kernel addresses by which one CPU accesses a few hidden pages for
+ * a moment. The module uses them to zero pages, and for read(2) and write(2),
  * while the pages stay out of the direct map.
  *
  * Each CPU has slots of its own. With preemption off, it sets the page-table
@@ -13,8 +13,10 @@
  * now (PCID). A task without one of its own, as a kernel thread or a task that
  * exits, has borrowed one, and the interrupt by which another CPU flushes TLBs
  * may take that away. Then a translation would be dropped from the wrong one.
- * So such a task keeps interrupts off, too. And before a slot is used, what the
- * CPU may still have of it is dropped: no access ever relies on an earlier one.
+ * So such a task keeps interrupts off, too; and so does any task if the CPU has
+ * INVLPGB, since that interrupt may then change the number of the task's own
+ * address space. And before a slot is used, what the CPU may still have of it
+ * is dropped: no access ever relies on an earlier one.
  *
  * Another CPU never accesses the slot, so it only has a translation if it
  * loaded one speculatively in that moment. The entries are not global: that
@@ -42,9 +44,10 @@
 #include <linux/vmalloc.h>
 #include <asm/pgtable.h>
 
+#include "compat.h"
 #include "mapslot.h"
 
-/* For each CPU. Two could be in use at once: see gmem_slot_map(). */
+/* For each CPU. Two runs could be in use at once: see gmem_slot_map_run(). */
 #define GMEM_SLOTS	64
 /* Their addresses, in pages, and one that is never used. */
 #define GMEM_SLOTS_APART	(GMEM_SLOTS + 1)
@@ -52,13 +55,15 @@
 /* How many pages are zeroed before another task may run. */
 #define GMEM_ZERO_STEP	64
 
-/* How many slots one task has at once, to copy from page to page. */
+/* How many runs of slots one task has at once, to copy from page to page. */
 #define GMEM_SLOTS_HELD	2
+
+static_assert(GMEM_SLOT_RUN * GMEM_SLOTS_HELD <= GMEM_SLOTS);
 
 /**
  * struct gmem_cpu_slots - a CPU's state; changes with preemption off
- * @next: the slots that it has used
- * @nr_held: how many are in use
+ * @next: the next slot, below GMEM_SLOTS
+ * @nr_held: how many runs are in use
  * @irqs: of each of these: what local_irq_restore() gets, if interrupts are off
  *	  for it
  * @space: of each: the address space that the CPU had
@@ -93,17 +98,17 @@ static void gmem_forget_address(void *addr)
 	asm volatile("invlpg (%0)" : : "r" (addr) : "memory");
 }
 
-/* Does this task use another's address space, if any? See above. */
-static bool gmem_space_is_borrowed(void)
+/* Can an interrupt change the CPU's address space? See above. */
+static bool gmem_space_may_change(void)
 {
-	return !current->mm;
+	return !current->mm || gmem_flush_may_move_space();
 }
 
 static void gmem_hold_space(struct gmem_cpu_slots *cpu)
 {
 	unsigned int i = cpu->nr_held++;
 
-	if (WARN_ON_ONCE(i >= GMEM_SLOTS_HELD) || !gmem_space_is_borrowed())
+	if (WARN_ON_ONCE(i >= GMEM_SLOTS_HELD) || !gmem_space_may_change())
 		return;
 	local_irq_save(cpu->irqs[i]);
 #ifdef GMEM_CHECK
@@ -115,7 +120,7 @@ static void gmem_let_space_go(struct gmem_cpu_slots *cpu)
 {
 	unsigned int i = --cpu->nr_held;
 
-	if (i >= GMEM_SLOTS_HELD || !gmem_space_is_borrowed())
+	if (i >= GMEM_SLOTS_HELD || !gmem_space_may_change())
 		return;
 #ifdef GMEM_CHECK
 	WARN_ON_ONCE(cpu->space[i] != __native_read_cr3());
@@ -123,50 +128,94 @@ static void gmem_let_space_go(struct gmem_cpu_slots *cpu)
 	local_irq_restore(cpu->irqs[i]);
 }
 
-/**
- * gmem_slot_map - give this CPU an address for a page
- * @page: the page, hidden or not
- *
- * Until gmem_slot_unmap(), preemption and page faults are off: the caller must
- * not sleep, and copies to and from user memory end where that needs a fault.
- * Interrupts are off, too, for a task that has no address space. At most two
- * slots are in use at once, and given back in the reverse order. No interrupt
- * handler uses slots.
- *
- * Return: the address of PAGE_SIZE bytes, for this CPU only
- */
-void *gmem_slot_map(struct page *page)
+/* The first of @nr slots of this CPU that follow each other. */
+static unsigned int gmem_next_slots(struct gmem_cpu_slots *cpu, unsigned int nr)
+{
+	unsigned int first = cpu->next;
+
+	if (first + nr > GMEM_SLOTS)
+		first = 0;
+	cpu->next = first + nr;
+	return smp_processor_id() * GMEM_SLOTS_APART + first;
+}
+
+static char *gmem_slot_addr(unsigned int slot)
+{
+	return area + (size_t)slot * PAGE_SIZE;
+}
+
+/* Inline, as zeroing has one page at a time, and is most of what there is. */
+static __always_inline void *gmem_slots_map(struct page *const *pages,
+					    unsigned int nr)
 {
 	struct gmem_cpu_slots *cpu;
-	unsigned int slot;
-	void *addr;
+	unsigned int first, i;
 
 	preempt_disable();
 	pagefault_disable();
 	cpu = this_cpu_ptr(&gmem_cpu_slots);
 	gmem_hold_space(cpu);
-	slot = smp_processor_id() * GMEM_SLOTS_APART +
-	       cpu->next++ % GMEM_SLOTS;
-	addr = area + (size_t)slot * PAGE_SIZE;
-	WARN_ON_ONCE(!pte_none(*entries[slot]));
-	set_pte(entries[slot], pfn_pte(page_to_pfn(page), gmem_slot_prot()));
-	gmem_forget_address(addr);
-	return addr;
+	first = gmem_next_slots(cpu, nr);
+	for (i = 0; i < nr; i++) {
+		WARN_ON_ONCE(!pte_none(*entries[first + i]));
+		set_pte(entries[first + i],
+			pfn_pte(page_to_pfn(pages[i]), gmem_slot_prot()));
+		gmem_forget_address(gmem_slot_addr(first + i));
+	}
+	return gmem_slot_addr(first);
 }
 
-/**
- * gmem_slot_unmap - take back what gmem_slot_map() gave
- * @addr: the address, or one in the same page
- */
-void gmem_slot_unmap(void *addr)
+static __always_inline void gmem_slots_unmap(void *addr, unsigned int nr)
 {
-	unsigned int slot = ((char *)addr - area) / PAGE_SIZE;
+	unsigned int first = ((char *)addr - area) / PAGE_SIZE, i;
 
-	set_pte(entries[slot], __pte(0));
-	gmem_forget_address(addr);
+	for (i = 0; i < nr; i++) {
+		set_pte(entries[first + i], __pte(0));
+		gmem_forget_address(gmem_slot_addr(first + i));
+	}
 	gmem_let_space_go(this_cpu_ptr(&gmem_cpu_slots));
 	pagefault_enable();
 	preempt_enable();
+}
+
+/**
+ * gmem_slot_map_run - give this CPU addresses for pages
+ * @pages: the pages, hidden or not, in any order
+ * @nr: how many, at most GMEM_SLOT_RUN
+ *
+ * Until gmem_slot_unmap_run(), preemption and page faults are off: the caller
+ * must not sleep, and copies to and from user memory end where that needs a
+ * fault. Interrupts are off, too, where one could change the CPU's address
+ * space. At most two runs are in use at once, and given back in the reverse
+ * order. No interrupt handler uses slots.
+ *
+ * Return: the address of @nr * PAGE_SIZE bytes, for this CPU only
+ */
+void *gmem_slot_map_run(struct page *const *pages, unsigned int nr)
+{
+	return gmem_slots_map(pages, nr);
+}
+
+/**
+ * gmem_slot_unmap_run - take back what gmem_slot_map_run() gave
+ * @addr: the address
+ * @nr: how many pages
+ */
+void gmem_slot_unmap_run(void *addr, unsigned int nr)
+{
+	gmem_slots_unmap(addr, nr);
+}
+
+/* gmem_slot_map - the same for one page */
+void *gmem_slot_map(struct page *page)
+{
+	return gmem_slots_map(&page, 1);
+}
+
+/* gmem_slot_unmap - take back what gmem_slot_map() gave */
+void gmem_slot_unmap(void *addr)
+{
+	gmem_slots_unmap(addr, 1);
 }
 
 /* ---- zeroing ---- */

@@ -4,9 +4,9 @@
  * gets it, to that task's cgroup.
  *
  * The page allocator charges memory that it allocates for a task, and uncharges
- * it when the page is freed. The pool's memory was allocated for no task. The
- * kernel has two functions to charge and uncharge it later, but doesn't export
- * them.
+ * it when the page is freed. The pool's memory, and what single pages are
+ * carved from, was allocated for no task. The kernel has two functions to
+ * charge and uncharge it later, but doesn't export them.
  */
 #include <linux/gfp.h>
 #include <linux/memcontrol.h>
@@ -24,7 +24,7 @@ DEFINE_STATIC_CALL_NULL(gmem_uncharge_page, __memcg_kmem_uncharge_page);
 
 static bool gmem_memcg_found;
 
-/* gmem_memcg_works - can the pool's memory be charged? */
+/* gmem_memcg_works - can memory be charged later than it was allocated? */
 bool gmem_memcg_works(void)
 {
 	return gmem_memcg_found;
@@ -32,9 +32,13 @@ bool gmem_memcg_works(void)
 
 /*
  * At the limit, no other task is killed for a block: a single page, which the
- * caller takes then, may be all that there is room for.
+ * caller takes then, may be all that there is room for. For that page, the
+ * kernel does what it does for any page.
  */
-#define GMEM_GFP_CHARGE	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+static gfp_t gmem_gfp_charge(unsigned int nr)
+{
+	return nr == 1 ? GFP_KERNEL : GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
+}
 
 /**
  * gmem_memcg_charge - charge pages to the current task's cgroup
@@ -50,8 +54,8 @@ int gmem_memcg_charge(struct page *page, unsigned int nr)
 	if (!memcg_kmem_online())
 		return 0;
 	for (i = 0; i < nr; i++) {
-		if (!static_call(gmem_charge_page)(page + i, GMEM_GFP_CHARGE,
-						   0))
+		if (!static_call(gmem_charge_page)(page + i,
+						   gmem_gfp_charge(nr), 0))
 			continue;
 		gmem_memcg_uncharge(page, i);
 		return -ENOMEM;
@@ -80,7 +84,7 @@ void __init gmem_memcg_init(void)
 	charge = gmem_find_function("__memcg_kmem_charge_page");
 	uncharge = gmem_find_function("__memcg_kmem_uncharge_page");
 	if (!charge || !uncharge) {
-		pr_warn("the functions that charge memory to cgroups were not found in this kernel: the pool can't be used\n");
+		pr_warn("the functions that charge memory to cgroups were not found in this kernel: the pool can't be used, and single pages are hidden one by one\n");
 		return;
 	}
 	static_call_update(gmem_charge_page, charge);

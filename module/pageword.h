@@ -31,9 +31,10 @@ enum gmem_page_state {
 
 /*
  * A page's word, in page_private(): its state, its reasons to be exposed, and
- * three bits. SEEN: it was in a shared view, so somebody may have pinned it.
+ * four bits. SEEN: it was in a shared view, so somebody may have pinned it.
  * OWNED: a file owns this page alone, not with all of its 2 MiB. MOVING: the
  * state is LEAVING, and the page's entry of the direct map is being set.
+ * CARVED: it was hidden together with others, to be used alone: carve.c.
  */
 #define GMEM_PAGE_STATE		0x7UL
 
@@ -47,6 +48,7 @@ enum gmem_page_state {
 #define GMEM_PAGE_SEEN		BIT(7)
 #define GMEM_PAGE_OWNED		BIT(8)
 #define GMEM_PAGE_MOVING	BIT(9)
+#define GMEM_PAGE_CARVED	BIT(10)
 
 /*
  * The caller holds something that keeps the page in place. To change the word
@@ -76,7 +78,7 @@ static inline bool gmem_page_may_be_had(const struct page *page)
 bool gmem_page_held(struct page *page);
 bool gmem_page_pinned(struct page *page);
 
-/* ---- changes: for frame.c only, which has the table of states ---- */
+/* ---- changes: for frame.c, which has the table, and exposure.c ---- */
 
 /**
  * struct gmem_delta - what a change of words adds to a file's counters

@@ -39,7 +39,8 @@ void gmem_sort_pieces(struct page **pieces, unsigned int nr)
  *
  * A run ends at 1 GiB for blocks, and at 2 MiB for pages. The direct map may
  * have that much as one entry. So only the first entry of a run may have to be
- * split, and if that split fails, no page of the run has changed yet.
+ * split, if all of the run is edited in one step, and if that split fails, no
+ * page of the run has changed yet.
  */
 unsigned int gmem_run_length(struct page **pieces, unsigned int nr,
 			     unsigned int each)

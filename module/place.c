@@ -6,6 +6,7 @@
  * the task's policy. The kernel's own function for mappings isn't exported (or
  * makes a compound page), so the policies are read here.
  */
+#include <linux/cpuset.h>
 #include <linux/gfp.h>
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
@@ -17,13 +18,22 @@
 
 #ifdef CONFIG_NUMA
 
-/* The place for the @index-th block or page under a policy. */
+/*
+ * The place for the @index-th block or page under a policy. A cpuset may change
+ * the nodes of a task's policy at any time, also to none for a moment, so all
+ * is decided by one copy of them.
+ */
 static struct gmem_place gmem_place_by(struct mempolicy *policy, pgoff_t index)
 {
 	struct gmem_place place = { .node = numa_mem_id() };
+	nodemask_t nodes;
 	unsigned int skip;
 
-	if (!policy || nodes_empty(policy->nodes))
+	if (!policy)
+		return place;
+	nodes = policy->nodes;
+	barrier();
+	if (nodes_empty(nodes))
 		return place;
 	switch (policy->mode) {
 	case MPOL_BIND:
@@ -31,14 +41,17 @@ static struct gmem_place gmem_place_by(struct mempolicy *policy, pgoff_t index)
 		fallthrough;
 	case MPOL_PREFERRED:
 	case MPOL_PREFERRED_MANY:
-		if (!node_isset(place.node, policy->nodes))
-			place.node = first_node(policy->nodes);
+		if (!node_isset(place.node, nodes))
+			place.node = first_node(nodes);
 		break;
 	case MPOL_INTERLEAVE:
-		skip = index % nodes_weight(policy->nodes);
-		place.node = first_node(policy->nodes);
+		skip = index % nodes_weight(nodes);
+		place.node = first_node(nodes);
 		while (skip--)
-			place.node = next_node_in(place.node, policy->nodes);
+			place.node = next_node_in(place.node, nodes);
+		break;
+	case MPOL_WEIGHTED_INTERLEAVE:
+		place.kernel = true;
 		break;
 	}
 	return place;
@@ -87,3 +100,15 @@ struct page *gmem_place_alloc(const struct gmem_place *place, gfp_t gfp,
 }
 
 #endif
+
+/*
+ * gmem_place_allowed - may the task have memory of that node that is ready?
+ *
+ * Its cpuset may not let it. Most memory policies have been looked at already.
+ * For new memory, the kernel knows itself.
+ */
+bool gmem_place_allowed(const struct gmem_place *place)
+{
+	return !place->kernel &&
+	       node_isset(place->node, cpuset_current_mems_allowed);
+}

@@ -5,11 +5,11 @@
  *
  * Each NUMA node has a pool of its own, with clean blocks, which are ready to
  * be taken, and dirty blocks, which a file gave back and which still hold its
- * data. Both are HIDDEN and unowned. A clean block is charged to no cgroup. A
- * dirty block is still charged to the cgroup of the task that filled it. There
- * are hardly more dirty blocks than the low watermark: a file whose blocks find
- * no room here zeroes them itself. One worker for each node zeroes the dirty
- * blocks, then adds blocks from the kernel's free memory up to the low
+ * data. Both are HIDDEN, unowned, and charged to no cgroup: one that had to pay
+ * for dirty blocks would be at its limit because of memory that it can't use.
+ * There are hardly more dirty blocks than the low watermark: a file whose blocks
+ * find no room here zeroes them itself. One worker for each node zeroes the
+ * dirty blocks, then adds blocks from the kernel's free memory up to the low
  * watermark, and gives back those above it.
  *
  * The pool grows only while the host has memory to spare, and shrinks when
@@ -18,17 +18,15 @@
  * The low watermark is 0 unless the administrator sets it. Then there is no
  * pool: files get their memory from the kernel and give it back themselves.
  */
-#include <linux/cpuset.h>
 #include <linux/list.h>
 #include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
 #include "memcg.h"
-#include "number.h"
 #include "pieces.h"
 #include "place.h"
 #include "poison.h"
@@ -52,6 +50,7 @@
  * @nr_dirty: blocks in @dirty
  * @low: the low watermark, in blocks
  * @quiet_until: jiffies; the worker doesn't fill the pool before
+ * @filler: the worker, while it takes memory from the kernel
  * @work: the worker
  * @node: the NUMA node
  */
@@ -63,6 +62,7 @@ struct gmem_pool {
 	unsigned long nr_dirty;
 	unsigned long low;
 	unsigned long quiet_until;
+	struct task_struct *filler;
 	struct delayed_work work;
 	int node;
 };
@@ -142,45 +142,35 @@ static void gmem_pool_push(struct gmem_pool *pool, bool dirty,
 /* Zero dirty blocks. Return: how many are clean now, the first of @blocks. */
 static unsigned int gmem_pool_scrub(struct page **blocks, unsigned int nr)
 {
-	unsigned int clean = gmem_scrub_blocks(blocks, nr), i;
+	unsigned int clean = gmem_scrub_blocks(blocks, nr);
 
-	for (i = 0; i < clean; i++)
-		gmem_memcg_uncharge(blocks[i], GMEM_BLOCK_PAGES);
 	gmem_pool_count(GMEM_POOL_SCRUBS, clean);
 	return clean;
 }
 
 /* ---- the worker ---- */
 
-static unsigned long gmem_pool_missing(struct gmem_pool *pool)
+/* These take no lock: a block or two more than the watermark does no harm. */
+static unsigned long gmem_pool_missing(const struct gmem_pool *pool)
 {
-	unsigned long have;
+	unsigned long have = READ_ONCE(pool->nr_clean) +
+			     READ_ONCE(pool->nr_dirty);
+	unsigned long low = READ_ONCE(pool->low);
 
-	spin_lock(&pool->lock);
-	have = pool->nr_clean + pool->nr_dirty;
-	have = pool->low > have ? pool->low - have : 0;
-	spin_unlock(&pool->lock);
-	return have;
+	return low > have ? low - have : 0;
 }
 
-static unsigned long gmem_pool_excess(struct gmem_pool *pool)
+static unsigned long gmem_pool_excess(const struct gmem_pool *pool)
 {
-	unsigned long excess;
+	unsigned long clean = READ_ONCE(pool->nr_clean);
+	unsigned long low = READ_ONCE(pool->low);
 
-	spin_lock(&pool->lock);
-	excess = pool->nr_clean > pool->low ? pool->nr_clean - pool->low : 0;
-	spin_unlock(&pool->lock);
-	return excess;
+	return clean > low ? clean - low : 0;
 }
 
-static bool gmem_pool_full(struct gmem_pool *pool)
+static bool gmem_pool_full(const struct gmem_pool *pool)
 {
-	bool full;
-
-	spin_lock(&pool->lock);
-	full = pool->nr_clean >= pool->low;
-	spin_unlock(&pool->lock);
-	return full;
+	return READ_ONCE(pool->nr_clean) >= READ_ONCE(pool->low);
 }
 
 static void gmem_pool_work_dirty(struct gmem_pool *pool)
@@ -252,9 +242,14 @@ static void gmem_pool_worker(struct work_struct *work)
 	struct gmem_pool *pool = container_of(to_delayed_work(work),
 					      struct gmem_pool, work);
 
+	bool again;
+
 	gmem_pool_work_dirty(pool);
 	gmem_pool_work_excess(pool);
-	if (gmem_pool_work_fill(pool) && !READ_ONCE(pool_gone))
+	WRITE_ONCE(pool->filler, current);
+	again = gmem_pool_work_fill(pool);
+	WRITE_ONCE(pool->filler, NULL);
+	if (again && !READ_ONCE(pool_gone))
 		queue_delayed_work(pool_queue, &pool->work, HZ);
 }
 
@@ -290,42 +285,48 @@ static struct page *gmem_pool_take_any(struct gmem_pool *pool)
 	return page;
 }
 
-/*
- * The task's cpuset may not let it have memory of that node. A memory policy of
- * the mapping has been looked at already: see place.c.
- */
-static bool gmem_pool_may_serve(const struct gmem_place *place)
-{
-	return node_isset(place->node, cpuset_current_mems_allowed);
-}
-
 /**
- * gmem_pool_take - take a block that is ready
+ * gmem_pool_take_uncharged - take a block that is ready
  * @place: where the memory should come from
  *
- * Return: its first page, zeroed, hidden, unowned, and charged to the current
- * task's cgroup; or NULL if there is none, or the cgroup is at its limit.
+ * Return: its first page: zeroed, HIDDEN, unowned, and charged to no cgroup; or
+ * NULL if there is none.
  */
-struct page *gmem_pool_take(const struct gmem_place *place)
+struct page *gmem_pool_take_uncharged(const struct gmem_place *place)
 {
 	struct gmem_pool *pool = gmem_pool_of(place->node);
 	struct page *page;
 
-	if (!pool || !READ_ONCE(pool->low) || !gmem_pool_may_serve(place))
+	if (!pool || !READ_ONCE(pool->low) || !gmem_place_allowed(place))
 		return NULL;
-
 	page = gmem_pool_take_any(pool);
 	gmem_pool_kick(pool);
 	gmem_pool_count(page ? GMEM_POOL_HITS : GMEM_POOL_MISSES, 1);
-	if (!page)
-		return NULL;
-	if (!gmem_memcg_charge(page, GMEM_BLOCK_PAGES))
+	return page;
+}
+
+/**
+ * gmem_pool_take - take a block that is ready, and charge it
+ * @place: where the memory should come from
+ *
+ * Return: its first page: zeroed, HIDDEN, unowned, and charged to the current
+ * task's cgroup; or NULL if there is none, or the cgroup is at its limit.
+ */
+struct page *gmem_pool_take(const struct gmem_place *place)
+{
+	struct page *page = gmem_pool_take_uncharged(place);
+
+	struct gmem_pool *pool;
+
+	if (!page || !gmem_memcg_charge(page, GMEM_BLOCK_PAGES))
 		return page;
+	/* The watermark may be lower by now. */
+	pool = gmem_pool_of(page_to_nid(page));
 	gmem_pool_push(pool, false, page);
+	gmem_pool_kick(pool);
 	return NULL;
 }
 
-/* Takes no lock: a block or two more than the watermark does no harm. */
 static bool gmem_pool_has_room(const struct gmem_pool *pool, bool dirty)
 {
 	unsigned long have;
@@ -355,8 +356,7 @@ unsigned int gmem_pool_give(struct page **blocks, unsigned int nr, bool dirty)
 			blocks[left++] = blocks[i];
 			continue;
 		}
-		if (!dirty)
-			gmem_memcg_uncharge(blocks[i], GMEM_BLOCK_PAGES);
+		gmem_memcg_uncharge(blocks[i], GMEM_BLOCK_PAGES);
 		gmem_pool_push(pool, dirty, blocks[i]);
 		gmem_pool_kick(pool);
 	}
@@ -364,6 +364,18 @@ unsigned int gmem_pool_give(struct page **blocks, unsigned int nr, bool dirty)
 }
 
 /* ---- giving memory to others ---- */
+
+/*
+ * gmem_pool_is_filled - does the current task fill this pool?
+ *
+ * To find memory for it, the kernel may look for some to reclaim: not there.
+ */
+bool gmem_pool_is_filled(int node)
+{
+	struct gmem_pool *pool = gmem_pool_of(node);
+
+	return pool && READ_ONCE(pool->filler) == current;
+}
 
 /**
  * gmem_pool_shrink - give blocks back to the kernel
@@ -383,7 +395,8 @@ unsigned long gmem_pool_shrink(int node, unsigned long nr)
 
 	if (!pool)
 		return 0;
-	WRITE_ONCE(pool->quiet_until, jiffies + GMEM_POOL_BACKOFF);
+	if (nr)
+		WRITE_ONCE(pool->quiet_until, jiffies + GMEM_POOL_BACKOFF);
 	while (done < nr) {
 		unsigned int want = min(nr - done, GMEM_BATCH);
 
@@ -455,49 +468,6 @@ int gmem_pool_set_low(int node, unsigned long blocks)
 	return 0;
 }
 
-/**
- * gmem_pool_set_low_all - divide a low watermark among the nodes
- * @blocks: the sum of all nodes
- *
- * Return: as gmem_pool_set_low().
- */
-int gmem_pool_set_low_all(unsigned long blocks)
-{
-	unsigned int nodes = num_node_state(N_MEMORY), done = 0;
-	int node, ret = 0;
-
-	for_each_node_state(node, N_MEMORY) {
-		unsigned long share = blocks / nodes +
-				      (done++ < blocks % nodes);
-
-		ret = gmem_pool_set_low(node, share);
-		if (ret)
-			break;
-	}
-	return ret;
-}
-
-/* ---- the parameter: the low watermark at load ---- */
-
-static char *pool_size;
-module_param_named(pool, pool_size, charp, 0444);
-MODULE_PARM_DESC(pool, "memory to keep zeroed and hidden ahead of use, all nodes together: bytes, or with k, m, g or t (default 0); can be changed later in /sys/fs/gmemfs/pool/low_bytes");
-
-static int gmem_pool_set_parameter(void)
-{
-	u64 bytes;
-	int ret;
-
-	if (!pool_size)
-		return 0;
-	ret = gmem_parse_number(pool_size, &bytes) ?:
-	      gmem_pool_set_low_all(gmem_bytes_to_blocks(bytes));
-	if (ret)
-		pr_err("bad pool=%s; give bytes (with k, m, g or t), at most the host's memory; a pool also needs a kernel in which gmemfs finds the functions that charge memory to cgroups\n",
-		       pool_size);
-	return ret;
-}
-
 /* ---- load and unload ---- */
 
 static struct gmem_pool *gmem_pool_new(int node)
@@ -542,7 +512,7 @@ int __init gmem_pool_init(void)
 		if (!pools[node])
 			goto free_pools;
 	}
-	ret = gmem_pool_set_parameter();
+	ret = gmem_pool_set_size();
 	if (ret)
 		gmem_pool_exit();
 	return ret;

@@ -19,13 +19,16 @@ enum gmem_pool_count {
 
 int gmem_pool_init(void);
 void gmem_pool_exit(void);
+struct page *gmem_pool_take_uncharged(const struct gmem_place *place);
 struct page *gmem_pool_take(const struct gmem_place *place);
 unsigned int gmem_pool_give(struct page **blocks, unsigned int nr, bool dirty);
 int gmem_pool_set_low(int node, unsigned long blocks);
 int gmem_pool_set_low_all(unsigned long blocks);
+int gmem_pool_set_size(void);
 unsigned long gmem_pool_low(int node);
 unsigned long gmem_pool_clean(int node);
 unsigned long gmem_pool_dirty(int node);
+bool gmem_pool_is_filled(int node);
 unsigned long gmem_pool_shrink(int node, unsigned long nr);
 unsigned long gmem_pool_counted(enum gmem_pool_count what);
 

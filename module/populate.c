@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Populate: get memory for a file's holes. */
 #include <linux/mm.h>
-#include <linux/slab.h>
 
 #include <uapi/linux/gmemfs.h>
 
 #include "block.h"
+#include "carve.h"
 #include "charge.h"
-#include "directmap.h"
 #include "fault_inject.h"
 #include "frame.h"
 #include "gmem_inode.h"
+#include "hiding.h"
+#include "pagearray.h"
 #include "pageword.h"
 #include "pieces.h"
 #include "poison.h"
@@ -38,8 +39,8 @@ static unsigned long gmem_reasons(struct inode *inode, bool shared)
 }
 
 /*
- * These take memory that is zeroed, hidden if there are no @reasons, and charged
- * to mount and file.
+ * These take memory that is zeroed, hidden if there are no @reasons, and
+ * charged to mount and file.
  */
 static struct page *gmem_take_single(struct inode *inode, unsigned long reasons,
 				     const struct gmem_want *want)
@@ -50,9 +51,10 @@ static struct page *gmem_take_single(struct inode *inode, unsigned long reasons,
 	ret = gmem_sb_charge(inode->i_sb, 1);
 	if (ret)
 		return ERR_PTR(ret);
-	page = gmem_prepare(0, &want->place, reasons);
+	page = reasons ? gmem_prepare(0, &want->place, reasons)
+		       : gmem_carve_take(&want->place);
 	if (IS_ERR(page)) {
-		gmem_directmap_explain(PTR_ERR(page));
+		gmem_hiding_explain(PTR_ERR(page));
 		gmem_sb_uncharge(inode->i_sb, 1);
 		return page;
 	}
@@ -78,7 +80,7 @@ static struct page *gmem_take_more(struct inode *inode,
 	if (!page)
 		page = gmem_prepare(GMEM_BLOCK_ORDER, &want->place, reasons);
 	if (IS_ERR(page)) {
-		gmem_directmap_explain(PTR_ERR(page));
+		gmem_hiding_explain(PTR_ERR(page));
 		gmem_sb_uncharge(inode->i_sb, GMEM_BLOCK_PAGES -
 				 gmem_block_take_over(inode, block));
 	}
@@ -124,40 +126,30 @@ static bool gmem_may_be_huge(struct inode *inode, pgoff_t pgoff,
 	return end <= max(i_size_read(inode), want->end);
 }
 
-/* The array of single pages. Readers may read it at any time. */
-static struct page **gmem_slots_get(struct gmem_block *block)
-{
-	if (block->pages)
-		return block->pages;
-	if (gmem_fault_inject(GMEM_FAIL_ALLOC_META))
-		return NULL;
-	return kcalloc(GMEM_BLOCK_PAGES, sizeof(*block->pages),
-		       GFP_KERNEL_ACCOUNT);
-}
-
 static struct page *gmem_populate_single(struct inode *inode,
 					 struct gmem_block *block,
 					 unsigned int slot,
 					 const struct gmem_want *want)
 {
 	bool shared = gmem_state_shared(inode, block, slot);
-	struct page **slots = gmem_slots_get(block);
+	struct gmem_page_array *pages = block->pages ?: gmem_page_array_new();
 	struct page *page;
 
-	if (!slots)
+	if (!pages)
 		return ERR_PTR(-ENOMEM);
-	if (slots[slot])
-		return slots[slot];
+	page = gmem_page_array_get(pages, slot);
+	if (page)
+		return page;
 
 	page = gmem_take_single(inode, gmem_reasons(inode, shared), want);
 	if (!IS_ERR(page)) {
-		WRITE_ONCE(slots[slot], page);
-		/* A reader of @slots sees the page: gmem_block_page(). */
-		smp_store_release(&block->pages, slots);
+		gmem_page_array_set(pages, slot, page);
+		/* A reader of @pages sees the page: gmem_block_page(). */
+		smp_store_release(&block->pages, pages);
 		block->nr_pages++;
 		gmem_block_charge_array(inode, block);
-	} else if (slots != block->pages) {
-		kfree(slots);
+	} else if (pages != block->pages) {
+		gmem_page_array_free(pages);
 	}
 	return page;
 }

@@ -9,7 +9,7 @@
 #include <linux/notifier.h>
 #include <linux/suspend.h>
 
-#include "directmap.h"
+#include "hiding.h"
 #include "power.h"
 
 static int gmem_power_event(struct notifier_block *nb, unsigned long event,
@@ -23,17 +23,17 @@ static int gmem_power_event(struct notifier_block *nb, unsigned long event,
 		break;
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
-		gmem_directmap_permit(GMEM_FORBID_HIBERNATION);
+		gmem_hiding_permit(GMEM_FORBID_HIBERNATION);
 		return NOTIFY_DONE;
 	default:
 		return NOTIFY_DONE;
 	}
 
-	hidden = gmem_directmap_forbid(GMEM_FORBID_HIBERNATION);
+	hidden = gmem_hiding_forbid(GMEM_FORBID_HIBERNATION);
 	if (!hidden)
 		return NOTIFY_DONE;
 
-	pr_warn("hibernation refused: %lu MiB of memory are hidden; shut the guests down, remove their files, and write 0 to /sys/fs/gmemfs/pool/low_bytes\n",
+	pr_warn("hibernation refused: %lu MiB of memory are hidden; shut the guests down, remove their files, end whoever has pinned their pages, and write 0 to /sys/fs/gmemfs/pool/low_bytes\n",
 		DIV_ROUND_UP(hidden, SZ_1M / PAGE_SIZE));
 	return notifier_from_errno(-EBUSY);
 }

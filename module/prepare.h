@@ -8,6 +8,8 @@ struct page;
 
 struct page *gmem_prepare(unsigned int order, const struct gmem_place *place,
 			  unsigned long reasons);
+struct page *gmem_prepare_uncharged(unsigned int order,
+				    const struct gmem_place *place);
 unsigned int gmem_prepare_blocks(struct page **blocks, unsigned int nr,
 				 const struct gmem_place *place);
 

@@ -5,19 +5,21 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
 
 #include "block.h"
+#include "carve.h"
 #include "charge.h"
 #include "gmem_inode.h"
 #include "lend.h"
 #include "mapslot.h"
+#include "pagearray.h"
 #include "pageword.h"
 #include "pieces.h"
 #include "pool.h"
 #include "punch.h"
 #include "release.h"
 #include "sharedview.h"
+#include "state.h"
 #include "units.h"
 
 /* So many blocks are looked at, at most, while others wait for the file. */
@@ -48,12 +50,12 @@ static void gmem_leaving_release(struct inode *inode, struct gmem_leaving *out)
 static void gmem_put_back_single(struct inode *inode, struct gmem_block *block,
 				 unsigned int slot)
 {
-	struct page *page = block->pages[slot];
+	struct page *page = gmem_page_array_get(block->pages, slot);
 
 	gmem_inode_account(inode, -1, false);
-	gmem_lend_leave(page, 1, inode);
-	gmem_release(page, 1);
-	block->pages[slot] = NULL;
+	if (gmem_lend_leave(page, 1, inode) || !gmem_carve_give(page))
+		gmem_release(page, 1);
+	gmem_page_array_clear(block->pages, slot);
 	block->nr_pages--;
 	gmem_sb_uncharge(inode->i_sb, 1 - gmem_block_take_over(inode, block));
 }
@@ -84,7 +86,7 @@ static bool gmem_punch_singles(struct inode *inode, struct gmem_block *block,
 	unsigned int slot;
 
 	for (slot = from; block->pages && slot < to; slot++)
-		if (block->pages[slot])
+		if (gmem_page_array_get(block->pages, slot))
 			gmem_put_back_single(inode, block, slot);
 	return !block->nr_pages;
 }
@@ -137,6 +139,7 @@ static void gmem_drop_huge(struct inode *inode, struct gmem_block *block,
 {
 	unsigned int charged = GMEM_BLOCK_PAGES;
 
+	gmem_state_settle(inode, block);
 	if (block->wants)
 		charged -= gmem_block_take_over(inode, block);
 	gmem_put_back_huge(inode, block->huge, charged, out);
@@ -161,11 +164,12 @@ static bool gmem_block_drop(struct inode *inode, struct gmem_block *block,
  */
 static void gmem_block_empty(struct inode *inode, struct gmem_block *block)
 {
-	kfree(block->pages);
+	gmem_page_array_free(block->pages);
 	block->pages = NULL;
 	block->huge = NULL;
 	bitmap_zero(block->holes, GMEM_BLOCK_PAGES);
 	block->nr_holes = 0;
+	gmem_state_settle(inode, block);
 	gmem_block_tidy(inode, block);
 }
 
@@ -228,6 +232,7 @@ static pgoff_t gmem_punch_some(struct inode *inode, pgoff_t first, pgoff_t end,
 			   (loff_t)(stop - first) << PAGE_SHIFT);
 	gmem_block_punch(inode, first, stop);
 	filemap_invalidate_unlock(inode->i_mapping);
+	gmem_carve_settle();
 	return stop;
 }
 
@@ -275,8 +280,13 @@ void gmem_block_evict(struct inode *inode)
 	struct xarray *blocks = &gmem_i(inode)->blocks;
 	struct gmem_block *block;
 	unsigned long index;
+	pgoff_t first, stop;
 
-	gmem_block_punch(inode, 0, GMEM_TO_END);
+	for (first = 0; first < GMEM_TO_END; first = stop) {
+		stop = gmem_punch_stop(inode, first, GMEM_TO_END);
+		gmem_block_punch(inode, first, stop);
+		gmem_carve_settle();
+	}
 	xa_for_each(blocks, index, block) {
 		gmem_block_free(inode, block);
 		cond_resched();

@@ -55,6 +55,15 @@ void gmem_quarantine(struct page *page, unsigned int nr)
 	schedule_delayed_work(&quarantine_retry, GMEM_QUARANTINE_RETRY);
 }
 
+/* gmem_quarantine_run - the same for whole blocks, or for fewer pages */
+void gmem_quarantine_run(struct page *page, unsigned int nr)
+{
+	unsigned int step = nr % GMEM_BLOCK_PAGES ? 1 : GMEM_BLOCK_PAGES, i;
+
+	for (i = 0; i < nr; i += step)
+		gmem_quarantine(page + i, step);
+}
+
 /**
  * gmem_give_back_around_poison - give back all but the pages with a memory
  *				  error
@@ -112,7 +121,10 @@ static void gmem_quarantine_work(struct work_struct *work)
 				      GMEM_QUARANTINE_RETRY);
 }
 
-/* Pages in quarantine hold the module, so there are none when this runs. */
+/*
+ * Pages in quarantine hold the module. So there are none when this runs, except
+ * for what unloading itself could not put back: that is lost.
+ */
 void gmem_quarantine_exit(void)
 {
 	cancel_delayed_work_sync(&quarantine_retry);

@@ -6,6 +6,7 @@
 struct page;
 
 void gmem_quarantine(struct page *page, unsigned int nr);
+void gmem_quarantine_run(struct page *page, unsigned int nr);
 void gmem_give_back_around_poison(struct page *page, unsigned int nr);
 unsigned long gmem_quarantined_pages(void);
 void gmem_quarantine_exit(void);

@@ -16,6 +16,7 @@
 #include "frame.h"
 #include "pageword.h"
 #include "reinsert.h"
+#include "units.h"
 
 static bool reinsert;
 module_param(reinsert, bool, 0444);
@@ -39,13 +40,14 @@ bool gmem_reinserts(void)
 	return reinsert;
 }
 
-/* How many pages, from the first on, are physically contiguous? */
+/* How many pages, from the first on, are physically contiguous in 2 MiB? */
 static unsigned int gmem_neighbours(struct page **pages, unsigned int nr)
 {
 	unsigned int i;
 
 	for (i = 1; i < nr; i++)
-		if (page_to_pfn(pages[i]) != page_to_pfn(pages[0]) + i)
+		if (page_to_pfn(pages[i]) != page_to_pfn(pages[0]) + i ||
+		    page_to_pfn(pages[i]) % GMEM_BLOCK_PAGES == 0)
 			break;
 	return i;
 }

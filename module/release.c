@@ -33,17 +33,29 @@ void gmem_release(struct page *page, unsigned int nr)
 		gmem_quarantine(page, nr);
 }
 
+/**
+ * gmem_release_clean_run - release zeroed pages
+ * @page: first of contiguous pages of one record, all HIDDEN and unowned
+ * @nr: how many
+ */
+void gmem_release_clean_run(struct page *page, unsigned int nr)
+{
+	if (gmem_any_poisoned(page, nr)) {
+		while (nr--)
+			gmem_release(page++, 1);
+		return;
+	}
+	if (gmem_give_back_clean(page, nr))
+		gmem_quarantine_run(page, nr);
+}
+
 /* ---- many blocks at a time ---- */
 
 /* Release @run contiguous blocks: zeroed, HIDDEN and unowned. */
 static void gmem_release_run(struct page **blocks, unsigned int run)
 {
-	unsigned int i;
-
-	if (!gmem_give_back_clean(blocks[0], run * GMEM_BLOCK_PAGES))
-		return;
-	for (i = 0; i < run; i++)
-		gmem_quarantine(blocks[i], GMEM_BLOCK_PAGES);
+	if (gmem_give_back_clean(blocks[0], run * GMEM_BLOCK_PAGES))
+		gmem_quarantine_run(blocks[0], run * GMEM_BLOCK_PAGES);
 }
 
 /*

@@ -2,11 +2,11 @@
 /*
  * read(2), write(2) and lseek(2).
  *
- * Contents are copied through map slots, page by page, while the file's
- * invalidate_lock keeps the pages in place. The copy to or from user memory
- * must not fault meanwhile: a slot is one CPU's, and the fault might be on this
- * same file, and take that lock. So copies run with page faults disabled, and
- * missing user memory is faulted in between two copies.
+ * Contents are copied through map slots, a few pages at a time, while the
+ * file's invalidate_lock keeps the pages in place. The copy to or from user
+ * memory must not fault meanwhile: a slot is one CPU's, and the fault might be
+ * on this same file, and take that lock. So copies run with page faults
+ * disabled, and missing user memory is faulted in between two copies.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -36,16 +36,17 @@ static size_t gmem_step(loff_t pos, size_t len)
 	return min_t(loff_t, len, step - pos % step);
 }
 
-/* Copy to or from one page. Return: bytes copied. */
-static size_t gmem_copy_page(struct page *page, unsigned int offset,
-			     size_t len, struct iov_iter *iter)
+/* Copy to or from a few pages. Return: bytes copied. */
+static size_t gmem_copy_run(struct page **pages, unsigned int offset,
+			    size_t len, struct iov_iter *iter)
 {
-	char *addr = gmem_slot_map(page);
+	unsigned int nr = DIV_ROUND_UP(offset + len, PAGE_SIZE);
+	char *addr = gmem_slot_map_run(pages, nr);
 	size_t done = iov_iter_rw(iter) == READ ?
 		      copy_to_iter(addr + offset, len, iter) :
 		      copy_from_iter(addr + offset, len, iter);
 
-	gmem_slot_unmap(addr);
+	gmem_slot_unmap_run(addr, nr);
 	return done;
 }
 
@@ -57,16 +58,17 @@ static size_t gmem_copy_page(struct page *page, unsigned int offset,
 static ssize_t gmem_copy(struct inode *inode, struct page **pages, loff_t pos,
 			 size_t len, struct iov_iter *iter)
 {
+	unsigned int offset = offset_in_page(pos);
 	size_t done = 0, part, copied;
 
 	if (gmem_reinserts())
 		return gmem_reinsert_copy(inode, pages, pos, len, iter);
 	do {
-		part = min_t(size_t, len - done,
-			     PAGE_SIZE - offset_in_page(pos + done));
-		copied = gmem_copy_page(*pages++, offset_in_page(pos + done),
-					part, iter);
+		part = min(len - done, GMEM_SLOT_RUN * PAGE_SIZE - offset);
+		copied = gmem_copy_run(pages, offset, part, iter);
 		done += copied;
+		pages += GMEM_SLOT_RUN;
+		offset = 0;
 	} while (copied == part && done < len);
 	return done;
 }
@@ -276,6 +278,7 @@ static bool gmem_block_full(const struct gmem_block *block)
 {
 	if (READ_ONCE(block->huge))
 		return !READ_ONCE(block->nr_holes);
+	/* It may rise meanwhile, and never falls: a full block stays full. */
 	return data_race(block->nr_pages) == GMEM_BLOCK_PAGES;
 }
 

@@ -27,6 +27,7 @@
 #include "block.h"
 #include "frame.h"
 #include "gmem_inode.h"
+#include "guard.h"
 #include "pageword.h"
 #include "sharedview.h"
 #include "state.h"
@@ -82,6 +83,8 @@ static vm_fault_t gmem_shared_fault(struct vm_fault *vmf)
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	vm_fault_t ret;
 
+	if (gmem_view_is_watched(vmf->vma))
+		return VM_FAULT_SIGBUS;
 	filemap_invalidate_lock_shared(inode->i_mapping);
 	ret = gmem_shared_insert(vmf, inode);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
@@ -94,8 +97,16 @@ static const struct vm_operations_struct gmem_shared_view_ops = {
 
 int gmem_shared_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	u64 flags = gmem_i(file_inode(file))->flags;
+	int ret;
+
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
+	if (!(flags & GMEM_FLAG_KEEP_DIRECT_MAP)) {
+		ret = gmem_guard_allows_sharing();
+		if (ret)
+			return ret;
+	}
 
 	file_accessed(file);
 	vm_flags_set(vma, VM_MIXEDMAP | VM_DONTDUMP);

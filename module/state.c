@@ -5,12 +5,14 @@
  *
  * A block that was never converted has no struct gmem_wants: all its pages are
  * wanted as the file's default says. Other blocks have a bit for each page in
- * it. It is freed when the whole block is wanted as the default again.
+ * it. It stays while the block has memory. After that it is freed as soon as
+ * the whole block is wanted as the default.
  *
  * frame.c has the actual state.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -85,6 +87,11 @@ void gmem_state_set(struct gmem_block *block, unsigned int from,
 {
 	struct gmem_wants *wants = block->wants;
 
+	if (to == from + 1) {
+		wants->nr_shared += shared - test_bit(from, wants->shared);
+		__assign_bit(from, wants->shared, shared);
+		return;
+	}
 	if (shared)
 		bitmap_set(wants->shared, from, to - from);
 	else
@@ -92,7 +99,10 @@ void gmem_state_set(struct gmem_block *block, unsigned int from,
 	wants->nr_shared = bitmap_weight(wants->shared, GMEM_BLOCK_PAGES);
 }
 
-/* gmem_state_settle - free a struct gmem_wants that only says the default */
+/*
+ * gmem_state_settle - a block has no memory, or is about to lose it: free a
+ *		       struct gmem_wants that only says the default
+ */
 void gmem_state_settle(struct inode *inode, struct gmem_block *block)
 {
 	unsigned int usual = gmem_shared_by_default(inode) ? GMEM_BLOCK_PAGES
@@ -104,29 +114,45 @@ void gmem_state_settle(struct inode *inode, struct gmem_block *block)
 	block->wants = NULL;
 }
 
+static unsigned int gmem_state_count_block(struct inode *inode,
+					   const struct gmem_block *block)
+{
+	unsigned int slot, shared = 0;
+
+	if (gmem_block_bare(block) || gmem_state_all(inode, block, false))
+		return 0;
+	for (slot = 0; slot < GMEM_BLOCK_PAGES; slot++)
+		shared += gmem_state_shared(inode, block, slot) &&
+			  gmem_block_page(block, slot);
+	return shared;
+}
+
 /**
  * gmem_state_count_shared - how many of a file's pages are wanted shared
  * @inode: the file
  *
- * Return: the number of pages, without holes.
+ * A file may have a million blocks, and whoever can read it can ask: so no lock
+ * is held for longer than a block takes, and faults and conversions of the file
+ * go on. Each block is counted as of another moment.
+ *
+ * Return: the number of pages, without holes; too low if the task is killed.
  */
 unsigned long gmem_state_count_shared(struct inode *inode)
 {
 	unsigned long index, shared = 0;
 	struct gmem_block *block;
-	unsigned int slot;
 
-	filemap_invalidate_lock_shared(inode->i_mapping);
-	xa_for_each(&gmem_i(inode)->blocks, index, block) {
+	for (index = 0; !fatal_signal_pending(current); index++) {
 		cond_resched();
-		if (gmem_block_bare(block) ||
-		    gmem_state_all(inode, block, false))
-			continue;
-		for (slot = 0; slot < GMEM_BLOCK_PAGES; slot++)
-			shared += gmem_state_shared(inode, block, slot) &&
-				  gmem_block_page(block, slot);
+		filemap_invalidate_lock_shared(inode->i_mapping);
+		block = xa_find(&gmem_i(inode)->blocks, &index, ULONG_MAX,
+				XA_PRESENT);
+		if (block)
+			shared += gmem_state_count_block(inode, block);
+		filemap_invalidate_unlock_shared(inode->i_mapping);
+		if (!block)
+			break;
 	}
-	filemap_invalidate_unlock_shared(inode->i_mapping);
 	return shared;
 }
 

@@ -9,19 +9,31 @@
 
 #include "directmap.h"
 #include "held.h"
+#include "hiding.h"
 #include "lend.h"
 #include "pageword.h"
 #include "pool.h"
 #include "quarantine.h"
+#include "spare.h"
 #include "sysfs.h"
 #include "units.h"
 
 static struct kobject *gmem_kobj;
 
+static unsigned long gmem_sum_of_nodes(unsigned long (*get)(int node))
+{
+	unsigned long sum = 0;
+	int node;
+
+	for_each_node_state(node, N_MEMORY)
+		sum += get(node);
+	return sum;
+}
+
 static ssize_t hidden_bytes_show(struct kobject *kobj,
 				 struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%lu\n", gmem_directmap_hidden() << PAGE_SHIFT);
+	return sysfs_emit(buf, "%lu\n", gmem_hiding_pages() << PAGE_SHIFT);
 }
 
 static ssize_t lent_bytes_show(struct kobject *kobj,
@@ -49,6 +61,13 @@ static ssize_t pinned_bytes_show(struct kobject *kobj,
 	return sysfs_emit(buf, "%lu\n", gmem_held_pages() << PAGE_SHIFT);
 }
 
+static ssize_t spare_bytes_show(struct kobject *kobj,
+				struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n",
+			  gmem_sum_of_nodes(gmem_spare_pages) << PAGE_SHIFT);
+}
+
 static ssize_t direct_map_method_show(struct kobject *kobj,
 				      struct kobj_attribute *attr, char *buf)
 {
@@ -61,6 +80,7 @@ static struct kobj_attribute loans_attr = __ATTR_RO(loans);
 static struct kobj_attribute quarantined_bytes_attr =
 	__ATTR_RO(quarantined_bytes);
 static struct kobj_attribute pinned_bytes_attr = __ATTR_RO(pinned_bytes);
+static struct kobj_attribute spare_bytes_attr = __ATTR_RO(spare_bytes);
 static struct kobj_attribute direct_map_method_attr =
 	__ATTR_RO(direct_map_method);
 
@@ -70,6 +90,7 @@ static struct attribute *gmem_attrs[] = {
 	&loans_attr.attr,
 	&quarantined_bytes_attr.attr,
 	&pinned_bytes_attr.attr,
+	&spare_bytes_attr.attr,
 	&direct_map_method_attr.attr,
 	NULL
 };
@@ -79,16 +100,6 @@ static const struct attribute_group gmem_attr_group = {
 };
 
 /* ---- /sys/fs/gmemfs/pool: the sum of all nodes, and counters ---- */
-
-static unsigned long gmem_sum_of_nodes(unsigned long (*blocks)(int node))
-{
-	unsigned long sum = 0;
-	int node;
-
-	for_each_node_state(node, N_MEMORY)
-		sum += blocks(node);
-	return sum;
-}
 
 static ssize_t gmem_emit_blocks(char *buf, unsigned long blocks)
 {

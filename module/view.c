@@ -59,6 +59,21 @@ bool gmem_view_beyond_end(struct inode *inode, pgoff_t pgoff)
 	return pgoff >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
 }
 
+/**
+ * gmem_view_is_watched - has a userfaultfd the mapping for write protection?
+ * @vma: the mapping; the fault holds its lock, so the answer stays
+ *
+ * A kernel that is older than 6.12.118 may let it have any mapping, in its
+ * asynchronous mode. It then leaves markers in the page table where there is no
+ * page, and a page table where 2 MiB were. No insertion of ours replaces a
+ * marker. So the access would fault again for ever; and if the kernel makes it,
+ * no signal ends that.
+ */
+bool gmem_view_is_watched(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_UFFD_WP;
+}
+
 /*
  * The protection that the VMA's flags say. vm_page_prot has less while the
  * kernel wants to know which pages are written to (soft-dirty, after a write to
@@ -174,6 +189,8 @@ static vm_fault_t gmem_view_huge_fault(struct vm_fault *vmf, unsigned int order)
 	unsigned long pfn = 0;
 	vm_fault_t ret;
 
+	if (gmem_view_is_watched(vmf->vma))
+		return VM_FAULT_SIGBUS;
 	if (order && order != GMEM_BLOCK_ORDER)
 		return VM_FAULT_FALLBACK;
 

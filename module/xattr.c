@@ -192,16 +192,17 @@ ssize_t gmem_xattr_list(struct dentry *dentry, char *buffer, size_t size)
 
 	read_lock(&gi->xattr_lock);
 	list_for_each_entry(xattr, &gi->xattrs, list) {
-		size_t length = strlen(xattr->name) + 1;
+		const char *name = xattr->name;
+		size_t length = strlen(name) + 1;
 
-		if (!trusted && strstarts(xattr->name, XATTR_TRUSTED_PREFIX))
+		if (!trusted && strstarts(name, XATTR_TRUSTED_PREFIX))
 			continue;
 		if (buffer && used + length > size) {
 			used = -ERANGE;
 			break;
 		}
 		if (buffer)
-			memcpy(buffer + used, xattr->name, length);
+			memcpy(buffer + used, name, length);
 		used += length;
 	}
 	read_unlock(&gi->xattr_lock);

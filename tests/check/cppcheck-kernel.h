@@ -21,6 +21,20 @@
 	for ((b) = find_next_bit(addr, size, 0); \
 	     (b) < (size) && ((e) = find_next_zero_bit(addr, size, b)); \
 	     (b) = find_next_bit(addr, size, e))
+#define for_each_set_bit(bit, addr, size) \
+	for ((bit) = find_next_bit(addr, size, 0); (bit) < (size); \
+	     (bit) = find_next_bit(addr, size, (bit) + 1))
+#define for_each_node_state(node, state) \
+	for ((node) = first_node(state); (node) < MAX_NUMNODES; \
+	     (node) = next_node(node, state))
+#define list_for_each_entry(pos, head, member) \
+	for (pos = list_first(head); pos; pos = list_next(pos))
+#define hlist_for_each_entry_safe(pos, n, head, member) \
+	for (pos = list_first(head), n = list_next(pos); pos; \
+	     pos = n, n = list_next(n))
+#define llist_for_each_entry_safe(pos, n, node, member) \
+	for (pos = list_first(node), n = list_next(pos); pos; \
+	     pos = n, n = list_next(n))
 #define list_for_each_entry_safe(pos, n, head, member) \
 	for (pos = list_first(head), n = list_next(pos); pos; \
 	     pos = n, n = list_next(n))

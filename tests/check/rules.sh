@@ -58,9 +58,10 @@ check_names() {
 		"$work/odd" | nothing
 }
 
-# Plain text without comments, other people's text, or too short to matter.
+# Plain text without comments, other people's text, or too short to matter; and of Debian's files those whose
+# format has no place for it.
 check_spdx() {
-	list . | grep -v -E '\.md$|^LICENSES/|(^|/)\.git(ignore|attributes)$' |
+	list . | grep -v -E '\.md$|^LICENSES/|(^|/)\.git(ignore|attributes)$|^debian/(changelog|copyright|source/format)$' |
 		xargs awk '
 		function judge() {
 			if (name && !licence)
@@ -196,7 +197,8 @@ check_design() {
 			sed 's/^/left open: /'
 		owned 'a page'"'"'s word outside pageword.[ch]' '/pageword\.[ch]$' \
 			'\bset_page_private\(|WRITE_ONCE\([^)]*->private'
-		owned 'a change of what a page is outside frame.c' '/(frame|pageword)\.[ch]$' \
+		owned 'a change of what a page is outside frame.c and exposure.c' \
+			'/(frame|exposure|pageword)\.[ch]$' \
 			'\bgmem_(set_(words?|states?|bit)|clear_bit|forget_word)\('
 		list_c | xargs wc -l | awk '$2 != "total" &&
 			$1 > ($2 ~ /^tests\// ? 900 : 600) {

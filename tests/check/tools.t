@@ -37,6 +37,7 @@ bad_tree() {
 		'MODULE_LICENSE("GPL");'
 	put module/Kbuild 'obj-m := gmemfs.o'
 	cp "$here/../../module/Makefile" "$GMEMFS_SRC/module/"
+	cp "$here/../../META" "$GMEMFS_SRC/"
 	mkdir -p "$GMEMFS_SRC/tests/check"
 	cp "$here/words" "$here/cppcheck-kernel.h" "$here/sparse-kernel.h" \
 		"$GMEMFS_SRC/tests/check/"

@@ -355,7 +355,7 @@ const struct kind kinds[OP_KINDS] = {
 		obey_kill, check_kill },
 	[OP_ORPHAN] = { "kill but keep the VM", 8, HERE, choose_orphan,
 		obey_orphan, check_orphan },
-	[OP_ORPHAN_EVENT] = { "event for an orphan", 8, HERE,
+	[OP_ORPHAN_EVENT] = { "event for an orphan", 40, HERE,
 		choose_orphan_event, obey_orphan_event, check_orphan_event },
 	[OP_ORPHAN_CLOSE] = { "close an orphan", 1, HERE, has_orphan,
 		obey_orphan_close, check_orphan_close },

@@ -114,6 +114,7 @@ static const char *fault_of_totals(void)
 	const unsigned int mine = GMEM_STATE_POPULATED | GMEM_STATE_SHARED;
 	long more = SIZE - pages_of_file() * PAGE_BYTES;
 	struct gmem_info info = {};
+	long hidden;
 	/* Only what would be hidden otherwise; but beyond the end, too. */
 	long least_lent = is_kept() ? 0 : count(lent, GMEM_STATE_LENT);
 	long most_lent = is_kept() ? 0 : count(GMEM_STATE_LENT,
@@ -130,9 +131,9 @@ static const char *fault_of_totals(void)
 		return "the total of what is lent";
 	if (sysfs_number("lent_bytes") != (long)info.lent)
 		return "the module's total of what is lent";
-	if (sysfs_number("hidden_bytes") < (long)info.hidden ||
-	    (!model.pool &&
-	     sysfs_number("hidden_bytes") != (long)info.hidden))
+	hidden = sysfs_number("hidden_bytes") - sysfs_number("spare_bytes");
+	if (hidden < (long)info.hidden ||
+	    (!model.pool && hidden != (long)info.hidden))
 		return "the module's total of what is hidden";
 	return NULL;
 }
@@ -142,9 +143,10 @@ static void say_totals(const char *fault)
 	struct gmem_info info = {};
 
 	must_do(ioctl(file_fd, GMEM_GET_INFO, &info));
-	say("step %lu: %s: the file has %llu, hidden %llu, lent %llu, shared %llu; the module hidden %ld, lent %ld; by page populated %ld, exposed %ld, lent %ld",
+	say("step %lu: %s: the file has %llu, hidden %llu, lent %llu, shared %llu; the module hidden %ld, spare %ld, lent %ld; by page populated %ld, exposed %ld, lent %ld",
 	    step, fault, info.populated, info.hidden, info.lent, info.shared,
-	    sysfs_number("hidden_bytes"), sysfs_number("lent_bytes"),
+	    sysfs_number("hidden_bytes"), sysfs_number("spare_bytes"),
+	    sysfs_number("lent_bytes"),
 	    count(GMEM_STATE_POPULATED, GMEM_STATE_POPULATED),
 	    count(GMEM_STATE_EXPOSED, GMEM_STATE_EXPOSED),
 	    count(GMEM_STATE_LENT, GMEM_STATE_LENT));

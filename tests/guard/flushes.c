@@ -5,8 +5,8 @@
  * second for each file (module/budget.h), and as many at once after a pause. It
  * still gets its clock.
  *
- * What flushes is an edit of the direct map by a function that does: counted
- * are calls of set_memory_np() and set_memory_p().
+ * Counted are calls of the functions that flush for an edit of the direct map:
+ * the kernel's set_memory_np(), and the module's gmem_flush_tlbs().
  */
 #include <time.h>
 
@@ -28,7 +28,8 @@ static void count_flushes(bool on)
 	if (!on)
 		return;
 	must(write_text(TRACING "/kprobe_events",
-			"p:gmemtest/np set_memory_np\n"));
+			"p:gmemtest/np set_memory_np\n"
+			"p:gmemtest/all gmem_flush_tlbs\n"));
 	must(write_text(TRACING "/events/gmemtest/enable", "1"));
 }
 
@@ -84,6 +85,7 @@ static void move_about(unsigned int pages, double seconds, const char *how)
 	ok(all, "%s: each time it is taken", how);
 	ok(flushes() - before <= LIMIT * (took + 2),
 	   "%s: %lu flushes in %.1f s", how, flushes() - before, took);
+	ok(flushes() > before, "%s: they are counted", how);
 	ok(moves > took, "%s: %lu moves, %ld loans", how, moves,
 	   sysfs("loans") - loans);
 	ok(get_info(fd).lent <= 65 * PAGE,

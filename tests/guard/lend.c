@@ -341,6 +341,24 @@ static void test_hide_fails(void)
 	ok(!in_direct_map(X), "nothing comes back to it");
 }
 
+/* What could not become private is wanted shared as before, also if lent. */
+static void test_convert_fails(void)
+{
+	ok(set_clock_page(0, 0) && run(0), "clock at the first page");
+	must(set_shared(fd, 0, BLOCK));
+	inject("hide", -1);
+	ok(set_private(fd, 0, BLOCK) && errno == ENOMEM,
+	   "nothing can be hidden: ENOMEM");
+	inject("hide", 0);
+	ok(state(0) & GMEM_STATE_SHARED && state(0) & GMEM_STATE_LENT,
+	   "the page is shared and lent");
+	clock_off(0);
+	lent_is(0, "the loan is over");
+	ok(in_direct_map(0), "the page stays in the direct map: it is shared");
+	must(set_private(fd, 0, BLOCK));
+	ok(!in_direct_map(0), "until it is private");
+}
+
 static void test_injections(void)
 {
 	if (access("/sys/module/gmemfs/parameters/fail_hide", F_OK)) {
@@ -350,6 +368,7 @@ static void test_injections(void)
 	test_expose_fails();
 	test_no_memory();
 	test_hide_fails();
+	test_convert_fails();
 }
 
 static void test_deny(void)

@@ -263,7 +263,19 @@ test_shared_before() {
 	unload
 }
 
+# A call that KVM is in when it is hooked, isn't hooked.
+test_vm_before() {
+	dmesg --clear
+	ok 'gmemfs comes while there is a VM' /opt/gmemfs/tests/guard/early \
+		"insmod $GMEMFS && mount -t gmemfs none $MNT"
+	diag "$tap_output"
+	like "$(news)" 'it had a VM when gmemfs was loaded' 'it says why'
+	ok 'a VM of another process has its clock page' $LEND clock
+	unload
+}
+
 test_kvm_first
+test_vm_before
 test_kvm_later
 test_unload_first
 test_vm_outlives_us

@@ -267,9 +267,26 @@ static pid_t outlive_vmm(void)
 	return holder;
 }
 
+/*
+ * A file whose page is one of the 2 MiB that the next file's pages come from.
+ * While it is there, a page that the other file gives up goes to the kernel
+ * alone. Together with its neighbours, it would be a part of a large piece of
+ * free memory, which is the last that others get.
+ */
+static int new_neighbour(void)
+{
+	int neighbour = new_file(PAGE);
+	char *p = map(neighbour, PAGE);
+
+	p[0] = 1;
+	munmap(p, PAGE);
+	return neighbour;
+}
+
 /* Lent, it is kept until the VM is gone, too. */
 static void test_on_gmemfs(void)
 {
+	int neighbour = new_neighbour();
 	uint64_t *words;
 	pid_t holder;
 
@@ -288,6 +305,7 @@ static void test_on_gmemfs(void)
 	ok(others_get_frame(), "after which others get the page");
 	munmap(words, OTHERS);
 	close(fd);
+	close(neighbour);
 	close(ready_fds[0]);
 }
 

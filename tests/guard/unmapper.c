@@ -92,7 +92,7 @@ static void unmap_page(struct kvm_vcpu *vcpu, struct kvm_host_map *map)
 /* The vCPU's file; its page is in @map. */
 static struct file *map_page_of(const char *fd_gfn, struct kvm_host_map *map)
 {
-	unsigned long long gfn;
+	long long gfn;
 	struct file *file;
 	int fd, ret;
 

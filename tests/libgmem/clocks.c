@@ -178,7 +178,7 @@ static void tear_down(void)
 	vm_free(&vm);
 	gmem_vm_destroy(book);
 	gmem_region_destroy(region);
-	is(sysfs("hidden_bytes"), 0, "nothing stays hidden");
+	ok(becomes("hidden_bytes", 0), "nothing stays hidden");
 	is(sysfs("loans"), 0, "and nothing was ever lent");
 }
 
@@ -455,7 +455,8 @@ static void test_refused_move(void)
 	ok(!refuse_mremap && !exposed(X), "the page is hidden");
 	is(mem[X * PAGE + PAGE / 2], 5, "and mapped");
 
-	refuse_mremap = at_once = true;
+	refuse_mremap = true;
+	at_once = true;
 	is(set_clock_page(0, X), -ENOMEM, "refused before anything is unmapped: an error");
 	ok(!exposed(X), "X stays hidden");
 	is(mem[X * PAGE + PAGE / 2], 5, "and mapped");
@@ -469,7 +470,8 @@ static void test_refused_move(void)
 static int be_given_foreign(void)
 {
 	set_up();
-	taken = refuse_mremap = true;
+	taken = true;
+	refuse_mremap = true;
 	set_clock_page(0, X);
 	return 0;
 }

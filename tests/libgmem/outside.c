@@ -621,6 +621,6 @@ int main(int argc, char **argv)
 	test_descriptors();
 	test_cancel();
 	destroy_many();
-	is(sysfs("hidden_bytes"), 0, "nothing stays hidden");
+	ok(becomes("hidden_bytes", 0), "nothing stays hidden");
 	return done_testing();
 }

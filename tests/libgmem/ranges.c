@@ -535,6 +535,6 @@ int main(void)
 	gmem_vm_destroy(vm);
 	gmem_region_destroy(ordinary);
 	gmem_region_destroy(region);
-	is(sysfs("hidden_bytes"), 0, "nothing stays hidden");
+	ok(becomes("hidden_bytes", 0), "nothing stays hidden");
 	return done_testing();
 }

@@ -839,6 +839,6 @@ int main(int argc, char **argv)
 		test_keys(argc > 1 ? atoi(argv[1]) : 5);
 	else
 		test_no_keys();
-	is(sysfs("hidden_bytes"), 0, "nothing stays hidden");
+	ok(becomes("hidden_bytes", 0), "nothing stays hidden");
 	return done_testing();
 }

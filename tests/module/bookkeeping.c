@@ -237,20 +237,33 @@ static void *fill_and_cut(void *done)
 	return NULL;
 }
 
+/* A block that is just being hidden, to be carved, isn't spare yet. */
+#define ON_THE_WAY	((long)(2 * BLOCK))
+
+/* What is hidden and not spare, read while both change. */
+static long hidden_for_files(void)
+{
+	long before = sysfs("spare_bytes"), hidden = sysfs("hidden_bytes");
+	long after = sysfs("spare_bytes");
+
+	return hidden - (before > after ? before : after);
+}
+
 /* The mount has what is about to be a file's, and what was until just now. */
 static void test_at_once(void)
 {
 	pthread_t threads[THREADS];
 	long most = 0, done = 0, now;
 	char options[64];
-	int i;
+	/* There a look takes a second, as the threads do all they can. */
+	int looks = on_debugging_kernel() ? LOOKS / 20 : LOOKS, i;
 
 	must(mount("none", SMALL, "gmemfs", MS_REMOUNT, "size=16m"));
 	for (i = 0; i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, fill_and_cut, &done))
 			bail_out("pthread_create() failed");
-	for (i = 0; i < LOOKS; i++) {
-		now = sysfs("hidden_bytes");
+	for (i = 0; i < looks; i++) {
+		now = hidden_for_files();
 		most = now > most ? now : most;
 		usleep(1000);
 	}
@@ -258,7 +271,7 @@ static void test_at_once(void)
 	for (i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	ok(done > 0, "files were filled: %ld times", done);
-	ok(most <= 2 * (long)LIMIT,
+	ok(most <= 2 * (long)LIMIT + ON_THE_WAY,
 	   "many at once: %ld KiB, the mount may have %lu", most / 1024,
 	   2 * LIMIT / 1024);
 	is(used(), 0, "all comes back");

@@ -160,7 +160,7 @@ static void test_holes(void)
 	munmap(s, SIZE);
 	munmap(p, SIZE);
 	close(fd);
-	is(sysfs("hidden_bytes"), 0, "nothing stays hidden");
+	ok(becomes("hidden_bytes", 0), "nothing stays hidden");
 }
 
 static void test_views(void)
@@ -225,7 +225,7 @@ static void test_reopen(void)
 	close(view);
 	is(get_info(view2).populated, SIZE, "one of them keeps the file");
 	close(view2);
-	is(sysfs("hidden_bytes"), 0, "and the last takes it away");
+	ok(becomes("hidden_bytes", 0), "and the last takes it away");
 }
 
 /* The direct map itself, by somebody who doesn't ask the module. */
@@ -319,7 +319,7 @@ static void test_init_shared(void)
 	memset(s, 6, BLOCK);
 	ok(all_states(fd, 0, 512, WANT_AND_IS, WANT_AND_IS),
 	   "init=shared: shared and exposed");
-	is(sysfs("hidden_bytes"), 0, "it never was hidden");
+	ok(becomes("hidden_bytes", 0), "it never was hidden");
 	must(set_private(fd, PAGE, 2 * PAGE));
 	ok(all_states(fd, 1, 3, WANT_AND_IS, 0), "it can be made private");
 	is(state(fd, 0) & WANT_AND_IS, WANT_AND_IS, "page by page");
@@ -341,7 +341,7 @@ static void test_init_shared(void)
 	   "/proc/mounts shows both options");
 	must(umount("/tmp/shared"));
 	must(rmdir("/tmp/shared"));
-	is(sysfs("hidden_bytes"), 0, "nothing stays hidden");
+	ok(becomes("hidden_bytes", 0), "nothing stays hidden");
 }
 
 /* A pipe holds a page of the shared view: a pin that lasts as we like. */
@@ -397,7 +397,7 @@ static void test_pinned_when_the_file_goes(void)
 	munmap(s, BLOCK);
 	close(fd);
 	is(sysfs("pinned_bytes"), PAGE, "its file is gone, it is kept");
-	is(sysfs("hidden_bytes"), 0, "and nothing is hidden");
+	ok(becomes("hidden_bytes", 0), "and nothing is hidden");
 	is(read(pipes[0], buf, PAGE), PAGE, "it can be read still");
 	close(pipes[0]);
 	close(pipes[1]);

@@ -57,6 +57,19 @@ static inline int new_file(size_t size)
 	return new_file_in(MNT, size);
 }
 
+/* Its memory is single pages. */
+static inline int new_singles(size_t size)
+{
+	struct gmem_create create = {
+		.size = size, .flags = GMEM_FLAG_NO_HUGE,
+	};
+	int dir = must(open(MNT, O_RDONLY)), fd;
+
+	fd = must(ioctl(dir, GMEM_CREATE, &create));
+	close(dir);
+	return fd;
+}
+
 static inline char *map(int fd, size_t size)
 {
 	return must(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
@@ -69,6 +82,21 @@ static inline struct gmem_info get_info(int fd)
 
 	must(ioctl(fd, GMEM_GET_INFO, &info));
 	return info;
+}
+
+/* Does the kernel have this function? */
+static inline bool kernel_has(const char *function)
+{
+	char line[256], name[128];
+	FILE *f = fopen("/proc/kallsyms", "re");
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "%*s %*s %127s", name) == 1 &&
+			!strcmp(name, function);
+	if (f)
+		fclose(f);
+	return found;
 }
 
 /* ---- conversion ---- */
@@ -160,7 +188,16 @@ static inline long sysfs(const char *name)
 	return strtol(text, NULL, 10);
 }
 
-/* Waits for the pool's worker, a minute at most: the machine may be busy. */
+/* What is hidden of files' memory, if the pool has none. */
+static inline long hidden_in_files(void)
+{
+	return sysfs("hidden_bytes") - sysfs("spare_bytes");
+}
+
+/*
+ * Waits for the pool's worker, or the one that gives up spare pages, a minute
+ * at most: the machine may be busy.
+ */
 static inline bool becomes(const char *name, long want)
 {
 	int i;
@@ -232,10 +269,59 @@ static inline long free_kb(void)
 	return meminfo("MemFree") + percpu_free_kb() + debugging_kb();
 }
 
+/*
+ * Return: the status of a task that takes all memory that the host has
+ * available, and so many bytes more.
+ */
+static inline int take_memory(long more)
+{
+	size_t size = meminfo("MemAvailable") * 1024 + more;
+	pid_t pid = must(fork());
+	int status;
+
+	if (!pid) {
+		char *p = must(mmap(NULL, size, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+
+		memset(p, 1, size);
+		_exit(0);
+	}
+	must(waitpid(pid, &status, 0));
+	return status;
+}
+
+/* ---- cgroups ---- */
+
+/* Make a cgroup, with this controller. Return: false if the kernel lacks it. */
+static inline bool have_cgroup(const char *path, const char *controller)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "+%s", controller);
+	mkdir("/sys/fs/cgroup", 0755);
+	if (mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL) &&
+	    errno != EBUSY)
+		return false;
+	if (write_text("/sys/fs/cgroup/cgroup.subtree_control", text))
+		return false;
+	return !mkdir(path, 0755) || errno == EEXIST;
+}
+
+/* The memory that a cgroup is charged for. @path: its memory.current. */
+static inline long cgroup_memory(const char *path)
+{
+	char text[32] = "";
+	int fd = must(open(path, O_RDONLY));
+
+	must(read(fd, text, sizeof(text) - 1));
+	close(fd);
+	return strtol(text, NULL, 10);
+}
+
 /* At the end of a test that has closed all. */
 static inline void nothing_is_left(void)
 {
-	is(sysfs("hidden_bytes"), 0, "in the end nothing is hidden");
+	ok(becomes("hidden_bytes", 0), "in the end nothing is hidden");
 	is(sysfs("lent_bytes"), 0, "nor lent");
 	is(sysfs("quarantined_bytes"), 0, "nor in quarantine");
 }

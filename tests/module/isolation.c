@@ -145,7 +145,7 @@ static void test_way(enum way way)
 	if (way == KILL)
 		unlink(MNT "/secret");
 	is(WIFSIGNALED(status), way == KILL, "%s: gone", way_names[way]);
-	is(sysfs("hidden_bytes"), 0, "%s: nothing stays hidden",
+	ok(becomes("hidden_bytes", 0), "%s: nothing stays hidden",
 	   way_names[way]);
 	is(scan_direct_map(), 0, "%s: the kernel finds nothing of it",
 	   way_names[way]);

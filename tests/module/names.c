@@ -147,7 +147,7 @@ static void test_directories(void)
 	must(rmdir(MNT "/d"));
 	is(links(MNT), 2, "and the root is as before");
 	is(count_names(MNT), 0, "with nothing in it");
-	is(sysfs("hidden_bytes"), 0, "and nothing hidden");
+	ok(becomes("hidden_bytes", 0), "and nothing hidden");
 }
 
 static void test_directory_files(void)
@@ -247,7 +247,7 @@ static void test_links(void)
 	is(stat_of(MNT "/one").st_ino, stat_of(MNT "/two").st_ino,
 	   "of the same inode");
 	ok(holds(MNT "/two", '1'), "with the same memory");
-	is(sysfs("hidden_bytes"), PAGE, "which is there once");
+	is(hidden_in_files(), PAGE, "which is there once");
 	is_errno(link(MNT "/one", MNT "/two"), EEXIST, "link to a name in use");
 	is_errno(link(MNT "/none", MNT "/x"), ENOENT, "link of nothing");
 	is_errno(link(MNT, MNT "/x"), EPERM, "link of a directory");
@@ -256,7 +256,7 @@ static void test_links(void)
 	is(links(MNT "/two"), 1, "unlink takes one");
 	ok(holds(MNT "/two", '1'), "and leaves the memory to the other");
 	must(unlink(MNT "/two"));
-	is(sysfs("hidden_bytes"), 0, "until that goes too");
+	ok(becomes("hidden_bytes", 0), "until that goes too");
 }
 
 static void test_rename(void)
@@ -271,11 +271,11 @@ static void test_rename(void)
 	ok(holds(MNT "/b", 'a'), "with its memory");
 
 	make_file(MNT "/c", 'c');
-	is(sysfs("hidden_bytes"), 2 * PAGE, "two files hide two pages");
+	is(hidden_in_files(), 2 * PAGE, "two files hide two pages");
 	must(rename(MNT "/b", MNT "/c"));
 	ok(holds(MNT "/c", 'a'), "rename over a file: the new one is there");
 	is(count_names(MNT), 1, "under the one name that is left");
-	is(sysfs("hidden_bytes"), PAGE, "and the old one's memory isn't");
+	is(hidden_in_files(), PAGE, "and the old one's memory isn't");
 
 	must(link(MNT "/c", MNT "/d"));
 	is(rename(MNT "/c", MNT "/d"), 0,
@@ -290,7 +290,7 @@ static void test_rename(void)
 	is_errno(rename(MNT "/c", "/run/c"), EXDEV, "to another mount");
 	must(unlink(MNT "/c"));
 	must(unlink(MNT "/d"));
-	is(sysfs("hidden_bytes"), 0, "nothing stays hidden");
+	ok(becomes("hidden_bytes", 0), "nothing stays hidden");
 }
 
 static void test_rename_directories(void)
@@ -389,9 +389,9 @@ static void test_rename_while_mapped(void)
 	must(rename(MNT "/vm.new", MNT "/vm"));
 	ok(all_bytes(p, PAGE, 'o'), "who has mapped the old file keeps it");
 	ok(holds(MNT "/vm", 'n'), "who opens the name gets the new one");
-	is(sysfs("hidden_bytes"), 2 * PAGE, "both hidden");
+	is(hidden_in_files(), 2 * PAGE, "both hidden");
 	munmap(p, PAGE);
-	is(sysfs("hidden_bytes"), PAGE, "until the last user is gone");
+	is(hidden_in_files(), PAGE, "until the last user is gone");
 	must(unlink(MNT "/vm"));
 }
 
@@ -667,7 +667,7 @@ static void test_unmount_with_names(void)
 	ok(slab_objects("gmem_inode") > objects, "a mount with names in it");
 	is(umount("/run/left"), 0, "can be unmounted");
 	is(slab_objects("gmem_inode"), objects, "and takes all inodes along");
-	is(sysfs("hidden_bytes"), 0, "and what they hid");
+	ok(becomes("hidden_bytes", 0), "and what they hid");
 }
 
 int main(void)

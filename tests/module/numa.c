@@ -152,6 +152,52 @@ static void test_pool(void)
 	set_node_low(1, 0);
 }
 
+/* ---- spare pages ---- */
+
+#define CPUSET	"/sys/fs/cgroup/gmem-numa"
+
+/* Touches single pages in a task of the cpuset. Return: its exit status. */
+static int touch_in_cpuset(char *p, long pages)
+{
+	pid_t pid = must(fork());
+	int status;
+
+	if (!pid) {
+		must(write_text(CPUSET "/cgroup.procs", "0"));
+		while (pages--)
+			p[pages * PAGE] = 1;
+		_exit(0);
+	}
+	must(waitpid(pid, &status, 0));
+	return status;
+}
+
+/*
+ * A task on a CPU of node 0 that may have memory of node 1 only: what is hidden
+ * for it doesn't pile up there, out of everybody's sight.
+ */
+static void test_cpuset(void)
+{
+	long pages = BLOCK / PAGE - 1, spare;
+	/* Less than a block, so these are single pages. */
+	int fd = new_file(pages * PAGE);
+	char *p = map(fd, pages * PAGE);
+
+	if (!have_cgroup(CPUSET, "cpuset")) {
+		skip(2, "no cpusets in this kernel");
+		goto out;
+	}
+	must(write_text(CPUSET "/cpuset.mems", "1"));
+	pin_to_cpu_of_node(0);
+	is(touch_in_cpuset(p, pages), 0,
+	   "a task with memory of the other node touches single pages");
+	spare = sysfs("spare_bytes");
+	ok(spare <= (long)(NODES * BLOCK), "%ld KiB are spare", spare / 1024);
+out:
+	munmap(p, pages * PAGE);
+	close(fd);
+}
+
 int main(void)
 {
 	read_nodes();
@@ -163,6 +209,7 @@ int main(void)
 	test_mbind(PAGE, "4 KiB");
 	test_interleave();
 	test_pool();
+	test_cpuset();
 	/* What the worker has in hand is in no pool any more. */
 	ok(becomes("hidden_bytes", 0), "nothing stays hidden");
 	return done_testing();

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The pool's size, of all nodes together: the parameter "pool", and sysfs. */
+#include <linux/module.h>
+#include <linux/nodemask.h>
+
+#include "number.h"
+#include "pool.h"
+#include "units.h"
+
+/**
+ * gmem_pool_set_low_all - divide a low watermark among the nodes
+ * @blocks: the sum of all nodes
+ *
+ * Return: as gmem_pool_set_low().
+ */
+int gmem_pool_set_low_all(unsigned long blocks)
+{
+	unsigned int nodes = num_node_state(N_MEMORY), done = 0;
+	int node, ret = 0;
+
+	for_each_node_state(node, N_MEMORY) {
+		unsigned long share = blocks / nodes +
+				      (done++ < blocks % nodes);
+
+		ret = gmem_pool_set_low(node, share);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
+/* ---- the parameter: the low watermark at load ---- */
+
+static char *pool_size;
+module_param_named(pool, pool_size, charp, 0444);
+MODULE_PARM_DESC(pool, "memory to keep zeroed and hidden ahead of use, all nodes together: bytes, or with k, m, g or t (default 0); can be changed later in /sys/fs/gmemfs/pool/low_bytes");
+
+/* gmem_pool_set_size - what the parameter says. Return: 0 or an errno. */
+int __init gmem_pool_set_size(void)
+{
+	u64 bytes;
+	int ret;
+
+	if (!pool_size)
+		return 0;
+	ret = gmem_parse_number(pool_size, &bytes) ?:
+	      gmem_pool_set_low_all(gmem_bytes_to_blocks(bytes));
+	if (ret)
+		pr_err("bad pool=%s; give bytes (with k, m, g or t), at most the host's memory; a pool also needs a kernel in which gmemfs finds the functions that charge memory to cgroups\n",
+		       pool_size);
+	return ret;
+}
