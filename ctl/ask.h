@@ -13,8 +13,8 @@
  * Each question has a time limit, and all together have one, too: a question
  * that takes long uses up some of it. And a user can have thousands of
  * processes that don't answer, or that answer just in time. So after
- * ASK_TIMEOUTS questions without an answer, or ASK_SECONDS of waiting in all, no
- * more of those that may get none are asked. An answer takes less than a
+ * ASK_TIMEOUTS questions without an answer, or ASK_SECONDS of waiting in all,
+ * no more of those that may get none are asked. An answer takes less than a
  * millisecond as a rule.
  */
 #ifndef ASK_H

@@ -26,6 +26,7 @@ struct mount_place {
 struct mount_point {
 	dev_t dev;
 	char *dir;		/* may begin with /proc/PID/root */
+	bool ours;		/* @dir is in gmemctl's own namespace */
 	char *options;
 	struct mount_place *places;
 	size_t nr_places;
@@ -188,5 +189,8 @@ const char *inventory_owner(uid_t uid);
 
 /* Memory that is in the direct map, and isn't lent. */
 uint64_t file_exposed(const struct gmem_info *info);
+
+/* inventory_add_up - add up the size and the memory of all files */
+void inventory_add_up(const struct inventory *inv, struct gmem_info *sum);
 
 #endif /* INVENTORY_H */

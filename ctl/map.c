@@ -10,8 +10,8 @@
 #include "ctl.h"
 #include "files.h"
 #include "json.h"
+#include "output.h"
 #include "picture.h"
-#include "reach.h"
 
 #define LABEL_WIDTH	9
 #define MAX_COLUMNS	128
@@ -126,23 +126,12 @@ static void print_json(const struct picture *p)
 static int write_svg(const struct picture *p, const struct gmem_info *info,
 		     const char *path)
 {
-	int fd = reach_create(path), failed;
-	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+	FILE *out = output_open(path);
 
-	if (fd == -EEXIST)
-		return ctl_error("%s exists, and is not a regular file of yours with a single name; remove it, or give another name",
-				 text_safe(path));
-	if (fd == -EXDEV)
-		return ctl_error("%s: a process chooses where this path leads, because it goes through the root or a directory of that process; give another path",
-				 text_safe(path));
-	if (fd < 0 || !out)
-		return ctl_error("%s: %s", text_safe(path),
-				 strerror(fd < 0 ? -fd : errno));
+	if (!out)
+		return CTL_FAILED;
 	picture_svg(p, info, out);
-	failed = ferror(out);
-	if (fclose(out) || failed)
-		return ctl_error("%s: %s", text_safe(path), strerror(errno));
-	return CTL_OK;
+	return output_close(out, path);
 }
 
 /* ---- the command ---- */

@@ -13,6 +13,7 @@
 
 #include "ctl.h"
 #include "inventory.h"
+#include "lines.h"
 #include "procfs.h"
 #include "reach.h"
 #include "text.h"
@@ -91,8 +92,9 @@ void inventory_add_mounts(struct inventory *inv, pid_t pid)
 {
 	pid_t asked = pid ? pid : getpid();
 	FILE *f = reach_process_file(asked, "mountinfo");
-	char *line = NULL;
-	size_t room = 0;
+	struct lines lines;
+	char *line;
+	int err;
 
 	if (!f) {
 		/* The process has ended, or is ending and has no mounts. */
@@ -101,12 +103,14 @@ void inventory_add_mounts(struct inventory *inv, pid_t pid)
 					 asked, strerror(errno));
 		return;
 	}
-	while (getline(&line, &room, f) > 0)
+	lines_begin(&lines, f);
+	while ((line = lines_next(&lines)))
 		add_line(inv, line, pid);
-	if (ferror(f))
-		inventory_missed(inv, "the mounts of process %d: %s",
-				 asked, strerror(errno));
-	free(line);
+	err = lines_end(&lines);
+	if (err)
+		inventory_missed(inv, "the mounts of process %d: %s", asked,
+				 err == -EOVERFLOW ? "the path of one is too long" :
+						     strerror(-err));
 	fclose(f);
 }
 
@@ -145,6 +149,7 @@ static int reach_place(struct mount_point *m, const struct mount_place *place)
 	}
 	m->root = r.fd;
 	m->whole = place->whole;
+	m->ours = !place->pid;
 	m->dir = path_of(place->pid, place->dir);
 	return 0;
 }
@@ -207,6 +212,7 @@ static void reach_root(struct inventory *inv, struct mount_point *m)
 					 text_safe(m->dir));
 		return;
 	}
+	m->ours = !m->places[0].pid;
 	m->dir = path_of(m->places[0].pid, m->places[0].dir);
 	inventory_missed(inv, "the mount at %s can't be reached: %s",
 			 text_safe(m->dir), why_not(err));

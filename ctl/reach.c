@@ -5,8 +5,10 @@
 #include <linux/gmemfs.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -15,7 +17,6 @@
 
 #include "ask.h"
 #include "ctl.h"
-#include "procfs.h"
 #include "reach.h"
 
 #define MAX_LINKS	40
@@ -407,108 +408,148 @@ int reach_open(const struct reach *r, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* ---- may the holder of a descriptor or a mapping write? ---- */
-
-static FILE *beside(const struct reach *r, const char *fmt)
-{
-	char *name = ctl_format(fmt, r->how);
-	FILE *f = ask_text(r->holder, name, 0);
-
-	free(name);
-	return f;
-}
-
-static bool is_open_for_writing(const struct reach *r)
-{
-	struct proc_fdinfo info = { 0 };
-	FILE *f = beside(r, "../fdinfo/%s");
-	char *line = NULL;
-	size_t room = 0;
-
-	if (!f)
-		return false;
-	while (getline(&line, &room, f) > 0)
-		proc_fdinfo_line(line, &info);
-	free(line);
-	fclose(f);
-	return info.ino == r->ino && info.mount == r->mount &&
-	       (info.flags & O_ACCMODE) == O_RDWR;
-}
-
-static bool is_mapped_for_writing(const struct reach *r)
-{
-	FILE *f = beside(r, "../maps");
-	struct proc_map map;
-	char *line = NULL;
-	size_t room = 0;
-	bool is = false;
-
-	if (!f)
-		return false;
-	while (!is && getline(&line, &room, f) > 0)
-		is = !proc_map_line(line, &map) && map.dev == r->dev &&
-		     map.ino == r->ino && map.write && map.shared;
-	free(line);
-	fclose(f);
-	return is;
-}
-
-bool reach_may_write(const struct reach *r)
-{
-	if (r->chosen)
-		return false;
-	if (r->holder < 0)
-		return true;
-	return is_open_for_writing(r) || is_mapped_for_writing(r);
-}
-
 /* ---- output ---- */
+
+/* Reach the directory of a file for output. @name is the rest of @path. */
+static int stand_above(const char *path, const char **name, struct reach *dir)
+{
+	const char *slash = strrchr(path, '/');
+	char *above = slash ? ctl_format("%.*s/", (int)(slash - path), path) :
+			      ctl_copy(".");
+	int err = reach_path(above, dir);
+
+	free(above);
+	*name = slash ? slash + 1 : path;
+	if (!err && !**name)
+		err = -EISDIR;
+	else if (!err && (dir->chosen || is_of_process(dir)))
+		err = -EXDEV;
+	if (err)
+		reach_leave(dir);
+	return err;
+}
+
+/* If a user gave this name to another file of the caller's, that has two. */
+static int stand_at_own(int dir, const char *name, struct reach *r)
+{
+	int err = stand_at(dir, name, O_NOFOLLOW, r);
+
+	if (err || (S_ISREG(r->mode) && r->uid == geteuid() && r->links == 1))
+		return err;
+	reach_leave(r);
+	return -EEXIST;
+}
 
 static int reopen_own(int dir, const char *name)
 {
 	struct reach r;
 	char path[32];
-	int fd, err = stand_at(dir, name, O_NOFOLLOW, &r);
+	int fd, err = stand_at_own(dir, name, &r);
 
 	if (err)
 		return err;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", r.fd);
-	fd = -EEXIST;
-	if (S_ISREG(r.mode) && r.uid == geteuid() && r.links == 1) {
-		fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NONBLOCK);
-		if (fd < 0)
-			fd = -errno;
-	}
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		fd = -errno;
 	reach_leave(&r);
 	return fd;
 }
 
-static int create_in(int dir, const char *name)
+static int create_new(int dir, const char *name)
 {
 	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 			0666);
 
-	if (fd >= 0)
-		return fd;
-	return errno == EEXIST ? reopen_own(dir, name) : -errno;
+	return fd < 0 ? -errno : fd;
 }
 
 int reach_create(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
-	char *above = slash ? ctl_format("%.*s/", (int)(slash - path), path) :
-			      ctl_copy(".");
+	const char *name;
 	struct reach dir;
-	int fd, err = reach_path(above, &dir);
+	int fd, err = stand_above(path, &name, &dir);
 
-	free(above);
 	if (err)
 		return err;
-	fd = dir.chosen || is_of_process(&dir) ? -EXDEV :
-						 create_in(dir.fd, name);
+	fd = create_new(dir.fd, name);
+	if (fd == -EEXIST)
+		fd = reopen_own(dir.fd, name);
 	reach_leave(&dir);
 	return fd;
+}
+
+/* Nobody would remove the file under its own name. */
+static void hold_signals(struct reach_new *new)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, &new->signals);
+}
+
+/* No other user can know the name beforehand, and put something there. */
+static int create_unknown(struct reach_new *new)
+{
+	unsigned long number;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return -EIO;
+	snprintf(new->own, sizeof(new->own), ".gmemctl-%016lx", number);
+	return create_new(new->dir.fd, new->own);
+}
+
+/* Return: 0, with the mode of the old file, or 0; or a negative errno. */
+static int look_at_old(const struct reach_new *new, mode_t *mode)
+{
+	struct reach old;
+	int err = stand_at_own(new->dir.fd, new->name, &old);
+
+	*mode = err ? 0 : old.mode & 07777;
+	if (!err)
+		reach_leave(&old);
+	return err == -ENOENT ? 0 : err;
+}
+
+int reach_begin(const char *path, struct reach_new *new)
+{
+	int fd, err = stand_above(path, &new->name, &new->dir);
+	mode_t mode;
+
+	if (err)
+		return err;
+	err = look_at_old(new, &mode);
+	if (err) {
+		reach_leave(&new->dir);
+		return err;
+	}
+	hold_signals(new);
+	fd = create_unknown(new);
+	if (fd < 0) {
+		*new->own = '\0';
+		return reach_end(new, fd);
+	}
+	if (!mode || !fchmod(fd, mode))
+		return fd;
+	err = -errno;
+	close(fd);
+	return reach_end(new, err);
+}
+
+int reach_end(struct reach_new *new, int err)
+{
+	int dir = new->dir.fd;
+
+	if (!err && renameat(dir, new->own, dir, new->name))
+		err = -errno;
+	if (err && *new->own)
+		unlinkat(dir, new->own, 0);
+	sigprocmask(SIG_SETMASK, &new->signals, NULL);
+	reach_leave(&new->dir);
+	return err;
 }
 
 /* ---- files of a process in /proc ---- */
@@ -520,52 +561,6 @@ int reach_process(pid_t pid, const char *what)
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, what);
 	return open_how(AT_FDCWD, path, O_RDONLY | O_NONBLOCK,
 			RESOLVE_NO_SYMLINKS);
-}
-
-FILE *reach_process_file(pid_t pid, const char *what)
-{
-	int fd = reach_process(pid, what);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
-
-	if (fd < 0)
-		errno = -fd;
-	else if (!f)
-		close(fd);
-	return f;
-}
-
-FILE *reach_process_text(pid_t pid, const char *what)
-{
-	char path[64];
-
-	if (ask_has_given_up()) {
-		errno = ECANCELED;
-		return NULL;
-	}
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, what);
-	return ask_text(AT_FDCWD, path, RESOLVE_NO_SYMLINKS);
-}
-
-DIR *reach_process_list(pid_t pid, const char *what)
-{
-	int fd = reach_process(pid, what);
-	DIR *list = fd < 0 ? NULL : fdopendir(fd);
-
-	if (fd < 0)
-		errno = -fd;
-	else if (!list)
-		close(fd);
-	return list;
-}
-
-struct dirent *reach_next(DIR *list, int *err)
-{
-	struct dirent *d;
-
-	errno = 0;
-	d = readdir(list);
-	*err = d ? 0 : -errno;
-	return d;
 }
 
 int reach_at(DIR *list, const char *name, struct reach *r)

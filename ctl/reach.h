@@ -24,6 +24,7 @@
 #define REACH_H
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -108,6 +109,29 @@ DIR *reach_list(int root, const char *name, int *err);
  * the path leads to; or another negative errno.
  */
 int reach_create(const char *path);
+
+/* A file that will take the place of another one, or of none. */
+struct reach_new {
+	struct reach dir;
+	const char *name;	/* points into the path */
+	char own[32];		/* its name until then */
+	sigset_t signals;	/* blocked until then */
+};
+
+/*
+ * reach_begin - begin a file for such a path: it has a name of its own first.
+ * Until reach_end(), signals that would end the process wait.
+ *
+ * Return: a descriptor, with the old file's mode; or a negative errno.
+ */
+int reach_begin(const char *path, struct reach_new *new);
+
+/*
+ * reach_end - give it the name, or remove it, if @err says that it isn't whole
+ *
+ * Return: @err, or the negative errno of giving it the name.
+ */
+int reach_end(struct reach_new *new, int err);
 
 /* ---- files of a process in /proc; @what is a name in /proc/PID ---- */
 

@@ -33,25 +33,11 @@ static uint64_t field(const char *path, const char *word)
 	return value;
 }
 
-static void add_up(struct status *s)
-{
-	for (size_t i = 0; i < s->inv.nr_files; i++) {
-		const struct gmem_info *info = &s->inv.files[i].info;
-
-		s->sum.size += info->size;
-		s->sum.populated += info->populated;
-		s->sum.hidden += info->hidden;
-		s->sum.lent += info->lent;
-		s->sum.shared += info->shared;
-		s->sum.huge += info->huge;
-	}
-}
-
 static void read_status(struct status *s)
 {
 	memset(s, 0, sizeof(*s));
 	inventory_read(&s->inv);
-	add_up(s);
+	inventory_add_up(&s->inv, &s->sum);
 	kernel_line(GMEM_SYSFS "/direct_map_method", s->method,
 		    sizeof(s->method));
 	s->guard = kernel_guard(s->mode, sizeof(s->mode), &s->hooks);
@@ -70,6 +56,7 @@ static void json_memory(struct json *j, const struct status *s)
 	json_number(j, "hidden", kernel_gmemfs("hidden_bytes"));
 	json_number(j, "lent", kernel_gmemfs("lent_bytes"));
 	json_number(j, "loans", kernel_gmemfs("loans"));
+	json_number(j, "spare", kernel_gmemfs("spare_bytes"));
 	json_number(j, "quarantined", kernel_gmemfs("quarantined_bytes"));
 	json_number(j, "pinned", kernel_gmemfs("pinned_bytes"));
 	json_end(j);
@@ -196,7 +183,7 @@ static void print_memory(const struct status *s)
 		 text_size(sum->huge));
 	line("populated", text_size(sum->populated), remark);
 	line("hidden", text_size(kernel_gmemfs("hidden_bytes")),
-	     "out of the direct map, including the pool");
+	     "out of the direct map, including what is pooled or spare");
 	snprintf(remark, sizeof(remark), "in the direct map; %s are marked as shared",
 		 text_size(sum->shared));
 	line("exposed", text_size(file_exposed(sum)), remark);
@@ -209,6 +196,8 @@ static void print_memory(const struct status *s)
 		 text_size(kernel_gmemfs("pool/dirty_bytes")),
 		 kernel_gmemfs("pool/hits"), kernel_gmemfs("pool/misses"));
 	line("pooled", text_size(kernel_gmemfs("pool/free_bytes")), remark);
+	line("spare", text_size(kernel_gmemfs("spare_bytes")),
+	     "hidden beside single pages, for the next that is needed");
 	line("quarantined", text_size(kernel_gmemfs("quarantined_bytes")),
 	     "could not be put back into the direct map yet");
 	line("pinned", text_size(kernel_gmemfs("pinned_bytes")),

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Parts of the inventory as text and as JSON. */
+/* Parts of the inventory as text and as JSON, and the sums of its files. */
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ctl.h"
 #include "inventory.h"
@@ -65,4 +66,19 @@ uint64_t file_exposed(const struct gmem_info *info)
 
 	/* While the totals change, they may be inconsistent. */
 	return info->populated > hidden ? info->populated - hidden : 0;
+}
+
+void inventory_add_up(const struct inventory *inv, struct gmem_info *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (size_t i = 0; i < inv->nr_files; i++) {
+		const struct gmem_info *info = &inv->files[i].info;
+
+		sum->size += info->size;
+		sum->populated += info->populated;
+		sum->hidden += info->hidden;
+		sum->lent += info->lent;
+		sum->shared += info->shared;
+		sum->huge += info->huge;
+	}
 }

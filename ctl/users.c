@@ -19,11 +19,15 @@
 #include "ask.h"
 #include "ctl.h"
 #include "inventory.h"
+#include "lines.h"
 #include "procfs.h"
 #include "reach.h"
 
 /* The text of a link to a shared view, in fd or maps, has this. */
 #define SHARED_VIEW	"gmem_shared_view:["
+
+/* In the kernel: the second task. Other PID namespaces have no kernel threads. */
+#define KTHREADD	2
 
 struct scan {
 	struct inventory *inv;
@@ -294,18 +298,20 @@ static void look_at_map(struct scan *s, const char *line)
 static void look_at_maps(struct scan *s)
 {
 	FILE *f = reach_process_text(s->tid, "maps");
-	char *line = NULL;
-	size_t room = 0;
+	struct lines lines;
+	const char *line;
+	int err;
 
 	if (!f) {
 		missed(s, "mappings", errno);
 		return;
 	}
-	while (getline(&line, &room, f) > 0)
+	lines_begin(&lines, f);
+	while ((line = lines_next(&lines)))
 		look_at_map(s, line);
-	if (ferror(f))
-		missed(s, "mappings", errno);
-	free(line);
+	err = lines_end(&lines);
+	if (err)
+		missed(s, "mappings", -err);
 	fclose(f);
 }
 
@@ -415,29 +421,41 @@ typedef void (*process_fn)(struct scan *s);
 static bool is_kernel_thread(pid_t pid)
 {
 	FILE *f = reach_process_text(pid, "status");
-	char *line = NULL;
-	size_t room = 0;
+	struct lines lines;
+	const char *line;
 	bool is = false;
 
-	while (f && getline(&line, &room, f) > 0)
+	if (!f)
+		return false;
+	lines_begin(&lines, f);
+	while ((line = lines_next(&lines)))
 		is |= proc_is_kthread_line(line);
-	free(line);
-	if (f)
-		fclose(f);
+	lines_end(&lines);
+	fclose(f);
 	return is;
+}
+
+static bool is_like_kernel(const struct scan *s)
+{
+	return s->kernel && have_same(s->kernel, s->pid, KCMP_FS) &&
+	       have_same(s->kernel, s->pid, KCMP_FILES);
 }
 
 /*
  * Most processes are kernel threads, which share their directories and the list
  * of descriptors, and have no mappings. So one stands for all that do. Should
  * the thread end and its number be used again, the new process shares neither.
+ *
+ * kthreadd never ends, and shares its descriptors with kernel threads only. So
+ * no status has to be read to tell what is like it.
  */
 static bool is_like_another(struct scan *s)
 {
+	if (s->kernel == KTHREADD && is_like_kernel(s))
+		return true;
 	if (!is_kernel_thread(s->pid))
 		return false;
-	if (s->kernel && have_same(s->kernel, s->pid, KCMP_FS) &&
-	    have_same(s->kernel, s->pid, KCMP_FILES))
+	if (is_like_kernel(s))
 		return true;
 	s->kernel = s->pid;
 	return false;

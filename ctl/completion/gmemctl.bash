@@ -66,7 +66,7 @@ _gmemctl() {
 
 	case $prev in
 	--color) words='always never auto' ;;
-	--svg)
+	--svg | --output)
 		_gmemctl_files
 		return
 		;;

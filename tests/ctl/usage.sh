@@ -9,8 +9,8 @@ set -eu
 # shellcheck source=tests/ctl/ctl.sh
 . /share/ctl/ctl.sh
 
-commands='status ls show map convert reserve release verify check top'
-sorted='check convert ls map release reserve show status top verify'
+commands='status ls show map convert reserve release verify check top metrics'
+sorted='check convert ls map metrics release reserve show status top verify'
 completion=/opt/gmemfs/share/bash-completion/completions/gmemctl
 man=/share/man/gmemctl.8
 
@@ -32,6 +32,7 @@ test_help() {
 	done
 	ctl --version
 	like "$out" '^gmemctl [0-9]+\.[0-9]+\.[0-9]+$' '--version'
+	is "gmemctl $(cat /sys/module/gmemfs/version)" "$out" '  which is that of the module'
 	for command in $commands; do
 		ctl "$command" --help
 		is "$status" 0 "$command --help"
@@ -164,7 +165,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$ctl" top --json --interval=1000 >"$work/t
 test_not_loaded() {
 	umount /dev/gmem
 	rmmod gmemfs
-	for arguments in status ls 'verify --all' 'reserve 2M' release top; do
+	for arguments in status ls 'verify --all' 'reserve 2M' release top metrics; do
 		# shellcheck disable=SC2086 # words
 		ctl $arguments
 		is "$status" 3 "not loaded: $arguments: exit status 3"
@@ -242,6 +243,7 @@ test_completion_of_names() {
 	is "$(typed 'gmemctl map ./tw')" 'map|./two~lines' '  one of two lines'
 	is "$(typed 'gmemctl convert ./d\ \$\(touch\ made\)/')" 'convert|./d $(touch made)/in' '  in a folder'
 	is "$(typed 'gmemctl map --svg=./a')" 'map|--svg=./a blank' '  for --svg'
+	is "$(typed 'gmemctl metrics --output=./a')" 'metrics|--output=./a blank' '  for --output'
 	not_ok '  no command in them was run' test -e made
 	cd /
 	rm -r "$work/names"
