@@ -66,7 +66,7 @@ source_in_tree() {
 # guest's initrd.
 source_list_products() {
 	source_list | LC_ALL=C grep -z -v -E \
-		-e '^(hostvm|tests/hostvm|tests/(check|debug)|\.github)/' -e '\.md$' \
+		-e '^(hostvm|packaging|debian|tests/(hostvm|packaging|check|debug)|\.github)/' -e '\.md$' \
 		-e '^bench/(report/|(draw|make-report|plots\.gp|run)$)' \
 		-e '^tests/(compare|coverage|run)$' -e '^tests/gcov/([^/]*\.py|module|user)$' \
 		-e '^tests/[^/]*/([^/]*\.t|table)$' -e '^tests/lib/(start|together|table\.sh)$' \

@@ -9,6 +9,9 @@
 # shellcheck source=hostvm/recipe-built
 . "$hostvm/recipe-built"
 
+# Where in a root the emulator is unpacked: lib/root-finish knows, too.
+root_emulator=usr/lib/gmemfs-emulator
+
 # With a user namespace an ordinary user owns a root directory, too.
 in_userns() {
 	if am_root; then
@@ -58,6 +61,7 @@ root_make() {
 	outside_need
 	root_tmp=$root_dir.tmp
 	mkdir -p "$root_tmp"
+	root_find_sources
 	slowly "building the Debian root for kernel $root_kernel: once, a minute or two, 3 GB" \
 		"$root_tmp/log" root_bootstrap
 	if kernel_is_built "$root_kernel"; then
@@ -141,6 +145,21 @@ outside_install_now() {
 	fi
 }
 
+# An image may have removed apt's lists, and without them apt doesn't say what its mirrors are.
+outside_lists() {
+	if have apt-get && [ -z "${GMEMFS_MIRROR:-}" ] && [ -z "$(outside_mirror Debian)" ]; then
+		cache_locked apt outside_update
+	fi
+}
+
+outside_update() {
+	if am_root; then
+		apt-get update >/dev/null 2>&1 </dev/null || :
+	elif have sudo && sudo -n true 2>/dev/null; then
+		sudo -n apt-get update >/dev/null 2>&1 </dev/null || :
+	fi
+}
+
 # apt sources for the suites we want, from the mirrors that the machine's own apt uses. Nothing where
 # that is not Debian's apt: then mmdebstrap takes its defaults.
 outside_sources() {
@@ -150,7 +169,8 @@ outside_sources() {
 	echo "deb $mirror $recipe_suite-updates main"
 	security=$(outside_mirror Debian-Security)
 	[ -z "$security" ] || echo "deb $security $recipe_suite-security main"
-	[ "$boot_suite" = "$recipe_suite" ] || echo "deb $mirror $boot_suite main"
+	printf '%s\n' "$boot_suite" "$recipe_emulator_suite" | sort -u |
+		sed "/^$recipe_suite\$/d; s|.*|deb $mirror & main|"
 }
 
 outside_mirror() {
@@ -166,9 +186,17 @@ outside_apt_settings() {
 		grep -E '^Acquire::(http::Proxy|https::Proxy|Check-Valid-Until|Check-Date) ' || :
 }
 
+# Also sets $boot_suite.
+root_find_sources() {
+	outside_lists
+	boot_suite=$(kernel_suite "$root_kernel")
+	outside_sources >"$root_tmp/sources"
+	[ -n "$(root_emulator_packages)" ] ||
+		say "apt names no mirror of Debian's: hosts will run on the root's own QEMU, which loses interrupts (docs/limits.md). For the other one, give GMEMFS_MIRROR=URL, and remove $root_dir"
+}
+
 root_bootstrap() {
 	set -f # the globs are for dpkg
-	boot_suite=$(kernel_suite "$root_kernel")
 	set -- --mode=root --variant=apt --architectures=amd64
 	for glob in $recipe_exclude; do
 		set -- "$@" --dpkgopt="path-exclude=$glob"
@@ -178,9 +206,8 @@ root_bootstrap() {
 	done
 	outside_apt_settings >"$root_tmp/apt.conf"
 	set -- "$@" --aptopt="$root_tmp/apt.conf" --include="$(root_packages | paste -sd,)" \
-		--customize-hook="$hostvm/lib/root-finish \"\$1\"" \
+		--customize-hook="$hostvm/lib/root-finish \"\$1\" $(root_emulator_packages)" \
 		"$recipe_suite" "$root_tmp/root"
-	outside_sources >"$root_tmp/sources"
 	while read -r source; do
 		set -- "$@" "$source"
 	done <"$root_tmp/sources"
@@ -192,7 +219,17 @@ kernel_build_packages() {
 	echo "$built_packages"
 }
 
+# Without a mirror that we know, there is no second suite, and the root's own QEMU is the emulator:
+# root_find_sources says so.
+root_emulator_packages() {
+	grep -q " $recipe_emulator_suite " "$root_tmp/sources" || return 0
+	for package in $recipe_emulator_packages; do
+		printf '%s ' "$package/$recipe_emulator_suite"
+	done
+}
+
 root_packages() {
+	! grep -q '^deb https:' "$root_tmp/sources" || echo ca-certificates
 	for package in $recipe_kernel_packages; do
 		[ "$boot_suite" = "$recipe_suite" ] || package=$package/$boot_suite
 		echo "$package"
@@ -202,8 +239,8 @@ root_packages() {
 	done
 }
 
-# Runs a program of the root outside of it, on our files, by the root's own loader and libraries.
-# This needs no privilege, and it is QEMU 10 whatever the machine has: QEMU 7.2 breaks cmpxchg16b
+# Runs a program of the root outside of it, on our files, by the root's own loader and libraries. This
+# needs no privilege, and the emulator is the same whatever the machine has: QEMU 7.2 breaks cmpxchg16b
 # under multi-threaded TCG, which double-faults the kernel.
 #   root_tool PROGRAM ARGUMENTS...
 root_tool() (
@@ -214,9 +251,11 @@ root_tool() (
 root_tool_exec() {
 	tool=$1
 	shift
-	export QEMU_MODULE_DIR="$root/usr/lib/x86_64-linux-gnu/qemu"
+	tool_place=$root
+	[ ! -x "$root/$root_emulator/usr/bin/$tool" ] || tool_place=$root/$root_emulator
+	export QEMU_MODULE_DIR="$tool_place/usr/lib/x86_64-linux-gnu/qemu"
 	exec "$root/lib64/ld-linux-x86-64.so.2" --library-path "$root/usr/lib/x86_64-linux-gnu" \
-		"$root/usr/bin/$tool" "$@"
+		"$tool_place/usr/bin/$tool" "$@"
 }
 
 # Who runs what is in the source tree: nobody on this machine. For root that is a number which is given

@@ -5,7 +5,7 @@
  *
  * Its VMRUN, when it injects an interrupt, delivers that at once, but also
  * leaves the vector where that of a pending exception is (exception_index, in
- * helper_vmrun(), up to QEMU 10 at least). The next exit of the guest
+ * helper_vmrun(), up to QEMU 11 at least). The next exit of the guest
  * overwrites it. If the emulator interrupts its CPU before, to run a timer or
  * for another of its CPUs, it takes that for an exception and delivers the
  * vector once more, whether the guest has interrupts enabled or not. A guest

@@ -89,6 +89,8 @@ in_tree 'mkdir -p tests/module tests/lib; echo >tests/module/a.sh; echo >tests/m
 ok 'nor a test in sh' keeps in_tree 'echo new >tests/module/a.sh; echo new >tests/module/a.t'
 in_tree 'mkdir -p bench/report; echo >bench/report/a.py; echo >bench/run'
 ok 'nor the report of benchmarks' keeps in_tree 'echo new >bench/report/a.py; echo new >bench/run'
+in_tree 'mkdir -p packaging debian tests/packaging; echo >packaging/deb; echo >debian/rules; echo >tests/packaging/a.c'
+ok 'nor how packages are made' keeps in_tree 'echo new >packaging/deb; echo new >debian/rules; echo new >tests/packaging/a.c'
 ok 'but what may be in a guest does' changes in_tree 'echo new >tests/lib/a.sh'
 ok 'nor does a file that git ignores' keeps in_tree 'echo >module/main.o'
 ok 'nor a commit' keeps in_tree_git 'commit -qam second'

@@ -158,14 +158,52 @@ no_boot() {
 	rm -f "$(kept_log)"
 }
 
-# The command line is on the console, too: it says what a host says whose CPU isn't woken.
+# The command line is on the console, too, and says what a host says that the emulator has failed.
+emulator_fails() { # COMMAND-LINE WHAT-IT-DID NAME
+	try --append "$1" -- true
+	is "$status" 125 "$3"
+	is "$(grep -c "$2 while the host booted: once more" "$work/err")" 2 '... is booted twice more'
+}
+
 stalled_boot() {
-	try --append 'x="rcu: INFO: a detected stall"' -- true
-	is "$status" 125 'a host that stalls while it boots'
-	is "$(grep -c 'lost a timer while the host booted: once more' "$work/err")" 2 \
-		'... is booted twice more'
+	emulator_fails 'x="rcu: INFO: a detected stall"' 'lost a timer' 'a host that stalls while it boots'
 	ok '... and says so' said 'stalled while it booted'
 	rm -f "$(kept_log)"
+}
+
+stack_end() {
+	try --no-load -- sh -c 'rmmod stack_end; insmod /opt/gmemfs/emulator/stack_end.ko lose=1'
+	is "$status" 99 'a stack that has lost its mark'
+	for what in 'by its own address' 'by the direct map' 'page 3: pfn'; do
+		ok "... is shown: $what" grep -q "stack_end: $what" "$(kept_log)"
+	done
+	rm -f "$(kept_log)"
+}
+
+# It dies, for it has no root.
+replaced_code() {
+	emulator_fails 'root=/dev/nope x="Oops: int3"' 'ran code that had been replaced' \
+		'a host that dies of an int3 while it boots'
+	rm -f "$(kept_log)"
+}
+
+# $1: what the report says after the function
+dies_of_int3() {
+	export GMEMFS_STALE_CODE="$work/stale"
+	rm -f "$GMEMFS_STALE_CODE"
+	try --no-load -- sh -c 'printf "Oops: int3: 0000 [#1]\n" >/dev/kmsg
+		printf "RIP: 0010:__schedule+0x1/0x2%s\n" "$1" >/dev/kmsg' sh "$1"
+	unset GMEMFS_STALE_CODE
+	is "$status" 99 "an int3 in __schedule()$1"
+	rm -f "$(kept_log)"
+}
+
+stale_code() {
+	dies_of_int3 ''
+	ok '... may be the emulator, which is said' said 'it may be the emulator'
+	ok '... and noted for who runs the tests' test -e "$work/stale"
+	dies_of_int3 ' [kvm]'
+	not_ok '... of a module is not' test -e "$work/stale"
 }
 
 qmp_ask() {
@@ -237,7 +275,10 @@ panic
 lies
 time_out
 no_boot
+stack_end
 stalled_boot
+replaced_code
+stale_code
 interrupted
 reader_gone
 interactive

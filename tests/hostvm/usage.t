@@ -38,7 +38,6 @@ ok 'a bad time' refuses run '--timeout' --timeout 1m -- true
 ok 'a directory that is not there' refuses run '--share' --share /nonexistent -- true
 ok 'two directories of one name' refuses run 'two directories named same' \
 	--share "$work/a/same" --share "$work/b/same" -- true
-ok 'icount with two CPUs' refuses run 'only with --cpus 1' --icount -- true
 ok 'a command and --shell' refuses run '--shell takes no command' --shell -- true
 ok 'in-root: no command' refuses in-root 'which command?'
 ok 'in-root: an unknown option' refuses in-root 'unknown option --bogus' --bogus
