@@ -53,6 +53,7 @@ static int open_memfd_secret(void)
 static const struct backing backings[] = {
 	{ "gmemfs-warm", open_gmemfs, true, true },
 	{ "gmemfs-cold", open_gmemfs, true, false },
+	{ "gmemfs-4k-warm", open_gmemfs_4k, true, true },
 	{ "gmemfs-4k", open_gmemfs_4k, true, false },
 	{ "memfd", open_memfd, false, false },
 	{ "shmem-huge", open_shmem_huge, false, false },

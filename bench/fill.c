@@ -8,6 +8,8 @@
  *	fallocate	fallocate() the whole file
  *	write		write() to the empty file, then read() it
  *	many		64 processes touch a file of their own each, at once
+ *	processes-N	the same with N processes
+ *	threads-N	N threads touch a part of one file each, at once
  *
  * It prints a line for each measurement:
  *	round=ROUND OPERATION BACKING units=N ns=N KEY=VALUE...
@@ -16,6 +18,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -34,7 +37,8 @@
 
 #define PAGE		4096
 #define CHUNK		(1 << 20)
-#define PROCESSES	64
+#define MANY		64
+#define MOST_FILLERS	64
 
 static int round_number;
 static const struct backing *backing;
@@ -42,6 +46,9 @@ static size_t size;
 
 /* What is measured now, for the line that reports an error. */
 static const char *operation;
+
+/* How many processes, or threads, fill memory at once. */
+static int fillers = MANY;
 
 struct start {
 	struct counters counters;
@@ -310,7 +317,7 @@ static bool hear_from_all(int done, char what)
 	char c;
 	int i;
 
-	for (i = 0; i < PROCESSES; i++)
+	for (i = 0; i < fillers; i++)
 		if (read(done, &c, 1) != 1 || c != what)
 			return false;
 	return true;
@@ -320,7 +327,7 @@ static void fork_fillers(int *go, int *done, int *end)
 {
 	int i;
 
-	for (i = 0; i < PROCESSES; i++) {
+	for (i = 0; i < fillers; i++) {
 		switch (fork()) {
 		case -1:
 			die("fork");
@@ -329,7 +336,7 @@ static void fork_fillers(int *go, int *done, int *end)
 			close(end[1]);
 			close(done[0]);
 			filler_pipe = done[1];
-			fill_own(go[0], end[0], size / PROCESSES);
+			fill_own(go[0], end[0], size / fillers);
 		}
 	}
 	close(go[0]);
@@ -344,7 +351,6 @@ static void run_many(void)
 	struct timespec filled;
 	struct start s;
 
-	operation = "many";
 	if (pipe(go) || pipe(done) || pipe(end))
 		die("pipe");
 	fork_fillers(go, done, end);
@@ -352,7 +358,7 @@ static void run_many(void)
 		report_error("fill", EIO);
 		close(go[1]);
 	} else {
-		s = start_now("many");
+		s = start_now(operation);
 		close(go[1]);
 		if (hear_from_all(done[0], 'd')) {
 			filled = now();
@@ -366,22 +372,74 @@ static void run_many(void)
 		continue;
 }
 
+static pthread_barrier_t threads_ready;
+
+static void *fill_part(void *part)
+{
+	pthread_barrier_wait(&threads_ready);
+	touch_pages(part, size / fillers);
+	return NULL;
+}
+
+/* The threads exist before the clock starts, and end before it stops. */
+static void run_threads(void)
+{
+	pthread_t threads[MOST_FILLERS];
+	struct timespec end;
+	struct start s;
+	char *p;
+	int fd, i;
+
+	fd = make_file(size);
+	if (fd < 0)
+		return;
+	p = map_file(fd, size);
+	if (!p)
+		return;
+	pthread_barrier_init(&threads_ready, NULL, fillers + 1);
+	for (i = 0; i < fillers; i++)
+		if (pthread_create(&threads[i], NULL, fill_part,
+				   p + i * (size / fillers)))
+			die("pthread_create");
+	s = start_now(operation);
+	pthread_barrier_wait(&threads_ready);
+	for (i = 0; i < fillers; i++)
+		pthread_join(threads[i], NULL);
+	end = now();
+	report(&s, &end);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
+	bool numbered;	/* -N follows: so many fillers */
 } operations[] = {
-	{ "touch", run_touch },
-	{ "fallocate", run_fallocate },
-	{ "write", run_write },
-	{ "many", run_many },
+	{ "touch", run_touch, false },
+	{ "fallocate", run_fallocate, false },
+	{ "write", run_write, false },
+	{ "many", run_many, false },
+	{ "processes", run_many, true },
+	{ "threads", run_threads, true },
 };
+
+/* Is that the name of the @i-th operation? Sets the number of fillers. */
+static bool is_operation(size_t i, const char *name)
+{
+	size_t n = strlen(operations[i].name);
+
+	if (!operations[i].numbered)
+		return !strcmp(operations[i].name, name);
+	return !strncmp(operations[i].name, name, n) && name[n] == '-' &&
+	       sscanf(name + n + 1, "%d", &fillers) == 1 && fillers > 0 &&
+	       fillers <= MOST_FILLERS;
+}
 
 static _Noreturn void run(const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
-		if (strcmp(operations[i].name, name))
+		if (!is_operation(i, name))
 			continue;
 		operation = name;
 		if (!prepare())

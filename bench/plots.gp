@@ -4,8 +4,8 @@
 # `plot_name` and `ending`. Each plot is its own multiple of what it is compared with: none
 # shows a bare time.
 
-names = "gmemfs-warm gmemfs-cold gmemfs-4k memfd shmem-huge hugetlbfs memfd_secret"
-colors = "#00441b #238b45 #99d8c9 #525252 #969696 #bdbdbd #d94801"
+names = "gmemfs-warm gmemfs-cold gmemfs-4k-warm gmemfs-4k memfd shmem-huge hugetlbfs memfd_secret"
+colors = "#00441b #238b45 #66c2a4 #99d8c9 #525252 #969696 #bdbdbd #d94801"
 color(i) = word(colors, i)
 
 set datafile missing "-"
@@ -23,28 +23,28 @@ set output plot_name.".".ending
 set logscale y
 set format y "%g"
 
-# Each backing but memfd, which is 1, with the lowest and highest ratio.
-beside = "1 2 3 5 6 7"
+# Each backing but memfd, which is 1, with the 5th and 95th percentile of the ratios.
+beside = "1 2 3 4 6 7 8"
 if (plot_name eq "speed") {
 	set style histogram errorbars gap 2 lw 1
 	set ylabel "times as fast as memfd"
-	plot for [i=1:6] "speed.dat" using (column(3 * i - 1)): \
+	plot for [i=1:7] "speed.dat" using (column(3 * i - 1)): \
 		(column(3 * i)):(column(3 * i + 1)):xtic(1) \
 		lc rgb color(int(word(beside, i))) \
 		title word(names, int(word(beside, i))), \
-		1 with lines lc rgb color(4) title "memfd"
+		1 with lines lc rgb color(5) title "memfd"
 }
 
 if (plot_name eq "instructions") {
 	set ylabel "instructions a page (4 KiB)"
-	plot for [i=1:7] "instructions.dat" using (column(i + 1)):xtic(1) \
+	plot for [i=1:8] "instructions.dat" using (column(i + 1)):xtic(1) \
 		lc rgb color(i) title word(names, i)
 }
 
 if (plot_name eq "broadcasts") {
 	set ylabel "flush broadcasts a GiB"
 	set yrange [0.5:*]
-	plot for [i=1:7] "broadcasts.dat" using (column(i + 1)):xtic(1) \
+	plot for [i=1:8] "broadcasts.dat" using (column(i + 1)):xtic(1) \
 		lc rgb color(i) title word(names, i)
 }
 
@@ -53,16 +53,24 @@ if (plot_name eq "memory") {
 	set yrange [0:*]
 	set ylabel "MiB for each GiB"
 	plot "memory.dat" using 2:xtic(1) lc rgb color(2) title "kernel's own", \
-		"" using 3:xtic(1) lc rgb color(5) title "user page tables", \
-		1.024 with lines lc rgb color(7) title "0.1%"
+		"" using 3:xtic(1) lc rgb color(6) title "user page tables", \
+		1.024 with lines lc rgb color(8) title "0.1%"
+}
+
+if (plot_name eq "scale") {
+	set ylabel "instructions a page (4 KiB)"
+	set xlabel "filled at once by"
+	plot for [i=1:4] "scale.dat" using (column(i + 1)):xtic(1) \
+		lc rgb color(int(word("1 2 4 5", i))) \
+		title word("gmemfs-warm gmemfs-cold gmemfs-4k memfd", i)
 }
 
 if (plot_name eq "convert") {
 	set ylabel "instructions a page (4 KiB)"
 	set xlabel "pages a call"
 	plot "convert.dat" using 2:xtic(1) lc rgb color(1) title "to shared", \
-		"" using 3 lc rgb color(3) title "page by page", \
-		"" using 4 lc rgb color(7) title "to private", \
+		"" using 3 lc rgb color(4) title "page by page", \
+		"" using 4 lc rgb color(8) title "to private", \
 		"" using 5 lc rgb "#fdae6b" title "page by page"
 }
 
@@ -92,12 +100,12 @@ if (plot_name eq "disk" || plot_name eq "disk-p50" || plot_name eq "disk-p99") {
 	plot for [i=1:7] plot_name.".dat" using (column(3 * i - 1)): \
 		(column(3 * i)):(column(3 * i + 1)):xtic(1) \
 		lc rgb method_color(i) title method_title(i), \
-		1 with lines lc rgb color(4) title "memfd"
+		1 with lines lc rgb color(5) title "memfd"
 }
 
 if (plot_name eq "disk-counts") {
 	set ylabel "times as few instructions as memfd"
 	plot for [i=1:7] "disk-counts.dat" using (column(i + 1)):xtic(1) \
 		lc rgb method_color(i) title method_title(i), \
-		1 with lines lc rgb color(4) title "memfd"
+		1 with lines lc rgb color(5) title "memfd"
 }

@@ -11,6 +11,7 @@ from .disk import Disk, DiskCounts
 from .fill import Fill
 from .guard import Guard
 from .measured import Measured
+from .scale import Scale
 from .text import printable
 from .windows import Windows
 
@@ -35,7 +36,8 @@ def lines_of(lines):
 
 def main(folder, raw):
     measured = Measured(line.rstrip("\n") for line in raw)
-    topics = [topic(measured) for topic in (Fill, Guard, Convert, Windows, Disk, DiskCounts)]
+    topics = [topic(measured) for topic in (Fill, Scale, Guard, Convert, Windows, Disk,
+                                              DiskCounts)]
     aims = [one for topic in topics for one in topic.aims()]
     write(folder / "table.txt", lines_of(table(topics, aims)))
     write(folder / "results.json", results.document(measured, aims, topics))

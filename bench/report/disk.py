@@ -76,10 +76,10 @@ class Disk(Part):
         return [
             "Guests, each beside one on memfd, which is 1: median of the ratios of "
             f"{self.guests.rounds} rounds",
-            "(lowest-highest); boot and population of memory are measured once. Shared I/O is beside",
-            "memfd with direct=on, on a disk of the same kind. Latencies are times as long. The rest",
-            "is each operation's: exits to KVM, interrupts to flush TLBs, flush broadcasts, edits and",
-            "splits of the direct map.",
+            "(5th-95th percentile); boot and population of memory are measured once. Shared I/O is",
+            "beside memfd with direct=on, on a disk of the same kind. Latencies are times as long. The",
+            "rest is each operation's: exits to KVM, interrupts to flush TLBs, flush broadcasts, edits",
+            "and splits of the direct map.",
             "",
             ROW.format("", "", "times as fast", "p50", "p99", "exits", "TLB", "flushes", "edits",
                        "splits"),

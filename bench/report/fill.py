@@ -3,17 +3,18 @@
 "counts", by instructions. What works by page is measured in hosts of their own, the parts
 "speed-pages" and "counts-pages"."""
 from .aim import Aim
-from .ratio import median_of, total
+from .ratio import median_of, quotient, total
 from .text import bare, cell, has_digit, or_dash, points, row_of, six_digits
 from .topic import Topic
 
-OURS = ("gmemfs-warm", "gmemfs-cold", "gmemfs-4k")
+OURS = ("gmemfs-warm", "gmemfs-cold", "gmemfs-4k-warm", "gmemfs-4k")
 OTHERS = ("memfd", "shmem-huge", "hugetlbfs", "memfd_secret")
 BACKINGS = OURS + OTHERS
 OPERATIONS = ("touch", "fallocate", "free", "write", "read", "many")
 TITLES = {
     "gmemfs-warm": "gmemfs, pool warm",
     "gmemfs-cold": "gmemfs, pool cold",
+    "gmemfs-4k-warm": "huge=never, warm",
     "gmemfs-4k": "gmemfs, huge=never",
     "touch": "first touch",
     "many": "64 processes at once",
@@ -21,7 +22,7 @@ TITLES = {
     "read": "read()",
     "fallocate": "fallocate()",
 }
-BY_PAGE = ("gmemfs-4k", "memfd_secret")
+BY_PAGE = ("gmemfs-4k-warm", "gmemfs-4k", "memfd_secret")
 # Of the figures in the JSON: those of all operations together, and those of the first.
 OF_ALL = ("splits_2m", "splits_1g")
 OF_TOUCH = ("metadata", "user_tables")
@@ -97,7 +98,7 @@ class Fill(Topic):
         return [
             "How many times as fast as the one above, by time: median of the ratios of "
             f"{rounds} rounds",
-            "(lowest-highest).",
+            "(5th-95th percentile).",
             "",
             " " * 41 + "".join(f" {backing:>19}" for backing in OTHERS),
             *(row for row in rows if row),
@@ -107,7 +108,7 @@ class Fill(Topic):
     def _ratio_row(self, operation, ours):
         row = "".join(f" {cell(self._compare(operation, ours, beside)):>19}" for beside in OTHERS)
         if not has_digit(row):
-            if ours == "gmemfs-4k":
+            if ours in BY_PAGE:
                 return None
             row = " " + self._why_not(operation, ours)
         return f"{name(operation):<21} {name(ours):<19}{row}"
@@ -127,12 +128,12 @@ class Fill(Topic):
             ("metadata bytes a GiB, at most", "metadata", "touch"),
             ("user page tables, bytes a GiB", "user_tables", "touch"),
         ]
-        head = " " * 38 + "".join(f" {backing:>12}" for backing in BACKINGS)
+        head = " " * 38 + "".join(f" {backing:>14}" for backing in BACKINGS)
         return [head, *filter(None, (self._figure_row(*row) for row in rows)), ""]
 
     def _figure_row(self, label, kind, operation):
         values = (or_dash("%d", self.figure(kind, operation, backing)) for backing in BACKINGS)
-        row = "".join(f" {value:>12}" for value in values)
+        row = "".join(f" {value:>14}" for value in values)
         return f"{label:<38}{row}" if has_digit(row) else None
 
     def failures(self):
@@ -157,6 +158,25 @@ class Fill(Topic):
             yield Aim(f"first touch, pool {pool}: times as fast as {beside}",
                       median_of(self._compare("touch", ours, beside)), ">=", limit,
                       self._why_not("touch", ours))
+        for ours, beside, limit in (("gmemfs-4k-warm", "memfd", 1),
+                                    ("gmemfs-4k", "memfd_secret", 3)):
+            yield Aim(f"first touch, {name(ours)}: times as fast as {beside}",
+                      median_of(self._compare("touch", ours, beside)), ">=", limit,
+                      self._why_not("touch", ours))
+        yield from self._aims_of_freeing()
+
+    def _aims_of_freeing(self):
+        """Of what memfd takes, in the same run. Instructions of a page."""
+        def instructions(operations, backing):
+            each = [self.figure("instructions", what, backing) for what in operations]
+            return None if None in each else sum(each)
+
+        for what, operations, limit in (("free", ("free",), 1.2),
+                                        ("touch and free", ("touch", "free"), 1)):
+            yield Aim(f"{what}, pool cold: instructions, of memfd's",
+                      quotient(instructions(operations, "gmemfs-cold"),
+                               instructions(operations, "memfd")), "<=", limit,
+                      why_not(self.measured, "counts", "touch", "gmemfs-cold"))
 
     def _aims_of_flushes(self):
         """A flush that the kernel owed for memory of its own is counted with ours, since it
@@ -165,21 +185,25 @@ class Fill(Topic):
         yield Aim("first touch, pool cold: flush broadcasts per 2 MiB",
                   None if flushes is None else flushes * 512 / GIB_PAGES, "<=", 1.01,
                   self._why_not("touch", "gmemfs-cold"))
+        yield Aim("first touch, huge=never: flush broadcasts a GiB",
+                  self.figure("broadcasts", "touch", "gmemfs-4k"), "<=", 1024,
+                  self._why_not("touch", "gmemfs-4k"))
         yield Aim("first touch, pool warm: flush broadcasts by the filling task",
                   self.figure("own_broadcasts", "touch", "gmemfs-warm"), "<=", 0,
                   self._why_not("touch", "gmemfs-warm"))
 
     def _aims_of_splits(self):
-        for pool in ("warm", "cold"):
-            ours = f"gmemfs-{pool}"
-            yield Aim(f"pool {pool}: 2 MiB entries of the direct map split",
+        for what, ours in (("pool warm", "gmemfs-warm"), ("pool cold", "gmemfs-cold"),
+                           ("huge=never", "gmemfs-4k")):
+            yield Aim(f"{what}: 2 MiB entries of the direct map split",
                       self.figure("splits_2m", "", ours), "<=", 0, self._why_not("touch", ours))
 
     def _aims_of_metadata(self):
-        for what, ours in (("pool cold", "gmemfs-cold"), ("huge=never", "gmemfs-4k")):
+        for what, ours, limit in (("pool cold", "gmemfs-cold", 0.1),
+                                  ("huge=never", "gmemfs-4k", 0.2)):
             size = self.figure("metadata", "touch", ours)
             yield Aim(f"{what}: metadata in % of the memory",
-                      None if size is None else size * 100 / (GIB_PAGES * PAGE), "<=", 0.1,
+                      None if size is None else size * 100 / (GIB_PAGES * PAGE), "<=", limit,
                       self._why_not("touch", ours))
 
     # ---- for the JSON ----

@@ -29,7 +29,7 @@ class Guard(Topic):
         compared = self._compare(operation)
         if not compared:
             return None
-        ratio = f"{compared.median:.3f} ({compared.low:.3f}-{compared.high:.3f})"
+        ratio = f"{compared.median:.3f} ({compared.p5:.3f}-{compared.p95:.3f})"
         exits = (self.measured.series("guard", operation, backing).typical_count("exits") or 0
                  for backing in ("gmemfs", "memfd"))
         return f"{ratio:>19}   exits " + " and ".join(f"{count:.0f}" for count in exits)

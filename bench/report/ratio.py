@@ -23,6 +23,17 @@ def median(values):
     return (values[middle - 1] + values[middle]) / 2
 
 
+def percentile(values, percent):
+    """Between two values, in proportion to how near it is to each."""
+    values = sorted(_those_there(values))
+    if not values:
+        return None
+    at = (len(values) - 1) * percent / 100
+    below = int(at)
+    above = min(below + 1, len(values) - 1)
+    return values[below] + (values[above] - values[below]) * (at - below)
+
+
 def total(values):
     values = _those_there(values)
     return sum(values) if values else None
@@ -30,11 +41,14 @@ def total(values):
 
 @dataclass(frozen=True)
 class Ratio:
-    """The median of the ratios of so many rounds, the lowest and the highest."""
+    """Of the ratios of so many rounds: the median, the lowest and the highest, and the 5th and
+    the 95th percentile."""
 
     median: float
     low: float
     high: float
+    p5: float
+    p95: float
     rounds: int
 
 
@@ -43,7 +57,8 @@ def of(ratios):
     ratios = _those_there(ratios)
     if not ratios:
         return None
-    return Ratio(median(ratios), min(ratios), max(ratios), len(ratios))
+    return Ratio(median(ratios), min(ratios), max(ratios), percentile(ratios, 5),
+                 percentile(ratios, 95), len(ratios))
 
 
 def compare(series, base, key):

@@ -35,6 +35,7 @@ def ratio_object(part, operation, ours, beside, compared):
     return an_object([("part", quote(part)), ("operation", quote(operation)), ("of", quote(ours)),
                       ("beside", quote(beside)), ("times_as_fast", number(compared.median)),
                       ("low", number(compared.low)), ("high", number(compared.high)),
+                      ("p5", number(compared.p5)), ("p95", number(compared.p95)),
                       ("rounds", str(compared.rounds))])
 
 

@@ -30,17 +30,17 @@ def short(value):
 
 
 def cell(compared):
-    """A ratio in the table, with the lowest and the highest."""
+    """A ratio in the table, with the 5th and the 95th percentile."""
     if not compared:
         return "-"
-    return f"{short(compared.median)} ({short(compared.low)}-{short(compared.high)})"
+    return f"{short(compared.median)} ({short(compared.p5)}-{short(compared.p95)})"
 
 
 def points(compared, form):
     """A ratio in a plot's data, which makes three columns."""
     if not compared:
         return "- - -"
-    return " ".join(form(value) for value in (compared.median, compared.low, compared.high))
+    return " ".join(form(value) for value in (compared.median, compared.p5, compared.p95))
 
 
 def row_of(label, columns):

@@ -11,7 +11,7 @@ cd "$here/../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"; tap_at_exit' EXIT
 by_block='gmemfs-warm gmemfs-cold memfd shmem-huge hugetlbfs'
-by_page='gmemfs-4k memfd_secret'
+by_page='gmemfs-4k-warm gmemfs-4k memfd_secret'
 
 # What is said of an operation on a backing in round 1.
 line_of() {
@@ -52,10 +52,9 @@ works() {
 }
 
 works 2048 gmemfs-cold memfd shmem-huge hugetlbfs
-# shellcheck disable=SC2086 # a word list
-works 256 $by_page
+works 256 gmemfs-4k memfd_secret
 is "$(number hides "$(line_of touch gmemfs-cold)")" 4 'gmemfs hides by blocks'
-is "$(number hides "$(line_of touch gmemfs-4k)")" 256 'with huge=never by pages'
+is "$(number hides "$(line_of touch gmemfs-4k)")" 1 'and with huge=never, too'
 is "$(number splits_2m "$(line_of touch gmemfs-cold)")" 0 'no split by block'
 ok 'memfd flushes less than memfd_secret' test \
 	"$(number broadcasts "$(line_of touch memfd)")" -lt \

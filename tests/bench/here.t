@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 mkdir "$work/tree"
-cp -R bench lib vmm ctl include Makefile hostvm "$work/tree/"
+cp -R bench lib vmm ctl include META Makefile hostvm "$work/tree/"
 hostvm/run --kernel "${KERNEL:-6.12}" --no-load --timeout 1500 \
 	--share "$work/tree" --share tests/bench --share tests/lib \
 	-- sh /share/bench/here.sh
