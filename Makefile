@@ -47,7 +47,7 @@ test: ## all tests, in throwaway hosts
 test-debug: ## the module's tests on a kernel with KASAN, lockdep and the like
 	@KERNEL=debug tests/run $(or $(SUITE),debug module guard fuzz)
 
-RACES := debug/reports module/churn module/convert module/fork module/pool module/uring \
+RACES := debug/reports module/churn module/convert module/fork module/pool module/slots module/uring \
 	 guard/convert guard/hostile guard/lend guard/outlived fuzz/ioctls fuzz/model
 
 .PHONY: test-races
@@ -81,6 +81,14 @@ module: ## gmemfs.ko for the running kernel
 .PHONY: install
 install: ## gmemfs.ko into the running kernel's modules
 	$(MAKE) -C module install
+
+.PHONY: deb
+deb: ## Debian packages, source and binary, in build/deb
+	@packaging/deb
+
+.PHONY: dist
+dist: ## the sources as a tarball, with its checksum, in build/dist
+	@packaging/dist
 
 .PHONY: clean
 clean: ## remove what was built here (not the cache)
