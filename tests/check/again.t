@@ -47,9 +47,13 @@ makes one "$stale"
 run_all
 is "$tap_status$runs" 13 'one that fails again has failed'
 
-makes one 'echo not ok 1; exit 1'
+makes one 'echo not ok 1 - the cause; echo what the host says >&2; exit 1'
 run_all
 is "$tap_status$runs" 12 'one that fails by itself is not run again'
+like "$tap_output" '^tests: the last that tests/some/one said:$' 'the end of a run shows what has failed'
+like "$tap_output" '^    not ok 1 - the cause$' 'with its last checks'
+like "$tap_output" '^    what the host says$' 'and what it said to stderr'
+is "$(echo "$tap_output" | grep -c '^tests: the last that')" 1 'and nothing of those that passed'
 
 makes one "$stale"
 makes two 'echo not ok 1; exit 1'

@@ -20,4 +20,7 @@ like "$tap_output" '^1\.\.0 # SKIP because$' 'and the plan says it'
 one 'echo ok 1; echo "Bail out! no reason"; exit 1'
 is "$tap_status" 1 'to bail out is one'
 is "$tap_output" "$(printf 'ok 1\n# Bail out! no reason')" 'but does not end the others'
+one 'echo ok 1; echo what goes wrong >&2; exit 4'
+is "$tap_status" 4 'a status is passed on beside what goes to stderr'
+like "$tap_output" '^what goes wrong$' 'which is passed on too'
 done_testing
