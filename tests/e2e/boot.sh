@@ -27,8 +27,7 @@ sysfs() {
 
 test_boot() { # CPUS
 	guest_cpus=$1
-	start_guest "$1-vcpu"
-	wait_guest hello booted
+	boot_guest "$1-vcpu"
 	is "$(field clocksource "$line")" kvm-clock "$1 vCPU: has kvm-clock"
 	wait_guest tag= 'filled its memory'
 	filled=$(($(field pages "$line") * 4096))
