@@ -49,6 +49,7 @@
 #include "frame.h"
 #include "frametable.h"
 #include "hiding.h"
+#include "memcg.h"
 #include "pageword.h"
 #include "poison.h"
 #include "spare.h"
@@ -331,6 +332,8 @@ int gmem_frame_expose_leaving(struct page *page, unsigned int nr)
 static void gmem_frame_lose(struct gmem_frames *frames, struct page *page)
 {
 	get_page(page);
+	/* Else when it is freed, which it never is. */
+	gmem_memcg_uncharge(page, 1);
 	gmem_set_word(frames, page, GMEM_PAGE_NONE);
 	gmem_frametable_remove(frames, page, 1);
 	gmem_spare_recount(frames);

@@ -19,6 +19,16 @@
 #ifdef CONFIG_NUMA
 
 /*
+ * Does a policy bind our memory to its nodes? The kernel doesn't apply one to
+ * memory that can't be moved, as ours, if all its nodes have only memory for
+ * what can be moved: nothing could be allocated at all.
+ */
+static bool gmem_binds(const nodemask_t *nodes)
+{
+	return nodes_intersects(*nodes, node_states[N_NORMAL_MEMORY]);
+}
+
+/*
  * The place for the @index-th block or page under a policy. A cpuset may change
  * the nodes of a task's policy at any time, also to none for a moment, so all
  * is decided by one copy of them.
@@ -37,7 +47,8 @@ static struct gmem_place gmem_place_by(struct mempolicy *policy, pgoff_t index)
 		return place;
 	switch (policy->mode) {
 	case MPOL_BIND:
-		place.bound = &policy->nodes;
+		if (gmem_binds(&nodes))
+			place.bound = &policy->nodes;
 		fallthrough;
 	case MPOL_PREFERRED:
 	case MPOL_PREFERRED_MANY:

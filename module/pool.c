@@ -439,6 +439,12 @@ unsigned long gmem_pool_dirty(int node)
 	return pool ? READ_ONCE(pool->nr_dirty) : 0;
 }
 
+/* gmem_pool_on_node - has the node a pool? Not if its memory came later. */
+bool gmem_pool_on_node(int node)
+{
+	return gmem_pool_of(node);
+}
+
 /**
  * gmem_pool_set_low - set a node's low watermark
  * @node: a node

@@ -8,21 +8,23 @@
 #include "units.h"
 
 /**
- * gmem_pool_set_low_all - divide a low watermark among the nodes
+ * gmem_pool_set_low_all - divide a low watermark among the nodes with a pool
  * @blocks: the sum of all nodes
  *
  * Return: as gmem_pool_set_low().
  */
 int gmem_pool_set_low_all(unsigned long blocks)
 {
-	unsigned int nodes = num_node_state(N_MEMORY), done = 0;
+	unsigned int nodes = 0, done = 0;
 	int node, ret = 0;
 
-	for_each_node_state(node, N_MEMORY) {
-		unsigned long share = blocks / nodes +
-				      (done++ < blocks % nodes);
-
-		ret = gmem_pool_set_low(node, share);
+	for_each_node(node)
+		nodes += gmem_pool_on_node(node);
+	for_each_node(node) {
+		if (!gmem_pool_on_node(node))
+			continue;
+		ret = gmem_pool_set_low(node, blocks / nodes +
+						(done++ < blocks % nodes));
 		if (ret)
 			break;
 	}

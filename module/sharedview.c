@@ -83,7 +83,7 @@ static vm_fault_t gmem_shared_fault(struct vm_fault *vmf)
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	vm_fault_t ret;
 
-	if (gmem_view_is_watched(vmf->vma))
+	if (gmem_view_refuses(vmf->vma))
 		return VM_FAULT_SIGBUS;
 	filemap_invalidate_lock_shared(inode->i_mapping);
 	ret = gmem_shared_insert(vmf, inode);

@@ -19,6 +19,7 @@
 
 #include "block.h"
 #include "compat.h"
+#include "earlyvm.h"
 #include "gmem_inode.h"
 #include "guard.h"
 #include "place.h"
@@ -59,9 +60,8 @@ bool gmem_view_beyond_end(struct inode *inode, pgoff_t pgoff)
 	return pgoff >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
 }
 
-/**
- * gmem_view_is_watched - has a userfaultfd the mapping for write protection?
- * @vma: the mapping; the fault holds its lock, so the answer stays
+/*
+ * Has a userfaultfd the mapping for write protection?
  *
  * A kernel that is older than 6.12.118 may let it have any mapping, in its
  * asynchronous mode. It then leaves markers in the page table where there is no
@@ -69,9 +69,30 @@ bool gmem_view_beyond_end(struct inode *inode, pgoff_t pgoff)
  * marker. So the access would fault again for ever; and if the kernel makes it,
  * no signal ends that.
  */
-bool gmem_view_is_watched(const struct vm_area_struct *vma)
+static bool gmem_view_is_watched(const struct vm_area_struct *vma)
 {
 	return vma->vm_flags & VM_UFFD_WP;
+}
+
+/*
+ * mmap() has refused this already; but a file that kept its memory in the
+ * direct map when it was mapped may do so no more (GMEM_CREATE).
+ */
+static bool gmem_view_is_early(const struct vm_area_struct *vma)
+{
+	u64 flags = gmem_i(file_inode(vma->vm_file))->flags;
+
+	return !(flags & GMEM_FLAG_KEEP_DIRECT_MAP) &&
+	       gmem_early_vms_has(vma->vm_mm);
+}
+
+/**
+ * gmem_view_refuses - does no fault in this mapping get memory?
+ * @vma: the mapping; the fault holds its lock, so its flags stay
+ */
+bool gmem_view_refuses(const struct vm_area_struct *vma)
+{
+	return gmem_view_is_watched(vma) || gmem_view_is_early(vma);
 }
 
 /*
@@ -189,7 +210,7 @@ static vm_fault_t gmem_view_huge_fault(struct vm_fault *vmf, unsigned int order)
 	unsigned long pfn = 0;
 	vm_fault_t ret;
 
-	if (gmem_view_is_watched(vmf->vma))
+	if (gmem_view_refuses(vmf->vma))
 		return VM_FAULT_SIGBUS;
 	if (order && order != GMEM_BLOCK_ORDER)
 		return VM_FAULT_FALLBACK;

@@ -21,8 +21,16 @@ for kind in private shared kept single pool pinned; do
 		/opt/gmemfs/tests/module/poisoned $kind
 done
 
+# The inode of the cgroup that a page is charged to, or 0.
+charged_to() { # PFN
+	dd if=/proc/kpagecgroup bs=8 skip="$1" count=1 2>/dev/null | od -A n -t u8 | tr -d ' '
+}
+
+echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+mkdir /sys/fs/cgroup/poison
 echo 1 >$T/events/gmemfs/gmem_hide/enable
-/opt/gmemfs/tests/module/holder /dev/gmem &
+sh -c 'echo $$ >/sys/fs/cgroup/poison/cgroup.procs
+	exec /opt/gmemfs/tests/module/holder /dev/gmem' &
 holder=$!
 while [ ! -e /run/holder.ready ]; do sleep 0.1; done
 echo 0 >$T/events/gmemfs/gmem_hide/enable
@@ -33,6 +41,7 @@ echo $pfn >$POISON/corrupt-pfn 2>/dev/null || true
 like "$(dmesg | tail -n 5)" "Memory failure: $(printf '%#x' $pfn)" \
 	'the kernel knows of a memory error in a hidden page'
 is "$(cat /sys/fs/gmemfs/hidden_bytes)" 2097152 'the block is still hidden'
+is "$(charged_to $pfn)" "$(stat -c %i /sys/fs/cgroup/poison)" 'and the page is charged'
 
 kill $holder
 wait $holder 2>/dev/null || true
@@ -43,6 +52,8 @@ is "$(cat /sys/fs/gmemfs/quarantined_bytes)" 0 'nor in quarantine'
 is "$(kscan --pfn $pfn | grep -c absent)" 1 'the page with the error is absent'
 is "$(kscan --pfn $((pfn + 1)) | grep -c readable)" 1 'its neighbour is back'
 is "$(kscan --pfn $((pfn - 1)) | grep -c readable)" 1 'on both sides'
+
+is "$(charged_to $pfn)" 0 'and nobody is charged for the page'
 
 # The kernel must not get it back in this state: whoever has it next would die.
 echo $pfn >$POISON/unpoison-pfn 2>/dev/null || true
