@@ -341,7 +341,7 @@ static void test_pinned(void)
 	   "so say the states");
 	is(exposed(pfns), 2 * BLOCKS - 13, "and the direct map");
 	must(read(pipes[0], buf, PAGE));
-	for (i = 0; i < 50 && set_private(fd, where, SIZE - where); i++)
+	for (i = 0; i < 3000 && set_private(fd, where, SIZE - where); i++)
 		usleep(20000);
 	is(exposed(pfns), 0, "let go, the rest is hidden");
 	close(pipes[0]);

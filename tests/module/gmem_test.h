@@ -270,6 +270,22 @@ static inline long free_kb(void)
 }
 
 /*
+ * Waits until less than @kb of what was free before is missing, 20 s or more:
+ * RCU and the kernel's workers may be late. Return: what is free then.
+ */
+static inline long free_kb_again(long before, long kb)
+{
+	long after = free_kb();
+	int i;
+
+	for (i = 0; i < 20 && before - after >= kb; i++) {
+		sleep(1);
+		after = free_kb();
+	}
+	return after;
+}
+
+/*
  * Return: the status of a task that takes all memory that the host has
  * available, and so many bytes more.
  */

@@ -588,15 +588,18 @@ static void test_calls(const char *only)
 
 static void test_all(const char *file, const char *only)
 {
-	long before, after;
+	long most = BLOCK / 1024, before, after;
 
 	must(mkdir(OTHER, 0755));
 	load(file);
+	/* The first fill of a file makes bookkeeping that stays. */
+	with_data();
+	without_file();
 	only_module();
 	before = free_kb();
 	test_calls(only);
-	after = free_kb();
-	ok(before - after < (long)(BLOCK / 1024),
+	after = free_kb_again(before, most);
+	ok(before - after < most,
 	   "as much memory is free as before: %ld and %ld kB", before, after);
 	nothing_is_left();
 	unload();

@@ -46,16 +46,18 @@ static uint64_t first_seen(int fd)
 }
 
 /*
- * The watcher may not run for so long that all is done, so that is tried a few
- * times. Return: how many bytes were left when the other task ended.
+ * The watcher may not run for so long that all is done, before it looks or
+ * before it kills, so that is tried a few times. Return: how many bytes were
+ * left when the other task ended.
  */
 static uint64_t watch(const char *what, bool punch, bool kills)
 {
 	uint64_t seen = BLOCK, left = 0;
+	bool late = false;
 	int i, status, fd;
 	pid_t pid;
 
-	for (i = 0; i < TRIES && seen == BLOCK; i++) {
+	for (i = 0; i < TRIES && (seen == BLOCK || late); i++) {
 		fd = full_file();
 		pid = start(fd, punch);
 		seen = first_seen(fd);
@@ -63,6 +65,7 @@ static uint64_t watch(const char *what, bool punch, bool kills)
 			must(kill(pid, SIGKILL));
 		must(waitpid(pid, &status, 0));
 		left = get_info(fd).populated;
+		late = kills && punch && left == BLOCK;
 		close(fd);
 	}
 	ok(seen > BLOCK && seen < SIZE,

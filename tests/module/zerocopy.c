@@ -66,7 +66,7 @@ static void receive_page(void)
 	};
 	socklen_t len = sizeof(zc);
 
-	is(poll(&wait, 1, 5000), 1, "it arrives");
+	is(poll(&wait, 1, 60000), 1, "it arrives");
 	is(getsockopt(receiver, IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, &zc, &len),
 	   0, "and is received");
 	is(zc.length, PAGE, "by a mapping");
