@@ -86,7 +86,7 @@ test_plain() {
 	ok "  populated is $((populated / mib)) MiB again" \
 		test "$populated" -ge $((104 * mib))
 	vm_off plain
-	is "$(sysfs hidden_bytes)" 0 '  nothing is left of the file'
+	is "$(settled hidden_bytes)" 0 '  nothing is left of the file'
 }
 
 test_virtio_mem_refused() {

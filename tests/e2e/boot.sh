@@ -6,6 +6,8 @@
 set -eu
 # shellcheck source=tests/lib/tap.sh
 . /share/lib/tap.sh
+# shellcheck source=tests/lib/sysfs.sh
+. /share/lib/sysfs.sh
 # shellcheck source=tests/lib/guest.sh
 . /opt/gmemfs/share/gmemfs/guest.sh
 
@@ -19,10 +21,6 @@ say() {
 die() {
 	guest_clean_up
 	bail_out "$*"
-}
-
-sysfs() {
-	cat "/sys/fs/gmemfs/$1"
 }
 
 test_boot() { # CPUS
@@ -48,7 +46,7 @@ test_boot() { # CPUS
 	end_guest "$1-vcpu"
 	is "$verdict" intact "$1 vCPU: its memory is as it left it"
 	for name in hidden_bytes lent_bytes quarantined_bytes; do
-		is "$(sysfs $name)" 0 "$1 vCPU: $name afterwards"
+		is "$(settled $name)" 0 "$1 vCPU: $name afterwards"
 	done
 }
 

@@ -32,7 +32,7 @@ migrate_away() { # NAME URI [CAPABILITY]
 	vm_qmp "$1" '{"execute":"quit"}'
 	vm_gone "$1"
 	rm "/dev/gmem/$1"
-	is "$(sysfs hidden_bytes)" 0 "$1: none of its memory is left"
+	is "$(settled hidden_bytes)" 0 "$1: none of its memory is left"
 }
 
 use() { # NAME CAPABILITY

@@ -426,18 +426,6 @@ static void test_places(void)
 	   counts->places, counts->last_new, all_calls());
 }
 
-static long hidden(void)
-{
-	FILE *f = fopen("/sys/fs/gmemfs/hidden_bytes", "re");
-	long bytes = -1;
-
-	if (f && fscanf(f, "%ld", &bytes) != 1)
-		bytes = -1;
-	if (f)
-		fclose(f);
-	return bytes;
-}
-
 int main(int argc, char **argv)
 {
 	int seconds = argc > 1 ? atoi(argv[1]) : 10;
@@ -453,6 +441,6 @@ int main(int argc, char **argv)
 	test_places();
 	for (int i = WRITABLE; i < CLOSED; i++)
 		close(targets[i]);
-	is(hidden(), 0, "afterwards nothing is hidden");
+	ok(becomes("hidden_bytes", 0), "afterwards nothing is hidden");
 	return done_testing();
 }

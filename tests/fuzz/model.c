@@ -243,7 +243,7 @@ static bool settles(const char *name, long want)
 {
 	int i;
 
-	for (i = 0; i < 100 && sysfs(name) != want; i++)
+	for (i = 0; i < 600 && sysfs(name) != want; i++)
 		usleep(100000);
 	if (sysfs(name) == want)
 		return true;

@@ -12,7 +12,7 @@
 #define FRAME_CHECK	"/sys/module/gmemfs/parameters/frame_check"
 
 /* What KVM gives back a moment after a process is dead may take that long. */
-#define SETTLE_TRIES	50
+#define SETTLE_TRIES	600
 #define SETTLE_US	100000
 
 unsigned long lent_seen;

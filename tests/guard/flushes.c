@@ -98,7 +98,7 @@ static bool hidden_again(void)
 {
 	int i;
 
-	for (i = 0; i < 100 && get_info(fd).lent; i++)
+	for (i = 0; i < 600 && get_info(fd).lent; i++)
 		usleep(100000);
 	return !get_info(fd).lent;
 }

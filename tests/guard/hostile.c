@@ -383,12 +383,12 @@ static double now(void)
 /* What a killed process held may be let go of a moment after it is gone. */
 static long settled(const char *name, long want)
 {
-	int tries = 100;
+	int tries = 600;
 
 	if (!on_gmemfs)
 		return want;
 	while (tries-- && sysfs(name) != want)
-		usleep(50000);
+		usleep(100000);
 	return sysfs(name);
 }
 

@@ -10,6 +10,8 @@
 set -eu
 # shellcheck source=tests/lib/tap.sh
 . /share/lib/tap.sh
+# shellcheck source=tests/lib/sysfs.sh
+. /share/lib/sysfs.sh
 
 seconds=12	# at least; a busy machine needs more
 most_seconds=150
@@ -18,10 +20,6 @@ ticks=/run/ticks
 log=/run/qemu.log
 guest=/opt/gmemfs/tests/guard/guest.multiboot
 tracing=/sys/kernel/tracing
-
-sysfs() {
-	cat "/sys/fs/gmemfs/$1"
-}
 
 nested_runs() {
 	cat /sys/kernel/debug/kvm/nested_run
@@ -47,7 +45,7 @@ start_anew() {
 
 # Until the guest has booted and made its first steps.
 wait_ticks() {
-	tries=300
+	tries=600
 	while [ ! -s $ticks ] && [ "$tries" -gt 0 ]; do
 		sleep 0.1
 		tries=$((tries - 1))
@@ -73,16 +71,6 @@ wait_until_much() {
 		sleep 1
 		tries=$((tries - 1))
 	done
-}
-
-# What a killed QEMU held may be let go of a moment after it is gone.
-settled() { # NAME
-	tries=100
-	while [ "$(sysfs "$1")" != 0 ] && [ "$tries" -gt 0 ]; do
-		sleep 0.05
-		tries=$((tries - 1))
-	done
-	sysfs "$1"
 }
 
 test_guest() { # NAME ACCEL CPU

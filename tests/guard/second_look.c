@@ -157,7 +157,7 @@ static void test_denied_meanwhile(void)
 
 	punch_all();
 	memset(mem, 1, SIZE);
-	delay("600");
+	delay("5000");
 	errno = pthread_create(&thread, NULL, set_clock_slowly, NULL);
 	must(errno ? -1 : 0);
 	usleep(200000);

@@ -22,7 +22,7 @@ check_frames() {
 unload() {
 	check_frames || return 1
 	umount -a -t gmemfs
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
+	for _ in $(seq 60); do
 		grep -q '^gmemfs ' /proc/modules || return 0
 		! rmmod gmemfs || return 0
 		sleep 1

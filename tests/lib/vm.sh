@@ -15,6 +15,9 @@
 #
 # Where something goes wrong that no test is about, the test ends (bail_out).
 
+# shellcheck source=tests/lib/sysfs.sh
+. /share/lib/sysfs.sh
+
 # Of a guest: set them before vm_start.
 vm_mib=192
 # Debian's, which a host with a kernel of our own has, too.
@@ -203,10 +206,6 @@ vm_off() { # NAME
 
 # ---- gmemfs ----
 
-sysfs() {
-	cat "/sys/fs/gmemfs/$1"
-}
-
 info() { # FILE
 	populated='' hidden='' lent='' huge='' map_faults_2m='' map_faults_4k=''
 	gmeminfo "$1" >"$work/info" || bail_out "gmeminfo $1 fails"
@@ -267,7 +266,7 @@ free_is_back() {
 
 host_is_back() {
 	for vm_counter in hidden_bytes lent_bytes quarantined_bytes; do
-		is "$(sysfs $vm_counter)" 0 "afterwards: $vm_counter"
+		is "$(settled $vm_counter)" 0 "afterwards: $vm_counter"
 	done
 	is "$(absent)" "$absent_before" \
 		'afterwards: the direct map is whole again, by the page tables'

@@ -35,8 +35,8 @@ check_memory() { # NAME
 }
 
 check_after() { # NAME
-	is "$(sysfs hidden_bytes)" 0 "$1: afterwards nothing is hidden"
-	is "$(sysfs quarantined_bytes)" 0 '  nor in quarantine'
+	is "$(settled hidden_bytes)" 0 "$1: afterwards nothing is hidden"
+	is "$(settled quarantined_bytes)" 0 '  nor in quarantine'
 }
 
 # What it can't do there: see sandbox.c.

@@ -43,7 +43,7 @@ test_end() { # HOW STATUS MESSAGE
 	is "$status" "$2" "$3: gmemvm's exit status"
 	like "$(cat "$work/tiny.stderr")" "$3" '  and it says so'
 	is "$(wc -l <"$work/tiny.stderr")" 1 '  in one line'
-	is "$(sysfs hidden_bytes)" 0 '  afterwards nothing is hidden'
+	is "$(settled hidden_bytes)" 0 '  afterwards nothing is hidden'
 }
 
 # Memory without a file of gmemfs: what the guest asks for is refused.
@@ -76,7 +76,7 @@ go_on
 vm_gone tiny
 is "$status" 0 'powers off'
 is "$(cat "$work/tiny.stderr")" '' 'gmemvm has no complaint'
-is "$(sysfs hidden_bytes)" 0 'afterwards nothing is hidden'
+is "$(settled hidden_bytes)" 0 'afterwards nothing is hidden'
 test_end t 3 'vCPU 0: triple fault at .*: the guest is reset'
 test_end d 1 "vCPU 0: KVM can't continue at 0xd0000000 \(suberror 1\)"
 test_no_conversion

@@ -139,7 +139,7 @@ test_hostile
 test_copied
 test_shared
 test_balloon
-is "$(sysfs hidden_bytes)" 0 'afterwards nothing is hidden'
-is "$(sysfs quarantined_bytes)" 0 '  nor in quarantine'
-is "$(sysfs pinned_bytes)" 0 '  nor pinned'
+is "$(settled hidden_bytes)" 0 'afterwards nothing is hidden'
+is "$(settled quarantined_bytes)" 0 '  nor in quarantine'
+is "$(settled pinned_bytes)" 0 '  nor pinned'
 done_testing

@@ -64,7 +64,7 @@ test_transfers() { # NAME
 end() { # NAME
 	vm_off "$1"
 	is "$(cat "$work/$1.stderr")" '' "$1: gmemvm has no complaint"
-	is "$(sysfs hidden_bytes)" 0 "$1: afterwards nothing is hidden"
+	is "$(settled hidden_bytes)" 0 "$1: afterwards nothing is hidden"
 }
 
 test_copies() {
