@@ -23,11 +23,7 @@ start_mixed() {
 	rm -f /run/mixed.ready
 	/opt/gmemfs/tests/ctl/mixed "$file" &
 	mixed=$!
-	for _ in $(seq 200); do
-		[ ! -e /run/mixed.ready ] || return 0
-		sleep 0.1
-	done
-	bail_out 'mixed does not come'
+	wait_for test -e /run/mixed.ready
 }
 
 stop_mixed() {

@@ -55,14 +55,27 @@ test_map() {
 	like "$out" '^lent +[1-9]' '  what is lent'
 }
 
+# Complete lines of JSON, of which each is a round.
+rounds() {
+	wc -l <"$work/json"
+}
+
+has_rounds() { # COUNT
+	[ "$(rounds)" -ge "$1" ]
+}
+
 test_top() {
-	vm_ask guest keep 96
-	json top --count=4 --interval=0.5
+	"$ctl" top --json --count=1000 --interval=0.5 >"$work/json" 2>"$work/err" &
+	top=$!
+	wait_for has_rounds 1
+	vm_tell guest keep 96
+	wait_for has_rounds $(($(rounds) + 2))
+	kill "$top"
+	wait "$top" || :
 	ok 'top: faults of a guest that fills its memory' python3 -c '
 import json, sys
-rounds = [json.loads(line) for line in open(sys.argv[1])]
+rounds = [json.loads(line) for line in open(sys.argv[1]) if line.endswith("\n")]
 assert any(r["files"][0]["faults_per_second"] > 0 for r in rounds[1:]), rounds' "$work/json"
-	vm_wait guest "$vm_told "
 }
 
 vm_start guest -object "$(vm_memory /dev/gmem)"
@@ -76,5 +89,5 @@ test_verify
 vm_tell guest check
 like "$line" '^intact ' "the guest's memory is intact"
 vm_off guest
-is "$(cat /sys/fs/gmemfs/hidden_bytes)" 0 'all is back'
+is "$(settled hidden_bytes)" 0 'all is back'
 done_testing

@@ -54,7 +54,7 @@ test_release() {
 	is "$(ask 'd["free_bytes"] + d["dirty_bytes"]')" 0 '  says that all is given back'
 	is "$(sysfs pool/low_bytes) $(sysfs pool/free_bytes)" '0 0' '  it is'
 	# What has left the pool may be on its way for a moment yet.
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		[ "$(sysfs hidden_bytes)" != 0 ] || break
 		sleep 0.1
 	done

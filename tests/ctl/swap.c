@@ -6,7 +6,8 @@
  *	swap descriptors FILE OTHER	descriptor 10 is one or the other
  *	swap mappings FILE OTHER	what is mapped at 0x10000000 is
  *
- * until SIGTERM. Then it prints how often somebody else has opened OTHER.
+ * until SIGTERM. Then it prints how often somebody else has opened OTHER. There
+ * is a file READY once it counts that.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 #define FD	10
 #define ADDRESS	((void *)0x10000000)
 #define SIZE	4096
+#define READY	"/tmp/swap.ready"
 
 static volatile sig_atomic_t told_to_end;
 
@@ -99,6 +101,7 @@ int main(int argc, char **argv)
 	/* A watch of the file itself: an event has no name then. */
 	watch = must(inotify_init1(IN_NONBLOCK), "inotify");
 	must(inotify_add_watch(watch, argv[3], IN_OPEN), argv[3]);
+	close(must(open(READY, O_CREAT | O_WRONLY, 0600), READY));
 	swap(argv[1], fds);
 	printf("%u\n", count_opens(watch));
 	return 0;

@@ -86,15 +86,21 @@ start_domain() {
 	vm_up lv
 }
 
+# QEMU's process ends before libvirt knows, and has removed the file.
+is_off() {
+	! vm_lives lv && [ "$(virsh domstate lv)" = 'shut off' ] &&
+		[ -z "$(find "$mount" -type f)" ]
+}
+
 gone() {
-	for _ in $(seq 50); do
-		vm_lives lv || break
+	for _ in $(seq 300); do
+		! is_off || break
 		sleep 0.2
 	done
 	rm -f "$work/lv.pid"
 	is "$(virsh domstate lv)" 'shut off' "$1: the domain is shut off"
 	is "$(find "$mount" -type f)" '' '  libvirt has removed the file'
-	is "$(sysfs hidden_bytes)" 0 '  nothing is hidden'
+	is "$(settled hidden_bytes)" 0 '  nothing is hidden'
 }
 
 mount -t gmemfs -o statfs=hugetlbfs gmemfs "$mount"

@@ -28,7 +28,7 @@ start_disk() {
 		--export "type=vhost-user-blk,id=e,node-name=f,writable=on,addr.type=unix,addr.path=$work/disk.socket" \
 		>"$work/disk.log" 2>&1 &
 	echo $! >"$work/disk.pid"
-	for _ in $(seq 100); do
+	for _ in $(seq 300); do
 		[ ! -S "$work/disk.socket" ] || return 0
 		sleep 0.2
 	done

@@ -24,6 +24,7 @@
 #define STRANGERS	16	/* of each worker's */
 #define SIZE		(4 * PAGE)
 #define ENOUGH		(4 * WORKERS)	/* regions, in however long a time */
+#define MORE_SECONDS	300	/* for that, on a machine that is busy */
 
 /*
  * ThreadSanitizer has handlers run later, when the signal may be blocked, and
@@ -114,7 +115,7 @@ static struct stranger meet(struct worker *w, char *at)
 		s.p = must(mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 	else
-		w->landed++;
+		count(w->landed);
 	snprintf(s.p, PAGE, "/nowhere/%u", s.id);
 	must(mprotect(s.p + PAGE, PAGE, PROT_NONE));
 	return s;
@@ -192,7 +193,8 @@ static void convert(struct worker *w, struct gmem_region *r)
 	/* A signal handler ran meanwhile. */
 	if (ret && ret != -EINTR)
 		note_error("to convert", ret);
-	w->converted += !ret;
+	if (!ret)
+		count(w->converted);
 }
 
 /* In one that stays, this worker's byte is as it left it. */
@@ -282,7 +284,7 @@ static void *play(void *arg)
 		else if (ret)
 			note_error("a vCPU", ret);
 		else
-			p->runs++;
+			count(p->runs);
 		/* An emulated guest leaves nobody else the CPU. */
 		usleep(3000);
 	}
@@ -415,8 +417,17 @@ static void stop(void)
 /* An emulated host may have done next to nothing in that time. */
 static bool is_enough(void)
 {
-	return counted(lived) >= ENOUGH && children &&
-	       (counted(handled) || !SIGNALS);
+	uint64_t landed = 0, converted = 0, runs = 0;
+	unsigned int i;
+
+	for (i = 0; i < WORKERS; i++) {
+		landed += counted(workers[i].landed);
+		converted += counted(workers[i].converted);
+	}
+	for (i = 0; i < VCPUS; i++)
+		runs += counted(players[i].runs);
+	return counted(lived) >= ENOUGH && landed && converted && runs &&
+	       stats().recycled && children && (counted(handled) || !SIGNALS);
 }
 
 static void report(void)
@@ -463,15 +474,16 @@ static int seconds(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	time_t end;
+	time_t end, last;
 	uint64_t seed = 99;
 	unsigned int i, sent = 0;
 
 	/* Threads that wait for each other do so for ever. */
-	alarm(10 * seconds(argc, argv) + 120);
+	alarm(10 * seconds(argc, argv) + MORE_SECONDS + 120);
 	start();
 	end = time(NULL) + seconds(argc, argv);
-	while (time(NULL) < end || !is_enough())
+	last = end + MORE_SECONDS;
+	while (time(NULL) < end || (time(NULL) < last && !is_enough()))
 		if (++sent % 50)
 			send_signal(&seed);
 		else

@@ -22,7 +22,7 @@
 #include "driver.h"
 
 #define MEMORY		(64ULL << 20)
-#define TIME_LIMIT_S	120
+#define TIME_LIMIT_S	300
 #define LOOK_US		500000
 #define FEW		50	/* calls meanwhile; who spins makes thousands */
 
@@ -102,7 +102,7 @@ static uint64_t dropped(struct net *net)
 
 static void test_sending(struct net *net)
 {
-	int tries = 100;
+	int tries = 1200;
 
 	offer(TX_RING, 0, 2);
 	driver_kick(&net->virtio);
@@ -269,14 +269,17 @@ static void test_console(void)
 {
 	static struct serial serial;
 	struct thread vcpu = {};
+	struct pollfd there = { .events = POLLIN };
 	char byte = 0;
 	int fds[2];
 
 	must(!pipe(fds) && !fcntl(fds[0], F_SETFL, O_NONBLOCK), "a pipe");
+	there.fd = fds[0];
 	must(!serial_add(&serial, &vm, fds[1]), "a console");
 	poll_fails = true;
 	must(!thread_start(&vcpu, "a vCPU", write_console, NULL), "a thread");
 	is_few(polls_in_a_while(), "poll() fails");
+	__real_poll(&there, 1, 60000);
 	is(read(fds[0], &byte, 1), 1, "the guest's console is written to");
 	__atomic_store_n(&poll_fails, false, __ATOMIC_RELAXED);
 	is(thread_end(&vcpu, "a vCPU", THREAD_PATIENCE_MS), 0,

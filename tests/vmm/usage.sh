@@ -188,10 +188,13 @@ test_man() {
 # would go on with for ever.
 test_terminal() {
 	mkfifo "$work/keys"
+	# Again, as what is typed before the terminal is set is lost.
 	{
 		sleep 5
-		printf '\001x'
-	} >"$work/keys" &
+		while printf '\001x'; do
+			sleep 1
+		done
+	} >"$work/keys" 2>/dev/null &
 	status=0
 	script -qec "stty -a >$work/before; $vmm --sandbox=off --kernel=$kernel --append=panic=0 $plain; s=\$?; stty -a >$work/after; exit \$s" \
 		/dev/null <"$work/keys" >"$work/out" 2>&1 || status=$?
