@@ -10,7 +10,7 @@ here=$(dirname "$0")
 # The first oops ends the host, since what it leaves behind hangs or not.
 # shellcheck disable=SC2016 # $ is for the host's shell
 tap_capture "$here/../../hostvm/run" --kernel "${KERNEL:-6.12}" --no-load \
-	--append oops=panic --append panic=-1 --timeout 60 -- \
+	--append oops=panic --append panic=-1 --timeout 300 -- \
 	sh -ec 'insmod /opt/gmemfs/gmemfs.ko guard=off
 		mkdir -p /dev/gmem
 		mount -t gmemfs none /dev/gmem

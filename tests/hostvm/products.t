@@ -385,10 +385,10 @@ rm -f "$work/was-run"
 
 # What isn't a plain file is not read, and what git waits for where it lies has an end.
 ends() { # COMMAND...
-	timeout 20 sh -euc 'hostvm=$1
+	timeout 60 sh -euc 'hostvm=$1
 		. "$1/lib/common.sh"
 		. "$1/lib/git.sh"
-		git_seconds=2
+		git_seconds=10
 		tree=$2
 		shift 2
 		git_of "$tree" "$@" || [ $? -ne 124 ]' sh "$hostvm" "$work/source" "$@"

@@ -139,7 +139,7 @@ lies() {
 }
 
 time_out() {
-	try --no-load --timeout 2 -- sh -c 'echo early; sleep 100'
+	try --no-load --timeout 10 -- sh -c 'echo early; sleep 100'
 	is "$status" 124 'a command that takes too long is ended'
 	is "$(cat "$work/out")" early '... and nothing printed before that is lost'
 	ok '... and the log is kept' test -s "$(kept_log)"
@@ -212,7 +212,7 @@ qmp_ask() {
 		sleep 1
 	} | perl -MIO::Socket::UNIX -e '
 		my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "connect: $!\n";
-		print $s <STDIN>; $s->flush; alarm 5;
+		print $s <STDIN>; $s->flush; alarm 60;
 		while (<$s>) { exit 0 if /"status": "running"/ } exit 1' "$1"
 }
 

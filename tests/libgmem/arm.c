@@ -446,7 +446,7 @@ int main(void)
 	};
 
 	/* Who waits for its own key waits for ever. */
-	alarm(60);
+	alarm(300);
 	sigaction(SIGILL, &act, NULL);
 	gmem_rights_write(BEGINNING);
 	test_vcpu("before there are keys");

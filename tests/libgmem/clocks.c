@@ -384,7 +384,7 @@ static void test_pinned(void)
 	is(touch_write(mem + X * PAGE), 0, "and the guest's");
 	is(read(pipes[0], c, PAGE), PAGE, "let go");
 	unpin(pipes);
-	for (i = 0; i < 50 && exposed(X); i++) {
+	for (i = 0; i < 6000 && exposed(X); i++) {
 		good(set_clock_page(0, Y));
 		usleep(10000);
 	}
@@ -409,7 +409,7 @@ static void test_pinned_zero(void)
 	is(*byte, 0, "but it is zeroed");
 	*byte = 7;
 	unpin(pipes);
-	for (i = 0; i < 50 && exposed(X); i++) {
+	for (i = 0; i < 6000 && exposed(X); i++) {
 		good(set_clock_page(0, Y));
 		usleep(10000);
 	}

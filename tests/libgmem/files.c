@@ -157,7 +157,7 @@ static void test_no_file(const char *dir)
 	must(mkfifo(pipe, 0600));
 	must(mknod(device, S_IFCHR | 0600, makedev(511, 511)));
 	is_errno(open(device, O_RDONLY), ENXIO, "a device without a driver");
-	alarm(20);
+	alarm(300);
 	fails(gmem_file_open(device, O_RDONLY), -ENOTTY, "gmemfs");
 	fails(gmem_file_open(device, O_RDWR | O_CREAT), -ENOTTY, "gmemfs");
 	fails(gmem_file_open(pipe, O_RDONLY), -ENOTTY, "gmemfs");

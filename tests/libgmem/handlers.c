@@ -411,7 +411,7 @@ static int run(void (*what)(void), char *text, size_t size)
 	if (!pid) {
 		tap_finished = true;
 		dup2(pipes[1], STDERR_FILENO);
-		alarm(30);
+		alarm(300);
 		signal(SIGSEGV, SIG_DFL);
 		make_region();
 		what();

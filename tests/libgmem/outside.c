@@ -155,7 +155,7 @@ static int in_child(int (*what)(void))
 
 	if (!pid) {
 		tap_finished = true;
-		alarm(60);
+		alarm(300);
 		signal(SIGALRM, SIG_DFL);
 		_exit(what());
 	}
@@ -612,7 +612,7 @@ static void limit_time(int seconds)
 
 int main(int argc, char **argv)
 {
-	limit_time(argc > 1 ? atoi(argv[1]) : 240);
+	limit_time(argc > 1 ? atoi(argv[1]) : 600);
 	make_many();
 	test_handler();
 	test_handler_without_keys();

@@ -92,7 +92,7 @@ test_json() {
 	disk=$(printf '%s/d\377\302\233x\033"\303\244' "$work")
 	truncate -s 1M "$disk"
 	begin --disk=path="$disk"
-	echo status | socat -t 20 - "UNIX-CONNECT:$work/control" >"$work/json"
+	echo status | socat -t 60 - "UNIX-CONNECT:$work/control" >"$work/json"
 	is "$(python3 -c '
 import json, os, sys
 said = json.load(open(sys.argv[1], encoding="ascii"))["disks"][0]["path"]
@@ -147,7 +147,7 @@ END
 	go_on
 	wait_for socat -u OPEN:/dev/null "UNIX-CONNECT:$work/control"
 	touch "$work/go"
-	tries=100
+	tries=600
 	while kill -0 "$first" 2>/dev/null && [ "$tries" != 0 ]; do
 		tries=$((tries - 1))
 		sleep 0.1
@@ -262,7 +262,7 @@ END
 	wait_for waits_or_answers 3
 	touch "$work/go-on"
 	wait_for test -S "$work/control"
-	tries=100
+	tries=600
 	until is_alone || [ "$tries" = 0 ]; do
 		tries=$((tries - 1))
 		sleep 0.1

@@ -308,7 +308,7 @@ static void test_nonsense(void)
 	put(AVAILABLE + 4, &head, sizeof(head));
 	must(!guest_store_index(&vm.guest, AVAILABLE + 2, 1), "index");
 	driver_kick(&blk.virtio);
-	for (int i = 0; i < 10000 && !needs_reset(); i++)
+	for (int i = 0; i < 60000 && !needs_reset(); i++)
 		usleep(1000);
 	ok(needs_reset(), "a queue without sense: the disk wants a reset");
 	begin_disk();

@@ -176,7 +176,7 @@ static void test_death(const char *who, uid_t starts,
 	close(ready[1]);
 	is(wait_for(pid), 0, "%s: who watches it goes", who);
 	end = (struct pollfd){ .fd = ready[0] };
-	ok(poll(&end, 1, 30000) == 1 && end.revents & POLLHUP,
+	ok(poll(&end, 1, 60000) == 1 && end.revents & POLLHUP,
 	   "and it doesn't outlive that");
 	close(ready[0]);
 }

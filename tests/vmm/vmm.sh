@@ -41,7 +41,7 @@ vmm_socket() { # NAME
 }
 
 vmm_control() { # NAME [COMMAND]
-	report=$(echo "${2-}" | socat -t 5 - "UNIX-CONNECT:$(vmm_socket "$1")") ||
+	report=$(echo "${2-}" | socat -t 60 - "UNIX-CONNECT:$(vmm_socket "$1")") ||
 		vm_die "$1" 'no answer from --control'
 }
 
