@@ -6,7 +6,7 @@ V ?=
 
 # What gets built for the test host, in this order; each has its own Makefile.
 COMPONENTS := $(wildcard module lib ctl vmm tests/ctl tests/module tests/fuzz tests/guest tests/guard tests/libgmem \
-	tests/provoke tests/vmm tests/emulator demo bench)
+	tests/provoke tests/vmm tests/vmms tests/emulator demo bench)
 COMPONENTS := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/Makefile),$(c)))
 
 # With COVERAGE=yes these count which of their lines run, and have no sanitizers: see
