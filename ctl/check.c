@@ -71,26 +71,6 @@ static void check_kernel(struct findings *f)
 		      u.release);
 }
 
-static bool module_is_installed(void)
-{
-	/* Where its own Makefile installs it, and where DKMS does. */
-	static const char *const places[] = { "*", "*/*" };
-	bool is = false;
-	struct utsname u;
-
-	uname(&u);
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		char *pattern = ctl_format("/lib/modules/%s/%s/gmemfs.ko*",
-					   u.release, places[i]);
-		glob_t g;
-
-		is |= !glob(pattern, 0, NULL, &g) && g.gl_pathc;
-		globfree(&g);
-		free(pattern);
-	}
-	return is;
-}
-
 static void check_module(struct findings *f)
 {
 	char method[64] = "";
@@ -102,7 +82,7 @@ static void check_module(struct findings *f)
 	} else if (kernel_gmemfs_loaded()) {
 		found(f, "module", RESULT_OK, NULL,
 		      "gmemfs is loaded, and hides memory by %s()", method);
-	} else if (module_is_installed()) {
+	} else if (kernel_gmemfs_installed()) {
 		found(f, "module", RESULT_FAIL, "modprobe gmemfs",
 		      "gmemfs is not loaded");
 	} else {

@@ -50,22 +50,35 @@ void not_known(struct findings *f, const char *name, const char *path)
 	      "not known: %s can't be read", path);
 }
 
-static void print_json(const struct findings *f, const size_t *counts)
+bool findings_ready(const struct findings *f)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (f->all[i].result == RESULT_FAIL)
+			return false;
+	return true;
+}
+
+void findings_json(const struct findings *f, struct json *j)
+{
+	json_bool(j, "ready", findings_ready(f));
+	json_array(j, "checks");
+	for (size_t i = 0; i < f->count; i++) {
+		json_object(j, NULL);
+		json_string(j, "name", f->all[i].name);
+		json_string(j, "result", results[f->all[i].result].name);
+		json_string(j, "text", f->all[i].text);
+		json_string(j, "advice", f->all[i].advice);
+		json_end(j);
+	}
+	json_end(j);
+}
+
+static void print_json(const struct findings *f)
 {
 	struct json j;
 
 	json_begin(&j, stdout, false);
-	json_bool(&j, "ready", !counts[RESULT_FAIL]);
-	json_array(&j, "checks");
-	for (size_t i = 0; i < f->count; i++) {
-		json_object(&j, NULL);
-		json_string(&j, "name", f->all[i].name);
-		json_string(&j, "result", results[f->all[i].result].name);
-		json_string(&j, "text", f->all[i].text);
-		json_string(&j, "advice", f->all[i].advice);
-		json_end(&j);
-	}
-	json_end(&j);
+	findings_json(f, &j);
 	json_finish(&j);
 }
 
@@ -93,10 +106,10 @@ bool findings_print(const struct findings *f, bool json)
 	for (size_t i = 0; i < f->count; i++)
 		counts[f->all[i].result]++;
 	if (json)
-		print_json(f, counts);
+		print_json(f);
 	else
 		print_text(f, counts);
-	return !counts[RESULT_FAIL];
+	return findings_ready(f);
 }
 
 void findings_free(struct findings *f)

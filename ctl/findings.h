@@ -22,6 +22,13 @@ void found(struct findings *f, const char *name, enum result result,
 /* If the host can't be asked, the finding is a WARN, not OK. */
 void not_known(struct findings *f, const char *name, const char *path);
 
+/* findings_ready - is there no FAIL? */
+bool findings_ready(const struct findings *f);
+
+/* findings_json - write them as members of an object */
+struct json;
+void findings_json(const struct findings *f, struct json *j);
+
 /* findings_print - Return: is the host ready? */
 bool findings_print(const struct findings *f, bool json);
 void findings_free(struct findings *f);

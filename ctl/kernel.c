@@ -2,12 +2,14 @@
 /* Readers of files in /sys and /proc, whose names users can't change. */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -244,6 +246,26 @@ void kernel_free_memory(uint64_t *all, uint64_t *large)
 bool kernel_gmemfs_loaded(void)
 {
 	return !access(GMEM_SYSFS, F_OK);
+}
+
+bool kernel_gmemfs_installed(void)
+{
+	/* Where its own Makefile installs it, and where DKMS does. */
+	static const char *const places[] = { "*", "*/*" };
+	bool is = false;
+	struct utsname u;
+
+	uname(&u);
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		char pattern[256];
+		glob_t g;
+
+		snprintf(pattern, sizeof(pattern),
+			 "/lib/modules/%s/%s/gmemfs.ko*", u.release, places[i]);
+		is |= !glob(pattern, 0, NULL, &g) && g.gl_pathc;
+		globfree(&g);
+	}
+	return is;
 }
 
 uint64_t kernel_gmemfs(const char *name)

@@ -66,6 +66,9 @@ void kernel_free_memory(uint64_t *all, uint64_t *large);
 
 bool kernel_gmemfs_loaded(void);
 
+/* kernel_gmemfs_installed - does modprobe find it for this kernel? */
+bool kernel_gmemfs_installed(void);
+
 /* The number in a file of /sys/fs/gmemfs; 0 if there is no such file. */
 uint64_t kernel_gmemfs(const char *name);
 

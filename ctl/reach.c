@@ -408,6 +408,13 @@ int reach_open(const struct reach *r, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+int reach_make(int root)
+{
+	int fd = openat(root, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
 /* ---- output ---- */
 
 /* Reach the directory of a file for output. @name is the rest of @path. */

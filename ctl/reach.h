@@ -100,6 +100,14 @@ bool reach_may_write(const struct reach *r);
 /* reach_open - open it, if it is a regular file of gmemfs */
 int reach_open(const struct reach *r, int flags);
 
+/*
+ * reach_make - make a file without a name in a mount of gmemfs
+ * @root: the mount's root directory
+ *
+ * Return: a descriptor of a file with the mount's flags; or a negative errno.
+ */
+int reach_make(int root);
+
 /* reach_list - open a directory below a mount's root; NULL with @err set */
 DIR *reach_list(int root, const char *name, int *err);
 

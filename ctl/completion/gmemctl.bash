@@ -73,7 +73,7 @@ _gmemctl() {
 	--node)
 		words=$(cd /sys/fs/gmemfs 2>/dev/null && printf '%s\n' node* | tr -d 'a-z*')
 		;;
-	--timeout | --interval | --count | --cell) return ;;
+	--timeout | --interval | --count | --cell | --size | --pool) return ;;
 	*)
 		case $command,$nr,$cur in
 		,*,-*) words=$(_gmemctl_options "$program" '') ;;

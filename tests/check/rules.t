@@ -35,6 +35,7 @@ good_tree() {
 	put module/kvm_6_12.c '#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)'
 	put ctl/reach.c 'fd = openat(dir, name, O_PATH);'
 	put ctl/kernel.c 'fd = open(path, O_RDONLY);'
+	put ctl/etc.c 'fd = open(path, O_RDONLY);'
 	put ctl/a.c 'fd = open("/proc/kcore", O_RDONLY);' 'list = reach_list(dir, &err);' \
 		'fdopen(fd, "r"); inventory_open(inv, f);' '/* open(path) */'
 	put include/uapi/linux/gmemfs.h '#define GMEM_GET_INFO _IOWR(0xB9, 0, int)'

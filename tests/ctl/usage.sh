@@ -9,8 +9,8 @@ set -eu
 # shellcheck source=tests/ctl/ctl.sh
 . /share/ctl/ctl.sh
 
-commands='status ls show map convert reserve release verify check top metrics'
-sorted='check convert ls map metrics release reserve show status top verify'
+commands='status ls show map convert reserve release verify check top metrics setup'
+sorted='check convert ls map metrics release reserve setup show status top verify'
 completion=/opt/gmemfs/share/bash-completion/completions/gmemctl
 man=/share/man/gmemctl.8
 
@@ -214,6 +214,8 @@ test_completion() {
 	is "$offers" '--cell= --color= --help --json --svg=' '  options of map'
 	offer verify --a
 	is "$offers" --all '  an option of verify'
+	offer setup --d
+	is "$offers" --dry-run '  one of setup'
 	offer --v
 	is "$offers" --version '  before a command'
 	offer map --color = n

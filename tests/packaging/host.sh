@@ -127,4 +127,27 @@ sed -i 's/^GMEMFS_SIZE=.*/GMEMFS_SIZE=64 MB/' $defaults
 in_systemd systemctl daemon-reload
 not_ok 'a size that is none is a failure' in_systemd systemctl restart dev-gmem.mount
 not_ok '  and nothing is mounted' in_systemd findmnt /dev/gmem
+
+# ---- gmemctl setup ----
+
+enabled() { # UNIT
+	in_systemd systemctl is-enabled "$1" || :
+}
+
+in_systemd systemctl disable --quiet dev-gmem.mount gmemfs-pool.service
+sed -i 's/^GMEMFS_SIZE=.*/GMEMFS_SIZE=50%/' $defaults
+cp $defaults /root/defaults
+ok 'gmemctl sets it up' in_systemd /usr/sbin/gmemctl setup --size=25% --pool=32M
+tell_systemd
+is "$(unit_state dev-gmem.mount) $(enabled dev-gmem.mount)" 'active enabled' '  the mount is there, and will be'
+is "$(unit_state gmemfs-pool.service) $(enabled gmemfs-pool.service)" 'active enabled' '  so is the pool'
+is "$(($(in_systemd stat -f -c '%b * %S / 1024' /dev/gmem) / 10240))" "$((quarter / 10240))" '  with the size that was wanted'
+ok 'again' in_systemd /usr/sbin/gmemctl setup --size=25% --pool=32M
+is "$(printf '%s\n' "$tap_output" | grep -c '^PLAN' || :)" 0 '  there is nothing to do'
+ok 'another size' in_systemd /usr/sbin/gmemctl setup --size=64M
+is "$(in_systemd stat -f -c '%b %S' /dev/gmem | awk '{ print $1 * $2 }')" $((64 << 20)) '  is there at once'
+ok 'gmemctl takes it back' in_systemd /usr/sbin/gmemctl setup --undo
+is "$(unit_state dev-gmem.mount) $(enabled dev-gmem.mount)" 'inactive disabled' '  the mount'
+is "$(unit_state gmemfs-pool.service) $(enabled gmemfs-pool.service)" 'inactive disabled' '  the pool'
+ok '  and the settings' cmp $defaults /root/defaults
 done_testing

@@ -132,6 +132,9 @@ done
 # ---- removal ----
 
 systemctl --root=/ enable dev-gmem.mount gmemfs-pool.service >/dev/null 2>&1
+# What "gmemctl setup" leaves.
+mkdir /var/lib/gmemfs
+echo GMEMFS_SIZE.now=25% >/var/lib/gmemfs/setup
 ok 'apt removes the packages' apt_get remove gmemfs gmemfs-dkms gmemfs-tools gmemvm libgmem0 libgmem-dev
 not_ok '  and the module' test -e "$module"
 is "$(modprobe --set-version "$kernel" --show-depends gmemfs >/dev/null 2>&1 || echo gone)" gone '  of which modprobe knows nothing'
