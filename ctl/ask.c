@@ -28,6 +28,9 @@
 #define MOST	3.0
 #define ALL	12.0
 
+/* How long ask_end() waits for the helpers, in ms. */
+#define END_MS	100
+
 #define CHUNK	16384
 
 enum what { OPEN, TYPE, TEXT };
@@ -329,6 +332,18 @@ void ask_renew(void)
 	left_of_all = ALL;
 	timeouts = 0;
 	waited_for_all = 0;
+}
+
+/* One that waits for a file server stays: there is nothing to be done. */
+void ask_end(void)
+{
+	if (asker.pid)
+		give_up(&asker);
+	if (reader.pid)
+		give_up(&reader);
+	for (int i = 0; i < END_MS && !waitpid(-1, NULL, WNOHANG); i++)
+		ctl_sleep(0.001);
+	reap();
 }
 
 bool ask_has_given_up(void)

@@ -30,6 +30,9 @@
 /* ask_renew - begin a new round of questions, with the whole time for all */
 void ask_renew(void);
 
+/* ask_end - end the helpers, for a process that leaves no zombies to others */
+void ask_end(void);
+
 /* ask_has_given_up - did too many questions get no answer, or too late ones? */
 bool ask_has_given_up(void);
 

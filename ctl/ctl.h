@@ -35,6 +35,7 @@ struct ctl_command {
 	const char *details;
 	int min_args;
 	int max_args;
+	bool is_wrapper;	/* what follows the first argument is its */
 	/* Up to CTL_MAX_OPTIONS, the last without a name. */
 	const struct ctl_option *options;
 	int (*run)(const struct ctl_call *call);
@@ -53,7 +54,7 @@ struct ctl_call {
 extern const struct ctl_command status_command, ls_command, show_command,
 	map_command, convert_command, reserve_command, release_command,
 	verify_command, check_command, top_command, metrics_command,
-	setup_command;
+	setup_command, run_command;
 
 /* ctl_error - print an error on stderr. Return: CTL_FAILED. */
 __attribute__((format(printf, 1, 2)))

@@ -18,7 +18,8 @@
 static const struct ctl_command *const commands[] = {
 	&status_command, &ls_command, &show_command, &map_command,
 	&convert_command, &reserve_command, &release_command, &verify_command,
-	&check_command, &top_command, &metrics_command, &setup_command, NULL
+	&check_command, &top_command, &metrics_command, &setup_command,
+	&run_command, NULL
 };
 
 static const struct ctl_option common[] = {
@@ -121,12 +122,13 @@ static int unknown_option(const struct ctl_call *call,
 /* Return: -1 to go on, or the exit status. */
 static int parse_options(struct ctl_call *call, int argc, char **argv)
 {
+	const char *how = call->command->is_wrapper ? "+:h" : ":h";
 	struct option options[CTL_MAX_OPTIONS + 4];
 	int opt;
 
 	all_options(call->command, options);
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, how, options, NULL)) != -1) {
 		switch (opt) {
 		case OPT_JSON:
 			call->json = true;

@@ -486,6 +486,14 @@ int reach_create(const char *path)
 	return fd;
 }
 
+int reach_unnamed(const struct reach *dir)
+{
+	int fd = openat(dir->fd, ".", O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC,
+			0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
 /* Nobody would remove the file under its own name. */
 static void hold_signals(struct reach_new *new)
 {

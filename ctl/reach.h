@@ -118,6 +118,12 @@ DIR *reach_list(int root, const char *name, int *err);
  */
 int reach_create(const char *path);
 
+/*
+ * reach_unnamed - make a file in a directory, open for reading and writing. It
+ * has no name, and can't get one. Return: a descriptor or a negative errno.
+ */
+int reach_unnamed(const struct reach *dir);
+
 /* A file that will take the place of another one, or of none. */
 struct reach_new {
 	struct reach dir;

@@ -73,11 +73,23 @@ _gmemctl() {
 	--node)
 		words=$(cd /sys/fs/gmemfs 2>/dev/null && printf '%s\n' node* | tr -d 'a-z*')
 		;;
-	--timeout | --interval | --count | --cell | --size | --pool) return ;;
+	--mount)
+		_gmemctl_mounts
+		return
+		;;
+	--timeout | --interval | --count | --cell | --name | --size | --pool) return ;;
 	*)
 		case $command,$nr,$cur in
 		,*,-*) words=$(_gmemctl_options "$program" '') ;;
 		,*) words=$(_gmemctl_commands "$program") ;;
+		run,0,[!-]*)
+			mapfile -t COMPREPLY < <(compgen -c -- "$cur" | sort -u)
+			return
+			;;
+		run,[!0]*)
+			_gmemctl_files
+			return
+			;;
 		*,-*) words=$(_gmemctl_options "$program" "$command") ;;
 		show,0, | map,0, | verify,0, | convert,0,)
 			_gmemctl_mounts

@@ -9,8 +9,8 @@ set -eu
 # shellcheck source=tests/ctl/ctl.sh
 . /share/ctl/ctl.sh
 
-commands='status ls show map convert reserve release verify check top metrics setup'
-sorted='check convert ls map metrics release reserve setup show status top verify'
+commands='status ls show map convert reserve release verify check top metrics setup run'
+sorted='check convert ls map metrics release reserve run setup show status top verify'
 completion=/opt/gmemfs/share/bash-completion/completions/gmemctl
 man=/share/man/gmemctl.8
 
@@ -86,6 +86,8 @@ test_wrong() {
 	wrong 'needs an argument' top --count
 	wrong 'count: must be a number' top --count=0
 	wrong 'interval: must be 0.1 to' top --interval=0
+	wrong 'the arguments must be \[--\] VMM' run --name=x
+	wrong "the output is the VMM's" run --json true
 }
 
 # A zero in front means nothing: no number is octal.
@@ -165,7 +167,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$ctl" top --json --interval=1000 >"$work/t
 test_not_loaded() {
 	umount /dev/gmem
 	rmmod gmemfs
-	for arguments in status ls 'verify --all' 'reserve 2M' release top metrics; do
+	for arguments in status ls 'verify --all' 'reserve 2M' release top metrics 'run true'; do
 		# shellcheck disable=SC2086 # words
 		ctl $arguments
 		is "$status" 3 "not loaded: $arguments: exit status 3"
@@ -224,6 +226,10 @@ test_completion() {
 	is "$offers" 0 '  a node'
 	offer convert /dev/gmem/guest0 0 2M p
 	is "$offers" private '  private'
+	offer run --m
+	is "$offers" --mount= '  an option of run'
+	offer run --mount = /dev/gmem qemu-im
+	is "$offers" qemu-img '  a program to run'
 }
 
 # typed LINE: the arguments that gmemctl is called with when all offers are on the line

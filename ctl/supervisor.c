@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The process that answers the system calls of a VMM. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ask.h"
+#include "callfilter.h"
+#include "complain.h"
+#include "ctl.h"
+#include "memfd.h"
+#include "seals.h"
+#include "slots.h"
+#include "supervisor.h"
+#include "supply.h"
+
+/* How long gmemctl waits for the supervisor at the end, in ms. */
+#define PATIENCE	5000
+
+/* What is said on the socket: a byte, with the listener for TAKE. */
+enum word {
+	READY = 'r',		/* the supervisor: start the VMM */
+	TAKE = 't',		/* the VMM to be */
+	ENDED = 'e',		/* gmemctl: the VMM has ended */
+	STAYING = 's',		/* the supervisor: don't wait for me */
+};
+
+/* ---- the socket ---- */
+
+union control {
+	char room[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+static int send_word(int sock, char word, int fd)
+{
+	union control control = { 0 };
+	struct iovec iov = { &word, 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+	}
+	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* Return: the word; or 0 if there is nobody at the other end. */
+static char receive_word(int sock, int *fd)
+{
+	union control control = { 0 };
+	char word = 0;
+	struct iovec iov = { &word, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *head;
+
+	*fd = -1;
+	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) <= 0)
+		return 0;
+	head = CMSG_FIRSTHDR(&msg);
+	if (head && head->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(head), sizeof(*fd));
+	return word;
+}
+
+/* ---- the supervisor ---- */
+
+struct duty {
+	struct supply supply;
+	const char *pattern;
+	struct notify notify;
+	int sock;		/* -1: gmemctl has ended */
+};
+
+static void answer_call(struct duty *d)
+{
+	struct notify *n = &d->notify;
+
+	if (notify_next(n))
+		return;
+	ask_renew();
+	switch (callfilter_call(&n->call->data)) {
+	case CALL_MEMFD_CREATE:
+		memfd_answer(&d->supply, d->pattern, n);
+		break;
+	case CALL_SEALS:
+		seals_answer_fcntl(&d->supply, n);
+		break;
+	case CALL_FTRUNCATE:
+		seals_answer_ftruncate(&d->supply, n);
+		break;
+	case CALL_SLOT:
+		slots_answer(&d->supply, n);
+		break;
+	default:
+		notify_pass(n);
+	}
+}
+
+static bool nobody_is_left(const struct notify *n)
+{
+	struct pollfd in = { .fd = n->fd };
+
+	return poll(&in, 1, 0) > 0;
+}
+
+/* Whoever reads what the VMM has written waits for the end of that. */
+static void let_go_of(int from, int to)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = from; fd <= to; fd++)
+		if (null >= 0)
+			dup2(null, fd);
+	if (null >= 0)
+		close(null);
+}
+
+static void stay(struct duty *d)
+{
+	complain_to_log();
+	let_go_of(STDERR_FILENO, STDERR_FILENO);
+	send_word(d->sock, STAYING, -1);
+	close(d->sock);
+	d->sock = -1;
+}
+
+/*
+ * Anything on the socket means that the VMM, or gmemctl, has ended. The word is
+ * taken: if it were there at close(), gmemctl would get an error, and not ours.
+ */
+static void serve(struct duty *d)
+{
+	struct pollfd in[2] = {
+		{ .fd = d->notify.fd, .events = POLLIN },
+		{ .fd = d->sock, .events = POLLIN },
+	};
+
+	int none;
+
+	for (;;) {
+		if (poll(in, 2, -1) < 0 && errno != EINTR)
+			return;
+		if (in[0].revents & POLLIN)
+			answer_call(d);
+		else if (in[0].revents)
+			return;
+		if (!in[1].revents)
+			continue;
+		receive_word(d->sock, &none);
+		if (nobody_is_left(&d->notify))
+			return;
+		stay(d);
+		in[1] = (struct pollfd){ .fd = -1 };
+	}
+}
+
+/*
+ * What a terminal or a service manager sends to all of a group's processes is
+ * for the VMM. A VMM without a supervisor couldn't even end in good order.
+ */
+static void ignore_signals(void)
+{
+	static const int ignored[] = {
+		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2,
+	};
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
+		signal(ignored[i], SIG_IGN);
+}
+
+/*
+ * It keeps nothing that it has inherited but the socket and stderr: others may
+ * wait for the end of a pipe, or want to unmount.
+ */
+static void keep_only(int sock)
+{
+	setsid();
+	ignore_signals();
+	if (sock != 3)
+		dup2(sock, 3);
+	syscall(SYS_close_range, 4, ~0U, 0);
+	let_go_of(STDIN_FILENO, STDOUT_FILENO);
+	umask(0077);
+}
+
+static _Noreturn void supervise(int sock, const char *mount,
+				const char *pattern)
+{
+	struct duty d = { .pattern = pattern, .sock = 3 };
+	int listener, status;
+
+	keep_only(sock);
+	status = supply_open(mount, &d.supply);
+	if (status) {
+		ask_end();
+		_exit(status);
+	}
+	if (chdir("/"))
+		_exit(CTL_FAILED);
+	send_word(d.sock, READY, -1);
+	if (receive_word(d.sock, &listener) != TAKE || listener < 0)
+		_exit(CTL_OK);
+	if (notify_begin(&d.notify, listener)) {
+		complain("this kernel has no user notification of seccomp");
+		_exit(CTL_FAILED);
+	}
+	serve(&d);
+	ask_end();
+	_exit(CTL_OK);
+}
+
+/* ---- gmemctl ---- */
+
+static int status_of(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+	    WEXITSTATUS(status))
+		return WEXITSTATUS(status);
+	return ctl_error("the supervisor has ended too early");
+}
+
+int supervisor_start(const char *mount, const char *pattern,
+		     struct supervisor *s)
+{
+	int socks[2], none;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks))
+		return ctl_error("can't start: %s", strerror(errno));
+	s->pid = fork();
+	if (!s->pid)
+		supervise(socks[1], mount, pattern);
+	close(socks[1]);
+	s->sock = socks[0];
+	if (s->pid < 0)
+		return ctl_error("can't start: %s", strerror(errno));
+	return receive_word(s->sock, &none) == READY ? CTL_OK :
+						       status_of(s->pid);
+}
+
+int supervisor_take(const struct supervisor *s, int listener)
+{
+	return send_word(s->sock, TAKE, listener);
+}
+
+void supervisor_leave(const struct supervisor *s)
+{
+	struct pollfd in = { .fd = s->sock, .events = POLLIN };
+	int none;
+
+	send_word(s->sock, ENDED, -1);
+	if (poll(&in, 1, PATIENCE) > 0 && !receive_word(s->sock, &none))
+		waitpid(s->pid, NULL, 0);
+}
