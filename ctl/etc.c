@@ -77,41 +77,111 @@ int etc_read(const char *path, char **text)
 	return status;
 }
 
-/* Only the last folder: the others are the system's. */
-static int make_folder(const char *path)
+/* The folder that this is in; the caller frees it. */
+static char *above(const char *path)
 {
-	char *folder = ctl_format("%.*s", (int)(strrchr(path, '/') - path),
-				  path);
-	int status = CTL_OK;
+	return ctl_format("%.*s", (int)(strrchr(path, '/') - path), path);
+}
 
-	if (mkdir(folder, 0755) && errno != EEXIST)
-		status = ctl_error("%s: %s", folder, strerror(errno));
-	free(folder);
-	return status;
+/* On the disk: a crash doesn't bring back what was there before. */
+static void sync_folder(const char *folder)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	fsync(fd);
+	close(fd);
+}
+
+/* Only the last folder: the others are the system's. */
+static int make_folder(const char *folder)
+{
+	char *outer;
+
+	if (mkdir(folder, 0755))
+		return errno == EEXIST ? CTL_OK :
+		       ctl_error("%s: %s", folder, strerror(errno));
+	outer = above(folder);
+	sync_folder(outer);
+	free(outer);
+	return CTL_OK;
+}
+
+/* As that of the old file, whatever the umask is. */
+static void set_rights(int fd, const char *path)
+{
+	struct stat old;
+
+	if (stat(path, &old)) {
+		fchmod(fd, 0644);
+		return;
+	}
+	if (!fchown(fd, -1, old.st_gid))
+		fchmod(fd, old.st_mode & 07777);
 }
 
 int etc_replace(const char *path, const char *text)
 {
 	struct output_new new;
+	char *folder = above(path);
+	int status = make_folder(folder);
 
-	if (make_folder(path) || output_begin(path, &new))
-		return CTL_FAILED;
-	fputs(text, new.out);
-	return output_end(&new);
+	if (!status)
+		status = output_begin(path, &new);
+	if (!status) {
+		set_rights(fileno(new.out), path);
+		fputs(text, new.out);
+		status = output_end(&new);
+		sync_folder(folder);
+	}
+	free(folder);
+	return status;
+}
+
+/* New files that output.h had not finished when it was killed. */
+static void remove_unfinished(const char *folder)
+{
+	char *pattern = ctl_format("%s/.gmemctl-*", folder);
+	glob_t g = {};
+
+	if (!glob(pattern, 0, NULL, &g))
+		for (size_t i = 0; i < g.gl_pathc; i++)
+			unlink(g.gl_pathv[i]);
+	globfree(&g);
+	free(pattern);
 }
 
 int etc_remove(const char *path)
 {
-	char *folder = ctl_format("%.*s", (int)(strrchr(path, '/') - path),
-				  path);
+	char *folder = above(path);
 	int status = CTL_OK;
 
-	if (unlink(path) && errno != ENOENT)
+	if (unlink(path) && errno != ENOENT) {
 		status = ctl_error("%s: %s", path, strerror(errno));
-	else
+	} else {
+		remove_unfinished(folder);
+		sync_folder(folder);
 		rmdir(folder);
+	}
 	free(folder);
 	return status;
+}
+
+/* Not flock(): children that gmemctl forks and leaves would keep that. */
+int etc_lock(const char *path)
+{
+	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	if (!fcntl(fd, F_SETLK, &all))
+		return fd;
+	err = errno == EACCES ? -EAGAIN : -errno;
+	close(fd);
+	return err;
 }
 
 bool etc_is_newer(const char *path, const char *other)
@@ -119,5 +189,5 @@ bool etc_is_newer(const char *path, const char *other)
 	struct stat one, two;
 
 	return !stat(path, &one) && !stat(other, &two) &&
-	       ctl_nanoseconds(&one.st_mtim) > ctl_nanoseconds(&two.st_mtim);
+	       ctl_nanoseconds(&one.st_ctim) > ctl_nanoseconds(&two.st_ctim);
 }

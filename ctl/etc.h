@@ -26,16 +26,30 @@ int etc_read(const char *path, char **text);
 
 /*
  * etc_replace - put a file with this text there, at once; see output.h. If its
- * folder isn't there, it is made.
+ * folder isn't there, it is made. The group and the mode stay.
  *
  * Return: CTL_OK; or CTL_FAILED after a message.
  */
 int etc_replace(const char *path, const char *text);
 
-/* etc_remove - the same: remove it, and its folder if that is empty then */
+/*
+ * etc_remove - the same: remove it, and new files in its folder that a
+ * gmemctl that was killed has left; and the folder, if that is empty then
+ */
 int etc_remove(const char *path);
 
-/* etc_is_newer - was @path changed after @other? False if one isn't there. */
+/*
+ * etc_is_newer - was @path changed, or put there, after @other? False if one
+ * isn't there.
+ */
 bool etc_is_newer(const char *path, const char *other);
+
+/*
+ * etc_lock - lock a file, which is made; until the end of this process
+ *
+ * Return: a descriptor; -EAGAIN if another process has the lock; or another
+ * negative errno.
+ */
+int etc_lock(const char *path);
 
 #endif /* ETC_H */
