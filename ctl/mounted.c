@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ctl.h"
@@ -22,26 +23,34 @@
 #define TRY_BYTE	0x5a
 #define SEE_CHECK	"'gmemctl check' says what to do"
 
-static bool is_at(const struct mount_point *m, const char *dir)
+/* The folder that libvirt makes as root, and what it gives to QEMU in there. */
+#define FOLDER		"libvirt"
+#define FOLDER_QEMU	"libvirt/qemu"
+
+static bool is_whole(const struct mount_point *m, uint64_t mount)
 {
 	for (size_t i = 0; i < m->nr_places; i++)
-		if (!m->places[i].pid && m->places[i].whole &&
-		    !strcmp(m->places[i].dir, dir))
-			return true;
+		if (!m->places[i].pid && m->places[i].mount == mount)
+			return m->places[i].whole;
 	return false;
 }
 
 /*
- * The last one covers the others. Its root is open until inventory_free().
- * NULL: there is none.
+ * The one that the path leads to: others may be below it. Its root is open
+ * until inventory_free(). NULL: there is none.
  */
 static struct mount_point *find(struct inventory *inv)
 {
-	for (size_t i = inv->nr_mounts; i--;)
-		if (inv->mounts[i].root >= 0 &&
-		    is_at(&inv->mounts[i], MOUNTED_DIR))
-			return &inv->mounts[i];
-	return NULL;
+	struct mount_point *m;
+	struct reach r;
+
+	if (reach_mount(0, MOUNTED_DIR, &r))
+		return NULL;
+	m = inventory_mount(inv, r.dev);
+	if (m && (m->root < 0 || !is_whole(m, r.mount)))
+		m = NULL;
+	reach_leave(&r);
+	return m;
 }
 
 static struct mount_point *look(struct inventory *inv)
@@ -62,6 +71,26 @@ static uint64_t size_in(const char *options)
 								   0;
 }
 
+static bool is_roots_folder(const struct reach *r)
+{
+	return S_ISDIR(r->mode) && !r->uid && !(r->mode & 022);
+}
+
+/* Who may write to the root of the mount may be there before libvirt. */
+static void look_for_libvirt(struct mounted *m, int root)
+{
+	struct stat st;
+	struct reach r;
+	int err = reach_below(root, FOLDER, &r);
+
+	m->shared = fstat(root, &st) || st.st_uid || st.st_mode & 022;
+	m->folder = err != -ENOENT;
+	m->foreign = m->folder && (err || !is_roots_folder(&r));
+	reach_leave(&r);
+	m->served = !reach_below(root, FOLDER_QEMU, &r);
+	reach_leave(&r);
+}
+
 void mounted_look(struct mounted *m)
 {
 	struct inventory inv;
@@ -71,6 +100,7 @@ void mounted_look(struct mounted *m)
 	if (found) {
 		m->hugetlbfs = strstr(found->options, "statfs=hugetlbfs");
 		m->size = size_in(found->options);
+		look_for_libvirt(m, found->root);
 	}
 	inventory_free(&inv);
 }
@@ -137,6 +167,41 @@ bool mounted_is_used(void)
 		used |= inv.files[i].dev == m->dev;
 	inventory_free(&inv);
 	return used;
+}
+
+/* ---- libvirt's folder ---- */
+
+/* Whatever the umask is: QEMU isn't root, and has to come through. */
+static int make_folder(int root)
+{
+	mode_t mask = umask(022);
+	int err = mkdirat(root, FOLDER, 0755) ? -errno : 0;
+
+	umask(mask);
+	return err == -EEXIST ? 0 : err;
+}
+
+int mounted_make_folder(void)
+{
+	struct inventory inv;
+	const struct mount_point *m = look(&inv);
+	int err = m ? make_folder(m->root) : -ENOENT;
+
+	inventory_free(&inv);
+	return err ? ctl_error(MOUNTED_LIBVIRT " can't be made: %s",
+			       strerror(-err)) : CTL_OK;
+}
+
+/* If it is empty: libvirt may have made more there, which stays. */
+int mounted_remove_folder(void)
+{
+	struct inventory inv;
+	const struct mount_point *m = look(&inv);
+
+	if (m)
+		unlinkat(m->root, FOLDER, AT_REMOVEDIR);
+	inventory_free(&inv);
+	return CTL_OK;
 }
 
 /* ---- is a file's memory hidden? ---- */

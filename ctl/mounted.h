@@ -10,11 +10,16 @@
 #include "findings.h"
 
 #define MOUNTED_DIR	GMEM_DEFAULT_MOUNT
+#define MOUNTED_LIBVIRT	MOUNTED_DIR "/libvirt"
 
 struct mounted {
 	bool is;		/* it is there, and can be reached */
 	bool hugetlbfs;		/* with statfs=hugetlbfs, as libvirt needs it */
 	uint64_t size;		/* in bytes; 0: no limit */
+	bool shared;		/* others than root may make files at its top */
+	bool folder;		/* MOUNTED_LIBVIRT is there */
+	bool foreign;		/* but it isn't a folder of root's */
+	bool served;		/* libvirt has been started since it is there */
 };
 
 void mounted_look(struct mounted *m);
@@ -30,6 +35,15 @@ int mounted_resize(const char *size);
 
 /* mounted_is_used - is a file in it, which may be the memory of a guest? */
 bool mounted_is_used(void);
+
+/*
+ * mounted_make_folder - make MOUNTED_LIBVIRT, as libvirt would do it later;
+ * mounted_remove_folder - remove it, if it is empty
+ *
+ * Return: CTL_OK, or CTL_FAILED with a message.
+ */
+int mounted_make_folder(void);
+int mounted_remove_folder(void);
 
 /* mounted_try - make a file in it, and see whether its memory is hidden */
 void mounted_try(struct findings *f);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The steps of gmemctl setup, from what is wanted and what there is. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static int take_write(const struct step *step)
 static char *changes(const struct settings *file)
 {
 	static const char *const keys[] = {
-		KEY_SIZE, KEY_OPTIONS, KEY_POOL, KEY_FOLDER
+		KEY_SIZE, KEY_OPTIONS, KEY_POOL, KEY_FOLDER, KEY_MOUNTS
 	};
 	struct settings before = *file;
 	char *all = ctl_copy("");
@@ -66,15 +67,26 @@ static int take_verb(const struct step *step)
 	return unit_do(step->how, step->what);
 }
 
-/* Also if somebody has changed the file, and has not told systemd yet. */
-void setup_add_reload(struct setup *s)
+/* The generator writes its file anew each time that systemd reads all. */
+static bool is_read(const struct settings *file)
+{
+	return !settings_changed(file) &&
+	       (!file->before || etc_exists(GENERATED)) &&
+	       !etc_is_newer(file->path, GENERATED);
+}
+
+void setup_add_reload(struct setup *s, bool needed)
 {
 	steps_add(&s->steps, take_verb, NULL, "daemon-reload",
 		  "systemctl daemon-reload");
-	if (!settings_changed(&s->defaults) &&
-	    (!s->defaults.before || etc_exists(GENERATED)) &&
-	    !etc_is_newer(s->defaults.path, GENERATED))
+	if (!needed)
 		steps_skip(&s->steps, "systemd has read that file already");
+}
+
+/* Also if somebody has changed the file, and has not told systemd yet. */
+void setup_add_reload_defaults(struct setup *s)
+{
+	setup_add_reload(s, !is_read(&s->defaults));
 }
 
 void setup_add_unit(struct setup *s, const struct unit *u, const char *verb)
@@ -100,15 +112,46 @@ static void start(struct setup *s, const struct unit *u)
 
 /* ---- the mount ---- */
 
-/* An empty one is the kernel's default, which is the same. */
+/* The kernel takes the last one. NULL: the options have none. */
+static char *size_in_options(const struct setup *s)
+{
+	char *options = settings_get(&s->defaults, KEY_OPTIONS);
+	char *left = options, *size = NULL, *option;
+
+	while (left && (option = strsep(&left, ","))) {
+		if (strncmp(option, "size=", 5))
+			continue;
+		free(size);
+		size = ctl_copy(option + 5);
+	}
+	free(options);
+	return size;
+}
+
+/* An empty one leaves it to the options, or to the kernel's default. */
 char *setup_size(const struct setup *s)
 {
 	char *size = settings_get(&s->defaults, KEY_SIZE);
 
 	if (size && *size)
 		return size;
-	free(size);
-	return ctl_copy(DEFAULT_SIZE);
+	if (size) {
+		free(size);
+		size = size_in_options(s);
+	}
+	return size ? size : ctl_copy(DEFAULT_SIZE);
+}
+
+/* As gmemfs reads it, which doesn't know "8GiB". */
+static bool is_size(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+	const char *unit = text + digits;
+
+	if (*unit == '%' && (digits > 3 || atoi(text) > 100))
+		return false;
+	return digits && (!*unit || (strchr("kmgt%", tolower(*unit)) &&
+				     !unit[1]));
 }
 
 static int take_resize(const struct step *step)
@@ -127,28 +170,43 @@ void setup_add_resize(struct setup *s)
 
 	steps_add(&s->steps, take_resize, s, NULL,
 		  "remount " MOUNTED_DIR " with size=%s", text_safe(size));
-	if (mounted_has_size(&s->mounted, size))
+	if (!is_size(size))
+		steps_skip(&s->steps, "gmemfs knows no such size");
+	else if (mounted_has_size(&s->mounted, size))
 		steps_skip(&s->steps, "it is mounted with that size already");
 	free(size);
+}
+
+static int refuse_mount(const struct setup *s, bool anew)
+{
+	if (!s->mounted.is && s->mount.state == UNIT_ACTIVE)
+		return ctl_error("something else than gmemfs is mounted at %s, or covers it; see 'findmnt %s', and unmount that",
+				 MOUNTED_DIR, MOUNTED_DIR);
+	if (anew && mounted_is_used())
+		return ctl_error("%s is mounted without statfs=hugetlbfs, which libvirt needs, and can't be mounted anew while it has files: 'gmemctl ls' lists them, and who uses them; shut these guests down, and run this again",
+				 MOUNTED_DIR);
+	if (s->libvirt && !anew && s->mounted.foreign)
+		return ctl_error("%s isn't a folder of root's that only root can write to, so that libvirt must not use it; see whose it is, and remove it",
+				 MOUNTED_LIBVIRT);
+	return CTL_OK;
 }
 
 static int plan_mount(struct setup *s)
 {
 	bool anew = s->mounted.is && s->libvirt && !s->mounted.hugetlbfs;
 
-	if (!s->mounted.is && s->mount.active)
-		return ctl_error("something else than gmemfs is mounted at %s, or covers it; see 'findmnt %s', and unmount that",
-				 MOUNTED_DIR, MOUNTED_DIR);
-	if (anew && mounted_is_used())
-		return ctl_error("%s is mounted without statfs=hugetlbfs, which libvirt needs, and can't be mounted anew while it has files: 'gmemctl ls' lists them, and who uses them; shut these guests down, and run this again",
-				 MOUNTED_DIR);
+	if (refuse_mount(s, anew))
+		return CTL_FAILED;
 	enable(s, &s->mount);
-	if (anew)
+	if (anew) {
 		setup_add_unit(s, &s->mount, "restart");
-	else if (s->mounted.is)
+		s->mounted.folder = false;
+		s->mounted.served = false;
+	} else if (s->mounted.is) {
 		setup_add_resize(s);
-	else
+	} else {
 		start(s, &s->mount);
+	}
 	return CTL_OK;
 }
 
@@ -168,40 +226,53 @@ bool setup_pool_is_right(const struct setup *s)
 	return is;
 }
 
+/* A job may still fill it, with this size or another one. */
 static void plan_pool(struct setup *s)
 {
+	bool right = setup_pool_is_right(s);
+
 	enable(s, &s->service);
-	if (!s->service.active) {
+	if (s->service.state == UNIT_BUSY) {
+		setup_add_unit(s, &s->service, right ? "start" : "restart");
+	} else if (s->service.state == UNIT_ACTIVE) {
+		setup_add_unit(s, &s->service, "restart");
+		if (right)
+			steps_skip(&s->steps, "the pool has that size already");
+	} else {
 		start(s, &s->service);
-		return;
 	}
-	setup_add_unit(s, &s->service, "restart");
-	if (setup_pool_is_right(s))
-		steps_skip(&s->steps, "the pool has that size already");
 }
 
 /* ---- libvirt ---- */
 
-static const struct {
-	const char *unit;
-	const char *pid;	/* it is there while the daemon runs */
-} daemons[] = {
-	{ "libvirtd.service", "/run/libvirtd.pid" },
-	{ "virtqemud.service", "/run/virtqemud.pid" },
+const struct setup_daemon setup_daemons[SETUP_DAEMONS] = {
+	{ "libvirtd.service", "/run/libvirtd.pid",
+	  "/etc/systemd/system/libvirtd.service.d/gmemfs.conf" },
+	{ "virtqemud.service", "/run/virtqemud.pid",
+	  "/etc/systemd/system/virtqemud.service.d/gmemfs.conf" },
 };
+
+/* It makes its folder in the mount when it starts. */
+static bool has_read_qemu(const struct setup *s, const char *pid)
+{
+	return !settings_changed(&s->qemu) &&
+	       !etc_is_newer(s->qemu.path, pid) &&
+	       (s->undo || s->mounted.served);
+}
 
 void setup_add_libvirt(struct setup *s)
 {
 	/* The state of each domain that runs. */
 	bool domains = etc_matches("/run/libvirt/qemu/*.xml");
 
-	for (size_t i = 0; i < sizeof(daemons) / sizeof(*daemons); i++) {
-		if (!etc_exists(daemons[i].pid))
+	for (size_t i = 0; i < SETUP_DAEMONS; i++) {
+		const struct setup_daemon *d = &setup_daemons[i];
+
+		if (!etc_exists(d->pid))
 			continue;
-		steps_add(&s->steps, take_verb, daemons[i].unit, "try-restart",
-			  "systemctl try-restart %s", daemons[i].unit);
-		if (!settings_changed(&s->qemu) &&
-		    !etc_is_newer(s->qemu.path, daemons[i].pid)) {
+		steps_add(&s->steps, take_verb, d->unit, "try-restart",
+			  "systemctl try-restart %s", d->unit);
+		if (has_read_qemu(s, d->pid)) {
 			steps_skip(&s->steps, "it has read %s already",
 				   s->qemu.path);
 		} else if (domains) {
@@ -211,7 +282,54 @@ void setup_add_libvirt(struct setup *s)
 	}
 }
 
-/* libvirt can't say align=2M, and this option takes its place. */
+static int take_folder(const struct step *step)
+{
+	(void)step;
+	return mounted_make_folder();
+}
+
+/*
+ * libvirt would only make it when it starts, and gives what is in it to QEMU's
+ * user: so nobody else may have made it.
+ */
+static void add_folder(struct setup *s)
+{
+	steps_add(&s->steps, take_folder, NULL, NULL, "make %s",
+		  MOUNTED_LIBVIRT);
+	if (s->mounted.folder)
+		steps_skip(&s->steps, "it is there already");
+}
+
+/* If the mount fails at boot, libvirt would put memory into the bare folder. */
+static void add_waits(struct setup *s)
+{
+	bool read = true;
+
+	for (size_t i = 0; i < SETUP_DAEMONS; i++) {
+		setup_add_write(s, &s->waits[i]);
+		read &= is_read(&s->waits[i]);
+	}
+	setup_add_reload(s, !read);
+}
+
+static void want_waits(struct setup *s)
+{
+	for (size_t i = 0; i < SETUP_DAEMONS; i++) {
+		struct settings *file = &s->waits[i];
+
+		if (file->before)
+			continue;
+		free(file->text);
+		file->text = ctl_copy(SETUP_WAIT);
+		record_verb(&s->record, "wait", setup_daemons[i].unit);
+	}
+}
+
+/*
+ * libvirt can't say align=2M, and this option takes its place. It makes its
+ * folder as root; if others might make that first, at each boot, they could
+ * lead root elsewhere.
+ */
 static int want_hugetlbfs(struct setup *s)
 {
 	char *options = settings_get(&s->defaults, KEY_OPTIONS);
@@ -220,8 +338,9 @@ static int want_hugetlbfs(struct setup *s)
 	if (!options)
 		options = ctl_copy(DEFAULT_OPTIONS);
 	if (!strstr(options, "statfs=")) {
-		more = ctl_format("%s%sstatfs=hugetlbfs", options,
-				  *options ? "," : "");
+		more = ctl_format("%s%sstatfs=hugetlbfs",
+				  strcmp(options, DEFAULT_OPTIONS) ? options :
+				  LIBVIRT_OPTIONS, *options ? "," : "");
 		record_set(&s->record, &s->defaults, KEY_OPTIONS, more);
 		free(more);
 	} else if (!strstr(options, "statfs=hugetlbfs")) {
@@ -266,6 +385,28 @@ static int refuse_strange(const struct setup *s)
 	return CTL_OK;
 }
 
+/* The same. What the command line has set is all right. */
+static int refuse_values(const struct setup *s)
+{
+	static const char known[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789_=,.%-";
+	char *size = settings_get(&s->defaults, KEY_SIZE);
+	char *options = settings_get(&s->defaults, KEY_OPTIONS);
+	int status = CTL_OK;
+
+	if (size && *size && !is_size(size))
+		status = ctl_error("%s has %s=%s, which is no size; write bytes, with k, m, g or t, or a percentage, and nothing behind it: no blank, and no line break of another system",
+				   s->defaults.path, KEY_SIZE, text_safe(size));
+	else if (options && options[strspn(options, known)])
+		status = ctl_error("%s has %s=%s, with a character that can't be in options; correct it: no blank, no comment behind it, and no line break of another system",
+				   s->defaults.path, KEY_OPTIONS,
+				   text_safe(options));
+	free(options);
+	free(size);
+	return status;
+}
+
 static int want_settings(struct setup *s)
 {
 	if (refuse_strange(s))
@@ -276,7 +417,9 @@ static int want_settings(struct setup *s)
 		record_set(&s->record, &s->defaults, KEY_POOL, s->pool);
 	if (s->libvirt && (want_hugetlbfs(s) || want_folder(s)))
 		return CTL_FAILED;
-	return CTL_OK;
+	if (s->libvirt)
+		want_waits(s);
+	return refuse_values(s);
 }
 
 static int plan_record(struct setup *s)
@@ -300,14 +443,18 @@ int setup_plan(struct setup *s)
 	if (want_settings(s))
 		return CTL_FAILED;
 	setup_add_write(s, &s->defaults);
-	setup_add_reload(s);
+	setup_add_reload_defaults(s);
 	if (plan_mount(s))
 		return CTL_FAILED;
+	if (s->libvirt) {
+		add_folder(s);
+		setup_add_write(s, &s->qemu);
+		add_waits(s);
+	}
 	if (s->pool)
 		plan_pool(s);
-	if (s->libvirt) {
-		setup_add_write(s, &s->qemu);
+	/* It may start domains, for which the pool is. */
+	if (s->libvirt)
 		setup_add_libvirt(s);
-	}
 	return plan_record(s);
 }

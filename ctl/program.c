@@ -2,6 +2,7 @@
 /* Other programs that gmemctl runs. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -23,6 +24,7 @@ static _Noreturn void become(const char *const *argv, int out)
 	};
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
+	signal(SIGPIPE, SIG_DFL);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
 	    dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)
 		_exit(NOT_FOUND);

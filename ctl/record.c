@@ -7,7 +7,7 @@
 
 #define HEADER \
 	"# What gmemctl setup has changed, for gmemctl setup --undo. A setting with\n" \
-	"# .now, but without .was, was not there before.\n"
+	"# .now, but without .was, was not there before. It may still be .prev.\n"
 
 static void set(struct settings *record, const char *key, const char *value)
 {
@@ -18,10 +18,27 @@ static void set(struct settings *record, const char *key, const char *value)
 	settings_set(record, key, value);
 }
 
-/* KEY.now is what setup has written, and KEY.was what it has found, if any. */
+/*
+ * KEY.now is what setup has written, and KEY.was what it has found, if any. If
+ * setup was killed after the record and before the file, the file still has
+ * what an earlier run has written: KEY.prev.
+ */
 static char *name(const char *key, const char *what)
 {
 	return ctl_format("%s.%s", key, what);
+}
+
+/* Has setup written this value? */
+static bool is_ours(const struct settings *record, const char *key,
+		    const char *value)
+{
+	char *now = name(key, "now"), *prev = name(key, "prev");
+	bool is = value && (settings_is(record, now, value) ||
+			    settings_is(record, prev, value));
+
+	free(prev);
+	free(now);
+	return is;
 }
 
 /* What setup has found is what is there now, unless setup has written that. */
@@ -29,15 +46,18 @@ void record_set(struct settings *record, struct settings *file, const char *key,
 		const char *value)
 {
 	char *now = name(key, "now"), *was = name(key, "was");
-	char *is = settings_get(file, key);
+	char *prev = name(key, "prev"), *is = settings_get(file, key);
+	bool ours = is_ours(record, key, is);
 
 	if (!settings_is(file, key, value)) {
-		if (!is || !settings_is(record, now, is))
+		if (!ours)
 			set(record, was, is);
+		set(record, prev, ours ? is : NULL);
 		set(record, now, value);
 		settings_set(file, key, value);
 	}
 	free(is);
+	free(prev);
 	free(was);
 	free(now);
 }
@@ -45,20 +65,29 @@ void record_set(struct settings *record, struct settings *file, const char *key,
 char *record_back(const struct settings *record, struct settings *file,
 		  const char *key)
 {
-	char *now = name(key, "now"), *was = name(key, "was");
-	char *wrote = settings_get(record, now);
+	char *was = name(key, "was"), *is = settings_get(file, key);
 	char *found = settings_get(record, was);
 	char *other = NULL;
 
-	if (wrote && settings_is(file, key, wrote))
+	if (is_ours(record, key, is))
 		settings_set(file, key, found);
-	else if (wrote && !settings_is(file, key, found))
-		other = settings_get(file, key) ?: ctl_copy("");
+	else if (record_has(record, key) && !settings_is(file, key, found))
+		other = ctl_copy(is ? is : "");
 	free(found);
-	free(wrote);
+	free(is);
 	free(was);
-	free(now);
 	return other;
+}
+
+bool record_has(const struct settings *record, const char *key)
+{
+	char *now = name(key, "now");
+	char *wrote = settings_get(record, now);
+	bool has = wrote;
+
+	free(wrote);
+	free(now);
+	return has;
 }
 
 void record_verb(struct settings *record, const char *verb, const char *unit)

@@ -25,7 +25,10 @@ void record_set(struct settings *record, struct settings *file, const char *key,
 char *record_back(const struct settings *record, struct settings *file,
 		  const char *key);
 
-/* What was done to a unit: "enable" or "start". */
+/* record_has - has setup set it? */
+bool record_has(const struct settings *record, const char *key);
+
+/* What was done to a unit: "enable", "start" or "wait". */
 void record_verb(struct settings *record, const char *verb, const char *unit);
 bool record_has_verb(const struct settings *record, const char *verb,
 		     const char *unit);

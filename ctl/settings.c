@@ -18,8 +18,19 @@ int settings_read(struct settings *s)
 	return status;
 }
 
+/* It may be minutes since the file was read. */
 int settings_write(const struct settings *s)
 {
+	char *now;
+	bool same;
+
+	if (etc_read(s->path, &now))
+		return CTL_FAILED;
+	same = now && s->before ? !strcmp(now, s->before) : now == s->before;
+	free(now);
+	if (!same)
+		return ctl_error("%s was changed meanwhile, and stays so",
+				 s->path);
 	return etc_replace(s->path, s->text);
 }
 
@@ -64,14 +75,21 @@ static bool is_comment(const char *line)
 	return *line == '#' || *line == ';';
 }
 
-/* The last line of a key counts, as for systemd. NULL: there is none. */
+/*
+ * The last line of a key counts, as for systemd; but the first one for libvirt.
+ * NULL: there is none.
+ */
 static const char *find_line(const struct settings *s, const char *key)
 {
 	const char *found = NULL;
 
-	for (const char *l = s->text; *l; l = after_line(l))
-		if (after_key(s, l, key))
-			found = l;
+	for (const char *l = s->text; *l; l = after_line(l)) {
+		if (!after_key(s, l, key))
+			continue;
+		found = l;
+		if (s->form == SETTINGS_LIBVIRT)
+			break;
+	}
 	return found;
 }
 

@@ -19,6 +19,8 @@ struct settings {
 
 /* settings_read - Return: CTL_OK; or CTL_FAILED after a message. */
 int settings_read(struct settings *s);
+
+/* settings_write - the same; it fails if the file isn't as it was read */
 int settings_write(const struct settings *s);
 void settings_free(struct settings *s);
 

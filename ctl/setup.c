@@ -4,7 +4,9 @@
  * works, and takes it back.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@
 
 #define DEFAULTS_PATH	"/etc/default/gmemfs"
 #define QEMU_PATH	"/etc/libvirt/qemu.conf"
+#define LOCK_PATH	"/run/gmemctl-setup.lock"
 
 enum { OPT_SIZE, OPT_POOL, OPT_LIBVIRT, OPT_DRY_RUN, OPT_UNDO };
 
@@ -114,54 +117,90 @@ static int refuse_without_systemd(const struct setup *s)
 			 s->pool ? s->pool : "");
 }
 
-static bool has_changed_qemu(const struct setup *s)
+/* Two at once would write the same files. The lock ends with this process. */
+static int lock(void)
 {
-	char *wrote = settings_get(&s->record, KEY_FOLDER ".now");
-	bool has = wrote;
+	int fd = etc_lock(LOCK_PATH);
 
-	free(wrote);
-	return has;
+	if (fd == -EAGAIN)
+		return ctl_error("another 'gmemctl setup' runs; wait until it has ended");
+	if (fd < 0)
+		return ctl_error("%s: %s", LOCK_PATH, strerror(-fd));
+	return CTL_OK;
+}
+
+static int read_libvirt(struct setup *s)
+{
+	if ((s->undo ? record_has(&s->record, KEY_FOLDER) : s->libvirt) &&
+	    settings_read(&s->qemu))
+		return CTL_FAILED;
+	for (size_t i = 0; i < SETUP_DAEMONS; i++)
+		if ((s->undo ? record_has_verb(&s->record, "wait",
+					       setup_daemons[i].unit) :
+			       s->libvirt) && settings_read(&s->waits[i]))
+			return CTL_FAILED;
+	return CTL_OK;
 }
 
 static int look(struct setup *s)
 {
-	if (geteuid())
-		return ctl_error("only root may change how the host is set up: run it by sudo");
-	if (!etc_exists("/run/systemd/system"))
-		return refuse_without_systemd(s);
 	if (settings_read(&s->defaults) || settings_read(&s->record))
 		return CTL_FAILED;
 	if (s->undo && !s->record.before)
 		return CTL_OK;
-	if ((s->undo ? has_changed_qemu(s) : s->libvirt) &&
-	    settings_read(&s->qemu))
+	if (read_libvirt(s) || unit_ask(&s->mount, !s->undo))
 		return CTL_FAILED;
-	if (unit_ask(&s->mount) || unit_ask(&s->service))
+	if ((s->undo || s->pool) && unit_ask(&s->service, !s->undo))
 		return CTL_FAILED;
 	mounted_look(&s->mounted);
 	return CTL_OK;
 }
 
+static int look_alone(const struct ctl_call *call, struct setup *s)
+{
+	if (geteuid())
+		return ctl_error("only root may change how the host is set up: run it by sudo");
+	if (!etc_exists("/run/systemd/system"))
+		return refuse_without_systemd(s);
+	if (!call->values[OPT_DRY_RUN] && lock())
+		return CTL_FAILED;
+	return look(s);
+}
+
 /* ---- whether it works ---- */
 
-static void check_mount(const struct setup *s, struct findings *f)
+static void check_size(const struct setup *s, struct findings *f)
 {
 	char *size = setup_size(s);
+	uint64_t all;
 
-	if (!s->mounted.is)
-		found(f, "mount", RESULT_FAIL,
-		      "systemctl status dev-gmem.mount",
-		      "gmemfs is not at " MOUNTED_DIR);
-	else
-		found(f, "mount", RESULT_OK, NULL, MOUNTED_DIR);
-	if (s->mounted.is && !mounted_has_size(&s->mounted, size))
+	if (!mounted_has_size(&s->mounted, size))
 		found(f, "size", RESULT_FAIL, "systemctl cat dev-gmem.mount",
 		      "%s, and not the %s of " DEFAULTS_PATH,
 		      text_size(s->mounted.size), text_safe(size));
-	else if (s->mounted.is)
+	else if (!kernel_field("/proc/meminfo", "MemTotal", &all) &&
+		 s->mounted.size >> 10 > all)
+		found(f, "size", RESULT_WARN,
+		      "such as gmemctl setup --size=50%",
+		      "%s, which is more than the host's memory of %s",
+		      text_size(s->mounted.size), text_size(all << 10));
+	else
 		found(f, "size", RESULT_OK, NULL, "%s, by size=%s",
 		      text_size(s->mounted.size), text_safe(size));
 	free(size);
+}
+
+static void check_mount(const struct setup *s, struct findings *f)
+{
+	if (!s->mounted.is) {
+		found(f, "mount", RESULT_FAIL,
+		      "systemctl status dev-gmem.mount",
+		      "gmemfs is not at " MOUNTED_DIR);
+		return;
+	}
+	found(f, "mount", RESULT_OK, NULL, MOUNTED_DIR);
+	check_size(s, f);
+	mounted_try(f);
 }
 
 static void check_pool(const struct setup *s, struct findings *f)
@@ -179,6 +218,11 @@ static void check_pool(const struct setup *s, struct findings *f)
 		      "'gmemctl status' shows how far it is",
 		      "%s ready of %s wanted", text_size(ready),
 		      text_size(low));
+	else if (s->mounted.size && low > s->mounted.size)
+		found(f, "pool", RESULT_WARN,
+		      "a smaller --pool, or a larger --size",
+		      "%s ready, which is more than the mount's size",
+		      text_size(ready));
 	else
 		found(f, "pool", RESULT_OK, NULL, "%s ready", text_size(ready));
 }
@@ -189,11 +233,21 @@ static void check_libvirt(const struct setup *s, struct findings *f)
 		found(f, "libvirt", RESULT_FAIL,
 		      "systemctl restart dev-gmem.mount, while it has no files",
 		      "the mount lacks statfs=hugetlbfs");
+	else if (s->mounted.foreign)
+		found(f, "libvirt", RESULT_FAIL,
+		      "see whose it is, and remove it",
+		      "%s isn't a folder of root's that only root can write to",
+		      MOUNTED_LIBVIRT);
 	else if (s->libvirt_waits)
 		found(f, "libvirt", RESULT_WARN,
 		      "restart it when they are shut off: systemctl restart libvirtd.service",
 		      "it doesn't know %s yet, because domains run",
 		      KEY_FOLDER);
+	else if (s->mounted.shared)
+		found(f, "libvirt", RESULT_WARN,
+		      "mode=750 in GMEMFS_OPTIONS, and a new mount",
+		      "who may make files in %s can make %s before libvirt does, at boot",
+		      MOUNTED_DIR, MOUNTED_LIBVIRT);
 	else
 		found(f, "libvirt", RESULT_OK, NULL,
 		      "%s is %s; each domain needs <memoryBacking> with <source type='file'/> and <access mode='shared'/>",
@@ -204,8 +258,6 @@ static void check_all(struct setup *s, struct findings *f)
 {
 	mounted_look(&s->mounted);
 	check_mount(s, f);
-	if (s->mounted.is)
-		mounted_try(f);
 	if (s->pool)
 		check_pool(s, f);
 	if (s->libvirt)
@@ -285,7 +337,7 @@ static int plan(const struct ctl_call *call, struct setup *s)
 	int status = parse_call(call, s);
 
 	if (!status)
-		status = look(s);
+		status = look_alone(call, s);
 	if (!status)
 		status = s->undo ? setup_plan_undo(s) : setup_plan(s);
 	return status;
@@ -298,6 +350,8 @@ static void forget(struct setup *s)
 	settings_free(&s->defaults);
 	settings_free(&s->qemu);
 	settings_free(&s->record);
+	for (size_t i = 0; i < SETUP_DAEMONS; i++)
+		settings_free(&s->waits[i]);
 	steps_free(&s->steps);
 }
 
@@ -310,8 +364,13 @@ static int run(const struct ctl_call *call)
 		.mount.name = "dev-gmem.mount",
 		.service.name = "gmemfs-pool.service",
 	};
-	int status = plan(call, &s);
+	int status;
 
+	for (size_t i = 0; i < SETUP_DAEMONS; i++)
+		s.waits[i].path = setup_daemons[i].wait;
+	/* Who reads the output may go away, and the steps go on. */
+	signal(SIGPIPE, SIG_IGN);
+	status = plan(call, &s);
 	if (!status) {
 		if (!call->json)
 			steps_print(&s.steps);
@@ -342,8 +401,8 @@ const struct ctl_command setup_command = {
 	.summary = "enable the mount, and the pool, and try them; or undo that",
 	.details = "Sets this host up, now and at each boot: writes /etc/default/gmemfs, enables and\n"
 		   "starts dev-gmem.mount, and gmemfs-pool.service with --pool. With --libvirt, sets\n"
-		   "memory_backing_dir in /etc/libvirt/qemu.conf. Prints the steps first, and skips\n"
-		   "what is so already. In the end, tries whether a file's memory there is hidden.\n"
+		   "memory_backing_dir in /etc/libvirt/qemu.conf, and lets libvirt wait for the mount.\n"
+		   "Prints the steps first, and skips what is so already. In the end, tries whether a file's memory there is hidden.\n"
 		   "The record of the changes is /var/lib/gmemfs/setup.",
 	.options = options,
 	.run = run,

@@ -16,23 +16,15 @@ static int systemctl(const char *verb, const char *name, char *said)
 	return program_run(argv, said, SAID);
 }
 
-static int ask_enabled(struct unit *u)
+/* Why setup can't enable it, from what is-enabled has said. */
+static int complain(const struct unit *u, const char *said)
 {
-	char said[SAID];
-	int status = systemctl("is-enabled", u->name, said);
-
-	u->enabled = !strcmp(said, "enabled");
-	if (u->enabled || !strcmp(said, "disabled") ||
-	    !strcmp(said, "enabled-runtime"))
-		return CTL_OK;
 	if (!strncmp(said, "masked", 6))
 		return ctl_error("%s is masked, so that nobody starts it; if you want it: systemctl unmask %s",
 				 u->name, u->name);
 	if (!strcmp(said, "generated"))
 		return ctl_error("%s is made by a line of /etc/fstab, and not by the package's unit; remove that line, so that gmemctl can set it up",
 				 u->name);
-	if (status < 0)
-		return ctl_error("systemctl: %s", strerror(-status));
 	if (!strcmp(said, "not-found") || strstr(said, "No such file"))
 		return ctl_error("%s isn't installed; it is in the package gmemfs-tools",
 				 u->name);
@@ -40,13 +32,39 @@ static int ask_enabled(struct unit *u)
 			 *said ? text_safe(said) : "no answer");
 }
 
-int unit_ask(struct unit *u)
+static int ask_enabled(struct unit *u, bool wanted)
 {
 	char said[SAID];
+	int status = systemctl("is-enabled", u->name, said);
 
-	if (ask_enabled(u))
+	u->enabled = !strcmp(said, "enabled");
+	if (status < 0)
+		return ctl_error("systemctl: %s", strerror(-status));
+	if (!wanted || u->enabled || !strcmp(said, "disabled") ||
+	    !strcmp(said, "enabled-runtime"))
+		return CTL_OK;
+	return complain(u, said);
+}
+
+static void ask_state(struct unit *u)
+{
+	char said[SAID];
+	int status = systemctl("is-active", u->name, said);
+
+	u->state = UNIT_INACTIVE;
+	if (!status)
+		u->state = UNIT_ACTIVE;
+	else if (!strcmp(said, "activating") || !strcmp(said, "deactivating"))
+		u->state = UNIT_BUSY;
+	else if (!strcmp(said, "failed"))
+		u->state = UNIT_FAILED;
+}
+
+int unit_ask(struct unit *u, bool wanted)
+{
+	if (ask_enabled(u, wanted))
 		return CTL_FAILED;
-	u->active = !systemctl("is-active", u->name, said);
+	ask_state(u);
 	return CTL_OK;
 }
 

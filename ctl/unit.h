@@ -5,14 +5,27 @@
 
 #include <stdbool.h>
 
+enum unit_state {
+	UNIT_INACTIVE,
+	UNIT_ACTIVE,
+	UNIT_BUSY,		/* a job starts or stops it */
+	UNIT_FAILED,
+};
+
 struct unit {
 	const char *name;
 	bool enabled;
-	bool active;
+	enum unit_state state;
 };
 
-/* unit_ask - fill in the rest. Return: CTL_OK, or CTL_FAILED with a message. */
-int unit_ask(struct unit *u);
+/*
+ * unit_ask - fill in the rest
+ * @wanted: it is going to be enabled, so it is an error if it can't be: if it
+ *	    is masked, or not installed
+ *
+ * Return: CTL_OK, or CTL_FAILED with a message.
+ */
+int unit_ask(struct unit *u, bool wanted);
 
 /*
  * unit_do - systemctl @verb @name; @name may be NULL

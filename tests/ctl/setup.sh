@@ -18,14 +18,18 @@ record=/var/lib/gmemfs/setup
 mount=dev-gmem.mount
 pool=gmemfs-pool.service
 
-# Its state is in files in $fake: calls has what it was asked, fail what is to fail, said.UNIT
-# another answer to is-enabled. dev-gmem.mount has the options that the generator has written.
+# Its state is in files in $fake: calls has what it was asked, fail what is to fail, late what is to
+# fail when it is done, hold what is to wait; said.UNIT has another answer to is-enabled, and state.UNIT
+# to is-active. dev-gmem.mount has the options that the generator has written.
 fake_systemctl() {
 	mkdir -p $fake /run/systemd/system
 	cat >$fake/systemctl <<'END'
 #!/bin/sh
 cd /run/setup || exit
 echo "$*" >>calls
+while grep -q -x -F -e "$*" hold; do
+	sleep 0.1
+done
 if grep -q -x -F -e "$*" fail; then
 	echo "Job for $2 failed." >&2
 	exit 1
@@ -37,6 +41,9 @@ is-enabled*)
 	[ -e "enabled.$2" ] || { echo disabled; exit 1; }
 	echo enabled
 	;;
+is-active*) cat "state.$2" 2>/dev/null && exit 3 ;;
+esac
+case "$1 $2" in
 'is-active dev-gmem.mount') grep -q '^[^ ]* /dev/gmem ' /proc/mounts ;;
 is-active*) [ -e "active.$2" ] ;;
 enable*) touch "enabled.$2" ;;
@@ -52,12 +59,27 @@ daemon-reload*) sh /share/systemd/gmemfs-generator /run/systemd/generator ;;
 		touch active.gmemfs-pool.service
 	;;
 'stop gmemfs-pool.service')
-	/opt/gmemfs/bin/gmemctl release && rm -f active.gmemfs-pool.service
+	# No ExecStop= of a service that has not been started to the end.
+	if [ -e state.gmemfs-pool.service ]; then
+		rm state.gmemfs-pool.service
+	else
+		/opt/gmemfs/bin/gmemctl release && rm -f active.gmemfs-pool.service
+	fi
 	;;
-esac
+'try-restart libvirtd.service')
+	echo 1 >/run/libvirtd.pid
+	! grep -q ' /dev/gmem ' /proc/mounts || mkdir -p /dev/gmem/libvirt/qemu
+	;;
+esac || exit
+if grep -q -x -F -e "$*" late; then
+	rm -f "active.$2"
+	exit 1
+fi
 END
 	chmod +x $fake/systemctl
 	: >$fake/fail
+	: >$fake/late
+	: >$fake/hold
 	[ -e /usr/bin/systemctl ] || touch /usr/bin/systemctl
 	mount --bind $fake/systemctl /usr/bin/systemctl
 }
@@ -66,10 +88,13 @@ END
 fresh() {
 	! grep -q ' /dev/gmem ' /proc/mounts || umount /dev/gmem
 	"$plain" release >/dev/null
-	rm -rf "$fake"/enabled.* "$fake"/active.* "$fake"/said.* /run/systemd/generator /var/lib/gmemfs \
-		/run/libvirtd.pid /run/libvirt/qemu/*.xml
-	mkdir -p /etc/default /etc/libvirt /run/libvirt/qemu
+	rm -rf "$fake"/enabled.* "$fake"/active.* "$fake"/said.* "$fake"/state.* \
+		/run/systemd/generator /var/lib/gmemfs \
+		/run/libvirtd.pid /run/libvirt/qemu/*.xml /etc/systemd/system/*.service.d/gmemfs.conf
+	mkdir -p /etc/default /etc/libvirt /run/libvirt/qemu /etc/systemd/system
 	: >"$fake/fail"
+	: >"$fake/late"
+	: >"$fake/hold"
 	: >"$fake/calls"
 	cp /share/default/gmemfs "$defaults"
 	cp "$work/qemu.conf" "$qemu"
@@ -77,10 +102,20 @@ fresh() {
 	chmod 640 "$defaults"
 }
 
+low() {
+	cat /sys/fs/gmemfs/pool/low_bytes
+}
+
+# The drop-ins by which libvirt's daemons wait for the mount.
+waits() {
+	find /etc/systemd/system -path '*.service.d/gmemfs.conf'
+}
+
 is_fresh() { # NAME
 	is "$(diff /share/default/gmemfs "$defaults")$(diff "$work/qemu.conf" "$qemu")" '' "$1"
 	not_ok '  nor is there a record' test -e /var/lib/gmemfs
 	is "$(find "$fake" -name 'enabled.*' -o -name 'active.*')" '' '  and the units are off'
+	is "$(waits)$(low)" 0 '  nothing waits for the mount, and no pool is wanted'
 }
 
 # Those that change something.
@@ -169,7 +204,7 @@ test_dry_run() {
 	fresh
 	ctl setup --size=25% --pool=32M --libvirt --dry-run
 	is "$status$err" 0 '--dry-run'
-	is "$(steps PLAN)" 8 '  says what it would do'
+	is "$(steps PLAN)" 12 '  says what it would do'
 	like "$out" "^PLAN  write $defaults: GMEMFS_SIZE=25%, GMEMFS_OPTIONS=[^ ]*, GMEMFS_POOL=32M\$" \
 		'  with the settings'
 	is "$(calls)" '' '  and does nothing'
@@ -345,18 +380,22 @@ test_libvirt() {
 	echo 1 >/run/libvirtd.pid
 	ctl setup --libvirt
 	is "$status$err" 0 '--libvirt'
-	is "$(calls)" "daemon-reload|enable $mount|restart $mount|try-restart libvirtd.service|" \
+	is "$(calls)" "daemon-reload|enable $mount|restart $mount|daemon-reload|try-restart libvirtd.service|" \
 		'  mounts anew, and restarts libvirt, which no domain needs'
 	is "$(diff "$work/qemu.conf" "$qemu" | grep '^[<>]')" '> memory_backing_dir = "/dev/gmem"' '  one line of qemu.conf is new'
 	is "$(stat -c %a "$qemu")" 600 '  the mode stays'
 	like "$(findmnt -n -o OPTIONS /dev/gmem)" statfs=hugetlbfs '  the mount has what libvirt needs'
 	like "$out" '^OK   libvirt ' '  it says so'
+	is "$(stat -c '%U %a' /dev/gmem /dev/gmem/libvirt | xargs)" 'root 750 root 755' \
+		'  only root could make a folder before libvirt does'
+	is "$(waits | xargs grep -h '^Req')" "$(printf '%s\n' RequiresMountsFor=/dev/gmem RequiresMountsFor=/dev/gmem)" \
+		'  which is not started at boot without the mount'
 	echo 1 >/run/libvirtd.pid
 	: >"$fake/calls"
 	ctl setup --libvirt
 	is "$status $(calls)$(steps PLAN)" '0 0' 'again: all is so already'
 	touch /run/libvirt/qemu/other.xml
-	touch -d '-1 minute' /run/libvirtd.pid
+	touch "$qemu"
 	ctl setup --libvirt
 	is "$status $(calls)" '0 ' 'while domains run, libvirt is not restarted'
 	like "$out" '^WARN libvirt ' '  which it says'
@@ -365,6 +404,8 @@ test_libvirt() {
 	like "$out" '^SKIP  systemctl try-restart libvirtd.service: domains run' '  does not either'
 	is "$(cat "$qemu")" "$(cat "$work/qemu.conf")" '  qemu.conf is as it was'
 	is "$(cat "$defaults")" "$(cat /share/default/gmemfs)" '  and the settings'
+	is "$(waits)" '' '  and libvirt waits for nothing'
+	like "$out" '^SKIP  take the other options from /dev/gmem: .* restart dev-gmem.mount' '  it says what the mount keeps'
 	fresh
 	touch /run/libvirt/qemu/other.xml /run/libvirtd.pid
 	ctl setup --libvirt
@@ -372,6 +413,220 @@ test_libvirt() {
 	ctl setup --undo
 	is_fresh '  undo takes back all of it'
 	like "$out" '^Until libvirt is restarted' '  and says what libvirt does until it is restarted'
+}
+
+test_libvirt_order() {
+	fresh
+	printf '%s\n' 'memory_backing_dir = "/srv/ram"' 'memory_backing_dir = "/dev/gmem"' >>"$qemu"
+	refused 'has memory_backing_dir = "/srv/ram" already' --libvirt
+	fresh
+	echo 1 >/run/libvirtd.pid
+	ctl setup --libvirt
+	is "$status$err" 0 '--libvirt'
+	umount /dev/gmem
+	echo 1 >/run/libvirtd.pid
+	: >"$fake/calls"
+	ctl setup --libvirt
+	is "$status $(calls)" "0 start $mount|try-restart libvirtd.service|" 'libvirt is restarted for a new mount, too'
+	rmdir /dev/gmem/libvirt/qemu /dev/gmem/libvirt
+	mkdir -m 700 /dev/gmem/libvirt
+	chown 65534 /dev/gmem/libvirt
+	: >"$fake/calls"
+	ctl setup --libvirt
+	is "$status$(calls)" 1 'but not for a folder that another user has made'
+	like "$err" "/dev/gmem/libvirt isn't a folder of root's" '  as it says'
+	rmdir /dev/gmem/libvirt
+	echo '# mine' >>/etc/systemd/system/libvirtd.service.d/gmemfs.conf
+	ctl setup --undo
+	is "$status$err" 0 'undo'
+	is "$(waits)" /etc/systemd/system/libvirtd.service.d/gmemfs.conf '  leaves a drop-in that somebody has changed'
+}
+
+# Such a mount would fail at the next boot, by the generator.
+test_strange() {
+	strange() { # LINE ERE
+		fresh
+		printf '%s\n' "$1" >>"$defaults"
+		refused "$2"
+	}
+	strange 'GMEMFS_SIZE=50% ' 'GMEMFS_SIZE=50% , which is no size'
+	strange GMEMFS_SIZE=8GiB 'GMEMFS_SIZE=8GiB, which is no size'
+	strange 'GMEMFS_OPTIONS=mode=1770 # mine' 'a character that .* in options'
+	fresh
+	sed -i "s/\$/$(printf '\r')/" "$defaults"
+	refused 'which is no size' --libvirt
+	refused 'a character that .* in options' --libvirt --size=50%
+	fresh
+	echo 'GMEMFS_SIZE=8 GiB' >>"$defaults"
+	cp "$defaults" "$work/defaults"
+	ctl setup --size=25%
+	is "$status$err" 0 'but setup may replace such a line'
+	ctl setup --undo
+	is "$status$err" 0 '  and undo'
+	ok '  brings it back' cmp "$defaults" "$work/defaults"
+}
+
+# systemd doesn't run ExecStop= then.
+test_pool_stays() {
+	for state in failed activating; do
+		fresh
+		echo "start $pool" >"$fake/late"
+		ctl setup --size=64M --pool=16M
+		is "$status $(low)" "1 $((16 * mib))" "a pool whose service is $state"
+		echo "$state" >"$fake/state.$pool"
+		ctl setup --undo
+		is "$status$err" 0 '  undo'
+		rm -f "$fake/state.$pool"
+		is_fresh '  gives its memory back'
+	done
+	fresh
+	echo "start $pool" >"$fake/late"
+	ctl setup --size=64M --pool=16M
+	echo activating >"$fake/state.$pool"
+	: >"$fake/calls"
+	ctl setup --pool=32M
+	is "$status $(calls)" "0 daemon-reload|restart $pool|" 'another size does not wait for a job that fills the pool'
+	fresh
+	ctl setup --size=16M --pool=32M
+	is "$status" 0 'a pool that is larger than the mount'
+	like "$out" '^WARN pool .* more than' '  is worth a warning'
+}
+
+# What has failed is tried again.
+test_repair() {
+	fresh
+	sed -i 's/^GMEMFS_SIZE=.*/GMEMFS_SIZE=4m/' "$defaults"
+	touch "$fake/enabled.$mount"
+	"$fake/systemctl" daemon-reload
+	"$fake/systemctl" start "$mount"
+	ctl setup --size=64M
+	is "$status$err" 0 'where there is a mount already'
+	fallocate -l 16M /dev/gmem/guest
+	for again in '' ', and again'; do
+		ctl setup --undo
+		is "$status" 1 "undo, while the guests have more than there was$again"
+		like "$out" '^FAIL  remount /dev/gmem with size=4m' '  fails there'
+	done
+	rm /dev/gmem/guest
+	ctl setup --undo
+	is "$status$err $(size)" '0 4096' '  then it is done'
+	not_ok '  and forgotten' test -e "$record"
+
+	again_after() { # CALL
+		echo "$1" >"$fake/fail"
+		ctl setup --undo
+		is "$status" 1 "undo, where it fails: $1"
+		: >"$fake/fail"
+		: >"$fake/calls"
+		ctl setup --undo
+		is "$status$err" 0 '  undo again'
+		like "$(cat "$fake/calls")" "^$1" '  does that'
+		is_fresh '  and the rest'
+	}
+	fresh
+	ctl setup --size=25%
+	again_after daemon-reload
+	fresh
+	echo 1 >/run/libvirtd.pid
+	ctl setup --libvirt
+	again_after 'try-restart libvirtd.service'
+}
+
+test_meanwhile() {
+	fresh
+	echo "start $mount" >"$fake/hold"
+	"$ctl" setup --libvirt >"$work/held" 2>&1 &
+	held=$!
+	wait_for grep -q -x "start $mount" "$fake/calls"
+	ctl setup --size=25%
+	is "$status$out" 1 'two at once: the second one is refused'
+	like "$err" "another 'gmemctl setup' runs" '  and why'
+	ctl setup --size=25% --dry-run
+	is "$status$err" 0 '  but not --dry-run'
+	echo '# mine' >>"$qemu"
+	: >"$fake/hold"
+	status=0
+	wait "$held" || status=$?
+	is "$status" 1 'somebody writes a file while setup runs: a failure'
+	like "$(cat "$work/held")" "$qemu was changed meanwhile" '  which says so'
+	is "$(diff "$work/qemu.conf" "$qemu" | grep '^[<>]')" '> # mine' '  and leaves it'
+	ctl setup --libvirt
+	is "$status$err" 0 'again'
+	ctl setup --undo
+	is "$(diff "$work/qemu.conf" "$qemu" | grep '^[<>]')" '> # mine' '  undo leaves that, too'
+}
+
+# As if it was killed between the record and the file.
+killed_at_file() { # ARGUMENT...
+	mount --bind "${defaults%/*}" "${defaults%/*}"
+	mount -o remount,bind,ro "${defaults%/*}"
+	ctl setup "$@"
+	umount "${defaults%/*}"
+	is "$status" 1 "a file can't be written, but the record: $*"
+}
+
+test_killed() {
+	fresh
+	killed_at_file --size=25%
+	ctl setup --undo
+	is "$status$err" 0 'undo'
+	is_fresh '  has nothing to take back'
+	ctl setup --size=25%
+	killed_at_file --size=30%
+	killed_at_file --size=35%
+	ctl setup --undo
+	is "$status$err" 0 'undo after another one'
+	is_fresh '  takes back the first'
+	ctl setup --size=25%
+	killed_at_file --size=30%
+	ctl setup --size=40%
+	is "$status$err" 0 'and again'
+	touch /var/lib/gmemfs/.gmemctl-0123456789abcdef
+	ctl setup --undo
+	is_fresh '  undo still finds the first, and removes an unfinished file'
+	: >"$fake/calls"
+	"$ctl" setup --size=25% 2>"$work/err" | :
+	is "$(calls | grep -o "start $mount")" "start $mount" 'it goes on if nobody reads what it prints'
+}
+
+# Where the host isn't as after the installation.
+test_hosts() {
+	fresh
+	echo masked >"$fake/said.$pool"
+	refused "systemctl unmask $pool" --pool=16M
+	ctl setup --size=64M
+	is "$status$err" 0 'a pool that is masked concerns who wants one'
+	mkdir -p "$work/elsewhere"
+	mount --bind /dev/gmem "$work/elsewhere"
+	mount -t tmpfs none /dev/gmem
+	: >"$fake/calls"
+	ctl setup --undo
+	is "$status$(calls)" 1 'undo, while something covers the mount'
+	like "$err" 'something else covers it' '  is refused'
+	umount /dev/gmem
+	umount "$work/elsewhere"
+	ctl setup --undo
+	is "$status$err" 0 '  and not afterwards'
+	is_fresh '  with all that setup has done'
+
+	fresh
+	chgrp 4 "$defaults"
+	umask 0
+	ctl setup --size=64M
+	umask 022
+	is "$(stat -c '%g %a' "$defaults" "$record" | xargs)" '4 640 0 644' 'group and mode stay, whatever the umask is'
+	cp -p "$defaults" "$defaults.old"
+	touch -d '2020-01-01' "$defaults.old"
+	mv "$defaults.old" "$defaults"
+	: >"$fake/calls"
+	ctl setup
+	is "$status $(calls)" '0 daemon-reload|' 'a file that comes with an old date is new to systemd'
+
+	fresh
+	sed -i 's/^GMEMFS_SIZE=.*/GMEMFS_SIZE=/; s/^GMEMFS_OPTIONS=.*/&,size=10m/' "$defaults"
+	ctl setup
+	ctl setup
+	is "$status$err $(size)" '0 10240' 'a size among the options is one'
 }
 
 test_build() {
@@ -385,6 +640,13 @@ test_build() {
 	test_others
 	test_failure
 	test_libvirt
+	test_libvirt_order
+	test_strange
+	test_pool_stays
+	test_repair
+	test_meanwhile
+	test_killed
+	test_hosts
 }
 
 fake_systemctl
