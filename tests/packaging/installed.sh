@@ -135,7 +135,9 @@ systemctl --root=/ enable dev-gmem.mount gmemfs-pool.service >/dev/null 2>&1
 # What "gmemctl setup" leaves.
 mkdir /var/lib/gmemfs
 echo GMEMFS_SIZE.now=25% >/var/lib/gmemfs/setup
+touch /var/lib/gmemfs/.gmemctl-0123456789abcdef
 ok 'apt removes the packages' apt_get remove gmemfs gmemfs-dkms gmemfs-tools gmemvm libgmem0 libgmem-dev
+like "$tap_output" "^What 'gmemctl setup' has changed stays; .* --undo" '  and says what stays of setup'
 not_ok '  and the module' test -e "$module"
 is "$(modprobe --set-version "$kernel" --show-depends gmemfs >/dev/null 2>&1 || echo gone)" gone '  of which modprobe knows nothing'
 is "$(find /etc/default/gmemfs)" /etc/default/gmemfs '  but the settings stay'
