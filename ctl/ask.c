@@ -13,8 +13,10 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "ask.h"
@@ -33,13 +35,25 @@
 
 #define CHUNK	16384
 
-enum what { OPEN, TYPE, TEXT };
+#define PAGE	4096
+
+/*
+ * Helpers that were killed, and wait for a file server still. With so many of
+ * them, no more are started.
+ */
+#define MOST_LEFT	(2 * ASK_TIMEOUTS)
+
+enum what { OPEN, TYPE, TEXT, MEMORY, ATTRIBUTE };
 
 struct question {
 	enum what what;
 	int flags;
 	uint64_t resolve;
-	char path[PATH_MAX];
+	pid_t pid;		/* for MEMORY, as are the next two */
+	uint64_t address;
+	size_t size;
+	char value[32];		/* for ATTRIBUTE */
+	char path[PATH_MAX];	/* or the attribute's name */
 };
 
 struct answer {
@@ -63,6 +77,7 @@ static struct asker reader, asker;
 static double left_of_all = ALL;
 static unsigned int timeouts;
 static double waited_for_all;
+static unsigned int left_behind;	/* helpers that were killed */
 
 /* ---- messages, perhaps with a descriptor ---- */
 
@@ -163,17 +178,42 @@ static void reply_type(int sock, struct answer *a, int fd)
 	reply(sock, a, -1);
 }
 
-static void reply_to(int sock, const struct question *q, struct answer *a,
-		     int dir)
+/*
+ * A read ends before a page that isn't there only if that page begins a piece.
+ */
+static void reply_memory(int sock, const struct question *q, struct answer *a)
 {
-	int fd;
+	size_t first = PAGE - q->address % PAGE;
+	struct iovec local = { a->text, q->size };
+	struct iovec remote[2] = {
+		{ (void *)(uintptr_t)q->address,
+		  first < q->size ? first : q->size },
+		{ (void *)(uintptr_t)(q->address + first),
+		  first < q->size ? q->size - first : 0 },
+	};
+	ssize_t got = process_vm_readv(q->pid, &local, 1, remote, 2, 0);
 
-	a->value = 0;
-	if (q->what == TYPE) {
-		reply_type(sock, a, dir);
-		return;
-	}
-	fd = open_asked(q, dir < 0 ? AT_FDCWD : dir);
+	a->value = got < 0 ? -errno : got;
+	reply(sock, a, -1);
+}
+
+/* The file is open with O_PATH only, which fsetxattr() doesn't take. */
+static void reply_attribute(int sock, const struct question *q,
+			    struct answer *a, int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (setxattr(path, q->path, q->value, strlen(q->value), 0))
+		a->value = -errno;
+	reply(sock, a, -1);
+}
+
+static void reply_file(int sock, const struct question *q, struct answer *a,
+		       int dir)
+{
+	int fd = open_asked(q, dir < 0 ? AT_FDCWD : dir);
+
 	if (q->what == TEXT) {
 		reply_text(sock, a, fd);
 	} else {
@@ -182,6 +222,25 @@ static void reply_to(int sock, const struct question *q, struct answer *a,
 	}
 	if (fd >= 0)
 		close(fd);
+}
+
+static void reply_to(int sock, const struct question *q, struct answer *a,
+		     int dir)
+{
+	a->value = 0;
+	switch (q->what) {
+	case TYPE:
+		reply_type(sock, a, dir);
+		break;
+	case MEMORY:
+		reply_memory(sock, q, a);
+		break;
+	case ATTRIBUTE:
+		reply_attribute(sock, q, a, dir);
+		break;
+	default:
+		reply_file(sock, q, a, dir);
+	}
 }
 
 /*
@@ -228,8 +287,10 @@ static void end_without_memory(pid_t pid)
 /* A helper that doesn't end after SIGKILL is left behind, without a wait. */
 static void give_up(struct asker *by)
 {
-	if (!by->dead)
+	if (!by->dead) {
 		end_without_memory(by->pid);
+		left_behind++;
+	}
 	close(by->sock);
 	by->pid = 0;
 }
@@ -239,8 +300,12 @@ static void reap(void)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
-		asker.dead |= asker.pid == pid;
-		reader.dead |= reader.pid == pid;
+		if (pid == asker.pid)
+			asker.dead = true;
+		else if (pid == reader.pid)
+			reader.dead = true;
+		else if (left_behind)
+			left_behind--;
 	}
 }
 
@@ -251,6 +316,8 @@ static int start(struct asker *by)
 	if (by->pid)
 		return 0;
 	reap();
+	if (left_behind >= MOST_LEFT)
+		return -EAGAIN;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks))
 		return -errno;
 	by->sock = socks[0];
@@ -384,6 +451,35 @@ int ask_type(int fd, uint64_t *type)
 	finish(&asker);
 	if (!err)
 		memcpy(type, asker.answer.text, sizeof(*type));
+	return err;
+}
+
+ssize_t ask_memory(pid_t pid, uint64_t address, void *to, size_t size)
+{
+	struct question q = {
+		.what = MEMORY, .pid = pid, .address = address,
+		.size = size < CHUNK ? size : CHUNK,
+	};
+	int none, err = ask_has_given_up() ? -ECANCELED : 0;
+
+	if (!err)
+		err = ask(&asker, &q, -1, &none);
+	finish(&asker);
+	if (err)
+		return err;
+	memcpy(to, asker.answer.text, asker.answer.value);
+	return asker.answer.value;
+}
+
+int ask_set_attribute(int fd, const char *name, const char *value)
+{
+	struct question q = { .what = ATTRIBUTE };
+	int none, err = ask_has_given_up() ? -ECANCELED : set_path(&q, name);
+
+	snprintf(q.value, sizeof(q.value), "%s", value);
+	if (!err)
+		err = ask(&asker, &q, fd, &none);
+	finish(&asker);
 	return err;
 }
 

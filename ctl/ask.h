@@ -5,7 +5,9 @@
  * make another thread hold that lock for ever: in a page fault on a file server
  * of the owner's own that doesn't answer. Such a server can also leave a
  * question for its filesystem type unanswered, or one for the permissions of a
- * directory on the way to a file.
+ * directory on the way to a file. Reading the process's memory may wait for it,
+ * and so may fdinfo (epoll) and an attribute, by way of a lock that a thread of
+ * the process has in a page fault.
  *
  * Only a fatal signal ends such a wait. So a helper process asks. If it doesn't
  * answer in time, gmemctl kills it, and starts a new one for the next question.
@@ -23,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #define ASK_TIMEOUTS	50
 #define ASK_SECONDS	120
@@ -48,6 +51,20 @@ int ask_open(int dir, const char *path, int flags, uint64_t resolve);
 
 /* ask_type - get the filesystem type of a descriptor. Return: 0 or -errno. */
 int ask_type(int fd, uint64_t *type);
+
+/*
+ * ask_memory - read the memory of a process, up to 16 KiB
+ *
+ * Return: how many bytes could be read, if not all; or a negative errno, which
+ * is -ECANCELED if ask_has_given_up().
+ */
+ssize_t ask_memory(pid_t pid, uint64_t address, void *to, size_t size);
+
+/*
+ * ask_set_attribute - set an extended attribute of a file, to a text of up to
+ * 31 characters. Return: 0 or a negative errno, as ask_memory().
+ */
+int ask_set_attribute(int fd, const char *name, const char *value);
 
 /*
  * ask_text - open a file for reading; a read that takes too long is an error

@@ -33,8 +33,8 @@
 /* ---- which ---- */
 
 /*
- * If the name can't be read, the memory is hidden: better too much of it than
- * too little.
+ * If the name can't be read, or there is an error of fnmatch(), the memory is
+ * hidden: better too much of it than too little.
  */
 static bool is_wanted(const struct notify *n, const char *pattern)
 {
@@ -45,9 +45,10 @@ static bool is_wanted(const struct notify *n, const char *pattern)
 		return true;
 	got = notify_read(n, n->call->data.args[0], name, sizeof(name));
 	if (got > 0 && memchr(name, '\0', got))
-		return !fnmatch(pattern, name, FNM_EXTMATCH);
-	complain("process %u: the name of a memfd can't be read (%s), so its memory is hidden without regard to --name",
-		 n->call->pid, strerror(got < 0 ? -got : EFAULT));
+		return fnmatch(pattern, name, FNM_EXTMATCH) != FNM_NOMATCH;
+	if (notify_waits(n))
+		complain("process %u: the name of a memfd can't be read (%s), so its memory is hidden without regard to --name",
+			 n->call->pid, strerror(got < 0 ? -got : EFAULT));
 	return true;
 }
 
@@ -85,6 +86,7 @@ static const char *what_to_do(int err)
 	case -EROFS:
 		return "remount it with rw";
 	case -EMFILE:
+		return "raise the limit of open files with which gmemctl is started (ulimit -n)";
 	case -ENFILE:
 		return "the system has too many open files: see /proc/sys/fs/file-max";
 	case -ENOMEM:
@@ -116,18 +118,28 @@ static int make(const struct supply *s, unsigned int flags)
 	return err;
 }
 
+/* With EMFILE it's the process that has too many files, and it knows that. */
+static void give(struct notify *n, int fd, bool cloexec)
+{
+	int err = notify_file(n, fd, cloexec);
+
+	if (err && err != -EMFILE && err != -ESRCH)
+		complain("process %u can't be given a file of gmemfs, so memfd_create() fails: %s; a security module may forbid it",
+			 n->call->pid, strerror(-err));
+}
+
 void memfd_answer(const struct supply *s, const char *pattern,
 		  struct notify *n)
 {
 	unsigned int flags = n->call->data.args[1];
 	int fd;
 
-	if (!are_flags_known(flags)) {
-		notify_error(n, EINVAL);
-		return;
-	}
 	if (!is_wanted(n, pattern)) {
 		notify_pass(n);
+		return;
+	}
+	if (!are_flags_known(flags)) {
+		notify_error(n, EINVAL);
 		return;
 	}
 	fd = make(s, flags);
@@ -135,6 +147,6 @@ void memfd_answer(const struct supply *s, const char *pattern,
 		notify_error(n, refuse(s, fd));
 		return;
 	}
-	notify_file(n, fd, flags & MFD_CLOEXEC);
+	give(n, fd, flags & MFD_CLOEXEC);
 	close(fd);
 }

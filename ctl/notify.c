@@ -5,13 +5,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "ctl.h"
 #include "notify.h"
-
-#define PAGE	4096
 
 static size_t larger(size_t a, size_t b)
 {
@@ -74,7 +72,7 @@ void notify_error(struct notify *n, int err)
  * FLAG_SEND makes it one step: a thread that is killed in between can't have
  * got a descriptor of which its process knows nothing.
  */
-void notify_file(struct notify *n, int fd, bool cloexec)
+int notify_file(struct notify *n, int fd, bool cloexec)
 {
 	struct seccomp_notif_addfd add = {
 		.id = n->call->id,
@@ -83,24 +81,19 @@ void notify_file(struct notify *n, int fd, bool cloexec)
 		.newfd_flags = cloexec ? O_CLOEXEC : 0,
 	};
 
-	if (ioctl(n->fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0)
-		notify_error(n, errno);
+	int err;
+
+	if (ioctl(n->fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) >= 0)
+		return 0;
+	err = errno;
+	if (!notify_waits(n))
+		return -ESRCH;
+	notify_error(n, err);
+	return -err;
 }
 
-/*
- * A read ends before a page that isn't there only if that page begins a piece.
- */
 ssize_t notify_read(const struct notify *n, uint64_t address, void *to,
 		    size_t size)
 {
-	size_t first = PAGE - address % PAGE;
-	struct iovec local = { to, size };
-	struct iovec remote[2] = {
-		{ (void *)(uintptr_t)address, first < size ? first : size },
-		{ (void *)(uintptr_t)(address + first),
-		  first < size ? size - first : 0 },
-	};
-	ssize_t got = process_vm_readv(n->call->pid, &local, 1, remote, 2, 0);
-
-	return got < 0 ? -errno : got;
+	return ask_memory(n->call->pid, address, to, size);
 }

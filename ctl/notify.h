@@ -46,11 +46,16 @@ void notify_error(struct notify *n, int err);
  * notify_file - give the process a copy of a descriptor, which the call returns
  *
  * If that can't be done, the call returns why not, as with RLIMIT_NOFILE.
+ *
+ * Return: 0; that negative errno; or -ESRCH if the thread has been killed.
  */
-void notify_file(struct notify *n, int fd, bool cloexec);
+int notify_file(struct notify *n, int fd, bool cloexec);
 
 /*
  * notify_read - read the memory of the thread that waits
+ *
+ * The memory may be that of a file server that doesn't answer, so a helper
+ * reads it: ask_memory().
  *
  * Return: how many bytes could be read, if not all; or a negative errno.
  */

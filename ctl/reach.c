@@ -33,6 +33,16 @@ static int open_how(int dir, const char *name, uint64_t flags, uint64_t resolve)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Open a file that is open already. */
+static int reopen(int fd, int flags)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : fd;
+}
+
 /* ---- a look: statx() without asking a file server or automounting ---- */
 
 static int look_at(int dir, const char *name, struct reach *r)
@@ -395,17 +405,14 @@ DIR *reach_list(int root, const char *name, int *err)
 
 int reach_open(const struct reach *r, int flags)
 {
-	char path[32];
-	int fd, ours;
+	int ours;
 
 	if (!S_ISREG(r->mode))
 		return -EMEDIUMTYPE;
 	ours = reach_is_gmemfs(r);
 	if (ours <= 0)
 		return ours ? ours : -ENOTTY;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", r->fd);
-	fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	return fd < 0 ? -errno : fd;
+	return reopen(r->fd, flags | O_NONBLOCK);
 }
 
 int reach_make(int root)
@@ -450,15 +457,11 @@ static int stand_at_own(int dir, const char *name, struct reach *r)
 static int reopen_own(int dir, const char *name)
 {
 	struct reach r;
-	char path[32];
 	int fd, err = stand_at_own(dir, name, &r);
 
 	if (err)
 		return err;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", r.fd);
-	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		fd = -errno;
+	fd = reopen(r.fd, O_WRONLY | O_TRUNC | O_NONBLOCK);
 	reach_leave(&r);
 	return fd;
 }
@@ -486,12 +489,18 @@ int reach_create(const char *path)
 	return fd;
 }
 
+/* F_GETFL would show O_TMPFILE, and does not after another open(). */
 int reach_unnamed(const struct reach *dir)
 {
-	int fd = openat(dir->fd, ".", O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC,
-			0600);
+	int made = openat(dir->fd, ".", O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC,
+			  0600);
+	int fd;
 
-	return fd < 0 ? -errno : fd;
+	if (made < 0)
+		return -errno;
+	fd = reopen(made, O_RDWR);
+	close(made);
+	return fd;
 }
 
 /* Nobody would remove the file under its own name. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -33,7 +34,7 @@ static int no_filter(int err)
 	if (err == -EBUSY)
 		return ctl_error("there is a supervisor already: gmemctl run, or a container's; one is all that the kernel allows, so start this outside of that");
 	if (err == -EINVAL)
-		return ctl_error("the kernel has no user notification of seccomp that waits for fatal signals only; boot Linux 6.12 or later with CONFIG_SECCOMP_FILTER");
+		return ctl_error("the kernel has no user notification of seccomp that waits for fatal signals only; boot Linux 6.12.118 or later with CONFIG_SECCOMP_FILTER");
 	return ctl_error("can't install the seccomp filter: %s",
 			 strerror(-err));
 }
@@ -49,7 +50,7 @@ static int put_under(const struct supervisor *s)
 		return no_filter(listener);
 	err = supervisor_take(s, listener);
 	if (err)
-		return ctl_error("the supervisor doesn't answer: %s",
+		return ctl_error("the supervisor has ended too early: %s",
 				 strerror(-err));
 	close(listener);
 	return CTL_OK;
@@ -81,10 +82,17 @@ static void watched_signals(sigset_t *set)
 		sigaddset(set, watched[i]);
 }
 
+/* When a terminal hangs up, only the leader of the session is told. */
+static bool is_for_leader(const siginfo_t *info)
+{
+	return info->si_signo == SIGHUP && getsid(0) == getpid();
+}
+
 /* The terminal has sent the signal to the VMM, too, if it is in this group. */
 static void hand_on(const siginfo_t *info, pid_t vmm)
 {
-	if (info->si_code == SI_KERNEL && getpgid(vmm) == getpgrp())
+	if (info->si_code == SI_KERNEL && getpgid(vmm) == getpgrp() &&
+	    !is_for_leader(info))
 		return;
 	kill(vmm, info->si_signo);
 }
@@ -98,7 +106,8 @@ static void watch(struct supervisor *s)
 		return;
 	s->pid = 0;
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		ctl_error("the supervisor was killed: from now on the VMM's memfd_create(), ftruncate() and changes of a guest's memory slots fail with ENOSYS; start the VMM again");
+		ctl_error("the supervisor %s: from now on the VMM's memfd_create(), ftruncate() and changes of a guest's memory slots fail with ENOSYS; start the VMM again",
+			  WIFSIGNALED(status) ? "was killed" : "has failed");
 }
 
 /* Return: the VMM's status, as of waitpid(). */
@@ -141,14 +150,39 @@ static int run_vmm(char **argv, struct supervisor *s)
 				     WEXITSTATUS(status);
 }
 
+/*
+ * The VMM chooses the names. With these repetitions, there are names for which
+ * fnmatch() takes for ever.
+ */
+static bool is_slow(const char *pattern)
+{
+	for (const char *p = pattern; (p = strchr(p, '(')); p++)
+		if (p > pattern && strchr("*+?!", p[-1]))
+			return true;
+	return false;
+}
+
+static int check_usage(const struct ctl_call *call)
+{
+	const char *pattern = call->values[OPT_NAME];
+
+	if (call->json)
+		return ctl_usage(call, "--json: the output is the VMM's");
+	if (pattern && !*pattern)
+		return ctl_usage(call, "--name: the pattern is empty, so nothing would be hidden");
+	if (pattern && is_slow(pattern))
+		return ctl_usage(call, "--name: a pattern may have @(...), but not *(, +(, ?( and !(");
+	return CTL_OK;
+}
+
 static int run(const struct ctl_call *call)
 {
 	const char *mount = call->values[OPT_MOUNT] ?: DEFAULT_MOUNT;
 	struct supervisor s;
-	int status;
+	int status = check_usage(call);
 
-	if (call->json)
-		return ctl_usage(call, "--json: the output is the VMM's");
+	if (status)
+		return status;
 	status = supervisor_start(mount, call->values[OPT_NAME], &s);
 	return status ? status : run_vmm(call->args, &s);
 }

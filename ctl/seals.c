@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "ask.h"
 #include "callfilter.h"
 #include "complain.h"
 #include "seals.h"
@@ -41,17 +42,12 @@ int seals_begin(int fd, unsigned int seals)
 }
 
 /* The file is reached by O_PATH only, which fgetxattr() doesn't take. */
-static void path_of(const struct reach *r, char *path, size_t room)
-{
-	snprintf(path, room, "/proc/self/fd/%d", r->fd);
-}
-
 static int get(const struct reach *r, unsigned int *seals)
 {
 	char path[32], text[16];
 	ssize_t n;
 
-	path_of(r, path, sizeof(path));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", r->fd);
 	n = getxattr(path, NAME, text, sizeof(text) - 1);
 	if (n < 0)
 		return -errno;
@@ -60,13 +56,16 @@ static int get(const struct reach *r, unsigned int *seals)
 	return 0;
 }
 
+/*
+ * That takes the inode's lock, which a thread of the VMM may have while it
+ * waits for a file server. Reading the attribute takes no such lock.
+ */
 static int set(const struct reach *r, unsigned int seals)
 {
-	char path[32], text[16];
-	int n = format(text, sizeof(text), seals);
+	char text[16];
 
-	path_of(r, path, sizeof(path));
-	return setxattr(path, NAME, text, n, 0) ? -errno : 0;
+	format(text, sizeof(text), seals);
+	return ask_set_attribute(r->fd, NAME, text);
 }
 
 /* ---- the calls ---- */
@@ -98,9 +97,27 @@ static int reach_sealed(const struct supply *s, const struct notify *n,
 	return err;
 }
 
+static const char *what_to_do(int err)
+{
+	switch (err) {
+	case -EACCES:
+	case -EPERM:
+		return "run gmemctl as root, or let the VMM keep its privileges and PR_SET_DUMPABLE";
+	case -EAGAIN:
+		return "raise the limit of the user's processes (ulimit -u)";
+	case -ETIMEDOUT:
+	case -ECANCELED:
+		return "the process, or one of its file servers, doesn't answer";
+	default:
+		return "see 'gmemctl check'";
+	}
+}
+
 /* In the order in which the kernel looks. Return: 0 or -errno. */
 static int add(const struct sealed *f, uint64_t more)
 {
+	int err;
+
 	if (!f->write)
 		return -EPERM;
 	if (more & ~(uint64_t)KNOWN)
@@ -111,7 +128,11 @@ static int add(const struct sealed *f, uint64_t more)
 		complain("a file of gmemfs can't be sealed against writing (fcntl(F_ADD_SEALS)): if the program needs that seal, keep this memfd an ordinary one by --name");
 		return -EINVAL;
 	}
-	return set(&f->at, f->seals | more);
+	err = set(&f->at, f->seals | more);
+	if (err)
+		complain("a file's seals can't be kept (%s), so fcntl(F_ADD_SEALS) fails with EBUSY; %s",
+			 strerror(-err), what_to_do(err));
+	return err ? -EBUSY : 0;
 }
 
 /* The kernel takes the lower half of the argument, and so does this. */
@@ -130,15 +151,22 @@ static void answer_sealed(struct notify *n, const struct sealed *f)
 		notify_value(n, 0);
 }
 
+/* These errors mean that it's another file, or that the process has ended. */
+static bool is_of_others(int err)
+{
+	return err == -ENOENT || err == -ENODATA || err == -ESRCH ||
+	       err == -EOPNOTSUPP;
+}
+
 void seals_answer_fcntl(const struct supply *s, struct notify *n)
 {
 	struct sealed f;
 	int err = reach_sealed(s, n, &f);
 
 	if (err) {
-		if (err == -EACCES || err == -EPERM || err == -ETIMEDOUT)
-			complain("process %u uses seals of a file, and which file can't be seen (%s): on a hidden file it gets EINVAL; run gmemctl as root, or let the VMM keep its privileges and PR_SET_DUMPABLE",
-				 n->call->pid, strerror(-err));
+		if (!is_of_others(err) && notify_waits(n))
+			complain("process %u uses seals of a file, and which file can't be seen (%s): on a hidden file it gets EINVAL; %s",
+				 n->call->pid, strerror(-err), what_to_do(err));
 		notify_pass(n);
 		return;
 	}

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -30,6 +32,7 @@
 enum word {
 	READY = 'r',		/* the supervisor: start the VMM */
 	TAKE = 't',		/* the VMM to be */
+	TAKEN = 'k',		/* the supervisor: it may become the VMM */
 	ENDED = 'e',		/* gmemctl: the VMM has ended */
 	STAYING = 's',		/* the supervisor: don't wait for me */
 };
@@ -88,13 +91,31 @@ struct duty {
 	int sock;		/* -1: gmemctl has ended */
 };
 
+/* In seconds. */
+#define ROUND	60
+
+/*
+ * The time that ask.c has for slow answers is that of a round, rather than of a
+ * call. So a process that doesn't answer costs the others no more than that.
+ */
+static void renew_time(void)
+{
+	static double renewed = -ROUND;
+	double now = ctl_now();
+
+	if (now - renewed < ROUND)
+		return;
+	renewed = now;
+	ask_renew();
+}
+
 static void answer_call(struct duty *d)
 {
 	struct notify *n = &d->notify;
 
 	if (notify_next(n))
 		return;
-	ask_renew();
+	renew_time();
 	switch (callfilter_call(&n->call->data)) {
 	case CALL_MEMFD_CREATE:
 		memfd_answer(&d->supply, d->pattern, n);
@@ -120,16 +141,21 @@ static bool nobody_is_left(const struct notify *n)
 	return poll(&in, 1, 0) > 0;
 }
 
-/* Whoever reads what the VMM has written waits for the end of that. */
+/*
+ * Whoever reads what the VMM has written waits for the end of that. The end of
+ * a pipe takes the place, which can't be written to, and has nothing to read.
+ * It needs no /dev/null.
+ */
 static void let_go_of(int from, int to)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int ends[2];
 
+	if (pipe2(ends, O_CLOEXEC))
+		return;
 	for (int fd = from; fd <= to; fd++)
-		if (null >= 0)
-			dup2(null, fd);
-	if (null >= 0)
-		close(null);
+		dup2(ends[0], fd);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 static void stay(struct duty *d)
@@ -144,28 +170,33 @@ static void stay(struct duty *d)
 /*
  * Anything on the socket means that the VMM, or gmemctl, has ended. The word is
  * taken: if it were there at close(), gmemctl would get an error, and not ours.
+ *
+ * Return: a status, which is CTL_OK if nobody has the filter any more.
  */
-static void serve(struct duty *d)
+static int serve(struct duty *d)
 {
 	struct pollfd in[2] = {
 		{ .fd = d->notify.fd, .events = POLLIN },
 		{ .fd = d->sock, .events = POLLIN },
 	};
-
 	int none;
 
 	for (;;) {
-		if (poll(in, 2, -1) < 0 && errno != EINTR)
-			return;
+		if (poll(in, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			complain("poll: %s", strerror(errno));
+			return CTL_FAILED;
+		}
 		if (in[0].revents & POLLIN)
 			answer_call(d);
 		else if (in[0].revents)
-			return;
+			return CTL_OK;
 		if (!in[1].revents)
 			continue;
 		receive_word(d->sock, &none);
 		if (nobody_is_left(&d->notify))
-			return;
+			return CTL_OK;
 		stay(d);
 		in[1] = (struct pollfd){ .fd = -1 };
 	}
@@ -185,6 +216,16 @@ static void ignore_signals(void)
 		signal(ignored[i], SIG_IGN);
 }
 
+static void raise_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
 /*
  * It keeps nothing that it has inherited but the socket and stderr: others may
  * wait for the end of a pipe, or want to unmount.
@@ -198,14 +239,33 @@ static void keep_only(int sock)
 	syscall(SYS_close_range, 4, ~0U, 0);
 	let_go_of(STDIN_FILENO, STDOUT_FILENO);
 	umask(0077);
+	raise_limit();
 }
 
+/* Return: 0; -ECANCELED if there is no VMM; or another negative errno. */
+static int take(struct duty *d)
+{
+	int listener;
+	char word = receive_word(d->sock, &listener);
+	int err;
+
+	if (word != TAKE)
+		return -ECANCELED;
+	err = listener < 0 ? -EBADF : notify_begin(&d->notify, listener);
+	return err ? err : send_word(d->sock, TAKEN, -1);
+}
+
+/*
+ * A VMM that can do less than its user, such as one in a sandbox of its own,
+ * must not be able to trace it.
+ */
 static _Noreturn void supervise(int sock, const char *mount,
 				const char *pattern)
 {
 	struct duty d = { .pattern = pattern, .sock = 3 };
-	int listener, status;
+	int status, err;
 
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	keep_only(sock);
 	status = supply_open(mount, &d.supply);
 	if (status) {
@@ -215,15 +275,15 @@ static _Noreturn void supervise(int sock, const char *mount,
 	if (chdir("/"))
 		_exit(CTL_FAILED);
 	send_word(d.sock, READY, -1);
-	if (receive_word(d.sock, &listener) != TAKE || listener < 0)
-		_exit(CTL_OK);
-	if (notify_begin(&d.notify, listener)) {
-		complain("this kernel has no user notification of seccomp");
-		_exit(CTL_FAILED);
-	}
-	serve(&d);
+	err = take(&d);
+	if (err && err != -ECANCELED)
+		complain("can't answer the VMM's calls: %s", strerror(-err));
+	if (err)
+		status = err == -ECANCELED ? CTL_OK : CTL_FAILED;
+	else
+		status = serve(&d);
 	ask_end();
-	_exit(CTL_OK);
+	_exit(status);
 }
 
 /* ---- gmemctl ---- */
@@ -258,7 +318,11 @@ int supervisor_start(const char *mount, const char *pattern,
 
 int supervisor_take(const struct supervisor *s, int listener)
 {
-	return send_word(s->sock, TAKE, listener);
+	int none, err = send_word(s->sock, TAKE, listener);
+
+	if (err)
+		return err;
+	return receive_word(s->sock, &none) == TAKEN ? 0 : -EPIPE;
 }
 
 void supervisor_leave(const struct supervisor *s)

@@ -25,7 +25,10 @@ struct supervisor {
 int supervisor_start(const char *mount, const char *pattern,
 		     struct supervisor *s);
 
-/* supervisor_take - let it answer a listener. Return: 0 or a negative errno. */
+/*
+ * supervisor_take - let it answer a listener, and wait until it does. Return: 0
+ * or a negative errno.
+ */
 int supervisor_take(const struct supervisor *s, int listener);
 
 /*

@@ -125,41 +125,55 @@ static int read_fdinfo(pid_t tid, int fd, struct proc_fdinfo *info)
 	char what[32];
 	char *line;
 	FILE *f;
+	int err;
 
 	snprintf(what, sizeof(what), "fdinfo/%d", fd);
-	f = reach_process_file(tid, what);
+	f = reach_process_text(tid, what);
 	if (!f)
 		return -errno;
 	lines_begin(&lines, f);
 	while ((line = lines_next(&lines)))
 		proc_fdinfo_line(line, info);
-	lines_end(&lines);
+	err = lines_end(&lines);
 	fclose(f);
-	return 0;
+	return err;
 }
 
-/*
- * fdinfo has the mount, and nobody has to be asked for it. So a file server
- * that doesn't answer is a matter of those who have its files.
- */
-int supply_reach(const struct supply *s, pid_t tid, int fd, bool *write,
-		 struct reach *r)
+/* The process may have put another file there meanwhile. */
+static int see_mode(pid_t tid, int fd, const struct reach *r, bool *write)
 {
 	struct proc_fdinfo info = { 0 };
-	char how[32];
 	int err = read_fdinfo(tid, fd, &info);
 
 	if (err)
 		return err;
-	if (info.mount != s->dir.mount)
-		return -ENOENT;
+	*write = (info.flags & O_ACCMODE) != O_RDONLY;
+	return info.mount == r->mount && info.ino == r->ino ? 0 : -ENOENT;
+}
+
+/*
+ * The link comes first: to follow it waits for nobody. What fdinfo has of a
+ * file may wait for that file's server, so it is read only of files of gmemfs,
+ * and by a helper, because the process can exchange the file.
+ */
+int supply_reach(const struct supply *s, pid_t tid, int fd, bool *write,
+		 struct reach *r)
+{
+	char how[32];
+	int err;
+
 	snprintf(how, sizeof(how), "fd/%d", fd);
 	err = reach_link(tid, how, r);
+	/* A file server doesn't let gmemctl look: gmemfs would. */
+	if (err == -EREMOTE)
+		return -ENOENT;
 	if (err)
 		return err;
-	*write = (info.flags & O_ACCMODE) != O_RDONLY;
 	if (r->mount == s->dir.mount && S_ISREG(r->mode))
-		return 0;
-	reach_leave(r);
-	return -ENOENT;
+		err = see_mode(tid, fd, r, write);
+	else
+		err = -ENOENT;
+	if (err)
+		reach_leave(r);
+	return err;
 }

@@ -7,7 +7,12 @@
  *	memfds later FILE	end; a child makes a memfd when FILE is there,
  *				and writes to FILE.kind which kind that was
  *	memfds kind NAME	say which kind of file a memfd is
- *	memfds slot		give a guest anonymous memory, and a memfd
+ *	memfds odd		the same, without a name, and with a bad flag
+ *	memfds seal		say what comes of a seal
+ *	memfds slot		give a guest memory of several kinds
+ *	memfds noisy		add wrong seals, then give a guest anonymous
+ *				memory, in two processes
+ *	memfds stuck FILE	calls with memory of FILE, which can't be read
  *
  * It is linked statically, too: then nothing could be preloaded.
  */
@@ -31,9 +36,16 @@
 #define NR_THREADS	8
 #define NR_EACH		50
 
+/* What the kernel adds to the flags of all files. */
+#define LARGEFILE	0100000
+
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL	0x0008U
 #define MFD_EXEC	0x0010U
+#endif
+#ifndef KVM_SET_USER_MEMORY_REGION2
+#define KVM_SET_USER_MEMORY_REGION2	0x40a0ae49
+#define KVM_MEM_GUEST_MEMFD		(1UL << 2)
 #endif
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC	0x20
@@ -88,7 +100,7 @@ static void check_memory(void)
 
 	ok(fd >= 0 && is_other(fd), "memfd_create: another file stands for it");
 	is(fcntl(fd, F_GETFD), 0, "  which exec keeps open");
-	is(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDWR, "  to read and write");
+	is(fcntl(fd, F_GETFL), O_RDWR | LARGEFILE, "  to read and write");
 	ok(!ftruncate(fd, 4 * MIB), "ftruncate");
 	p = mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ok(p != MAP_FAILED, "mmap");
@@ -416,33 +428,143 @@ static int later(const char *file)
 }
 
 /* No VM is needed: the call is answered first, and then the kernel refuses. */
-static void give(void *address, size_t size, unsigned int flags)
+static void give_by(unsigned int how, void *address, size_t size,
+		    unsigned int flags)
 {
-	struct kvm_userspace_memory_region slot = {
-		.memory_size = size, .userspace_addr = (uintptr_t)address,
-		.flags = flags,
+	union {
+		struct kvm_userspace_memory_region slot;
+		char room[256];		/* for ...REGION2 */
+	} arg = {
+		.slot.memory_size = size, .slot.flags = flags,
+		.slot.userspace_addr = (uintptr_t)address,
 	};
 
-	if (!ioctl(-1, KVM_SET_USER_MEMORY_REGION, &slot) || errno != EBADF)
+	if (!ioctl(-1, how, &arg) || errno != EBADF)
 		puts("the kernel was not asked");
+}
+
+static void give(void *address, size_t size, unsigned int flags)
+{
+	give_by(KVM_SET_USER_MEMORY_REGION, address, size, flags);
+}
+
+static void *anonymous(size_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 static int slots(void)
 {
 	int fd = make(MFD_CLOEXEC);
-	char *anonymous = mmap(NULL, 3 * MIB, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *other = anonymous(3 * MIB), *none = anonymous(5 * MIB);
 	char *file;
 
 	if (ftruncate(fd, 4 * MIB))
 		return 1;
 	file = mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	munmap(none, 5 * MIB);
 	give(file, 4 * MIB, 0);
-	give(anonymous, MIB, KVM_MEM_READONLY);
-	give(anonymous, 3 * MIB, 0);
-	give(anonymous, 0, 0);
-	give(anonymous, 3 * MIB, 0);
+	give(other, MIB, KVM_MEM_READONLY);
+	give(other, 3 * MIB, 0);
+	give(other, 0, 0);
+	give(other, 3 * MIB, 0);
+	give(none, 5 * MIB, 0);
+	give_by(KVM_SET_USER_MEMORY_REGION2, file, 4 * MIB,
+		KVM_MEM_GUEST_MEMFD);
 	return 0;
+}
+
+static int noisy(void)
+{
+	int fd = make(MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	char *other = anonymous(3 * MIB);
+	pid_t pid;
+
+	for (int i = 0; i < 40; i++)
+		fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE);
+	give(other, 3 * MIB, 0);
+	pid = fork();
+	if (!pid) {
+		give(other, 3 * MIB, 0);
+		_exit(0);
+	}
+	return status_of(pid);
+}
+
+static int seal(void)
+{
+	int fd = make(MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int err = fcntl(fd, F_ADD_SEALS, F_SEAL_GROW);
+
+	return puts(err ? strerror(errno) : "sealed") < 0;
+}
+
+/* ---- a file whose server doesn't answer ---- */
+
+static int stuck_fd;
+static pid_t stuck_thread;
+static void *stuck_memory;
+
+/* It never comes back, and has the lock of the file's inode meanwhile. */
+static void *write_stuck(void *unused)
+{
+	ssize_t n;
+
+	(void)unused;
+	__atomic_store_n(&stuck_thread, gettid(), __ATOMIC_RELEASE);
+	n = write(stuck_fd, stuck_memory, 4096);
+	printf("written: %zd\n", n);
+	return NULL;
+}
+
+/* "1": a thread that sleeps in write(2). */
+static bool is_writing(pid_t tid)
+{
+	char path[64], text[2] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
+	fd = open(path, O_RDONLY);
+	if (read(fd, text, sizeof(text)) < 0)
+		text[0] = '\0';
+	close(fd);
+	return !memcmp(text, "1 ", 2);
+}
+
+static void wait_until_it_writes(void)
+{
+	while (!is_writing(__atomic_load_n(&stuck_thread, __ATOMIC_ACQUIRE)))
+		usleep(10000);
+}
+
+static int stuck(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	pthread_t thread;
+
+	stuck_fd = make(MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	stuck_memory = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	if (fd < 0 || stuck_memory == MAP_FAILED)
+		return 1;
+	if (!ioctl(-1, KVM_SET_USER_MEMORY_REGION, stuck_memory) ||
+	    errno != EBADF)
+		return 1;
+	puts("slot");
+	puts(kind_of(syscall(SYS_memfd_create, stuck_memory, 0)));
+	pthread_create(&thread, NULL, write_stuck, NULL);
+	wait_until_it_writes();
+	if (fcntl(stuck_fd, F_ADD_SEALS, F_SEAL_GROW))
+		puts(strerror(errno));
+	puts(kind_of(make(0)));
+	fflush(stdout);
+	_exit(0);
+}
+
+/* A call of each kind of odd: nothing is at that address, nor is the flag. */
+static int odd(void)
+{
+	return puts(kind_of(syscall(SYS_memfd_create, 8, 0x20))) < 0;
 }
 
 int main(int argc, char **argv)
@@ -460,8 +582,17 @@ int main(int argc, char **argv)
 		return later(argv[2]);
 	if (!strcmp(what, "slot"))
 		return slots();
+	if (!strcmp(what, "noisy"))
+		return noisy();
+	if (!strcmp(what, "seal"))
+		return seal();
+	if (!strcmp(what, "odd"))
+		return odd();
+	if (!strcmp(what, "stuck") && argc == 3)
+		return stuck(argv[2]);
 	if (!strcmp(what, "kind") && argc == 3)
 		return puts(kind_of(syscall(SYS_memfd_create, argv[2], 0))) < 0;
-	fputs("usage: memfds check|hold|later|kind|slot ...\n", stderr);
+	fputs("usage: memfds check|hold|later|kind|odd|seal|slot|noisy|stuck ...\n",
+	      stderr);
 	return 2;
 }

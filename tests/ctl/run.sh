@@ -99,6 +99,17 @@ test_names() {
 	is "$out" memfd '  one that does not'
 	kind ch_ram --name='@(crosvm_guest|ch_ram)'
 	is "$out" other '  one of two'
+	ctl run --name= -- true
+	is "$status" 2 '  an empty pattern'
+	like "$err" 'nothing would be hidden' '  and why not'
+	for pattern in '+(+(a|b))c' '*(a)' '?(a)' '!(a)'; do
+		ctl run --name="$pattern" -- true
+		is "$status" 2 "  a pattern that may take for ever: $pattern"
+	done
+	like "$err" 'may have @' '  and what to do'
+	ctl run --name=guest -- "$tests/memfds" odd
+	is "$out" 'Invalid argument' 'a bad flag'
+	like "$err" "name of a memfd can't be read" '  what --name leaves to the kernel is so first'
 }
 
 test_status() {
@@ -152,6 +163,62 @@ test_slots() {
 	is "$(lines "$err")" 1 '  once, and nothing else is'
 }
 
+# A file server that does not answer is a matter of the call that needs it. Each such call takes
+# some seconds.
+test_stuck() {
+	mkdir -p /run/stuck
+	modprobe fuse || :
+	python3 /share/vmm/stuck-file.py /run/stuck "$work/asked" &
+	server=$!
+	wait_for test -e /run/stuck/1
+	status=0
+	timeout -s KILL 300 "$ctl" run --name='guest*' -- "$tests/memfds" stuck /run/stuck/1 \
+		>"$work/out" 2>"$work/err" || status=$?
+	is "$status" 0 'memory that nobody can read: the program comes to its end'
+	is "$(tr '\n' , <"$work/out")" 'slot,other,Device or resource busy,other,' \
+		'  a slot, a name and a seal are answered, and others, too'
+	like "$(cat "$work/err")" "guest's memory is hidden can't be seen .*timed out" '  what was not seen it says'
+	like "$(cat "$work/err")" "name of a memfd can't be read .*timed out" '  of names, too'
+	like "$(cat "$work/err")" "seals can't be kept .*timed out" '  and of seals'
+	wait_for nobody
+	pass '  nobody is left'
+	kill "$server"
+	wait "$server" || :
+	umount -l /run/stuck
+}
+
+# A pipe that is full, and nobody reads.
+test_unread() {
+	cat >"$work/unread.py" <<'END'
+import fcntl, os, subprocess, sys
+r, w = os.pipe()
+fcntl.fcntl(w, fcntl.F_SETPIPE_SZ, 4096)
+os.write(w, bytes(4096))
+print(subprocess.run(sys.argv[1:], stderr=w, timeout=120).returncode)
+END
+	is "$(python3 "$work/unread.py" "$ctl" run -- "$tests/memfds" noisy 2>&1 | tail -n 1)" 0 \
+		'a stderr that nobody reads stops nothing'
+}
+
+# The helper that looks at a descriptor can't be started: three processes are all.
+test_few_processes() {
+	# shellcheck disable=SC2086 # words
+	prlimit --nproc=3 $as_user "$ctl" run --mount=/dev/gmem/user -- "$tests/memfds" seal \
+		>"$work/out" 2>"$work/err" || :
+	is "$(cat "$work/out")" 'Invalid argument' 'no more processes: no seals'
+	like "$(cat "$work/err")" "which file can't be seen .*ulimit -u" '  and why'
+}
+
+# What the VMM could trace it could do more with than with its own rights.
+test_traced() {
+	# shellcheck disable=SC2086 # words
+	begin $as_user "$ctl" run --mount=/dev/gmem/user -- "$tests/memfds" hold guest 4096
+	is "$(stat -c %u "/proc/$(supervisors)/maps")" 0 "a user's supervisor can't be traced"
+	kill "$run"
+	end
+	wait_for nobody
+}
+
 # The count of SIGINTs that a program gets for one ^C.
 test_terminal() {
 	cat >"$work/counts.py" <<'END'
@@ -186,6 +253,34 @@ print(out.split()[-1].decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 END
 	is "$(python3 "$work/type.py" "$ctl" run -- python3 "$work/counts.py")" '1 5' \
 		'a terminal: ^C gets there once'
+}
+
+# A terminal that hangs up tells only the leader of its session.
+test_hangup() {
+	rm -f /run/hung-up
+	cat >"$work/waits.py" <<'END'
+import os, signal
+open("/run/waits", "w").write(str(os.getpid()))
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+print("ready", flush=True)
+signal.sigwait([signal.SIGHUP])
+open("/run/hung-up", "w")
+END
+	cat >"$work/hang-up.py" <<'END'
+import os, pty, sys
+pid, terminal = pty.fork()
+if not pid:
+    os.execv(sys.argv[1], sys.argv[1:])
+out = b""
+while b"\n" not in out:
+    out += os.read(terminal, 100)
+os.close(terminal)
+os.waitpid(pid, 0)
+END
+	timeout -s KILL 60 python3 "$work/hang-up.py" "$ctl" run -- python3 "$work/waits.py" || :
+	ok 'a terminal that hangs up: the program gets SIGHUP' test -e /run/hung-up
+	kill -KILL "$(cat /run/waits)" 2>/dev/null || :
+	wait_for nobody
 }
 
 # What outlives the program is served, and gmemctl isn't there any more.
@@ -265,7 +360,12 @@ test_build() {
 	test_refused
 	test_full
 	test_slots
+	test_stuck
+	test_unread
+	test_few_processes
+	test_traced
 	test_terminal
+	test_hangup
 	test_background
 	test_stopped
 	test_killed
