@@ -160,7 +160,13 @@ test_slots() {
 	ctl run -- "$tests/memfds-static" slot
 	is "$out" '' 'memory slots: the kernel does the call'
 	like "$err" ' 3M of .* NOT HIDDEN: .* in anonymous memory' '  anonymous memory is reported'
-	is "$(lines "$err")" 1 '  once, and nothing else is'
+	is "$(echo "$err" | grep -c anonymous)" 1 '  once'
+	like "$err" ' 5M of .* may be NOT HIDDEN: nothing is mapped' '  and what is not mapped yet'
+	like "$err" ' 4M of .* NOT HIDDEN where .* guest_memfd' '  and private memory of KVM'
+	is "$(lines "$err")" 3 '  and nothing else'
+	ctl run -- "$tests/memfds" noisy
+	is "$(echo "$err" | grep -c 'sealed against')" 32 'many complaints of one kind'
+	is "$(echo "$err" | grep -c 'NOT HIDDEN')" 2 '  hide no others: a line for each process'
 }
 
 # A file server that does not answer is a matter of the call that needs it. Each such call takes
