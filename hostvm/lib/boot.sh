@@ -11,8 +11,8 @@ boot_limit=120
 resume_limit=60
 # QEMU looks at each page, of gigabytes, to save one.
 save_limit=300
-# After the command, the host only unloads the module.
-finish_limit=30
+# After the command, the host only unloads the module, and looks twice for leaks if its kernel can.
+finish_limit=60
 
 # --- what goes in ---
 
