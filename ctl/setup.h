@@ -33,11 +33,16 @@ extern const struct setup_daemon {
 	const char *wait;	/* the drop-in that has it wait for the mount */
 } setup_daemons[SETUP_DAEMONS];
 
-/* What is in that drop-in. */
+/*
+ * What is in that drop-in. The first line starts the mount, but says nothing if
+ * there is no such unit any more; with the second, the daemon doesn't start
+ * then.
+ */
 #define SETUP_WAIT \
 	"# By gmemctl setup --libvirt: no domain starts while gmemfs isn't mounted.\n" \
 	"[Unit]\n" \
-	KEY_MOUNTS "=" MOUNTED_DIR "\n"
+	KEY_MOUNTS "=" MOUNTED_DIR "\n" \
+	"AssertPathIsMountPoint=" MOUNTED_DIR "\n"
 
 struct setup {
 	/* What is wanted: */

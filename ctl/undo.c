@@ -70,7 +70,9 @@ static void release(struct setup *s)
 {
 	uint64_t low = kernel_gmemfs("pool/low_bytes");
 
-	if (!low || !record_has_verb(&s->record, "start", s->service.name))
+	/* A busy one is perhaps about to fill it. */
+	if ((!low && s->service.state != UNIT_BUSY) ||
+	    !record_has_verb(&s->record, "start", s->service.name))
 		return;
 	steps_add(&s->steps, take_release, GMEM_SYSFS "/pool/low_bytes", NULL,
 		  "give the memory of the pool back");

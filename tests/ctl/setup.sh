@@ -390,6 +390,8 @@ test_libvirt() {
 		'  only root could make a folder before libvirt does'
 	is "$(waits | xargs grep -h '^Req')" "$(printf '%s\n' RequiresMountsFor=/dev/gmem RequiresMountsFor=/dev/gmem)" \
 		'  which is not started at boot without the mount'
+	is "$(waits | xargs grep -h -c '^AssertPathIsMountPoint=/dev/gmem$' | xargs)" '1 1' \
+		'  nor if the unit of the mount is gone'
 	echo 1 >/run/libvirtd.pid
 	: >"$fake/calls"
 	ctl setup --libvirt
