@@ -82,13 +82,13 @@ static const char *what_to_do(int err)
 {
 	switch (err) {
 	case -ENOSPC:
-		return "the mount is full: remount it with larger size= and nr_inodes=";
+		return "the mount is full: remount with more size=, nr_inodes=";
 	case -EROFS:
 		return "remount it with rw";
 	case -EMFILE:
-		return "raise the limit of open files with which gmemctl is started (ulimit -n)";
+		return "raise the limit of gmemctl's open files (ulimit -n)";
 	case -ENFILE:
-		return "the system has too many open files: see /proc/sys/fs/file-max";
+		return "too many files are open: see /proc/sys/fs/file-max";
 	case -ENOMEM:
 		return "free some memory, or 'gmemctl release' the pool";
 	default:

@@ -107,10 +107,12 @@ void inventory_add_mounts(struct inventory *inv, pid_t pid)
 	while ((line = lines_next(&lines)))
 		add_line(inv, line, pid);
 	err = lines_end(&lines);
-	if (err)
+	if (err == -EOVERFLOW)
 		inventory_missed(inv, "the mounts of process %d: %s", asked,
-				 err == -EOVERFLOW ? "the path of one is too long" :
-						     strerror(-err));
+				 "the path of one is too long");
+	else if (err)
+		inventory_missed(inv, "the mounts of process %d: %s", asked,
+				 strerror(-err));
 	fclose(f);
 }
 

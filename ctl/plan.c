@@ -385,12 +385,12 @@ static int refuse_strange(const struct setup *s)
 	return CTL_OK;
 }
 
+/* What the generator takes. */
+#define OPTION_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_=,.%-"
+
 /* The same. What the command line has set is all right. */
 static int refuse_values(const struct setup *s)
 {
-	static const char known[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-		"0123456789_=,.%-";
 	char *size = settings_get(&s->defaults, KEY_SIZE);
 	char *options = settings_get(&s->defaults, KEY_OPTIONS);
 	int status = CTL_OK;
@@ -398,7 +398,7 @@ static int refuse_values(const struct setup *s)
 	if (size && *size && !is_size(size))
 		status = ctl_error("%s has %s=%s, which is no size; write bytes, with k, m, g or t, or a percentage, and nothing behind it: no blank, and no line break of another system",
 				   s->defaults.path, KEY_SIZE, text_safe(size));
-	else if (options && options[strspn(options, known)])
+	else if (options && options[strspn(options, OPTION_CHARACTERS)])
 		status = ctl_error("%s has %s=%s, with a character that can't be in options; correct it: no blank, no comment behind it, and no line break of another system",
 				   s->defaults.path, KEY_OPTIONS,
 				   text_safe(options));

@@ -102,12 +102,12 @@ static const char *what_to_do(int err)
 	switch (err) {
 	case -EACCES:
 	case -EPERM:
-		return "run gmemctl as root, or let the VMM keep its privileges and PR_SET_DUMPABLE";
+		return "run gmemctl as root, or keep the VMM dumpable";
 	case -EAGAIN:
-		return "raise the limit of the user's processes (ulimit -u)";
+		return "raise the user's limit of processes (ulimit -u)";
 	case -ETIMEDOUT:
 	case -ECANCELED:
-		return "the process, or one of its file servers, doesn't answer";
+		return "the process, or a file server of it, doesn't answer";
 	default:
 		return "see 'gmemctl check'";
 	}

@@ -26,7 +26,7 @@
 /* The text of a link to a shared view, in fd or maps, has this. */
 #define SHARED_VIEW	"gmem_shared_view:["
 
-/* In the kernel: the second task. Other PID namespaces have no kernel threads. */
+/* In the kernel: the second task. Other PID namespaces have none of these. */
 #define KTHREADD	2
 
 struct scan {

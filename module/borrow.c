@@ -31,7 +31,8 @@
  * A frame that isn't lent is not memory of ours. But unless KVM found it in a
  * way that finds none of ours, it may have been ours a moment ago. Then the
  * address is looked up again, too, and the frame must still not be ours. Later
- * changes are reported to KVM by its own MMU notifier, as for any device memory.
+ * changes are reported to KVM by its own MMU notifier, as for any device
+ * memory.
  */
 #include <linux/cache.h>
 #include <linux/errno.h>

@@ -263,13 +263,14 @@ static int gmem_set_present_by_entry(struct page *page, unsigned int nr,
 				     bool reserves)
 {
 	unsigned int n, flags = 0;
+	unsigned long at;
 	int ret = 0;
 
 	for (; nr && !ret; nr -= n, page += n) {
 		n = gmem_whole_entries(page, nr);
 		if (n) {
-			ret = static_call(gmem_set_present)(
-				(unsigned long)page_address(page), n);
+			at = (unsigned long)page_address(page);
+			ret = static_call(gmem_set_present)(at, n);
 			continue;
 		}
 		n = gmem_left_in_entry(page, nr);

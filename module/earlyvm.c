@@ -38,6 +38,7 @@ static struct mm_struct *gmem_notified_mm(struct task_struct *thread)
 
 	task_lock(thread);
 	mm = READ_ONCE(thread->flags) & PF_KTHREAD ? NULL : thread->mm;
+	/* One that comes now is of a VM that is hooked: either will do. */
 	if (mm && data_race(mm_has_notifiers(mm)))
 		mmgrab(mm);
 	else

@@ -7,10 +7,10 @@
  * be taken, and dirty blocks, which a file gave back and which still hold its
  * data. Both are HIDDEN, unowned, and charged to no cgroup: one that had to pay
  * for dirty blocks would be at its limit because of memory that it can't use.
- * There are hardly more dirty blocks than the low watermark: a file whose blocks
- * find no room here zeroes them itself. One worker for each node zeroes the
- * dirty blocks, then adds blocks from the kernel's free memory up to the low
- * watermark, and gives back those above it.
+ * There are hardly more dirty blocks than the low watermark: a file whose
+ * blocks find no room here zeroes them itself. One worker for each node zeroes
+ * the dirty blocks, then adds blocks from the kernel's free memory up to the
+ * low watermark, and gives back those above it.
  *
  * The pool grows only while the host has memory to spare, and shrinks when
  * others need memory (giveway.c).

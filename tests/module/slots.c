@@ -78,16 +78,16 @@ static off_t memory_offset(const struct worker *w)
 }
 
 /* Makes whole pages go: the copy finds nothing there, and faults them in. */
-static void forget(const struct worker *w, enum buffer buffer, long page)
+static void forget(const struct worker *w, enum buffer kind, long page)
 {
 	const int how = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 	off_t offset = memory_offset(w) + page * PAGE;
 
-	if (buffer == NO_FILE)
-		must(madvise(w->memory[buffer] + page * PAGE, 2 * PAGE,
+	if (kind == NO_FILE)
+		must(madvise(w->memory[kind] + page * PAGE, 2 * PAGE,
 			     MADV_DONTNEED));
 	else
-		must(fallocate(buffer == SAME_FILE ? fd : other, how, offset,
+		must(fallocate(kind == SAME_FILE ? fd : other, how, offset,
 			       2 * PAGE));
 }
 
