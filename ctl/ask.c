@@ -21,6 +21,7 @@
 
 #include "ask.h"
 #include "ctl.h"
+#include "message.h"
 
 /*
  * Seconds. Each question has LEAST, and up to MOST more, of ALL for everything
@@ -79,54 +80,13 @@ static unsigned int timeouts;
 static double waited_for_all;
 static unsigned int left_behind;	/* helpers that were killed */
 
-/* ---- messages, perhaps with a descriptor ---- */
-
-union control {
-	char room[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr align;
-};
-
-static ssize_t send_with(int sock, const void *data, size_t size, int fd)
-{
-	union control control = { 0 };
-	struct iovec iov = { (void *)data, size };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control);
-		control.align.cmsg_level = SOL_SOCKET;
-		control.align.cmsg_type = SCM_RIGHTS;
-		control.align.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
-	}
-	return sendmsg(sock, &msg, MSG_NOSIGNAL);
-}
-
-static ssize_t receive_with(int sock, void *data, size_t size, int *fd)
-{
-	union control control = { 0 };
-	struct iovec iov = { data, size };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
-	};
-	ssize_t n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	struct cmsghdr *head = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-
-	*fd = -1;
-	if (head && head->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(head), sizeof(*fd));
-	return n;
-}
-
 /* ---- the helper ---- */
 
 static void reply(int sock, struct answer *a, int fd)
 {
 	size_t size = HEAD + (a->value > 0 && fd < 0 ? a->value : 0);
 
-	if (send_with(sock, a, size, fd) < 0)
+	if (message_send(sock, a, size, fd) < 0)
 		_exit(0);
 }
 
@@ -259,7 +219,7 @@ static _Noreturn void help(int sock)
 	sock = dup2(sock, 3);
 	syscall(SYS_close_range, 0, 2, 0);
 	syscall(SYS_close_range, 4, ~0U, 0);
-	while (receive_with(sock, &q, sizeof(q), &dir) == sizeof(q)) {
+	while (message_receive(sock, &q, sizeof(q), &dir) == sizeof(q)) {
 		reply_to(sock, &q, &a, dir);
 		if (dir >= 0)
 			close(dir);
@@ -368,8 +328,8 @@ static int take_answer(struct asker *by, int *fd)
 	if (!wait_for_answer(by)) {
 		err = -ETIMEDOUT;
 		timeouts++;
-	} else if (receive_with(by->sock, &by->answer, sizeof(by->answer),
-			      fd) < (ssize_t)HEAD) {
+	} else if (message_receive(by->sock, &by->answer, sizeof(by->answer),
+				   fd) < (ssize_t)HEAD) {
 		err = -EIO;
 	}
 	if (err) {
@@ -386,7 +346,7 @@ static int ask(struct asker *by, const struct question *q, int dir, int *fd)
 
 	if (err)
 		return err;
-	if (send_with(by->sock, q, sizeof(*q), dir) != sizeof(*q)) {
+	if (message_send(by->sock, q, sizeof(*q), dir) != sizeof(*q)) {
 		give_up(by);
 		return -EIO;
 	}

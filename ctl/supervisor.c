@@ -20,6 +20,7 @@
 #include "complain.h"
 #include "ctl.h"
 #include "memfd.h"
+#include "message.h"
 #include "seals.h"
 #include "slots.h"
 #include "supervisor.h"
@@ -39,47 +40,17 @@ enum word {
 
 /* ---- the socket ---- */
 
-union control {
-	char room[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr align;
-};
-
 static int send_word(int sock, char word, int fd)
 {
-	union control control = { 0 };
-	struct iovec iov = { &word, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control);
-		control.align.cmsg_level = SOL_SOCKET;
-		control.align.cmsg_type = SCM_RIGHTS;
-		control.align.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
-	}
-	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return message_send(sock, &word, 1, fd) < 0 ? -errno : 0;
 }
 
 /* Return: the word; or 0 if there is nobody at the other end. */
 static char receive_word(int sock, int *fd)
 {
-	union control control = { 0 };
 	char word = 0;
-	struct iovec iov = { &word, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *head;
 
-	*fd = -1;
-	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) <= 0)
-		return 0;
-	head = CMSG_FIRSTHDR(&msg);
-	if (head && head->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(head), sizeof(*fd));
-	return word;
+	return message_receive(sock, &word, 1, fd) > 0 ? word : 0;
 }
 
 /* ---- the supervisor ---- */
