@@ -9,6 +9,10 @@
  * If a part of a contiguous block is punched, or cut off by truncate, that part
  * is zeroed at once. But its memory stays until nothing of the block is in use:
  * to free a part, the direct map's 2 MiB entry would have to be split for ever.
+ *
+ * After a clone, several files may have a contiguous block in common. Then
+ * single pages take the place of those that a file has written to, or of holes
+ * that it has filled.
  */
 #include <linux/mm.h>
 #include <linux/sizes.h>
@@ -18,7 +22,6 @@
 #include "charge.h"
 #include "fault_inject.h"
 #include "gmem_inode.h"
-#include "pagearray.h"
 #include "units.h"
 
 struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)
@@ -37,10 +40,10 @@ struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)
  *
  * A block with enough memory isn't charged: all that is small beside it. So a
  * full block counts 512 pages, and none counts more on its way to that: a mount
- * that is as large as its files has room for them.
+ * that is as large as its files has room for them. Single pages that others
+ * have, too, don't count as memory here: they are charged only once.
  */
 #define GMEM_BLOCK_COST	SZ_4K
-#define GMEM_ENOUGH	(GMEM_BLOCK_PAGES / 2)
 
 static struct gmem_block *gmem_block_new(struct inode *inode, pgoff_t pgoff,
 					 bool charged)
@@ -145,16 +148,20 @@ int gmem_block_charge_memory(struct inode *inode, struct gmem_block *block)
  */
 unsigned int gmem_block_take_over(struct inode *inode, struct gmem_block *block)
 {
-	if (block->charged || block->nr_pages >= GMEM_ENOUGH)
+	if (block->charged || gmem_block_own(block) >= GMEM_ENOUGH)
 		return 0;
 	block->charged = true;
 	return gmem_bookkeeping_take_over(inode, GMEM_BLOCK_COST);
 }
 
-/* gmem_block_charge_array - a block of single pages has one more now */
+/*
+ * gmem_block_charge_array - a block of single pages has one more now, or one is
+ *			     common that wasn't, or the other way round
+ */
 void gmem_block_charge_array(struct inode *inode, struct gmem_block *block)
 {
-	gmem_block_set_charged(inode, block, block->nr_pages < GMEM_ENOUGH);
+	gmem_block_set_charged(inode, block,
+			       gmem_block_own(block) < GMEM_ENOUGH);
 }
 
 /**
@@ -173,7 +180,7 @@ bool gmem_block_would_fill(const struct gmem_block *block, unsigned int more)
 	if (gmem_block_bare(block))
 		return true;
 	/* The same. */
-	return data_race(block->nr_pages) + more > GMEM_ENOUGH;
+	return data_race(gmem_block_own(block)) + more > GMEM_ENOUGH;
 }
 
 /* How many pages less would the mount count if so many blocks were filled? */
@@ -202,28 +209,4 @@ void gmem_block_tidy(struct inode *inode, struct gmem_block *block)
 {
 	if (gmem_block_bare(block) && !block->wants)
 		gmem_block_free(inode, block);
-}
-
-/**
- * gmem_block_page - the page at an offset of a file, if there is one
- * @block: the file's block there, or NULL
- * @pgoff: offset in pages
- *
- * The caller holds the file's invalidate_lock, so the page stays in the file.
- *
- * Return: the page, or NULL for a hole.
- */
-struct page *gmem_block_page(const struct gmem_block *block, pgoff_t pgoff)
-{
-	unsigned int slot = pgoff % GMEM_BLOCK_PAGES;
-	struct gmem_page_array *pages;
-	struct page *huge;
-
-	if (!block)
-		return NULL;
-	huge = READ_ONCE(block->huge);
-	if (huge)
-		return test_bit(slot, block->holes) ? NULL : huge + slot;
-	pages = READ_ONCE(block->pages);
-	return pages ? gmem_page_array_get(pages, slot) : NULL;
 }

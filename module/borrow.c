@@ -8,7 +8,12 @@
  * going to map a page, and call KVM's function. When that calls hva_to_pfn(),
  * ftrace calls gmem_borrow_under_way(), and a task with a note is redirected to
  * this file. All other calls of hva_to_pfn(), such as those for the guest's own
- * page faults, run KVM's function unchanged.
+ * page faults, run KVM's function unchanged, unless a file was ever cloned.
+ *
+ * After a clone, pages are mapped read-only until they are written to (view.c).
+ * KVM would take such an entry for read-only memory, and not for one whose
+ * write fault is still to be done. So then every task is redirected, and does
+ * that fault here.
  *
  * For a task with a note, the frame is lent before KVM learns its number. So
  * KVM never has a frame that is still hidden. If the frame can't be lent,
@@ -43,10 +48,13 @@
 #include <linux/spinlock.h>
 
 #include "borrow.h"
+#include "common.h"
 #include "fault_inject.h"
 #include "frametable.h"
+#include "hook.h"
 #include "kvm.h"
 #include "lend.h"
+#include "view.h"
 
 /* ---- notes ---- */
 
@@ -112,10 +120,13 @@ static notrace struct gmem_borrow *gmem_borrow_current(void)
 	return found;
 }
 
-/* gmem_borrow_under_way - has this task left a note? ftrace calls it. */
+/*
+ * gmem_borrow_under_way - has this task left a note, or was any file cloned?
+ *			   ftrace calls it.
+ */
 notrace bool gmem_borrow_under_way(void)
 {
-	return gmem_borrow_current();
+	return READ_ONCE(gmem_common_seen) || gmem_borrow_current();
 }
 
 /* ---- look up, lend, look again ---- */
@@ -133,6 +144,26 @@ static kvm_pfn_t gmem_error_pfn(int error)
 	default:
 		return KVM_PFN_ERR_FAULT;
 	}
+}
+
+/*
+ * Look up, and do the write fault of a guest view that has a read-only entry
+ * there. Return: as gmem_kvm_lookup().
+ */
+static kvm_pfn_t gmem_look(struct gmem_lookup *l)
+{
+	kvm_pfn_t pfn = gmem_kvm_lookup(l);
+	int tries = LOOKUP_TRIES, ret;
+
+	while (pfn == KVM_PFN_ERR_RO_FAULT && tries--) {
+		ret = gmem_view_fault_in(gmem_kvm_lookup_address(l));
+		if (ret == -ENOENT)
+			return pfn;
+		if (ret)
+			return gmem_error_pfn(ret);
+		pfn = gmem_kvm_lookup(l);
+	}
+	return pfn;
 }
 
 /*
@@ -179,6 +210,17 @@ static int gmem_borrow_page(struct gmem_borrow *b, struct gmem_lookup *l,
 	return ret;
 }
 
+/*
+ * No file owns the page. It may be common: then it isn't lent, but the file can
+ * get a page of its own, even if KVM would only read. Return: 0: try again.
+ */
+static int gmem_borrow_own(struct gmem_lookup *l)
+{
+	if (!READ_ONCE(gmem_common_seen))
+		return -EFAULT;
+	return gmem_view_fault_in(gmem_kvm_lookup_address(l));
+}
+
 /* Return: 0, or 1: try again. Sets @pfn to what KVM gets, if only an error. */
 static int gmem_borrow_once(struct gmem_borrow *b, struct gmem_lookup *l,
 			    kvm_pfn_t *pfn)
@@ -186,7 +228,7 @@ static int gmem_borrow_once(struct gmem_borrow *b, struct gmem_lookup *l,
 	struct page *page;
 	int ret;
 
-	*pfn = gmem_kvm_lookup(l);
+	*pfn = gmem_look(l);
 	if (is_error_noslot_pfn(*pfn))
 		return 0;
 	gmem_fault_delay_lending();
@@ -196,7 +238,7 @@ static int gmem_borrow_once(struct gmem_borrow *b, struct gmem_lookup *l,
 	if (ret) {
 		gmem_kvm_lookup_release(l, *pfn);
 		*pfn = gmem_error_pfn(ret);
-		return 0;
+		return ret == -EFAULT && !gmem_borrow_own(l);
 	}
 	ret = gmem_borrow_page(b, l, *pfn, page);
 	if (!ret)
@@ -207,12 +249,13 @@ static int gmem_borrow_once(struct gmem_borrow *b, struct gmem_lookup *l,
 }
 
 /**
- * gmem_borrow_lookup - replaces hva_to_pfn() for a task with a note
+ * gmem_borrow_lookup - replaces hva_to_pfn() for a task with a note; after a
+ *			clone, for all tasks
  * @l: KVM's arguments
  *
- * Return: as hva_to_pfn(). If the frame is ours, it has been lent, and the
- * note's keep() has the loan. KVM may call this several times, when an MMU
- * notifier makes it try again.
+ * Return: as hva_to_pfn(). If there is a note, and the frame is ours, it has
+ * been lent, and the note's keep() has the loan. KVM may call this several
+ * times, when an MMU notifier makes it try again.
  */
 kvm_pfn_t gmem_borrow_lookup(struct gmem_lookup *l)
 {
@@ -220,8 +263,13 @@ kvm_pfn_t gmem_borrow_lookup(struct gmem_lookup *l)
 	int tries = LOOKUP_TRIES;
 	kvm_pfn_t pfn;
 
-	if (!b)
-		return gmem_kvm_lookup(l);
+	if (!b) {
+		int token = gmem_hook_enter();
+
+		pfn = gmem_look(l);
+		gmem_hook_leave(token);
+		return pfn;
+	}
 	/* A VMM that moves the page all the time gets an error. */
 	while (gmem_borrow_once(b, l, &pfn) && --tries)
 		;

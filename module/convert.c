@@ -29,6 +29,7 @@
 
 #include "block.h"
 #include "convert.h"
+#include "cow.h"
 #include "directmap.h"
 #include "frame.h"
 #include "gmem_inode.h"
@@ -39,6 +40,7 @@
 #include "poison.h"
 #include "state.h"
 #include "units.h"
+#include "unmap.h"
 
 static_assert(sizeof(struct gmem_attributes) == 64);
 
@@ -82,27 +84,55 @@ static void gmem_convert_zero(struct gmem_conversion *c,
 }
 
 /*
+ * Return: 0; or why a page can't be converted. A pinned page can't become
+ * private: the holder of the pin could go on reading it.
+ */
+static int gmem_why_not(struct gmem_conversion *c, struct page *page)
+{
+	if (gmem_page_poisoned(page))
+		return -EIO;
+	if (!c->shared && gmem_page_may_be_had(page) &&
+	    (gmem_page_pinned(page) || gmem_lend_keeps(page)))
+		return -EAGAIN;
+	return 0;
+}
+
+/*
+ * How many pages, from the first on, can be converted for certain? A quick look
+ * that is enough for most. No page has a memory error before gmem_poison_seen
+ * is set.
+ */
+static unsigned int gmem_surely_convertible(struct gmem_conversion *c,
+					    struct page *page, unsigned int nr)
+{
+	unsigned int i = 0;
+
+	if (READ_ONCE(gmem_poison_seen))
+		return 0;
+	if (c->shared)
+		return nr;
+	while (i < nr && !gmem_page_may_be_had(page + i))
+		i++;
+	return i;
+}
+
+/*
  * How many pages, from the first on, can be converted? Sets @why to the reason
- * why the next can't, or to 0. A pinned page can't become private: the holder
- * of the pin could go on reading it.
+ * why the next can't, or to 0.
  */
 static unsigned int gmem_convertible(struct gmem_conversion *c,
 				     struct page *page, unsigned int nr,
 				     int *why)
 {
 	unsigned int i;
+	int ret = 0;
 
-	*why = 0;
-	for (i = 0; i < nr; i++) {
-		if (gmem_page_poisoned(page + i))
-			*why = -EIO;
-		else if (!c->shared && gmem_page_may_be_had(page + i) &&
-			 (gmem_page_pinned(page + i) ||
-			  gmem_lend_keeps(page + i)))
-			*why = -EAGAIN;
-		if (*why)
+	for (i = gmem_surely_convertible(c, page, nr); i < nr; i++) {
+		ret = gmem_why_not(c, page + i);
+		if (ret)
 			break;
 	}
+	*why = ret;
 	return i;
 }
 
@@ -272,6 +302,7 @@ static int gmem_convert_slots(struct gmem_conversion *c,
 {
 	struct page *page;
 	unsigned int nr;
+	bool whole;
 	int ret = 0;
 
 	while (*slot < to && !ret) {
@@ -282,9 +313,10 @@ static int gmem_convert_slots(struct gmem_conversion *c,
 		if (nr)
 			continue;
 		/* Holes in a contiguous block are converted with the rest. */
-		page = block->huge ? block->huge + *slot
-				   : gmem_block_page(block, *slot);
-		nr = block->huge ? to - *slot : 1;
+		whole = block->huge && !block->common;
+		page = whole ? block->huge + *slot
+			     : gmem_block_page(block, *slot);
+		nr = whole ? to - *slot : 1;
 		if (page)
 			ret = gmem_convert_span(c, block, page, *slot, &nr);
 		gmem_state_set(block, *slot, *slot + nr, c->shared);
@@ -293,12 +325,11 @@ static int gmem_convert_slots(struct gmem_conversion *c,
 	return ret;
 }
 
-static void gmem_unmap_shared(struct gmem_conversion *c, pgoff_t pgoff,
-			      unsigned int nr)
+static void gmem_unmap_views(struct gmem_conversion *c, pgoff_t pgoff,
+			     unsigned int nr)
 {
-	unmap_mapping_range(&gmem_i(c->inode)->shared_view,
-			    (loff_t)pgoff << PAGE_SHIFT,
-			    (loff_t)nr << PAGE_SHIFT, 0);
+	gmem_unmap_shared(c->inode, (loff_t)pgoff << PAGE_SHIFT,
+			  (loff_t)nr << PAGE_SHIFT);
 }
 
 /* Free records of no memory that say no more than the file's default. */
@@ -339,10 +370,13 @@ static int gmem_convert_block(struct gmem_conversion *c, pgoff_t *pgoff,
 	}
 	if (IS_ERR(block))
 		return PTR_ERR(block);
-	ret = gmem_state_need(c->inode, block);
+	/* What others have, too, is private, and never exposed. */
+	ret = c->shared ? gmem_own(c->inode, *pgoff, start + to, NULL) : 0;
+	if (!ret)
+		ret = gmem_state_need(c->inode, block);
 	if (!ret) {
 		if (!c->shared)
-			gmem_unmap_shared(c, *pgoff, to - slot);
+			gmem_unmap_views(c, *pgoff, to - slot);
 		ret = gmem_convert_slots(c, block, &slot, to);
 	}
 	gmem_settle(c, block);
@@ -361,10 +395,10 @@ static int gmem_go_along(struct gmem_conversion *c, struct gmem_block *block,
 {
 	int why;
 
-	if (block->pages)
+	if (block->pages || block->common)
 		return -EINVAL;
 	if (block->huge) {
-		gmem_unmap_shared(c, pgoff, GMEM_BLOCK_PAGES);
+		gmem_unmap_views(c, pgoff, GMEM_BLOCK_PAGES);
 		gmem_convertible(c, block->huge, GMEM_BLOCK_PAGES, &why);
 		if (why)
 			return why;

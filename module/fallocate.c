@@ -8,7 +8,10 @@
 #include <uapi/linux/gmemfs.h>
 
 #include "block.h"
+#include "carve.h"
 #include "charge.h"
+#include "common.h"
+#include "cow.h"
 #include "fallocate.h"
 #include "gmem_inode.h"
 #include "mapslot.h"
@@ -17,8 +20,9 @@
 #include "poison.h"
 #include "populate.h"
 #include "punch.h"
-#include "sharedview.h"
+#include "refusal.h"
 #include "units.h"
+#include "unmap.h"
 
 /* ---- zeros ---- */
 
@@ -86,6 +90,10 @@ static int gmem_zero_step(struct inode *inode, loff_t *start, loff_t end)
 				GMEM_BLOCK_SIZE));
 	last = round_down(end, PAGE_SIZE);
 	filemap_invalidate_lock(inode->i_mapping);
+	ret = gmem_own(inode, *start >> PAGE_SHIFT,
+		       DIV_ROUND_UP(end, PAGE_SIZE), NULL);
+	if (ret)
+		goto unlock;
 	if (*start < first)
 		gmem_zero_part(inode, *start, min(first, end));
 	if (first < last)
@@ -93,9 +101,10 @@ static int gmem_zero_step(struct inode *inode, loff_t *start, loff_t end)
 				      last >> PAGE_SHIFT);
 	if (!ret && last < end && last >= first)
 		gmem_zero_part(inode, last, end);
-	filemap_invalidate_unlock(inode->i_mapping);
 	*start = end;
-	return ret;
+unlock:
+	filemap_invalidate_unlock(inode->i_mapping);
+	return ret == -EHWPOISON ? -EIO : ret;
 }
 
 /* Zero what a file has in a range. On an error, a part may be zeroed. */
@@ -114,37 +123,68 @@ static int gmem_zero_range(struct inode *inode, loff_t start, loff_t end)
 
 /* ---- holes ---- */
 
-/* Give back whole pages, and zero the parts of pages at both ends. */
-static int gmem_punch(struct inode *inode, loff_t start, loff_t end)
+/*
+ * Unmap the whole pages of a range, and give back what isn't whole blocks. Zero
+ * the parts of pages at both ends.
+ */
+static int gmem_punch_parts(struct inode *inode, loff_t start, loff_t end)
 {
 	loff_t first = round_up(start, PAGE_SIZE);
 	loff_t last = round_down(end, PAGE_SIZE);
+	int ret;
 
-	filemap_invalidate_lock(inode->i_mapping);
-	if (first < last)
+	ret = gmem_own_ends(inode, start, end);
+	if (ret)
+		return ret == -EHWPOISON ? -EIO : ret;
+	if (first < last) {
 		gmem_unmap(inode, first, last - first);
+		gmem_punch_ends(inode, first >> PAGE_SHIFT, last >> PAGE_SHIFT);
+	}
 	if (start < first)
 		gmem_zero_part(inode, start, min(first, end));
 	if (last < end && last >= first)
 		gmem_zero_part(inode, last, end);
+	return 0;
+}
+
+static int gmem_punch(struct inode *inode, loff_t start, loff_t end)
+{
+	int ret;
+
+	filemap_invalidate_lock(inode->i_mapping);
+	ret = gmem_punch_parts(inode, start, end);
 	filemap_invalidate_unlock(inode->i_mapping);
-	return gmem_punch_hole(inode, first >> PAGE_SHIFT, last >> PAGE_SHIFT);
+	gmem_carve_settle();
+	if (ret)
+		return ret;
+	return gmem_punch_hole(inode,
+			       round_up(start, GMEM_BLOCK_SIZE) >> PAGE_SHIFT,
+			       round_down(end, GMEM_BLOCK_SIZE) >> PAGE_SHIFT);
 }
 
 /* ---- memory ahead of use ---- */
 
-/* How many pages of a block has a file no memory for, in this range? */
-static unsigned int gmem_count_missing(const struct gmem_block *block,
+/*
+ * How many pages of a block has a file no memory for, in this range? What it
+ * has in common with others is copied.
+ */
+static unsigned int gmem_count_missing(struct inode *inode,
+				       const struct gmem_block *block,
 				       pgoff_t from, pgoff_t to)
 {
 	unsigned int missing = 0;
+	struct page *page;
 
-	if (READ_ONCE(block->huge))
+	if (READ_ONCE(block->huge) && !block->common)
 		return 0;
 	if (gmem_block_bare(block))
 		return to - from;
-	for (; from < to; from++)
-		missing += !gmem_block_page(block, from);
+	for (; from < to; from++) {
+		page = gmem_block_page(block, from);
+		missing += !page || gmem_is_common(inode, block,
+						   from % GMEM_BLOCK_PAGES,
+						   page);
+	}
 	return missing;
 }
 
@@ -166,7 +206,8 @@ static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
 			  (end - 1) >> GMEM_BLOCK_ORDER) {
 		pgoff_t from = max(first, index << GMEM_BLOCK_ORDER);
 		pgoff_t to = min(end, (index + 1) << GMEM_BLOCK_ORDER);
-		unsigned int more = gmem_count_missing(block, from, to);
+		unsigned int more = gmem_count_missing(inode, block, from,
+						       to);
 
 		missing -= to - from - more;
 		filled += gmem_block_would_fill(block, more);
@@ -227,7 +268,8 @@ static int gmem_populate_step(struct inode *inode, pgoff_t pgoff, pgoff_t end,
 
 /*
  * Pages that were populated before an error stay: they are zero, as the holes
- * were, and the next call finds them.
+ * were, and the next call finds them. What the file has in common with others
+ * becomes its own: nothing that it writes to the range needs memory any more.
  */
 static int gmem_populate_range(struct inode *inode, pgoff_t first, pgoff_t end)
 {
@@ -236,6 +278,7 @@ static int gmem_populate_range(struct inode *inode, pgoff_t first, pgoff_t end)
 		.end = (loff_t)end << PAGE_SHIFT,
 		.batch = &batch,
 	};
+	pgoff_t next;
 	int ret = 0;
 
 	if (gmem_i(inode)->flags & GMEM_FLAG_HUGE_ONLY) {
@@ -246,7 +289,10 @@ static int gmem_populate_range(struct inode *inode, pgoff_t first, pgoff_t end)
 		return -ENOSPC;
 	while (first < end && !ret) {
 		ret = gmem_populate_step(inode, first, end, &want);
-		first = round_down(first, GMEM_BLOCK_PAGES) + GMEM_BLOCK_PAGES;
+		next = round_down(first, GMEM_BLOCK_PAGES) + GMEM_BLOCK_PAGES;
+		if (!ret)
+			ret = gmem_unshare(inode, first, min(next, end), NULL);
+		first = next;
 		if (!ret && signal_pending(current) && first < end)
 			ret = -EINTR;
 		cond_resched();
@@ -269,6 +315,7 @@ static int gmem_allocate(struct inode *inode, int mode, loff_t start,
 				  DIV_ROUND_UP(end, PAGE_SIZE));
 	if (ret == -EHWPOISON)
 		ret = -EIO;
+	gmem_refusal_explain(inode, ret);
 	if (ret)
 		return ret;
 	if (mode & FALLOC_FL_ZERO_RANGE)

@@ -49,12 +49,25 @@ static int delay_lending;
 module_param(delay_lending, int, 0600);
 MODULE_PARM_DESC(delay_lending, "milliseconds from a page's first look-up to its being lent");
 
-void gmem_fault_delay_lending(void)
-{
-	int ms = READ_ONCE(delay_lending);
+/* For how long a block that will be copied to one place stays mapped. */
+static int delay_joining;
+module_param(delay_joining, int, 0600);
+MODULE_PARM_DESC(delay_joining, "milliseconds from the check of a cloned block that is copied as a whole to its being unmapped");
 
+static void gmem_fault_delay(int ms)
+{
 	if (ms > 0)
 		msleep(ms);
+}
+
+void gmem_fault_delay_lending(void)
+{
+	gmem_fault_delay(READ_ONCE(delay_lending));
+}
+
+void gmem_fault_delay_joining(void)
+{
+	gmem_fault_delay(READ_ONCE(delay_joining));
 }
 
 #ifdef CONFIG_FAULT_INJECTION

@@ -29,6 +29,7 @@ enum gmem_fail {
 #ifdef GMEM_DEBUG
 int gmem_fault_inject(enum gmem_fail kind);
 void gmem_fault_delay_lending(void);
+void gmem_fault_delay_joining(void);
 #else
 static inline int gmem_fault_inject(enum gmem_fail kind)
 {
@@ -36,6 +37,7 @@ static inline int gmem_fault_inject(enum gmem_fail kind)
 }
 
 static inline void gmem_fault_delay_lending(void) {}
+static inline void gmem_fault_delay_joining(void) {}
 #endif
 
 #if defined(GMEM_DEBUG) && defined(CONFIG_FAULT_INJECTION)

@@ -15,6 +15,7 @@
 
 #include <uapi/linux/gmemfs.h>
 
+#include "clone.h"
 #include "convert.h"
 #include "fallocate.h"
 #include "file.h"
@@ -37,6 +38,7 @@ static void gmem_fill_info(struct inode *inode, struct gmem_info *info)
 	info->lent = atomic_long_read(&gi->lent) << PAGE_SHIFT;
 	info->shared = gmem_state_count_shared(inode) << PAGE_SHIFT;
 	info->huge = atomic_long_read(&gi->huge) << PAGE_SHIFT;
+	info->cloned = atomic_long_read(&gi->common) << PAGE_SHIFT;
 	info->map_faults_2m = atomic_long_read(&gi->faults_2m);
 	info->map_faults_4k = atomic_long_read(&gi->faults_4k);
 }
@@ -81,6 +83,7 @@ static void gmem_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "gmem-lent:\t%llu kB\n", info.lent / SZ_1K);
 	seq_printf(m, "gmem-shared:\t%llu kB\n", info.shared / SZ_1K);
 	seq_printf(m, "gmem-huge:\t%llu kB\n", info.huge / SZ_1K);
+	seq_printf(m, "gmem-cloned:\t%llu kB\n", info.cloned / SZ_1K);
 	seq_printf(m, "gmem-flags:\t0x%llx\n", info.flags);
 }
 
@@ -105,6 +108,7 @@ const struct file_operations gmem_file_operations = {
 	.splice_read		= copy_splice_read,
 	.splice_write		= iter_file_splice_write,
 	.fallocate		= gmem_fallocate,
+	.remap_file_range	= gmem_remap_file_range,
 	.get_unmapped_area	= thp_get_unmapped_area,
 	.unlocked_ioctl		= gmem_ioctl,
 	.compat_ioctl		= compat_ptr_ioctl,
@@ -122,6 +126,7 @@ static const struct file_operations gmem_shared_operations = {
 	.splice_read		= copy_splice_read,
 	.splice_write		= iter_file_splice_write,
 	.fallocate		= gmem_fallocate,
+	.remap_file_range	= gmem_remap_file_range,
 	.unlocked_ioctl		= gmem_ioctl,
 	.compat_ioctl		= compat_ptr_ioctl,
 	.show_fdinfo		= gmem_show_fdinfo,

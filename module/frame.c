@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frames: the state and the owner of each page of gmemfs. Only this file and
- * exposure.c change either: that one exposes and hides pages of files. A page
+ * Frames: the state and the owner of each page of gmemfs. Only this file,
+ * exposure.c and common.c change either: exposure.c exposes and hides pages of
+ * files, and common.c has pages that several files have. A page
  * is tracked from before a file owns it until the kernel has it back, whether
  * or not it is ever hidden.
  *
  * Owner: no file owns a page at first, then one file does, then none again. An
- * unowned page is new, in the pool, spare (spare.c), or on its way to the
- * kernel.
+ * unowned page is new, in the pool, spare (spare.c), on its way to the kernel,
+ * or common: several files have it, and the last of them owns it (common.c).
  *
  * State:
  *
@@ -40,7 +41,8 @@
  * stays in it, may read the page's word without the record's lock.
  *
  * While a file owns a single page, the page is on no list: its ->lru.prev
- * points to the file's inode. Otherwise ->lru is for a list of the page's user.
+ * points to the file's inode. That of a common page is a number: common.c.
+ * Otherwise ->lru is for a list of the page's user.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -424,7 +426,7 @@ unsigned int gmem_frame_free(struct page *page, unsigned int nr,
 	struct gmem_frames *frames =
 		gmem_frames_lock(page, GMEM_FRAMES_LEAVING);
 	DECLARE_BITMAP(going, GMEM_BLOCK_PAGES) = {};
-	unsigned int i;
+	unsigned int i, end;
 
 	for (i = 0; i < nr; i++) {
 		if (gmem_page_state(page + i) != GMEM_PAGE_LEAVING)
@@ -434,13 +436,15 @@ unsigned int gmem_frame_free(struct page *page, unsigned int nr,
 			continue;
 		}
 		gmem_set_word(frames, page + i, GMEM_PAGE_NONE);
-		gmem_frametable_remove(frames, page + i, 1);
 		__set_bit(i, going);
 	}
+	for_each_set_bitrange(i, end, going, nr)
+		gmem_frametable_remove(frames, page + i, end - i);
 	gmem_spare_recount(frames);
 	gmem_frames_unlock(frames);
-	for_each_set_bit(i, going, nr)
-		__free_page(page + i);
+	for_each_set_bitrange(i, end, going, nr)
+		while (i < end)
+			__free_page(page + i++);
 	return bitmap_weight(held, nr);
 }
 

@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 
+#include "common.h"
 #include "directmap.h"
 #include "frame.h"
 #include "frametable.h"
@@ -97,7 +98,8 @@ static const char *gmem_check_pages(const struct gmem_frames *frames,
 	for_each_set_bit(slot, frames->ours, GMEM_BLOCK_PAGES) {
 		check->pfn = frames->pfn + slot;
 		check->word = gmem_page_word(page + slot);
-		wrong = gmem_check_state(page + slot);
+		wrong = gmem_check_state(page + slot) ?:
+			gmem_common_check(frames, page + slot);
 		if (wrong)
 			return wrong;
 		gmem_check_count(check, page + slot);
@@ -138,7 +140,8 @@ static const char *gmem_check_record(const struct gmem_frames *frames,
 	check->pfn = frames->pfn;
 	if (bitmap_weight(frames->ours, GMEM_BLOCK_PAGES) != frames->nr_ours)
 		return "the pages are miscounted";
-	if (frames->owner && !gmem_frames_are_whole(frames))
+	if ((frames->owner || frames->nr_users) &&
+	    !gmem_frames_are_whole(frames))
 		return "a block of a file lacks pages";
 	return gmem_loan_check(frames) ?:
 	       gmem_check_pages(frames, check) ?:

@@ -33,6 +33,8 @@ enum gmem_spare_list {
  * @nr_plain: how many pages have the word HIDDEN without any other bit
  * @owner: the file that owns all 512 pages. NULL: each page has an owner of its
  *	   own, see gmem_frame_owner(), or none.
+ * @nr_users: how many blocks of files have all 512 pages in common, or 0:
+ *	      common.c
  * @loans: struct gmem_loan, for pages that KVM has borrowed: loan.c
  * @rcu: frees the record after its RCU readers
  * @ours: the pages that gmemfs has
@@ -49,6 +51,7 @@ struct gmem_frames {
 	unsigned int nr_ours;
 	unsigned int nr_plain;
 	struct inode *owner;
+	unsigned int nr_users;
 	struct list_head loans;
 	struct rcu_head rcu;
 	DECLARE_BITMAP(ours, HPAGE_PMD_NR);

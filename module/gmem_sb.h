@@ -6,6 +6,15 @@
 #include <linux/atomic.h>
 #include <linux/fs.h>
 
+struct gmem_refusals;
+
+/* What is copied when a file writes to a page that others have, too: cow.c. */
+enum gmem_cow {
+	GMEM_COW_AUTO,	/* a page; most of a block: all of it */
+	GMEM_COW_PAGE,
+	GMEM_COW_BLOCK,
+};
+
 /**
  * struct gmem_sb - one mount
  * @limit: most pages that its files may hold together, 0 for no limit
@@ -13,10 +22,12 @@
  * @inode_limit: most inodes and further names, 0 for no limit
  * @inodes: how many of these there are
  * @file_flags: GMEM_FLAG_* that new files get
+ * @cow: how much is copied on write
  * @mode: permissions of the root directory
  * @uid: owner of the root directory
  * @gid: group of the root directory
  * @like_hugetlbfs: statfs() reports hugetlbfs
+ * @refusals: how often the log says why there is no memory: refusal.c
  * @set_operations: gives a new inode its operations: ops.c
  */
 struct gmem_sb {
@@ -25,10 +36,12 @@ struct gmem_sb {
 	unsigned long inode_limit;
 	atomic_long_t inodes;
 	u64 file_flags;
+	enum gmem_cow cow;
 	umode_t mode;
 	kuid_t uid;
 	kgid_t gid;
 	bool like_hugetlbfs;
+	struct gmem_refusals *refusals;
 	void (*set_operations)(struct inode *inode, dev_t dev);
 };
 

@@ -50,6 +50,7 @@
 #include "kvm.h"
 #include "layout.h"
 #include "lend.h"
+#include "refusal.h"
 #include "vcpumap.h"
 #include "vmmexit.h"
 
@@ -228,20 +229,21 @@ static int gmem_kvm_find(void)
 /**
  * gmem_guard_allows_sharing - may the current process map memory that can
  *			       become hidden?
+ * @inode: the file that has it
  *
  * Return: 0; or -EPERM if it may have a VM from before KVM was hooked.
  */
-int gmem_guard_allows_sharing(void)
+int gmem_guard_allows_sharing(struct inode *inode)
 {
 	if (!gmem_early_vms_has(current->mm))
 		return 0;
-	pr_warn_ratelimited("%s (%d) can't map memory of gmemfs: it had a VM when gmemfs was loaded. Start it again; load gmemfs before VMs\n",
-			    current->comm, task_tgid_nr(current));
+	gmem_refusal_say(inode, GMEM_REFUSED_EARLY);
 	return -EPERM;
 }
 
 /**
  * gmem_guard_allows_mapping - may memory be mapped that is, or will be, hidden?
+ * @inode: the file that has it
  *
  * KVM may load or unload at the same time. That is no problem: directmap.c
  * hides nothing where KVM isn't hooked. So who maps memory is only told early.
@@ -249,16 +251,39 @@ int gmem_guard_allows_sharing(void)
  * Return: 0; or -EPERM if KVM is loaded and could not be hooked, or as of
  * gmem_guard_allows_sharing().
  */
-int gmem_guard_allows_mapping(void)
+int gmem_guard_allows_mapping(struct inode *inode)
 {
-	int ret = gmem_guard_allows_sharing();
+	int ret = gmem_guard_allows_sharing(inode);
 
 	if (ret)
 		return ret;
 	if (READ_ONCE(kvm_state) != KVM_UNHOOKED)
 		return 0;
-	pr_warn_ratelimited("no hidden memory can be mapped: kvm could not be hooked, so a guest with hidden memory could crash this host. Fix the problem that an earlier guard message names, then unload gmemfs and load it again. Mounts with direct_map=kept still work, but their memory is not protected\n");
+	gmem_refusal_say(inode, GMEM_REFUSED_UNHOOKED);
 	return -EPERM;
+}
+
+/**
+ * gmem_guard_hold_kvm - keep kvm.ko loaded, for who looks at its VMs
+ *
+ * Return: 1, and gmem_guard_release_kvm() undoes this; 0 if KVM isn't loaded,
+ * or is loading or unloading: then it has no VM; -EOPNOTSUPP if the guard is
+ * off, or could not place its hooks: then nobody knows what KVM's structs are.
+ */
+int gmem_guard_hold_kvm(void)
+{
+	enum gmem_kvm_state state = READ_ONCE(kvm_state);
+
+	if (state == KVM_ABSENT)
+		return 0;
+	if (state != KVM_HOOKED)
+		return -EOPNOTSUPP;
+	return gmem_kvm_get();
+}
+
+void gmem_guard_release_kvm(void)
+{
+	gmem_kvm_put();
 }
 
 /* ---- the parameter ---- */

@@ -73,13 +73,6 @@ static int gmem_may_hide(void)
 	return why & BIT(GMEM_FORBID_KVM_UNHOOKED) ? -EPERM : -EBUSY;
 }
 
-/* gmem_hiding_explain - tell a user who gets -EPERM what to do */
-void gmem_hiding_explain(int ret)
-{
-	if (ret == -EPERM)
-		pr_warn_ratelimited("no memory can be hidden: kvm could not be hooked, so a guest with hidden memory could crash this host. Fix the problem that an earlier guard message names, then unload gmemfs and load it again. Mounts with direct_map=kept still work, but their memory is not protected\n");
-}
-
 /**
  * gmem_hiding_begin - somebody is about to hide pages
  * @nr: how many

@@ -13,7 +13,6 @@ enum gmem_forbidder {
 
 unsigned long gmem_hiding_forbid(enum gmem_forbidder why);
 void gmem_hiding_permit(enum gmem_forbidder why);
-void gmem_hiding_explain(int ret);
 
 unsigned long gmem_hiding_pages(void);
 int gmem_hiding_begin(unsigned int nr);

@@ -36,6 +36,9 @@ extern struct gmem_hook gmem_kvm_to_pfn_hook;
  */
 kvm_pfn_t gmem_kvm_lookup(struct gmem_lookup *l);
 
+/* The address that is looked up. */
+unsigned long gmem_kvm_lookup_address(const struct gmem_lookup *l);
+
 /* Drop the reference, or the pin, that came with the last frame. */
 void gmem_kvm_lookup_release(struct gmem_lookup *l, kvm_pfn_t pfn);
 

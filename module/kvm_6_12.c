@@ -68,6 +68,11 @@ kvm_pfn_t gmem_kvm_lookup(struct gmem_lookup *l)
 				       l->async, l->write_fault, l->writable);
 }
 
+unsigned long gmem_kvm_lookup_address(const struct gmem_lookup *l)
+{
+	return l->addr;
+}
+
 /*
  * As kvm_release_pfn(), which would make this module depend on kvm.ko. Of
  * reserved pages, KVM takes references to these.

@@ -111,6 +111,11 @@ kvm_pfn_t gmem_kvm_lookup(struct gmem_lookup *l)
 	return gmem_lookup_unpinned(l);
 }
 
+unsigned long gmem_kvm_lookup_address(const struct gmem_lookup *l)
+{
+	return l->kfp->hva;
+}
+
 void gmem_kvm_lookup_release(struct gmem_lookup *l, kvm_pfn_t pfn)
 {
 	struct page *page = *l->kfp->refcounted_page;

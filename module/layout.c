@@ -82,6 +82,9 @@ static u32 gmem_type_size(struct btf *btf, u32 id)
 	case BTF_KIND_RESTRICT:
 	case BTF_KIND_TYPE_TAG:
 		return gmem_type_size(btf, t->type);
+	case BTF_KIND_ARRAY:
+		return btf_array(t)->nelems *
+		       gmem_type_size(btf, btf_array(t)->type);
 	case BTF_KIND_PTR:
 		return sizeof(void *);
 	case BTF_KIND_INT:

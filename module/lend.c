@@ -42,6 +42,7 @@
 #include "pageword.h"
 #include "pieces.h"
 #include "poison.h"
+#include "refusal.h"
 #include "trace.h"
 #include "units.h"
 
@@ -488,7 +489,8 @@ static int gmem_make_private(struct gmem_frames **records, struct page *page,
 	if (!gmem_span_stays_shared(&span))
 		ret = gmem_frame_hide_locked(&span, GMEM_WANTED, inode, flush);
 	gmem_span_unlock(&span);
-	gmem_hiding_explain(ret);
+	if (ret == -EPERM)
+		gmem_refusal_say(inode, GMEM_REFUSED_UNHOOKED);
 	return ret;
 }
 

@@ -25,6 +25,7 @@
 #include "reinsert.h"
 #include "super.h"
 #include "sysfs.h"
+#include "vms.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -76,12 +77,17 @@ static int __init gmem_init(void)
 	ret = gmem_sysfs_init();
 	if (ret)
 		goto giveway_exit;
-	ret = gmem_super_init();
+	ret = gmem_vms_init();
 	if (ret)
 		goto sysfs_exit;
+	ret = gmem_super_init();
+	if (ret)
+		goto vms_exit;
 	gmem_reinsert_init();
 	return 0;
 
+vms_exit:
+	gmem_vms_exit();
 sysfs_exit:
 	gmem_sysfs_exit();
 giveway_exit:
@@ -108,6 +114,7 @@ memory_exit:
 static void __exit gmem_exit(void)
 {
 	gmem_super_exit();
+	gmem_vms_exit();
 	gmem_sysfs_exit();
 	gmem_giveway_exit();
 	gmem_carve_exit();

@@ -59,6 +59,7 @@
 #define GMEM_SLOTS_HELD	2
 
 static_assert(GMEM_SLOT_RUN * GMEM_SLOTS_HELD <= GMEM_SLOTS);
+static_assert(GMEM_ZERO_STEP % GMEM_SLOT_RUN == 0);
 
 /**
  * struct gmem_cpu_slots - a CPU's state; changes with preemption off
@@ -144,34 +145,39 @@ static char *gmem_slot_addr(unsigned int slot)
 	return area + (size_t)slot * PAGE_SIZE;
 }
 
-/* Inline, as zeroing has one page at a time, and is most of what there is. */
+/* Inline, as a single page is often zeroed alone. */
 static __always_inline void *gmem_slots_map(struct page *const *pages,
 					    unsigned int nr)
 {
+	pgprot_t prot = gmem_slot_prot();
 	struct gmem_cpu_slots *cpu;
 	unsigned int first, i;
+	pte_t **entry;
+	char *addr;
 
 	preempt_disable();
 	pagefault_disable();
 	cpu = this_cpu_ptr(&gmem_cpu_slots);
 	gmem_hold_space(cpu);
 	first = gmem_next_slots(cpu, nr);
+	entry = entries + first;
+	addr = gmem_slot_addr(first);
 	for (i = 0; i < nr; i++) {
-		WARN_ON_ONCE(!pte_none(*entries[first + i]));
-		set_pte(entries[first + i],
-			pfn_pte(page_to_pfn(pages[i]), gmem_slot_prot()));
-		gmem_forget_address(gmem_slot_addr(first + i));
+		WARN_ON_ONCE(!pte_none(*entry[i]));
+		set_pte(entry[i], pfn_pte(page_to_pfn(pages[i]), prot));
+		gmem_forget_address(addr + i * PAGE_SIZE);
 	}
-	return gmem_slot_addr(first);
+	return addr;
 }
 
-static __always_inline void gmem_slots_unmap(void *addr, unsigned int nr)
+static __always_inline void gmem_slots_unmap(char *addr, unsigned int nr)
 {
-	unsigned int first = ((char *)addr - area) / PAGE_SIZE, i;
+	pte_t **entry = entries + (addr - area) / PAGE_SIZE;
+	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		set_pte(entries[first + i], __pte(0));
-		gmem_forget_address(gmem_slot_addr(first + i));
+		set_pte(entry[i], __pte(0));
+		gmem_forget_address(addr + i * PAGE_SIZE);
 	}
 	gmem_let_space_go(this_cpu_ptr(&gmem_cpu_slots));
 	pagefault_enable();
@@ -218,6 +224,21 @@ void gmem_slot_unmap(void *addr)
 	gmem_slots_unmap(addr, 1);
 }
 
+/**
+ * gmem_slot_copy - copy a page, hidden or not
+ * @to: the copy
+ * @from: the page; the caller has checked that it has no memory error
+ */
+void gmem_slot_copy(struct page *to, struct page *from)
+{
+	void *src = gmem_slot_map(from);
+	void *dst = gmem_slot_map(to);
+
+	copy_page(dst, src);
+	gmem_slot_unmap(dst);
+	gmem_slot_unmap(src);
+}
+
 /* ---- zeroing ---- */
 
 /* A page with a memory error is left alone: an access could crash the host. */
@@ -232,6 +253,26 @@ static void gmem_slot_zero_one(struct page *page)
 	gmem_slot_unmap(addr);
 }
 
+/* The same for GMEM_SLOT_RUN contiguous pages, one map for all. */
+static void gmem_slot_zero_run(struct page *page)
+{
+	struct page *pages[GMEM_SLOT_RUN];
+	unsigned int i, nr = 0;
+	char *addr;
+
+	for (i = 0; i < GMEM_SLOT_RUN; i++)
+		if (!PageHWPoison(page + i))
+			pages[nr++] = page + i;
+	if (!nr)
+		return;
+	addr = gmem_slots_map(pages, nr);
+	/* An error may have been found meanwhile. */
+	for (i = 0; i < nr; i++)
+		if (!PageHWPoison(pages[i]))
+			clear_page(addr + i * PAGE_SIZE);
+	gmem_slots_unmap(addr, nr);
+}
+
 /**
  * gmem_slot_zero - zero physically contiguous pages, hidden or not
  * @page: the first page
@@ -243,11 +284,13 @@ void gmem_slot_zero(struct page *page, unsigned int nr)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr; i++) {
-		gmem_slot_zero_one(page + i);
-		if (i % GMEM_ZERO_STEP == GMEM_ZERO_STEP - 1)
+	for (i = 0; i + GMEM_SLOT_RUN <= nr; i += GMEM_SLOT_RUN) {
+		gmem_slot_zero_run(page + i);
+		if ((i + GMEM_SLOT_RUN) % GMEM_ZERO_STEP == 0)
 			cond_resched();
 	}
+	for (; i < nr; i++)
+		gmem_slot_zero_one(page + i);
 }
 
 /**

@@ -6,8 +6,8 @@
 struct page;
 
 /*
- * How many pages have addresses together, at most. They are copied with
- * preemption off: 32 KiB take a few microseconds.
+ * How many pages have addresses together, at most. They are copied or zeroed
+ * with preemption off: 32 KiB take a few microseconds.
  */
 #define GMEM_SLOT_RUN	8U
 
@@ -15,6 +15,7 @@ void *gmem_slot_map_run(struct page *const *pages, unsigned int nr);
 void gmem_slot_unmap_run(void *addr, unsigned int nr);
 void *gmem_slot_map(struct page *page);
 void gmem_slot_unmap(void *addr);
+void gmem_slot_copy(struct page *to, struct page *from);
 void gmem_slot_zero(struct page *page, unsigned int nr);
 void gmem_slot_zero_bytes(struct page *page, unsigned int from,
 			  unsigned int to);

@@ -11,6 +11,8 @@
 #include <linux/gfp.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/page_counter.h>
+#include <linux/sched.h>
 #include <linux/static_call.h>
 
 #include "memcg.h"
@@ -77,6 +79,32 @@ void gmem_memcg_uncharge(struct page *page, unsigned int nr)
 			static_call(gmem_uncharge_page)(page, 0);
 }
 
+/* The kernel charges a CPU for so many pages at once. */
+#define GMEM_MEMCG_STOCK	64
+
+/**
+ * gmem_memcg_is_full - is there no room for more in the current task's cgroup?
+ * @nr: how many pages more
+ *
+ * A guess, for a message: a charge that has just failed may have had something
+ * reclaimed, and others charge and uncharge at the same time.
+ */
+bool gmem_memcg_is_full(unsigned int nr)
+{
+	struct mem_cgroup *mine, *memcg;
+	bool full = false;
+
+	if (!memcg_kmem_online() || !current->mm)
+		return false;
+	nr += GMEM_MEMCG_STOCK;
+	mine = get_mem_cgroup_from_mm(current->mm);
+	for (memcg = mine; memcg && !full; memcg = parent_mem_cgroup(memcg))
+		full = page_counter_read(&memcg->memory) + nr >
+		       READ_ONCE(memcg->memory.max);
+	mem_cgroup_put(mine);
+	return full;
+}
+
 void __init gmem_memcg_init(void)
 {
 	void *charge, *uncharge;
@@ -106,6 +134,11 @@ int gmem_memcg_charge(struct page *page, unsigned int nr)
 
 void gmem_memcg_uncharge(struct page *page, unsigned int nr)
 {
+}
+
+bool gmem_memcg_is_full(unsigned int nr)
+{
+	return false;
 }
 
 void __init gmem_memcg_init(void)

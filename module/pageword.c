@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A page's word, in its page_private(): how it is set, under the lock of the
- * page's record, and the counters that follow from it. frame.c and exposure.c
- * decide which changes there are, and when; only they call the functions that
- * change anything.
+ * page's record, and the counters that follow from it. frame.c, exposure.c and
+ * common.c decide which changes there are, and when; only they call the
+ * functions that change anything.
  */
 #include <linux/atomic.h>
 #include <linux/mm.h>

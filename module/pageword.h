@@ -31,10 +31,11 @@ enum gmem_page_state {
 
 /*
  * A page's word, in page_private(): its state, its reasons to be exposed, and
- * four bits. SEEN: it was in a shared view, so somebody may have pinned it.
+ * five bits. SEEN: it was in a shared view, so somebody may have pinned it.
  * OWNED: a file owns this page alone, not with all of its 2 MiB. MOVING: the
  * state is LEAVING, and the page's entry of the direct map is being set.
  * CARVED: it was hidden together with others, to be used alone: carve.c.
+ * COMMON: a single page that several users have: common.c.
  */
 #define GMEM_PAGE_STATE		0x7UL
 
@@ -49,6 +50,7 @@ enum gmem_page_state {
 #define GMEM_PAGE_OWNED		BIT(8)
 #define GMEM_PAGE_MOVING	BIT(9)
 #define GMEM_PAGE_CARVED	BIT(10)
+#define GMEM_PAGE_COMMON	BIT(11)
 
 /*
  * The caller holds something that keeps the page in place. To change the word
@@ -78,7 +80,7 @@ static inline bool gmem_page_may_be_had(const struct page *page)
 bool gmem_page_held(struct page *page);
 bool gmem_page_pinned(struct page *page);
 
-/* ---- changes: for frame.c, which has the table, and exposure.c ---- */
+/* ---- changes: for frame.c, which has the table, exposure.c, common.c ---- */
 
 /**
  * struct gmem_delta - what a change of words adds to a file's counters

@@ -21,6 +21,7 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -85,6 +86,23 @@ unsigned long gmem_pool_counted(enum gmem_pool_count what)
 static struct gmem_pool *gmem_pool_of(int node)
 {
 	return node >= 0 && node < MAX_NUMNODES ? pools[node] : NULL;
+}
+
+/* gmem_pool_on_node - has the node a pool? Not if its memory came later. */
+bool gmem_pool_on_node(int node)
+{
+	return gmem_pool_of(node);
+}
+
+/*
+ * gmem_pool_fills_on_node - has the node a pool, and memory for it just now?
+ *
+ * All memory of a node may be movable, as hot-plugged memory often is. Such a
+ * node may also leave while its pool, which is empty, stays.
+ */
+bool gmem_pool_fills_on_node(int node)
+{
+	return gmem_pool_of(node) && node_state(node, N_NORMAL_MEMORY);
 }
 
 static void gmem_pool_kick(struct gmem_pool *pool)
@@ -216,6 +234,9 @@ static bool gmem_pool_work_fill(struct gmem_pool *pool)
 	struct page *blocks[GMEM_BATCH];
 	unsigned int want, nr, i;
 
+	/* The kernel complains about an allocation on a node that has left. */
+	if (!gmem_pool_fills_on_node(pool->node))
+		return false;
 	while ((want = min(gmem_pool_missing(pool), GMEM_BATCH))) {
 		/* First use blocks that files have given back meanwhile. */
 		gmem_pool_work_dirty(pool);
@@ -437,12 +458,6 @@ unsigned long gmem_pool_dirty(int node)
 	struct gmem_pool *pool = gmem_pool_of(node);
 
 	return pool ? READ_ONCE(pool->nr_dirty) : 0;
-}
-
-/* gmem_pool_on_node - has the node a pool? Not if its memory came later. */
-bool gmem_pool_on_node(int node)
-{
-	return gmem_pool_of(node);
 }
 
 /**

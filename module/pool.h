@@ -23,6 +23,7 @@ struct page *gmem_pool_take_uncharged(const struct gmem_place *place);
 struct page *gmem_pool_take(const struct gmem_place *place);
 unsigned int gmem_pool_give(struct page **blocks, unsigned int nr, bool dirty);
 bool gmem_pool_on_node(int node);
+bool gmem_pool_fills_on_node(int node);
 int gmem_pool_set_low(int node, unsigned long blocks);
 int gmem_pool_set_low_all(unsigned long blocks);
 int gmem_pool_set_size(void);

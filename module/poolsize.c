@@ -11,23 +11,30 @@
  * gmem_pool_set_low_all - divide a low watermark among the nodes with a pool
  * @blocks: the sum of all nodes
  *
+ * A node that can't fill a pool now, as its memory has left or is all movable,
+ * keeps none.
+ *
  * Return: as gmem_pool_set_low().
  */
 int gmem_pool_set_low_all(unsigned long blocks)
 {
-	unsigned int nodes = 0, done = 0;
-	int node, ret = 0;
+	nodemask_t fills = NODE_MASK_NONE;
+	unsigned int nodes, done = 0;
+	int node, ret = -ENODEV;
 
 	for_each_node(node)
-		nodes += gmem_pool_on_node(node);
-	for_each_node(node) {
-		if (!gmem_pool_on_node(node))
-			continue;
+		if (gmem_pool_fills_on_node(node))
+			node_set(node, fills);
+	nodes = nodes_weight(fills);
+	for_each_node_mask(node, fills) {
 		ret = gmem_pool_set_low(node, blocks / nodes +
 						(done++ < blocks % nodes));
 		if (ret)
-			break;
+			return ret;
 	}
+	for_each_node(node)
+		if (gmem_pool_on_node(node) && !node_isset(node, fills))
+			gmem_pool_set_low(node, 0);
 	return ret;
 }
 

@@ -10,7 +10,6 @@
 #include "fault_inject.h"
 #include "frame.h"
 #include "gmem_inode.h"
-#include "hiding.h"
 #include "pagearray.h"
 #include "pageword.h"
 #include "pieces.h"
@@ -38,12 +37,16 @@ static unsigned long gmem_reasons(struct inode *inode, bool shared)
 	return shared ? GMEM_WANTED : 0;
 }
 
-/*
- * These take memory that is zeroed, hidden if there are no @reasons, and
- * charged to mount and file.
+/**
+ * gmem_take_single - take a page for a file, and charge mount and file for it
+ * @inode: the file
+ * @reasons: why it is not hidden (GMEM_REASONS), or 0
+ * @want: how the memory should be got
+ *
+ * Return: the page, zeroed, or an ERR_PTR as of gmem_block_populate().
  */
-static struct page *gmem_take_single(struct inode *inode, unsigned long reasons,
-				     const struct gmem_want *want)
+struct page *gmem_take_single(struct inode *inode, unsigned long reasons,
+			      const struct gmem_want *want)
 {
 	struct page *page;
 	int ret;
@@ -54,7 +57,6 @@ static struct page *gmem_take_single(struct inode *inode, unsigned long reasons,
 	page = reasons ? gmem_prepare(0, &want->place, reasons)
 		       : gmem_carve_take(&want->place);
 	if (IS_ERR(page)) {
-		gmem_hiding_explain(PTR_ERR(page));
 		gmem_sb_uncharge(inode->i_sb, 1);
 		return page;
 	}
@@ -79,19 +81,25 @@ static struct page *gmem_take_more(struct inode *inode,
 		page = gmem_pool_take(&want->place);
 	if (!page)
 		page = gmem_prepare(GMEM_BLOCK_ORDER, &want->place, reasons);
-	if (IS_ERR(page)) {
-		gmem_hiding_explain(PTR_ERR(page));
+	if (IS_ERR(page))
 		gmem_sb_uncharge(inode->i_sb, GMEM_BLOCK_PAGES -
 				 gmem_block_take_over(inode, block));
-	}
 	return page;
 }
 
-/* For a block without memory, all of it: then the block isn't charged. */
-static struct page *gmem_take_contiguous(struct inode *inode,
-					 struct gmem_block *block,
-					 unsigned long reasons,
-					 const struct gmem_want *want)
+/**
+ * gmem_take_contiguous - take memory for all of a block
+ * @inode: the file; mount and file are charged for the memory
+ * @block: its block, locked, or the caller holds the invalidate_lock
+ *	   exclusively; it isn't charged any more
+ * @reasons: as of gmem_take_single()
+ * @want: how the memory should be got
+ *
+ * Return: as gmem_take_single().
+ */
+struct page *gmem_take_contiguous(struct inode *inode, struct gmem_block *block,
+				  unsigned long reasons,
+				  const struct gmem_want *want)
 {
 	struct page *page;
 
@@ -154,7 +162,10 @@ static struct page *gmem_populate_single(struct inode *inode,
 	return page;
 }
 
-/* A hole in a contiguous block still has its memory, which is zeroed. */
+/*
+ * A hole in a contiguous block still has its memory, which is zeroed. In a
+ * common block it is not: there others may have data.
+ */
 static struct page *gmem_fill_hole(struct gmem_block *block, unsigned int slot)
 {
 	if (__test_and_clear_bit(slot, block->holes))
@@ -171,9 +182,10 @@ static struct page *gmem_populate_locked(struct inode *inode,
 	struct page *huge;
 	bool shared;
 
-	if (block->huge)
+	if (block->huge && !block->common)
 		return gmem_fill_hole(block, slot);
-	if (block->pages || !gmem_may_be_huge(inode, pgoff, want))
+	if (block->huge || block->pages ||
+	    !gmem_may_be_huge(inode, pgoff, want))
 		return gmem_populate_single(inode, block, slot, want);
 
 	shared = gmem_state_all(inode, block, true);

@@ -7,6 +7,7 @@
 
 #include "place.h"
 
+struct gmem_block;
 struct inode;
 struct page;
 
@@ -22,6 +23,11 @@ struct gmem_want {
 	struct gmem_batch *batch;
 };
 
+struct page *gmem_take_single(struct inode *inode, unsigned long reasons,
+			      const struct gmem_want *want);
+struct page *gmem_take_contiguous(struct inode *inode, struct gmem_block *block,
+				  unsigned long reasons,
+				  const struct gmem_want *want);
 struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
 				 const struct gmem_want *want);
 void gmem_batch_fill(struct inode *inode, struct gmem_want *want,

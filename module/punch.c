@@ -9,6 +9,7 @@
 #include "block.h"
 #include "carve.h"
 #include "charge.h"
+#include "common.h"
 #include "gmem_inode.h"
 #include "lend.h"
 #include "mapslot.h"
@@ -18,9 +19,9 @@
 #include "pool.h"
 #include "punch.h"
 #include "release.h"
-#include "sharedview.h"
 #include "state.h"
 #include "units.h"
+#include "unmap.h"
 
 /* So many blocks are looked at, at most, while others wait for the file. */
 #define GMEM_PUNCH_MOST	4096
@@ -47,17 +48,37 @@ static void gmem_leaving_release(struct inode *inode, struct gmem_leaving *out)
 	out->charged = 0;
 }
 
-static void gmem_put_back_single(struct inode *inode, struct gmem_block *block,
-				 unsigned int slot)
+/* Return: for how many pages the mount isn't charged any more: 1, or 0. */
+static long gmem_put_back_page(struct inode *inode, struct page *page)
 {
-	struct page *page = gmem_page_array_get(block->pages, slot);
-
 	gmem_inode_account(inode, -1, false);
+	if (gmem_is_common_single(page) &&
+	    !gmem_common_drop(page, 1, inode, 1))
+		return 0;
 	if (gmem_lend_leave(page, 1, inode) || !gmem_carve_give(page))
 		gmem_release(page, 1);
+	return 1;
+}
+
+/**
+ * gmem_block_put_single - a block gives up one of its single pages
+ * @inode: the file; the caller holds its invalidate_lock exclusively, or is its
+ *	   last user; no user has the page mapped
+ * @block: its block
+ * @slot: where the page is
+ */
+void gmem_block_put_single(struct inode *inode, struct gmem_block *block,
+			   unsigned int slot)
+{
+	struct page *page = gmem_page_array_get(block->pages, slot);
+	long charged;
+
+	block->nr_common -= gmem_is_common_single(page);
+	charged = gmem_put_back_page(inode, page);
 	gmem_page_array_clear(block->pages, slot);
 	block->nr_pages--;
-	gmem_sb_uncharge(inode->i_sb, 1 - gmem_block_take_over(inode, block));
+	gmem_sb_uncharge(inode->i_sb,
+			 charged - (long)gmem_block_take_over(inode, block));
 }
 
 /* @charged: for so many of its pages the mount is charged. */
@@ -87,7 +108,7 @@ static bool gmem_punch_singles(struct inode *inode, struct gmem_block *block,
 
 	for (slot = from; block->pages && slot < to; slot++)
 		if (gmem_page_array_get(block->pages, slot))
-			gmem_put_back_single(inode, block, slot);
+			gmem_block_put_single(inode, block, slot);
 	return !block->nr_pages;
 }
 
@@ -145,11 +166,74 @@ static void gmem_drop_huge(struct inode *inode, struct gmem_block *block,
 	gmem_put_back_huge(inode, block->huge, charged, out);
 }
 
+/* ---- common blocks ---- */
+
+/* The file uses fewer pages of the common block. */
+static void gmem_unuse_base(struct inode *inode, struct gmem_block *block,
+			    unsigned int from, unsigned int to)
+{
+	unsigned int holes;
+
+	bitmap_set(block->holes, from, to - from);
+	holes = bitmap_weight(block->holes, GMEM_BLOCK_PAGES);
+	gmem_common_use(inode, (long)block->nr_holes - holes);
+	gmem_inode_account(inode, (long)block->nr_holes - holes, true);
+	WRITE_ONCE(block->nr_holes, holes);
+}
+
+/*
+ * The file doesn't use the common block any more. If it was the last user, the
+ * memory goes. The block stays charged for itself if it stays.
+ */
+static void gmem_put_back_base(struct inode *inode, struct gmem_block *block,
+			       struct gmem_leaving *out)
+{
+	unsigned int used = GMEM_BLOCK_PAGES - block->nr_holes;
+	unsigned int holes = block->nr_holes, charged = 0;
+	struct page *huge = block->huge;
+	bool last;
+
+	last = gmem_common_drop(huge, GMEM_BLOCK_PAGES, inode, used);
+	block->common = false;
+	WRITE_ONCE(block->huge, NULL);
+	bitmap_zero(block->holes, GMEM_BLOCK_PAGES);
+	block->nr_holes = 0;
+	if (last)
+		charged = GMEM_BLOCK_PAGES;
+	if (block->nr_pages || block->wants) {
+		charged -= last ? gmem_block_take_over(inode, block) : 0;
+		gmem_block_charge_array(inode, block);
+	}
+	if (last) {
+		gmem_inode_account(inode, holes, true);
+		gmem_put_back_huge(inode, huge, charged, out);
+	} else {
+		gmem_inode_account(inode, -(long)used, true);
+	}
+}
+
+/* Return: true if the block has no memory left. */
+static bool gmem_punch_common(struct inode *inode, struct gmem_block *block,
+			      unsigned int from, unsigned int to,
+			      struct gmem_leaving *out)
+{
+	gmem_punch_singles(inode, block, from, to);
+	gmem_unuse_base(inode, block, from, to);
+	if (block->nr_holes < GMEM_BLOCK_PAGES)
+		return false;
+	gmem_put_back_base(inode, block, out);
+	return !block->nr_pages;
+}
+
+/* ---- blocks ---- */
+
 /* Give back the block's memory in some slots. Return: true if none is left. */
 static bool gmem_block_drop(struct inode *inode, struct gmem_block *block,
 			    unsigned int from, unsigned int to,
 			    struct gmem_leaving *out)
 {
+	if (block->common)
+		return gmem_punch_common(inode, block, from, to, out);
 	if (!block->huge)
 		return gmem_punch_singles(inode, block, from, to);
 	if (!gmem_punch_huge(block, from, to))
@@ -170,14 +254,16 @@ static void gmem_block_empty(struct inode *inode, struct gmem_block *block)
 	bitmap_zero(block->holes, GMEM_BLOCK_PAGES);
 	block->nr_holes = 0;
 	gmem_state_settle(inode, block);
-	gmem_block_tidy(inode, block);
 }
 
-/*
- * Give back a file's memory in a range. The caller holds the invalidate_lock
- * exclusively and has unmapped the range, or is the file's last user.
+/**
+ * gmem_punch_locked - give back a file's memory in a range
+ * @inode: the file. The caller holds the invalidate_lock exclusively and has
+ *	   unmapped the range, or is the file's last user.
+ * @first: first page
+ * @end: page after the last
  */
-static void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end)
+void gmem_punch_locked(struct inode *inode, pgoff_t first, pgoff_t end)
 {
 	struct xarray *blocks = &gmem_i(inode)->blocks;
 	struct gmem_leaving out = {};
@@ -192,12 +278,136 @@ static void gmem_block_punch(struct inode *inode, pgoff_t first, pgoff_t end)
 		unsigned int from = first > start ? first - start : 0;
 		unsigned int to = min(end - start, GMEM_BLOCK_PAGES);
 
-		if (gmem_block_drop(inode, block, from, to, &out))
+		if (gmem_block_drop(inode, block, from, to, &out)) {
 			gmem_block_empty(inode, block);
+			gmem_block_tidy(inode, block);
+		}
 		cond_resched();
 	}
 	gmem_leaving_release(inode, &out);
 }
+
+/**
+ * gmem_punch_ends - of a range, give back what is only a part of a block
+ * @inode: the file. The caller holds the invalidate_lock exclusively, and has
+ *	   unmapped the range.
+ * @first: first page
+ * @end: page after the last
+ *
+ * At once: if the file is such that no common block of it may have holes, the
+ * caller has made these blocks its own, and mmap() may clone them as soon as
+ * the lock is free.
+ */
+void gmem_punch_ends(struct inode *inode, pgoff_t first, pgoff_t end)
+{
+	pgoff_t inner = min(round_up(first, GMEM_BLOCK_PAGES), end);
+
+	gmem_punch_locked(inode, first, inner);
+	gmem_punch_locked(inode, max(inner, round_down(end, GMEM_BLOCK_PAGES)),
+			  end);
+}
+
+/* ---- for clones: the caller holds the invalidate_lock exclusively ---- */
+
+/**
+ * gmem_block_vacate - give back a block's memory, but keep the block
+ * @inode: the file, which has unmapped it
+ * @block: its block
+ * @from: first page
+ * @to: page after the last
+ */
+void gmem_block_vacate(struct inode *inode, struct gmem_block *block,
+		       unsigned int from, unsigned int to)
+{
+	struct gmem_leaving out = {};
+
+	if (gmem_block_bare(block))
+		return;
+	if (gmem_block_drop(inode, block, from, to, &out))
+		gmem_block_empty(inode, block);
+	gmem_leaving_release(inode, &out);
+	gmem_block_set_charged(inode, block,
+			       gmem_block_own(block) < GMEM_ENOUGH &&
+			       (block->common || !block->huge));
+}
+
+/**
+ * gmem_block_leave_base - don't use pages of a common block any more
+ * @inode: the file, which has unmapped them
+ * @block: its block, common
+ * @from: first page
+ * @to: page after the last
+ */
+void gmem_block_leave_base(struct inode *inode, struct gmem_block *block,
+			   unsigned int from, unsigned int to)
+{
+	struct gmem_leaving out = {};
+
+	gmem_unuse_base(inode, block, from, to);
+	if (block->nr_holes < GMEM_BLOCK_PAGES)
+		return;
+	gmem_put_back_base(inode, block, &out);
+	gmem_leaving_release(inode, &out);
+}
+
+/**
+ * gmem_block_set_single - put a single page into a block
+ * @inode: the file, which has unmapped what it has there
+ * @block: its block. It has an array of pages. Its memory isn't contiguous,
+ *	   unless that is common.
+ * @slot: where
+ * @page: a page that the file is charged for already, or has in common
+ */
+void gmem_block_set_single(struct inode *inode, struct gmem_block *block,
+			   unsigned int slot, struct page *page)
+{
+	struct page *old = gmem_page_array_get(block->pages, slot);
+
+	gmem_page_array_set(block->pages, slot, page);
+	block->nr_common += gmem_is_common_single(page);
+	if (old) {
+		block->nr_common -= gmem_is_common_single(old);
+		gmem_sb_uncharge(inode->i_sb, gmem_put_back_page(inode, old));
+	} else {
+		block->nr_pages++;
+	}
+	gmem_block_charge_array(inode, block);
+	if (gmem_in_base(block, slot))
+		gmem_block_leave_base(inode, block, slot, slot + 1);
+}
+
+/* Set the bits of a block's holes. */
+static void gmem_find_holes(const struct gmem_block *block,
+			    unsigned long *holes)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < GMEM_BLOCK_PAGES; slot++)
+		if (!gmem_block_page(block, slot))
+			__set_bit(slot, holes);
+}
+
+/**
+ * gmem_block_replace - a block gets contiguous memory instead of what it has
+ * @inode: the file, which has unmapped the block
+ * @block: its block
+ * @huge: first page of the new memory, which the file owns and is charged for.
+ *	  It has the block's contents, and is zero where the block has holes.
+ */
+void gmem_block_replace(struct inode *inode, struct gmem_block *block,
+			struct page *huge)
+{
+	DECLARE_BITMAP(holes, GMEM_BLOCK_PAGES) = {};
+
+	gmem_find_holes(block, holes);
+	gmem_block_vacate(inode, block, 0, GMEM_BLOCK_PAGES);
+	bitmap_copy(block->holes, holes, GMEM_BLOCK_PAGES);
+	block->nr_holes = bitmap_weight(holes, GMEM_BLOCK_PAGES);
+	WRITE_ONCE(block->huge, huge);
+	gmem_block_set_charged(inode, block, false);
+}
+
+/* ---- a range ---- */
 
 /*
  * Where to stop: after GMEM_BATCH blocks with memory, which take time to zero,
@@ -230,18 +440,18 @@ static pgoff_t gmem_punch_some(struct inode *inode, pgoff_t first, pgoff_t end,
 	if (mapped)
 		gmem_unmap(inode, (loff_t)first << PAGE_SHIFT,
 			   (loff_t)(stop - first) << PAGE_SHIFT);
-	gmem_block_punch(inode, first, stop);
+	gmem_punch_locked(inode, first, stop);
 	filemap_invalidate_unlock(inode->i_mapping);
 	gmem_carve_settle();
 	return stop;
 }
 
 /**
- * gmem_punch_hole - unmap a range of a file and give its memory back
+ * gmem_punch_hole - unmap blocks of a file and give their memory back
  * @inode: the file; the caller holds its i_rwsem exclusively, and has unmapped
  *	   the range once, with one flush
- * @first: first page
- * @end: page after the last
+ * @first: first page, of a block
+ * @end: page after the last, of a block
  *
  * Zeroing takes long, and faults wait for the invalidate_lock. So that is held
  * for a few blocks at a time. In between, a part that is still to be done may
@@ -265,7 +475,7 @@ int gmem_punch_hole(struct inode *inode, pgoff_t first, pgoff_t end)
  * @inode: the file; the caller holds its i_rwsem exclusively, and has set the
  *	   size and unmapped the range under the invalidate_lock. So nobody can
  *	   map any of it again, and it gets no memory.
- * @first: first page
+ * @first: first page, of a block
  */
 void gmem_punch_tail(struct inode *inode, pgoff_t first)
 {
@@ -284,7 +494,7 @@ void gmem_block_evict(struct inode *inode)
 
 	for (first = 0; first < GMEM_TO_END; first = stop) {
 		stop = gmem_punch_stop(inode, first, GMEM_TO_END);
-		gmem_block_punch(inode, first, stop);
+		gmem_punch_locked(inode, first, stop);
 		gmem_carve_settle();
 	}
 	xa_for_each(blocks, index, block) {

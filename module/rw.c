@@ -16,11 +16,14 @@
 #include <uapi/linux/gmemfs.h>
 
 #include "block.h"
+#include "common.h"
+#include "cow.h"
 #include "gmem_inode.h"
 #include "mapslot.h"
 #include "place.h"
 #include "poison.h"
 #include "populate.h"
+#include "refusal.h"
 #include "reinsert.h"
 #include "rw.h"
 #include "units.h"
@@ -61,7 +64,8 @@ static ssize_t gmem_copy(struct inode *inode, struct page **pages, loff_t pos,
 	unsigned int offset = offset_in_page(pos);
 	size_t done = 0, part, copied;
 
-	if (gmem_reinserts())
+	/* Common pages aren't exposed, not even for a comparison. */
+	if (gmem_reinserts() && !gmem_has_common(inode))
 		return gmem_reinsert_copy(inode, pages, pos, len, iter);
 	do {
 		part = min(len - done, GMEM_SLOT_RUN * PAGE_SIZE - offset);
@@ -156,6 +160,25 @@ ssize_t gmem_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 /* ---- write ---- */
 
+/* @block: the page's block; if it is NULL, it is set. */
+static struct page *gmem_populate_own(struct inode *inode,
+				      struct gmem_block **block, pgoff_t pgoff,
+				      const struct gmem_want *want)
+{
+	struct page *page = gmem_block_page(*block, pgoff);
+
+	if (!page || gmem_page_poisoned(page))
+		page = gmem_block_populate(inode, pgoff, want);
+	if (IS_ERR(page))
+		return page;
+	/* It stays, as pages do: the invalidate_lock is held. */
+	if (!*block)
+		*block = gmem_block_find(inode, pgoff);
+	if (gmem_is_common(inode, *block, pgoff % GMEM_BLOCK_PAGES, page))
+		return ERR_PTR(-EAGAIN);
+	return page;
+}
+
 /*
  * The size that the file is expected to get. A file that is written from its
  * start grows: once a quarter of a block is written, the rest of it probably
@@ -172,8 +195,10 @@ static loff_t gmem_expected_size(struct inode *inode, loff_t end)
 }
 
 /*
- * Get pages for the bytes at @pos. Return: how many of @len bytes have pages
- * now; or an errno if there is not even a first page.
+ * Get pages for the bytes at @pos, in one block. Return: how many of @len bytes
+ * have pages now; or an errno if there is not even a first page. -EAGAIN: the
+ * file was cloned since gmem_write_unshare(); mmap() does that without its
+ * i_rwsem.
  */
 static ssize_t gmem_populate_pages(struct inode *inode, loff_t pos, size_t len,
 				   const struct gmem_want *want,
@@ -181,10 +206,12 @@ static ssize_t gmem_populate_pages(struct inode *inode, loff_t pos, size_t len,
 {
 	pgoff_t pgoff = pos >> PAGE_SHIFT;
 	loff_t end = pos + len, at = pos;
+	struct gmem_block *block = NULL;
 	unsigned int nr = 0;
 
-	while (at < end) {
-		struct page *page = gmem_block_populate(inode, pgoff++, want);
+	for (; at < end; pgoff++) {
+		struct page *page = gmem_populate_own(inode, &block, pgoff,
+						      want);
 
 		if (IS_ERR(page))
 			return nr ? at - pos : PTR_ERR(page);
@@ -192,6 +219,23 @@ static ssize_t gmem_populate_pages(struct inode *inode, loff_t pos, size_t len,
 		at = round_down(at, PAGE_SIZE) + PAGE_SIZE;
 	}
 	return len;
+}
+
+/*
+ * Own what the file has at @pos. Return: of how many of @len bytes, if not of
+ * all of them at least of the first page; or an errno.
+ */
+static ssize_t gmem_write_unshare(struct inode *inode, loff_t pos, size_t len,
+				  const struct gmem_want *want)
+{
+	pgoff_t first = pos >> PAGE_SHIFT;
+	int ret;
+
+	if (!gmem_unshare(inode, first, DIV_ROUND_UP(pos + len, PAGE_SIZE),
+			  want))
+		return len;
+	ret = gmem_unshare(inode, first, first + 1, want);
+	return ret ?: min_t(size_t, len, PAGE_SIZE - offset_in_page(pos));
 }
 
 static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
@@ -204,6 +248,11 @@ static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
 		.end = gmem_expected_size(inode, end),
 	};
 	ssize_t done;
+
+	done = gmem_write_unshare(inode, pos, len, &want);
+	if (done < 0)
+		return done == -EHWPOISON ? -EIO : done;
+	len = done;
 
 	filemap_invalidate_lock_shared(inode->i_mapping);
 	done = gmem_populate_pages(inode, pos, len, &want, pages);
@@ -241,6 +290,9 @@ static ssize_t gmem_write_all(struct kiocb *iocb, struct iov_iter *from)
 		}
 		cond_resched();
 	}
+	/* After a part, the caller goes on, and gets here again. */
+	if (!total)
+		gmem_refusal_explain(inode, ret);
 	return total ?: ret;
 }
 

@@ -34,13 +34,6 @@
 #include "units.h"
 #include "view.h"
 
-/* gmem_unmap - unmap a range from both views; @len 0: to the end */
-void gmem_unmap(struct inode *inode, loff_t start, loff_t len)
-{
-	unmap_mapping_range(inode->i_mapping, start, len, 0);
-	unmap_mapping_range(&gmem_i(inode)->shared_view, start, len, 0);
-}
-
 /*
  * A page that is wanted shared may still be hidden, because its block got its
  * memory as a whole. The caller holds the invalidate_lock, so no conversion
@@ -63,7 +56,8 @@ static vm_fault_t gmem_shared_insert(struct vm_fault *vmf, struct inode *inode)
 	struct page *page;
 	int ret;
 
-	if (gmem_view_beyond_end(inode, vmf->pgoff) ||
+	if (gmem_view_refuses(vmf->vma) ||
+	    gmem_view_beyond_end(inode, vmf->pgoff) ||
 	    !gmem_state_shared(inode, block, vmf->pgoff % GMEM_BLOCK_PAGES))
 		return VM_FAULT_SIGBUS;
 
@@ -83,8 +77,6 @@ static vm_fault_t gmem_shared_fault(struct vm_fault *vmf)
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	vm_fault_t ret;
 
-	if (gmem_view_refuses(vmf->vma))
-		return VM_FAULT_SIGBUS;
 	filemap_invalidate_lock_shared(inode->i_mapping);
 	ret = gmem_shared_insert(vmf, inode);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
@@ -103,7 +95,7 @@ int gmem_shared_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (!(flags & GMEM_FLAG_KEEP_DIRECT_MAP)) {
-		ret = gmem_guard_allows_sharing();
+		ret = gmem_guard_allows_sharing(file_inode(file));
 		if (ret)
 			return ret;
 	}

@@ -14,6 +14,5 @@ bool gmem_is_shared_view(const struct file *file);
 long gmem_shared_view(struct file *file);
 int gmem_shared_mmap(struct file *file, struct vm_area_struct *vma);
 void gmem_shared_view_init(struct gmem_inode *gi);
-void gmem_unmap(struct inode *inode, loff_t start, loff_t len);
 
 #endif /* GMEMFS_SHAREDVIEW_H */

@@ -19,6 +19,7 @@
 #include <uapi/linux/gmemfs.h>
 
 #include "block.h"
+#include "common.h"
 #include "fault_inject.h"
 #include "gmem_inode.h"
 #include "lend.h"
@@ -170,12 +171,16 @@ static bool gmem_state_pinned(struct page *page)
 	       others > (int)gmem_lend_count(page);
 }
 
-static u8 gmem_state_of_page(const struct gmem_block *block, struct page *page)
+static u8 gmem_state_of_page(struct inode *inode,
+			     const struct gmem_block *block, unsigned int slot,
+			     struct page *page)
 {
 	u8 state = GMEM_STATE_POPULATED;
 
-	if (block->huge)
+	if (block->huge && page == block->huge + slot)
 		state |= GMEM_STATE_HUGE;
+	if (gmem_is_common(inode, block, slot, page))
+		state |= GMEM_STATE_CLONED;
 	if (gmem_lend_count(page))
 		state |= GMEM_STATE_LENT;
 	if (gmem_page_state(page) == GMEM_PAGE_EXPOSED)
@@ -191,9 +196,10 @@ static u8 gmem_state_at(struct inode *inode, pgoff_t pgoff)
 {
 	struct gmem_block *block = gmem_block_find(inode, pgoff);
 	struct page *page = gmem_block_page(block, pgoff);
-	u8 state = page ? gmem_state_of_page(block, page) : 0;
+	unsigned int slot = pgoff % GMEM_BLOCK_PAGES;
+	u8 state = page ? gmem_state_of_page(inode, block, slot, page) : 0;
 
-	if (gmem_state_shared(inode, block, pgoff % GMEM_BLOCK_PAGES))
+	if (gmem_state_shared(inode, block, slot))
 		state |= GMEM_STATE_SHARED;
 	return state;
 }

@@ -19,13 +19,14 @@
 #include "inode.h"
 #include "number.h"
 #include "ops.h"
+#include "refusal.h"
 #include "super.h"
 #include "units.h"
 #include "xattr.h"
 
 enum {
 	OPT_SIZE, OPT_NR_INODES, OPT_MODE, OPT_UID, OPT_GID, OPT_HUGE,
-	OPT_DIRECT_MAP, OPT_INIT, OPT_ZERO_ON_CONVERT, OPT_STATFS
+	OPT_DIRECT_MAP, OPT_INIT, OPT_ZERO_ON_CONVERT, OPT_STATFS, OPT_COW
 };
 
 #define GMEM_HUGE_FLAGS	(GMEM_FLAG_NO_HUGE | GMEM_FLAG_HUGE_ONLY)
@@ -63,6 +64,13 @@ static const struct constant_table gmem_zero_values[] = {
 	{}
 };
 
+static const struct constant_table gmem_cow_values[] = {
+	{ "auto",	GMEM_COW_AUTO },
+	{ "page",	GMEM_COW_PAGE },
+	{ "block",	GMEM_COW_BLOCK },
+	{}
+};
+
 static const struct fs_parameter_spec gmem_parameters[] = {
 	fsparam_string("size",		OPT_SIZE),
 	fsparam_string("nr_inodes",	OPT_NR_INODES),
@@ -74,6 +82,7 @@ static const struct fs_parameter_spec gmem_parameters[] = {
 	fsparam_enum("statfs",		OPT_STATFS, gmem_statfs_values),
 	fsparam_enum("init",		OPT_INIT, gmem_init_values),
 	fsparam_enum("zero_on_convert",	OPT_ZERO_ON_CONVERT, gmem_zero_values),
+	fsparam_enum("cow",		OPT_COW, gmem_cow_values),
 	{}
 };
 
@@ -159,6 +168,9 @@ static int gmem_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		sbi->file_flags &= ~GMEM_FLAG_ZERO_ON_CONVERT;
 		sbi->file_flags |= result.uint_32;
 		return 0;
+	case OPT_COW:
+		sbi->cow = result.uint_32;
+		return 0;
 	default:
 		return opt;
 	}
@@ -210,6 +222,11 @@ static const char *gmem_huge_name(u64 flags)
 	return flags & GMEM_FLAG_HUGE_ONLY ? "always" : "try";
 }
 
+static const char *gmem_cow_name(enum gmem_cow cow)
+{
+	return cow == GMEM_COW_PAGE ? "page" : "block";
+}
+
 static int gmem_show_options(struct seq_file *m, struct dentry *root)
 {
 	struct gmem_sb *sbi = gmem_sb(root->d_sb);
@@ -235,6 +252,8 @@ static int gmem_show_options(struct seq_file *m, struct dentry *root)
 		seq_puts(m, ",zero_on_convert=yes");
 	if (sbi->like_hugetlbfs)
 		seq_puts(m, ",statfs=hugetlbfs");
+	if (sbi->cow != GMEM_COW_AUTO)
+		seq_printf(m, ",cow=%s", gmem_cow_name(sbi->cow));
 	return 0;
 }
 
@@ -261,6 +280,9 @@ static int gmem_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_xattr = gmem_xattr_handlers;
 	sb->s_time_gran = 1;
 
+	sbi->refusals = gmem_refusals_new();
+	if (!sbi->refusals)
+		return -ENOMEM;
 	root = gmem_inode_new(sb, NULL, S_IFDIR | sbi->mode, 0);
 	if (IS_ERR(root))
 		return PTR_ERR(root);
@@ -285,6 +307,7 @@ static int gmem_reconfigure(struct fs_context *fc)
 
 	if (new->file_flags != sbi->file_flags || new->mode != sbi->mode ||
 	    new->like_hugetlbfs != sbi->like_hugetlbfs ||
+	    new->cow != sbi->cow ||
 	    !uid_eq(new->uid, sbi->uid) || !gid_eq(new->gid, sbi->gid))
 		return invalf(fc, "gmemfs: a remount can only change size= and nr_inodes=; to change other options, unmount and mount again");
 	if (new->limit && new->limit != sbi->limit && new->limit < used)
@@ -345,6 +368,7 @@ static int gmem_init_fs_context(struct fs_context *fc)
 static void gmem_kill_sb(struct super_block *sb)
 {
 	gmem_kill_tree(sb);
+	gmem_refusals_free(gmem_sb(sb)->refusals);
 	kfree(gmem_sb(sb));
 }
 

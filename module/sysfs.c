@@ -25,7 +25,8 @@ static unsigned long gmem_sum_of_nodes(unsigned long (*get)(int node))
 	unsigned long sum = 0;
 	int node;
 
-	for_each_node_state(node, N_MEMORY)
+	/* Also of nodes whose memory has left: they may have a watermark. */
+	for_each_node(node)
 		sum += get(node);
 	return sum;
 }

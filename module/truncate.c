@@ -4,20 +4,23 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 
+#include "cow.h"
 #include "fallocate.h"
 #include "punch.h"
-#include "sharedview.h"
 #include "truncate.h"
 #include "units.h"
+#include "unmap.h"
 
 /*
  * Unless the file grows, memory beyond the new end is given back, also memory
  * that fallocate() put beyond the old end. The rest of the last page stays,
- * zeroed.
+ * zeroed: if others have it, too, it is copied first, and that may fail. The
+ * rest of the last block goes under the same lock: see gmem_punch_ends().
  */
 static int gmem_set_size(struct inode *inode, loff_t size)
 {
 	loff_t old = i_size_read(inode), end = round_up(size, PAGE_SIZE);
+	pgoff_t block = round_up(end >> PAGE_SHIFT, GMEM_BLOCK_PAGES);
 	int ret;
 
 	ret = inode_newsize_ok(inode, size);
@@ -25,14 +28,21 @@ static int gmem_set_size(struct inode *inode, loff_t size)
 		return ret;
 
 	filemap_invalidate_lock(inode->i_mapping);
+	if (size <= old)
+		ret = gmem_own_ends(inode, size, 0);
+	if (ret) {
+		filemap_invalidate_unlock(inode->i_mapping);
+		return ret == -EHWPOISON ? -EIO : ret;
+	}
 	i_size_write(inode, size);
 	if (size <= old) {
 		gmem_unmap(inode, end, 0);
+		gmem_punch_ends(inode, end >> PAGE_SHIFT, block);
 		gmem_zero_part(inode, size, end);
 	}
 	filemap_invalidate_unlock(inode->i_mapping);
 	if (size <= old)
-		gmem_punch_tail(inode, end >> PAGE_SHIFT);
+		gmem_punch_tail(inode, block);
 	return 0;
 }
 

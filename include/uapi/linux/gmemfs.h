@@ -68,6 +68,9 @@
  *	  accesses it there (kvm-clock and the like), in bytes; not part of
  *	  @hidden
  * @shared: the part of @populated that userspace wants shared, in bytes
+ * @cloned: the part of @populated that the file has in common with other files,
+ *	    or with other places of its own, after a clone, in bytes. It counts
+ *	    until this file writes to it, also if the others are gone by then
  * @reserved: zero
  *
  * The kernel reads the totals one after the other and does not stop the file's
@@ -84,7 +87,8 @@ struct gmem_info {
 	__u64 map_faults_4k;
 	__u64 lent;
 	__u64 shared;
-	__u64 reserved[7];
+	__u64 cloned;
+	__u64 reserved[6];
 };
 
 /**
@@ -203,6 +207,7 @@ struct gmem_attributes {
 #define GMEM_STATE_LENT		(1U << 4)	/* KVM has borrowed it */
 #define GMEM_STATE_HUGE		(1U << 5)	/* in a 2 MiB block */
 #define GMEM_STATE_POISONED	(1U << 6)	/* has a memory error */
+#define GMEM_STATE_CLONED	(1U << 7)	/* others have or had it, too */
 
 /**
  * struct gmem_state - a range, and a buffer for the states of its pages
