@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Files: make, map, and what they hold. */
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -220,4 +221,39 @@ EXPORT int gmem_file_punch(int fd, uint64_t offset, uint64_t size)
 		return 0;
 	return gmem_fail_errno("descriptor %d: can't give %llu bytes back",
 			       fd, (unsigned long long)size);
+}
+
+static int clone_failed(int fd, int from)
+{
+	switch (errno) {
+	case ENOTTY:
+	case EOPNOTSUPP:
+		return gmem_fail(-EOPNOTSUPP, "descriptor %d: the file can't share memory with another one: it is not in a gmemfs mount, or this gmemfs has no clones",
+				 fd);
+	case EXDEV:
+		return gmem_fail(-EXDEV, "descriptors %d and %d: a file can only be cloned within one mount",
+				 fd, from);
+	case EINVAL:
+		return gmem_fail(-EINVAL, "descriptors %d and %d: the range isn't whole pages inside of the file that is cloned, or it overlaps with what it replaces",
+				 fd, from);
+	case ENOSPC:
+		return gmem_fail(-ENOSPC, "the mount has too little left for what a clone needs; remount it with a larger size=");
+	default:
+		return gmem_fail_errno("descriptor %d: can't clone descriptor %d into it",
+				       fd, from);
+	}
+}
+
+EXPORT int gmem_file_clone(int fd, uint64_t offset, int from,
+			   uint64_t from_offset, uint64_t size)
+{
+	struct file_clone_range range = {
+		.src_fd = from, .src_offset = from_offset,
+		.src_length = size, .dest_offset = offset,
+	};
+	int cancel NOT_CANCELLED = gmem_cancel_off();
+
+	if (!ioctl(fd, FICLONERANGE, &range))
+		return 0;
+	return clone_failed(fd, from);
 }
