@@ -91,16 +91,26 @@ static bool rest_is_seen(const struct beyond *b, const struct blocks *blocks)
 	       rest_is_hidden(b->witness, blocks, frame);
 }
 
+/* Has it the block's memory in common with other files, or had it? */
+static bool is_cloned(const struct blocks *blocks)
+{
+	for (size_t i = 0; i < blocks->pages; i++)
+		if (blocks->states[i] & GMEM_STATE_CLONED)
+			return true;
+	return false;
+}
+
 /*
  * In a 2 MiB block the file holds all pages, also those that are holes now. Of
  * those beyond the end, some may be holes, others not. If all are hidden, that
- * makes no difference; if not, nobody knows whether they should be.
+ * makes no difference; if not, nobody knows whether they should be. Of a cloned
+ * block, it holds what it uses.
  */
 static uint64_t count_held(const struct beyond *b, const struct blocks *blocks)
 {
 	uint64_t held = 0;
 
-	if (is_huge(blocks))
+	if (is_huge(blocks) && !is_cloned(blocks))
 		return rest_is_seen(b, blocks) ? BLOCK_PAGES : blocks->pages;
 	for (size_t i = 0; i < blocks->pages; i++)
 		held += !!(blocks->states[i] & GMEM_STATE_POPULATED);

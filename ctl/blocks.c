@@ -33,6 +33,14 @@ void blocks_begin(struct blocks *b, int fd, const struct gmem_info *info)
 	};
 }
 
+void blocks_limit(struct blocks *b, uint64_t from, uint64_t to)
+{
+	b->from = from;
+	b->next = from & -GMEM_BLOCK_SIZE;
+	if (b->end > to)
+		b->end = to;
+}
+
 /* Set @b->pages to how many pages of the block the file has now. */
 static int count_pages(struct blocks *b)
 {
@@ -49,7 +57,10 @@ static int count_pages(struct blocks *b)
 	return 0;
 }
 
-/* A block that the file's old end was in comes twice: a part each time. */
+/*
+ * A block that the file's old end was in comes twice: a part each time. And a
+ * range may begin within a block.
+ */
 static void leave_out_earlier(struct blocks *b)
 {
 	uint64_t pages = 0;

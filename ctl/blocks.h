@@ -27,6 +27,9 @@ struct blocks {
 
 void blocks_begin(struct blocks *b, int fd, const struct gmem_info *info);
 
+/* blocks_limit - after blocks_begin(): only this range, of whole pages */
+void blocks_limit(struct blocks *b, uint64_t from, uint64_t to);
+
 /*
  * blocks_next - get the next block that isn't a hole into @b
  *

@@ -179,6 +179,9 @@ static void write_files(struct metric_writer *w, const struct inventory *inv)
 		     "Memory of files that is marked as shared.", sum.shared);
 	metric_gauge(w, "gmemfs_files_huge_bytes",
 		     "Memory of files that is in blocks of 2 MiB.", sum.huge);
+	metric_gauge(w, "gmemfs_files_cloned_bytes",
+		     "Memory of files that they have in common with others; it counts in each.",
+		     sum.cloned);
 }
 
 enum mount_metric {

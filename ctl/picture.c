@@ -17,6 +17,8 @@ const struct cell_look cell_looks[CELL_KINDS] = {
 			  "s", "s", COLOUR_YELLOW, "#f2c744" },
 	[CELL_MIXED] = { "mixed", "private and shared pages",
 			 "m", "m", COLOUR_YELLOW, "#ff9f43" },
+	[CELL_CLONED] = { "cloned", "hidden, some pages in common with other files",
+			  "c", "c", COLOUR_GREEN, "#3fb0ac" },
 	[CELL_HIDDEN] = { "hidden", "hidden, in 2 MiB blocks",
 			  "█", "#", COLOUR_GREEN, "#2e8b57" },
 	[CELL_HIDDEN_4K] = { "hidden_4k", "hidden, in single pages",
@@ -36,6 +38,7 @@ static void add_page(struct cell *c, uint8_t state)
 	c->hidden += !(state & GMEM_STATE_EXPOSED);
 	c->pinned += !!(state & GMEM_STATE_PINNED);
 	c->lent += !!(state & GMEM_STATE_LENT);
+	c->cloned += !!(state & GMEM_STATE_CLONED);
 	if (state & GMEM_STATE_SHARED)
 		c->shared++;
 	else if (state & GMEM_STATE_EXPOSED && !(state & GMEM_STATE_LENT))
@@ -55,6 +58,8 @@ static enum cell_kind kind_of(const struct cell *c)
 	if (c->shared)
 		return c->shared + c->holes == c->pages ? CELL_SHARED :
 							  CELL_MIXED;
+	if (c->cloned)
+		return CELL_CLONED;
 	if (c->holes)
 		return CELL_PARTLY;
 	return c->small ? CELL_HIDDEN_4K : CELL_HIDDEN;

@@ -17,6 +17,7 @@ enum cell_kind {
 	CELL_LENT,
 	CELL_SHARED,		/* all populated pages are shared */
 	CELL_MIXED,		/* shared and private pages */
+	CELL_CLONED,		/* some pages are in common with other files */
 	CELL_HIDDEN,		/* all pages are hidden, in 2 MiB blocks */
 	CELL_HIDDEN_4K,
 	CELL_PARTLY,		/* hidden, with holes */
@@ -44,6 +45,7 @@ struct cell {
 	unsigned long lent;
 	unsigned long pinned;
 	unsigned long unprotected;
+	unsigned long cloned;
 	unsigned long small;	/* pages that aren't in 2 MiB blocks */
 };
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ask.h"
@@ -18,6 +19,17 @@ FILE *reach_process_file(pid_t pid, const char *what)
 	else if (!f)
 		close(fd);
 	return f;
+}
+
+void reach_process_name(pid_t pid, char *name, size_t size)
+{
+	FILE *f = reach_process_file(pid, "comm");
+
+	if (!f || !fgets(name, size, f))
+		snprintf(name, size, "?");
+	name[strcspn(name, "\n")] = '\0';
+	if (f)
+		fclose(f);
 }
 
 FILE *reach_process_text(pid_t pid, const char *what)

@@ -58,7 +58,7 @@ static const char *take_permissions(const char *at, struct proc_map *map)
 
 int proc_map_line(const char *line, struct proc_map *map)
 {
-	uint64_t offset, ino = 0;
+	uint64_t ino = 0;
 	const char *at = take_number(line, 16, '-', &map->from);
 
 	if (at)
@@ -66,7 +66,7 @@ int proc_map_line(const char *line, struct proc_map *map)
 	if (at)
 		at = take_permissions(at, map);
 	if (at)
-		at = take_number(at, 16, ' ', &offset);
+		at = take_number(at, 16, ' ', &map->offset);
 	if (at)
 		at = take_device(at, 16, &map->dev);
 	/* A blank follows the inode, even if no name follows. */

@@ -13,6 +13,7 @@
 struct proc_map {
 	uint64_t from;
 	uint64_t to;
+	uint64_t offset;	/* in the file */
 	dev_t dev;
 	ino_t ino;		/* 0: no file */
 	bool write;

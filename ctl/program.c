@@ -17,7 +17,9 @@
 /* In the child. Descriptors of gmemctl's are closed by O_CLOEXEC. */
 static _Noreturn void become(const char *const *argv, int out)
 {
-	static const char *const folders[] = { "/usr/bin", "/bin" };
+	static const char *const folders[] = {
+		"/usr/bin", "/bin", "/usr/sbin", "/sbin"
+	};
 	static char *const environment[] = {
 		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
 		"SYSTEMD_COLORS=0", "SYSTEMD_PAGER=", NULL

@@ -8,7 +8,7 @@
 /*
  * program_run - run a program, and wait for its end
  * @argv: its arguments, with NULL at the end; @argv[0] is its name, which is
- *	  looked for in /usr/bin and /bin
+ *	  looked for in /usr/bin, /bin, /usr/sbin and /sbin
  * @said: set to what it has printed on stdout and stderr, without line breaks
  *	  at the end; what doesn't fit is left out
  *

@@ -152,6 +152,9 @@ int reach_end(struct reach_new *new, int err);
 int reach_process(pid_t pid, const char *what);
 FILE *reach_process_file(pid_t pid, const char *what);
 
+/* reach_process_name - get its name; "?" if it can't be read */
+void reach_process_name(pid_t pid, char *name, size_t size);
+
 /*
  * reach_process_text - the same for what has to do with the process's memory
  *

@@ -20,8 +20,8 @@
 #endif
 
 /*
- * Nothing on gmemfs can be executed, because that takes a private mapping. So
- * the seal against becoming executable holds by itself.
+ * Nothing on gmemfs can be executed, because that takes a private mapping that
+ * is executable. So the seal against becoming executable holds by itself.
  */
 #define KEPT	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_EXEC)
 #define KNOWN	(KEPT | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)

@@ -22,6 +22,7 @@ struct tally {
 	uint64_t lent;
 	uint64_t pinned;
 	uint64_t unprotected;
+	uint64_t cloned;
 };
 
 static void count(struct tally *t, uint8_t state)
@@ -32,6 +33,7 @@ static void count(struct tally *t, uint8_t state)
 	t->pinned += !!(state & GMEM_STATE_PINNED);
 	t->lent += !!(state & GMEM_STATE_LENT);
 	t->hidden += !(state & GMEM_STATE_EXPOSED);
+	t->cloned += !!(state & GMEM_STATE_CLONED);
 	if (state & GMEM_STATE_SHARED) {
 		t->shared++;
 		t->shared_hidden += !(state & GMEM_STATE_EXPOSED);
@@ -54,6 +56,7 @@ static void print_json(const struct file_entry *f, const struct tally *t)
 	json_number(&j, "lent", t->lent);
 	json_number(&j, "pinned", t->pinned);
 	json_number(&j, "unprotected", t->unprotected);
+	json_number(&j, "cloned", t->cloned);
 	json_end(&j);
 	json_finish(&j);
 }
@@ -84,6 +87,8 @@ static void print_memory(const struct gmem_info *info, const struct tally *t)
 		     "can't be made private until it is unpinned");
 	print_amount("unprotected", t->unprotected * GMEM_PAGE_SIZE,
 		     "private and in the direct map");
+	print_amount("cloned", t->cloned * GMEM_PAGE_SIZE,
+		     "in common with other files, until it is written to");
 	snprintf(remark, sizeof(remark), "of 2 MiB, %" PRIu64 " of 4 KiB",
 		 (uint64_t)info->map_faults_4k);
 	printf("%-12s %8" PRIu64 "  %s\n", "faults",

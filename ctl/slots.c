@@ -12,6 +12,7 @@
 #include "procfs.h"
 #include "slots.h"
 #include "text.h"
+#include "vms.h"
 
 /*
  * What KVM_SET_USER_MEMORY_REGION takes, and the first part of what
@@ -27,11 +28,6 @@ struct slot {
 
 _Static_assert(sizeof(struct slot) ==
 	       sizeof(struct kvm_userspace_memory_region), "KVM's struct");
-
-/* Linux 6.8 and later; older headers don't have it. */
-#ifndef KVM_MEM_GUEST_MEMFD
-#define KVM_MEM_GUEST_MEMFD	(1UL << 2)
-#endif
 
 /* ---- where it is ---- */
 

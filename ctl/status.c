@@ -69,6 +69,7 @@ static void json_memory(struct json *j, const struct status *s)
 	json_number(j, "lent", s->sum.lent);
 	json_number(j, "shared", s->sum.shared);
 	json_number(j, "huge", s->sum.huge);
+	json_number(j, "cloned", s->sum.cloned);
 	inventory_json_reasons(&s->inv, j);
 	json_end(j);
 }

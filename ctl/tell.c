@@ -80,5 +80,6 @@ void inventory_add_up(const struct inventory *inv, struct gmem_info *sum)
 		sum->lent += info->lent;
 		sum->shared += info->shared;
 		sum->huge += info->huge;
+		sum->cloned += info->cloned;
 	}
 }

@@ -132,17 +132,6 @@ static bool is_ours(struct scan *s, dev_t dev, const char *how)
 
 /* ---- what a process has ---- */
 
-static void read_comm(struct user *u)
-{
-	FILE *f = reach_process_file(u->pid, "comm");
-
-	if (!f || !fgets(u->comm, sizeof(u->comm), f))
-		snprintf(u->comm, sizeof(u->comm), "?");
-	u->comm[strcspn(u->comm, "\n")] = '\0';
-	if (f)
-		fclose(f);
-}
-
 /* Processes are looked at one after the other, so this one's record is last. */
 static struct user *user_of(struct inventory *inv, struct file_entry *file,
 			    pid_t pid)
@@ -157,7 +146,7 @@ static struct user *user_of(struct inventory *inv, struct file_entry *file,
 	u = &file->users[file->nr_users++];
 	memset(u, 0, sizeof(*u));
 	u->pid = pid;
-	read_comm(u);
+	reach_process_name(pid, u->comm, sizeof(u->comm));
 	return u;
 }
 
