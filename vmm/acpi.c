@@ -6,6 +6,7 @@
 #include "acpi.h"
 #include "aml.h"
 #include "error.h"
+#include "generation.h"
 #include "layout.h"
 #include "power.h"
 
@@ -189,6 +190,32 @@ static void add_virtio(struct aml *aml, unsigned int i)
 	aml_close(aml);
 }
 
+/*
+ * The device whose driver reads the generation ID, as Microsoft's "Virtual
+ * Machine Generation ID" describes it, and the generic event device, whose
+ * interrupt says that the ID has changed.
+ */
+static void add_generation(struct aml *aml)
+{
+	static const char id[] = "VM_Gen_Counter";
+
+	aml_open_device(aml, "VGEN");
+	aml_name_string(aml, "_HID", "GMEM0001");
+	aml_name_string(aml, "_CID", id);
+	aml_name_string(aml, "_DDN", id);
+	aml_name_address(aml, "ADDR", GENERATION_ADDRESS);
+	aml_close(aml);
+
+	aml_open_device(aml, "GED_");
+	aml_name_string(aml, "_HID", "ACPI0013");
+	aml_name_integer(aml, "_UID", 0);
+	aml_open_resources(aml);
+	aml_interrupt(aml, GENERATION_IRQ);
+	aml_close_resources(aml);
+	aml_method_notify(aml, "_EVT", "VGEN", GENERATION_CHANGED);
+	aml_close(aml);
+}
+
 static uint64_t put_dsdt(struct writer *writer, unsigned int nr_virtio)
 {
 	struct aml aml = {};
@@ -198,6 +225,7 @@ static uint64_t put_dsdt(struct writer *writer, unsigned int nr_virtio)
 	aml.size = sizeof(*header);
 	aml_open_scope(&aml, "\\_SB_");
 	add_serial(&aml);
+	add_generation(&aml);
 	for (unsigned int i = 0; i < nr_virtio; i++)
 		add_virtio(&aml, i);
 	aml_close(&aml);

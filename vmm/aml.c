@@ -12,8 +12,10 @@
 #define OP_SCOPE	0x10
 #define OP_BUFFER	0x11
 #define OP_PACKAGE	0x12
+#define OP_METHOD	0x14
 #define OP_EXTENDED	0x5b
 #define OP_DEVICE	0x82
+#define OP_NOTIFY	0x86
 
 /* Each package length takes this many bytes: it is simple, and allowed. */
 #define LENGTH_BYTES	3
@@ -132,6 +134,37 @@ void aml_name_package(struct aml *aml, const char *name, uint8_t value)
 	byte(aml, OP_PACKAGE);
 	open_package(aml);
 	byte(aml, 1);
+	byte(aml, OP_BYTE);
+	byte(aml, value);
+	aml_close(aml);
+}
+
+void aml_name_address(struct aml *aml, const char *name, uint64_t address)
+{
+	name_of(aml, name);
+	byte(aml, OP_PACKAGE);
+	open_package(aml);
+	byte(aml, 2);
+	byte(aml, OP_DWORD);
+	dword(aml, address);
+	byte(aml, OP_DWORD);
+	dword(aml, address >> 32);
+	aml_close(aml);
+}
+
+/* ---- methods ---- */
+
+#define METHOD_ONE_ARGUMENT	1
+
+void aml_method_notify(struct aml *aml, const char *name, const char *device,
+		       uint8_t value)
+{
+	byte(aml, OP_METHOD);
+	open_package(aml);
+	aml_bytes(aml, name, strlen(name));
+	byte(aml, METHOD_ONE_ARGUMENT);
+	byte(aml, OP_NOTIFY);
+	aml_bytes(aml, device, strlen(device));
 	byte(aml, OP_BYTE);
 	byte(aml, value);
 	aml_close(aml);

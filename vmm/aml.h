@@ -2,7 +2,7 @@
 /*
  * A writer of AML, the byte code of ACPI's tables (ACPI 6.5, chapter 20). It
  * has only what is needed for devices with an id, some addresses and an
- * interrupt.
+ * interrupt, and for an event.
  */
 #ifndef AML_H
 #define AML_H
@@ -38,6 +38,13 @@ void aml_name_pnp_id(struct aml *aml, const char *name, const char *id);
 
 /* A package with one integer. */
 void aml_name_package(struct aml *aml, const char *name, uint8_t value);
+
+/* A package with the low and the high half of an address. */
+void aml_name_address(struct aml *aml, const char *name, uint64_t address);
+
+/* A method with one argument, which notifies a device and does no more. */
+void aml_method_notify(struct aml *aml, const char *name, const char *device,
+		       uint8_t value);
 
 /* A device's resources: open, any of the next three, close. */
 void aml_open_resources(struct aml *aml);

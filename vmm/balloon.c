@@ -144,6 +144,14 @@ static void *balloon_thread(void *arg)
 
 /* ---- all ---- */
 
+/* After a restore the chain is begun anew: its pages are punched again. */
+static unsigned int unfinished(struct virtio *v, unsigned int index)
+{
+	struct balloon *b = balloon_of(v);
+
+	return is_busy(b, &b->work[index]);
+}
+
 int balloon_set(struct balloon *b, uint64_t bytes)
 {
 	if (bytes > b->virtio.vm->guest.region->size)
@@ -167,6 +175,7 @@ int balloon_add(struct balloon *b, struct vm *vm, unsigned int slot)
 		.config_writable = offsetof(struct virtio_balloon_config,
 					    actual),
 		.config_writable_size = sizeof(b->config.actual),
+		.unfinished = unfinished,
 	};
 	return virtio_add(&b->virtio, vm, slot);
 }

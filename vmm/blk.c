@@ -454,7 +454,7 @@ static bool take_some(struct blk *b)
 
 	for (unsigned int i = 0; i < BATCH && ret > 0; i++) {
 		queue = virtio_queue(&b->virtio, 0);
-		if (!queue)
+		if (!queue || b->virtio.held)
 			return false;
 		ret = take_one(b, queue);
 		if (!ret && !b->starved)

@@ -41,7 +41,10 @@ static int convert(struct vm *vm, uint64_t address, uint64_t pages,
 		return -EFAULT;
 	for (; size && !ret && !vm_has_ended(vm); size -= part) {
 		part = size < CONVERT_PART ? size : CONVERT_PART;
-		ret = guest_convert(&vm->guest, address, part, private);
+		/* A snapshot interrupts this thread; the guest mustn't see. */
+		do
+			ret = guest_convert(&vm->guest, address, part, private);
+		while (ret == -EINTR && !vm_has_ended(vm));
 		address += part;
 	}
 	return ret;

@@ -115,21 +115,27 @@ static void set_entry(struct kvm_cpuid_entry2 *e, unsigned int id,
 	}
 }
 
-int cpuid_set(int kvm_fd, int vcpu_fd, unsigned int id, unsigned int cpus)
+static int set(int vcpu_fd, struct kvm_cpuid2 *cpuid)
 {
-	struct kvm_cpuid2 *cpuid = get_supported(kvm_fd);
-	int ret;
-
-	if (!cpuid)
-		return -1;
-	gmem_cpuid_forbid_nesting(cpuid);
-	for (unsigned int i = 0; i < cpuid->nent; i++)
-		set_entry(&cpuid->entries[i], id, cpus);
-	ret = ioctl(vcpu_fd, KVM_SET_CPUID2, cpuid);
-	free(cpuid);
-	if (ret)
+	if (ioctl(vcpu_fd, KVM_SET_CPUID2, cpuid))
 		return fail_errno("KVM_SET_CPUID2");
 	if (gmem_vcpu_enforce_cpuid(vcpu_fd))
 		return fail_gmem("CPUID");
 	return 0;
+}
+
+struct kvm_cpuid2 *cpuid_set(int kvm_fd, int vcpu_fd, unsigned int id,
+			     unsigned int cpus)
+{
+	struct kvm_cpuid2 *cpuid = get_supported(kvm_fd);
+
+	if (!cpuid)
+		return NULL;
+	gmem_cpuid_forbid_nesting(cpuid);
+	for (unsigned int i = 0; i < cpuid->nent; i++)
+		set_entry(&cpuid->entries[i], id, cpus);
+	if (!set(vcpu_fd, cpuid))
+		return cpuid;
+	free(cpuid);
+	return NULL;
 }

@@ -3,7 +3,13 @@
 #ifndef CPUID_H
 #define CPUID_H
 
-/* Return: 0, or -1 after fail() */
-int cpuid_set(int kvm_fd, int vcpu_fd, unsigned int id, unsigned int cpus);
+struct kvm_cpuid2;
+
+/*
+ * Set what a new vCPU shows. Return: the table, which the caller frees, or NULL
+ * after fail()
+ */
+struct kvm_cpuid2 *cpuid_set(int kvm_fd, int vcpu_fd, unsigned int id,
+			     unsigned int cpus);
 
 #endif

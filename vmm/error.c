@@ -86,6 +86,15 @@ void warn_seldom(struct seldom *said, const char *format, ...)
 	va_end(ap);
 }
 
+void say(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	print(format, ap, NULL);
+	va_end(ap);
+}
+
 int fail(const char *format, ...)
 {
 	va_list ap;

@@ -9,6 +9,10 @@
 
 #include <stdint.h>
 
+/* Print what is no error, as the functions below do. */
+__attribute__((format(printf, 1, 2)))
+void say(const char *format, ...);
+
 /* Print "gmemvm: ..." as a line on stderr. Return: -1, always */
 __attribute__((format(printf, 1, 2)))
 int fail(const char *format, ...);

@@ -11,8 +11,10 @@
 #include <linux/seccomp.h>
 #include <linux/vhost.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -88,6 +90,14 @@ static const uint32_t ioctls[] = {
 	VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_NET_SET_BACKEND,
 };
 
+/* Only with --snapshot, and these only read. */
+static const uint32_t snapshot_ioctls[] = {
+	KVM_GET_SREGS2, KVM_GET_XCRS, KVM_GET_XSAVE2, KVM_GET_DEBUGREGS,
+	KVM_GET_LAPIC, KVM_GET_MSRS, KVM_GET_MP_STATE, KVM_GET_VCPU_EVENTS,
+	KVM_GET_TSC_KHZ, KVM_GET_IRQCHIP, KVM_GET_PIT2, KVM_GET_CLOCK,
+	VHOST_GET_VRING_BASE,
+};
+
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL	102
 #define MADV_GUARD_REMOVE	103
@@ -131,7 +141,6 @@ static const uint32_t thread[] = { CLONE_THREAD };
 			 MAP_DROPPABLE)
 
 static const struct rule rules[] = {
-	{ SYS_ioctl, { { 1, 0, ioctls, COUNT(ioctls) } } },
 	{ SYS_madvise, { { 2, 0, advice, COUNT(advice) } } },
 	{ SYS_futex, { { 1, FUTEX_FLAGS, futex_calls, COUNT(futex_calls) } } },
 	{ SYS_mmap, { { 2, PROTECTION, nothing, 1 },
@@ -146,7 +155,7 @@ static const struct rule rules[] = {
 
 /* ---- the filter ---- */
 
-#define FILTER_MAX	256
+#define FILTER_MAX	320
 
 struct filter {
 	struct sock_filter code[FILTER_MAX];
@@ -230,6 +239,32 @@ static void add_fallocate(struct filter *f, int memory_fd)
 	add_rule(f, &rule);
 }
 
+static void add_ioctls(struct filter *f, bool snapshot)
+{
+	uint32_t all[COUNT(ioctls) + COUNT(snapshot_ioctls)];
+	const struct rule rule = {
+		SYS_ioctl,
+		{ { 1, 0, all, snapshot ? COUNT(all) : COUNT(ioctls) } }
+	};
+
+	memcpy(all, ioctls, sizeof(ioctls));
+	memcpy(all + COUNT(ioctls), snapshot_ioctls, sizeof(snapshot_ioctls));
+	add_rule(f, &rule);
+}
+
+/* A snapshot replaces what is in the file that the user has named. */
+static void add_snapshot(struct filter *f, int snapshot_fd)
+{
+	const uint32_t file[] = { snapshot_fd };
+	const struct rule truncate = {
+		SYS_ftruncate, { { 0, 0, file, 1 } }
+	};
+	const struct rule write = { SYS_pwrite64, { { 0, 0, file, 1 } } };
+
+	add_rule(f, &truncate);
+	add_rule(f, &write);
+}
+
 /* abort() sends one to itself. Another VMM of the same user gets none. */
 static void add_signals(struct filter *f)
 {
@@ -239,7 +274,7 @@ static void add_signals(struct filter *f)
 	add_rule(f, &rule);
 }
 
-static void make_filter(struct filter *f, int memory_fd)
+static void make_filter(struct filter *f, int memory_fd, int snapshot_fd)
 {
 	load(f, offsetof(struct seccomp_data, arch));
 	skip_if_equal(f, AUDIT_ARCH_X86_64, 1, 0);
@@ -250,19 +285,22 @@ static void make_filter(struct filter *f, int memory_fd)
 	for (size_t i = 0; i < COUNT(refused_calls); i++)
 		end_if_equal(f, refused_calls[i].call,
 			     SECCOMP_RET_ERRNO | refused_calls[i].error);
+	add_ioctls(f, snapshot_fd > 0);
 	for (size_t i = 0; i < COUNT(rules); i++)
 		add_rule(f, &rules[i]);
 	add_fallocate(f, memory_fd);
+	if (snapshot_fd > 0)
+		add_snapshot(f, snapshot_fd);
 	add_signals(f);
 	end(f, SECCOMP_RET_KILL_PROCESS);
 }
 
-int filter_set(int memory_fd)
+int filter_set(int memory_fd, int snapshot_fd)
 {
 	struct filter filter = {};
 	struct sock_fprog program = { .filter = filter.code };
 
-	make_filter(&filter, memory_fd);
+	make_filter(&filter, memory_fd, snapshot_fd);
 	if (filter.size > FILTER_MAX)
 		return fail("the sandbox has more rules than there is room for");
 	program.len = filter.size;

@@ -304,6 +304,131 @@ int guest_try_share(struct guest *guest, uint64_t address, uint64_t size)
 	return ret;
 }
 
+/* ---- snapshots ---- */
+
+/* The first page at @page or after it that is shared, or that isn't. */
+static uint64_t seek(const struct guest *guest, uint64_t page, bool shared)
+{
+	uint64_t pages = guest->region->size / GMEM_PAGE_SIZE;
+
+	while (page < pages && is_shared(guest, page) != shared) {
+		uint64_t word = guest->shared[page / WORD_PAGES];
+
+		/* Most words have no page that is shared: skip them. */
+		if (shared && !word)
+			page = (page / WORD_PAGES + 1) * WORD_PAGES;
+		else
+			page++;
+	}
+	return page < pages ? page : pages;
+}
+
+unsigned int guest_list_shared(const struct guest *guest,
+			       struct guest_range *list, unsigned int room)
+{
+	uint64_t pages = guest->region->size / GMEM_PAGE_SIZE;
+	uint64_t start = seek(guest, 0, true), end;
+	unsigned int nr = 0;
+
+	for (; start < pages; start = seek(guest, end, true)) {
+		end = seek(guest, start, false);
+		if (nr < room)
+			list[nr] = (struct guest_range){
+				.offset = start * GMEM_PAGE_SIZE,
+				.size = (end - start) * GMEM_PAGE_SIZE,
+			};
+		nr++;
+	}
+	return nr;
+}
+
+static bool is_listed(const struct guest *guest, const struct guest_range *r,
+		      uint64_t from)
+{
+	return r->size && !(r->offset % GMEM_PAGE_SIZE) &&
+	       !(r->size % GMEM_PAGE_SIZE) && r->offset >= from &&
+	       within(r->offset, r->size, 0, guest->region->size);
+}
+
+#define STATES		4096
+
+/* Make pages private that are shared; the others aren't even touched. */
+static int hide_pages(struct guest *guest, uint64_t offset,
+		      const uint8_t *states, uint64_t nr)
+{
+	int ret = 0;
+
+	for (uint64_t i = 0, first; i < nr && !ret; i++) {
+		first = i;
+		while (i < nr && states[i] & GMEM_STATE_SHARED)
+			i++;
+		if (i > first)
+			ret = convert(guest, offset + first * GMEM_PAGE_SIZE,
+				      (i - first) * GMEM_PAGE_SIZE, true);
+	}
+	return ret;
+}
+
+/* A part of the region that no range has. Other backends have no states. */
+static int hide(struct guest *guest, uint64_t offset, uint64_t end)
+{
+	uint8_t states[STATES];
+	int ret = 0;
+
+	if (guest->region->backend != GMEM_BACKEND_GMEMFS)
+		return 0;
+	while (offset < end && !ret) {
+		uint64_t size = end - offset;
+
+		if (size > STATES * GMEM_PAGE_SIZE)
+			size = STATES * GMEM_PAGE_SIZE;
+		ret = gmem_file_state(guest->region->fd, offset, size, states);
+		if (!ret)
+			ret = hide_pages(guest, offset, states,
+					 size / GMEM_PAGE_SIZE);
+		offset += size;
+	}
+	return ret;
+}
+
+/* The caller holds convert_lock. */
+static int share_only(struct guest *guest, const struct guest_range *list,
+		      unsigned int nr)
+{
+	uint64_t from = 0;
+	int ret = 0;
+
+	for (unsigned int i = 0; i < nr && !ret; i++) {
+		const struct guest_range *r = &list[i];
+
+		if (!is_listed(guest, r, from))
+			return -EINVAL;
+		ret = hide(guest, from, r->offset);
+		if (!ret)
+			ret = convert(guest, r->offset, r->size, false);
+		from = r->offset + r->size;
+	}
+	return ret ? ret : hide(guest, from, guest->region->size);
+}
+
+int guest_share_only(struct guest *guest, const struct guest_range *list,
+		     unsigned int nr)
+{
+	int ret;
+
+	pthread_mutex_lock(&guest->convert_lock);
+	ret = share_only(guest, list, nr);
+	pthread_mutex_unlock(&guest->convert_lock);
+	return ret;
+}
+
+int guest_open_for_kvm(const struct guest *guest, struct gmem_window *window)
+{
+	return gmem_window_open(window, guest->region, GMEM_WRITE);
+}
+
+/* ---- holes ---- */
+
 int guest_punch(const struct guest *guest, uint64_t address, uint64_t size)
 {
 	uint64_t offset;

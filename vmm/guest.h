@@ -99,6 +99,35 @@ int guest_convert(struct guest *guest, uint64_t address, uint64_t size,
  */
 int guest_try_share(struct guest *guest, uint64_t address, uint64_t size);
 
+/* A part of the region, in bytes. */
+struct guest_range {
+	uint64_t offset;
+	uint64_t size;
+};
+
+/*
+ * List the ranges of memory that are shared, in their order. Return: how many
+ * there are, which may be more than the @room for which the list has room
+ */
+unsigned int guest_list_shared(const struct guest *guest,
+			       struct guest_range *list, unsigned int room);
+
+/*
+ * Make such a list's ranges shared, and all other memory private: a file that
+ * has a name may have been another guest's. Before any thread runs. Return: 0;
+ * -EINVAL for ranges that guest_list_shared() can't have listed; or as
+ * guest_convert()
+ */
+int guest_share_only(struct guest *guest, const struct guest_range *list,
+		     unsigned int nr);
+
+/*
+ * Around ioctls of KVM, other than KVM_RUN, that may access the guest's memory:
+ * @window must be open meanwhile, in the same thread. Return: 0, or an error of
+ * gmem_window_open()
+ */
+int guest_open_for_kvm(const struct guest *guest, struct gmem_window *window);
+
 /*
  * Give memory back to the host. When the guest accesses it again, it is zero.
  * Return: 0; -EFAULT if it isn't memory; or an error of gmem_file_punch().

@@ -77,3 +77,26 @@ uint64_t io_pool_known(struct io_pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 	return known;
 }
+
+void io_pool_save(struct io_pool *pool, struct io_pool_state *state)
+{
+	pthread_mutex_lock(&pool->lock);
+	*state = (struct io_pool_state){ pool->size, pool->start, pool->end };
+	pthread_mutex_unlock(&pool->lock);
+}
+
+int io_pool_restore(struct io_pool *pool, const struct io_pool_state *state)
+{
+	uint64_t size = state->end - state->start;
+
+	if (state->size != pool->size || state->start > state->end ||
+	    size > pool->size ||
+	    (state->start | state->end) % GMEM_PAGE_SIZE ||
+	    (size && !guest_has(pool->guest, state->start, size)))
+		return -1;
+	pthread_mutex_lock(&pool->lock);
+	pool->start = state->start;
+	pool->end = state->end;
+	pthread_mutex_unlock(&pool->lock);
+	return 0;
+}

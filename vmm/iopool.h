@@ -41,4 +41,18 @@ void io_pool_saw(struct io_pool *pool, uint64_t address, uint64_t size,
 /* Return: how many bytes of the pool are known now. */
 uint64_t io_pool_known(struct io_pool *pool);
 
+/* In a snapshot. */
+struct io_pool_state {
+	uint64_t size;
+	uint64_t start, end;
+};
+
+void io_pool_save(struct io_pool *pool, struct io_pool_state *state);
+
+/*
+ * The memory itself is in the list of shared ranges. Return: 0, or -1 if the
+ * state is none that this pool can have
+ */
+int io_pool_restore(struct io_pool *pool, const struct io_pool_state *state);
+
 #endif

@@ -12,8 +12,8 @@
 
 /*
  * What the guest's kernel finds when it starts. Memory ends at BASE_MEMORY_END,
- * below 640 KiB, and begins again at EXTENDED_MEMORY_START. The ACPI tables and
- * the reset vector are between the two.
+ * below 640 KiB, and begins again at EXTENDED_MEMORY_START. The ACPI tables,
+ * the generation ID and the reset vector are between the two.
  */
 #define GDT_ADDRESS		0x1000
 #define PAGE_TABLES_ADDRESS	0x2000
@@ -22,7 +22,8 @@
 #define COMMAND_LINE_ADDRESS	0x20000
 #define BASE_MEMORY_END		0x9fc00
 #define ACPI_ADDRESS		0xe0000
-#define ACPI_END		RESET_VECTOR
+#define ACPI_END		GENERATION_ADDRESS
+#define GENERATION_ADDRESS	0xfe000	/* a page of its own */
 #define RESET_VECTOR		0xffff0
 #define EXTENDED_MEMORY_START	0x100000
 
@@ -46,6 +47,7 @@
 
 /* Interrupts: inputs of the I/O APIC. */
 #define SERIAL_IRQ		4
+#define GENERATION_IRQ		5
 #define VIRTIO_IRQ		12
 #define VIRTIO_MAX		12
 

@@ -13,19 +13,20 @@
 #include "acpi.h"
 #include "convert.h"
 #include "error.h"
+#include "generation.h"
 #include "machine.h"
+#include "memfile.h"
 #include "power.h"
 #include "report.h"
 #include "sandbox.h"
 #include "signals.h"
+#include "snapshot.h"
 #include "status.h"
 
 /* ---- boot ---- */
 
-/* This comes first, because a wrong path is the most frequent mistake. */
-static int open_files(struct machine *m, const struct options *options)
+static int open_images(struct machine *m, const struct options *options)
 {
-	m->boot.initrd_fd = -1;
 	/* O_NONBLOCK: opening a pipe without a writer would wait. */
 	m->boot.kernel_fd = open(options->kernel,
 				 O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -38,6 +39,18 @@ static int open_files(struct machine *m, const struct options *options)
 	if (m->boot.initrd_fd < 0)
 		return fail_errno("%s", options->initrd);
 	return 0;
+}
+
+/* This comes first, because a wrong path is the most frequent mistake. */
+static int open_files(struct machine *m, const struct options *options)
+{
+	if (options->restore ? snapshot_open(m, options) :
+			       open_images(m, options))
+		return -1;
+	if (!options->snapshot)
+		return 0;
+	m->snapshot_fd = snap_create(options->snapshot);
+	return m->snapshot_fd < 0 ? -1 : 0;
 }
 
 static void close_files(struct machine *m)
@@ -81,6 +94,8 @@ static int load(struct machine *m, const struct options *options)
 	m->boot.command_line = line;
 	ret = acpi_put(&m->vm.guest, options->cpus, m->nr_virtio,
 		       &m->boot.acpi_address);
+	if (!ret)
+		ret = generation_renew(&m->vm.guest);
 	if (!ret)
 		ret = boot_load(&m->vm.guest, &m->boot, &entry);
 	free(line);
@@ -148,7 +163,18 @@ static int create(struct machine *m, const struct options *options,
 	    convert_enable(&m->vm) || create_vcpus(m, options->cpus) ||
 	    add_devices(m, options))
 		return -1;
-	return load(m, options);
+	return options->restore ? snapshot_restore(m) : load(m, options);
+}
+
+/* Without a region, vm_create() has undone what it did. */
+static int create_or_undo(struct machine *m, const struct options *options,
+			  struct warnings *warnings)
+{
+	if (!create(m, options, warnings))
+		return 0;
+	if (m->vm.region)
+		memfile_undo(&options->memory);
+	return -1;
 }
 
 static int start_devices(struct machine *m)
@@ -170,6 +196,7 @@ static int start(struct machine *m, const struct options *options,
 {
 	const struct sandbox_options sandbox = {
 		.memory_fd = gmem_region_fd(m->vm.region),
+		.snapshot_fd = m->snapshot_fd,
 		.namespaces = options->namespaces, .user = *user,
 	};
 
@@ -180,6 +207,8 @@ static int start(struct machine *m, const struct options *options,
 		return -1;
 	if (start_devices(m))
 		return -1;
+	if (options->restore)
+		snapshot_go_on(m);
 	for (unsigned int i = 0; i < m->nr_vcpus; i++)
 		if (vcpu_start(&m->vcpus[i]))
 			return -1;
@@ -208,6 +237,8 @@ static int stop(struct machine *m)
 
 	tell(m);
 	threads_end_within(THREAD_PATIENCE_MS);
+	/* It may be making a snapshot, for which it uses the other threads. */
+	ret |= control_stop(&m->control);
 	for (unsigned int i = 0; i < m->nr_vcpus; i++)
 		ret |= vcpu_stop(&m->vcpus[i]);
 	for (unsigned int i = 0; i < m->nr_disks; i++)
@@ -216,7 +247,6 @@ static int stop(struct machine *m)
 	ret |= virtio_stop(&m->balloon.virtio);
 	if (m->net)
 		ret |= virtio_stop(&m->net->virtio);
-	ret |= control_stop(&m->control);
 	ret |= terminal_stop(&m->terminal);
 	return ret;
 }
@@ -227,6 +257,9 @@ static void destroy(struct machine *m)
 		blk_remove(&m->disks[i]);
 	free(m->disks);
 	close_files(m);
+	snap_close(&m->restored);
+	if (m->snapshot_fd >= 0)
+		close(m->snapshot_fd);
 	virtio_remove(&m->rng.virtio);
 	virtio_remove(&m->balloon.virtio);
 	if (m->net)
@@ -251,7 +284,7 @@ static int create_watched(struct machine *m, const struct options *options,
 	int ret = signals_watch(&watch);
 
 	if (!ret)
-		ret = create(m, options, warnings);
+		ret = create_or_undo(m, options, warnings);
 	/* The watching thread ends first: the sandbox wants a single thread. */
 	return signals_unwatch(&watch) || ret ? -1 : 0;
 }
@@ -283,6 +316,9 @@ enum vm_end machine_run(const struct options *options, const struct user *user,
 		free(m);
 		return end;
 	}
+	m->boot.kernel_fd = -1;
+	m->boot.initrd_fd = -1;
+	m->snapshot_fd = -1;
 	m->control = (struct control){
 		.fd = control_fd, .vm = &m->vm, .answer = report_answer,
 		.arg = m,

@@ -7,11 +7,13 @@
 #include "blk.h"
 #include "boot.h"
 #include "control.h"
+#include "generation.h"
 #include "layout.h"
 #include "net.h"
 #include "options.h"
 #include "rng.h"
 #include "serial.h"
+#include "snapfile.h"
 #include "terminal.h"
 #include "user.h"
 #include "vcpu.h"
@@ -31,6 +33,9 @@ struct machine {
 	struct net *net;	/* NULL: none */
 	unsigned int nr_virtio;	/* how many virtio slots are in use */
 	struct control control;
+	int snapshot_fd;	/* of snap_create(); negative: none */
+	struct snap_reader restored;	/* the snapshot that it begins with */
+	uint8_t generation[GENERATION_SIZE];	/* in that snapshot */
 };
 
 /*

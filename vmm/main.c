@@ -29,6 +29,7 @@ static int status_of(enum vm_end end)
 	switch (end) {
 	case VM_POWERED_OFF:
 	case VM_QUIT:
+	case VM_SAVED:
 		return STATUS_OK;
 	case VM_RESET:
 		return STATUS_RESET;
@@ -112,9 +113,10 @@ static int live_on(const struct options *options, const struct user *user,
 	if (options->no_reboot)
 		return status_of(machine_run(options, user, control_fd,
 					     warnings));
+	/* A restored guest has no kernel to start again with. */
 	do
 		status = live(options, user, control_fd, warnings);
-	while (status == STATUS_RESET);
+	while (status == STATUS_RESET && !options->restore);
 	return status;
 }
 

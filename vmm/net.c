@@ -6,6 +6,7 @@
 #include <linux/if_tun.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -258,6 +259,22 @@ static void quiesce(struct virtio *v)
 		vhost_end(&n->vhost);
 }
 
+/*
+ * vhost knows how far it has come in the queues; this device must know, too: a
+ * clone may have no vhost. An interrupt of vhost's may be on its way.
+ */
+static void hold(struct virtio *v)
+{
+	struct net *n = net_of(v);
+
+	if (n->vhost.fd < 0)
+		return;
+	__atomic_fetch_or(&v->irq_status, VIRTIO_MMIO_INT_VRING,
+			  __ATOMIC_RELEASE);
+	if (vhost_hold(&n->vhost, v))
+		vm_end(v->vm, VM_FAILED);
+}
+
 int net_attach(struct net *n, struct vm *vm, unsigned int slot,
 	       const struct net_options *options)
 {
@@ -275,7 +292,7 @@ int net_attach(struct net *n, struct vm *vm, unsigned int slot,
 			    1ULL << VIRTIO_NET_F_GUEST_TSO4 |
 			    1ULL << VIRTIO_NET_F_GUEST_TSO6,
 		.config = &n->config, .config_size = sizeof(n->config.mac),
-		.begin = begin, .quiesce = quiesce,
+		.begin = begin, .quiesce = quiesce, .hold = hold,
 		.past_us = options->vhost,
 	};
 	if (options->platform)

@@ -22,6 +22,7 @@
 static int help(void)
 {
 	puts("usage: gmemvm --kernel=FILE [OPTION]...\n"
+	     "       gmemvm --restore=FILE --memory=template=FILE [OPTION]...\n"
 	     "\n"
 	     "Runs a Linux guest whose memory is not in the host kernel's direct map.\n"
 	     "\n"
@@ -38,6 +39,8 @@ static int help(void)
 	     "      directory=DIR  where gmemfs is mounted (/dev/gmem)\n"
 	     "      shared-io=SIZE a pool of this size, through which the guest's disks move\n"
 	     "                     data: it is shared, so not hidden, and needs no copy\n"
+	     "      file=FILE      the memory's own file, in a gmemfs; what is in it is lost\n"
+	     "      template=FILE  with --restore: the memory of the snapshot, which is cloned\n"
 	     "      by-file=on     copy by read() and write(), for comparison; only with\n"
 	     "                     --sandbox=off (off)\n"
 	     "  --disk=KEY=VALUE,...  up to 6 times\n"
@@ -52,7 +55,11 @@ static int help(void)
 	     "                     without windows (off)\n"
 	     "      platform=on    as with --disk (off)\n"
 	     "  --control=SOCKET make a socket by which scripts get the status as JSON, and set\n"
-	     "                   the balloon\n"
+	     "                   the balloon, and make a snapshot\n"
+	     "  --snapshot=FILE  where the command snapshot of --control writes vCPUs and devices;\n"
+	     "                   the memory stays in its file, and the guest ends\n"
+	     "  --restore=FILE   begin from a snapshot, with a clone of its memory; all options\n"
+	     "                   but those of files must be as they were\n"
 	     "  --no-reboot      end when the guest resets itself; don't start it again\n"
 	     "  --sandbox=HOW    on; calls: without namespaces, where these are not permitted;\n"
 	     "                   off: no sandbox (on)\n"
@@ -62,8 +69,9 @@ static int help(void)
 	     "\n"
 	     "The guest's serial port is stdin and stdout; on a terminal, Ctrl-A x ends the\n"
 	     "guest.\n"
-	     "Exit status: 0 the guest has powered off, or Ctrl-A x or a signal ended it;\n"
-	     "1 something failed; 2 wrong usage; 3 the guest reset itself, with --no-reboot.");
+	     "Exit status: 0 the guest has powered off, or Ctrl-A x, a signal or a snapshot\n"
+	     "ended it; 1 something failed; 2 wrong usage; 3 the guest reset itself, with\n"
+	     "--no-reboot or --restore.");
 	return STATUS_OK;
 }
 
@@ -231,7 +239,15 @@ static int set_memory(void *to, const char *key, char *value)
 	}
 	if (!strcmp(key, "by-file"))
 		return parse_switch(key, value, &memory->by_file);
-	return wrong("--memory has only the keys size, backend, protect, directory, shared-io and by-file, no '%s'",
+	if (!strcmp(key, "file")) {
+		memory->file = value;
+		return 0;
+	}
+	if (!strcmp(key, "template")) {
+		memory->template = value;
+		return 0;
+	}
+	return wrong("--memory has only the keys size, backend, protect, directory, file, template, shared-io and by-file, no '%s'",
 		     key);
 }
 
@@ -351,7 +367,7 @@ static int set_cpus(struct options *options, const char *value)
 enum {
 	OPT_HELP = 1, OPT_VERSION, OPT_KERNEL, OPT_INITRD, OPT_APPEND,
 	OPT_CPUS, OPT_MEMORY, OPT_DISK, OPT_NET, OPT_CONTROL, OPT_NO_REBOOT,
-	OPT_SANDBOX, OPT_USER
+	OPT_SANDBOX, OPT_USER, OPT_SNAPSHOT, OPT_RESTORE
 };
 
 static const struct option names[] = {
@@ -368,6 +384,8 @@ static const struct option names[] = {
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
 	{ "sandbox", required_argument, NULL, OPT_SANDBOX },
 	{ "user", required_argument, NULL, OPT_USER },
+	{ "snapshot", required_argument, NULL, OPT_SNAPSHOT },
+	{ "restore", required_argument, NULL, OPT_RESTORE },
 	{ NULL, 0, NULL, 0 }
 };
 
@@ -409,19 +427,55 @@ static int set(struct options *options, int option, char *value)
 	case OPT_USER:
 		options->user = value;
 		return 0;
+	case OPT_SNAPSHOT:
+		options->snapshot = value;
+		return 0;
+	case OPT_RESTORE:
+		options->restore = value;
+		return 0;
 	default:
 		options->no_reboot = true;
 		return 0;
 	}
 }
 
+static int check_memory(const struct memory_options *memory)
+{
+	if (memory->backend != GMEM_BACKEND_GMEMFS && memory->directory)
+		return wrong("directory works only with backend=gmemfs");
+	if (memory->backend != GMEM_BACKEND_GMEMFS &&
+	    (memory->file || memory->template))
+		return wrong("file and template work only with backend=gmemfs");
+	if (memory->file && memory->directory)
+		return wrong("file and directory exclude each other: file has its folder in its name");
+	return OPTIONS_RUN;
+}
+
+/* A snapshot has the kernel in its memory, and the guest ends with it. */
+static int check_snapshots(const struct options *options)
+{
+	const struct memory_options *memory = &options->memory;
+
+	if (options->snapshot && (!options->control || !memory->file))
+		return wrong("--snapshot needs --control=SOCKET, by which it is made, and --memory=file=FILE, where the memory stays");
+	if (!options->restore != !memory->template)
+		return wrong("--restore=FILE and --memory=template=FILE are needed both, or none of them");
+	if (options->restore &&
+	    (options->kernel || options->initrd || options->append))
+		return wrong("--restore excludes --kernel, --initrd and --append: these are in the memory already");
+	if (!options->restore && !options->kernel)
+		return wrong("--kernel=FILE is needed: a bzImage, like /boot/vmlinuz-...");
+	return OPTIONS_RUN;
+}
+
 static int check(const struct options *options)
 {
-	if (!options->kernel)
-		return wrong("--kernel=FILE is needed: a bzImage, like /boot/vmlinuz-...");
-	if (options->memory.backend != GMEM_BACKEND_GMEMFS &&
-	    options->memory.directory)
-		return wrong("directory works only with backend=gmemfs");
+	int ret = check_snapshots(options);
+
+	if (ret == OPTIONS_RUN)
+		ret = check_memory(&options->memory);
+	if (ret != OPTIONS_RUN)
+		return ret;
 	if (options->memory.shared_io > options->memory.size / 4)
 		return wrong("shared-io must be at most a quarter of size");
 	if (options->memory.by_file && options->sandbox)
@@ -438,7 +492,6 @@ int parse_options(struct options *options, int argc, char **argv)
 	*options = (struct options){
 		.memory.size = 512 * MIB,
 		.cpus = 1,
-		.append = "console=ttyS0",
 		.sandbox = true,
 		.namespaces = true,
 	};
@@ -461,5 +514,8 @@ int parse_options(struct options *options, int argc, char **argv)
 	if (optind < argc)
 		return wrong("unexpected argument '%s': all arguments are options, which begin with --",
 			     argv[optind]);
-	return check(options);
+	ret = check(options);
+	if (!options->append)
+		options->append = "console=ttyS0";
+	return ret;
 }

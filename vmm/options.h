@@ -16,6 +16,8 @@ struct memory_options {
 	const char *directory;	/* NULL: GMEM_DEFAULT_MOUNT */
 	uint64_t shared_io;	/* size of the guest's I/O pool; 0: none */
 	bool by_file;		/* the VMM copies by read() and write() */
+	const char *file;	/* the memory's own name; NULL: none */
+	const char *template;	/* the memory of --restore; NULL: none */
 };
 
 struct disk_options {
@@ -44,6 +46,8 @@ struct options {
 	unsigned int nr_disks;
 	struct net_options net;
 	const char *control;	/* a socket's path; NULL: none */
+	const char *snapshot;	/* where it is written; NULL: nowhere */
+	const char *restore;	/* what it begins with; NULL: a boot */
 	bool no_reboot;
 	bool sandbox;
 	bool namespaces;	/* the sandbox has its own */

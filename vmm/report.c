@@ -6,6 +6,7 @@
 #include "machine.h"
 #include "options.h"
 #include "report.h"
+#include "snapshot.h"
 
 /* ---- memory ---- */
 
@@ -183,6 +184,26 @@ static void answer_balloon(struct machine *m, const char *size,
 	json_close(json, '}');
 }
 
+static void answer_snapshot(struct machine *m, struct json *json)
+{
+	int64_t size;
+
+	if (m->snapshot_fd < 0) {
+		answer_error(json, "snapshot: gmemvm must be started with --snapshot=FILE");
+		return;
+	}
+	size = snapshot_take(m);
+	if (size < 0) {
+		answer_error(json, vm_has_ended(&m->vm) ?
+			     "snapshot: it could not be made: the guest ends" :
+			     "snapshot: it could not be made, and the guest runs on; gmemvm's messages say why");
+		return;
+	}
+	json_open(json, NULL, '{');
+	json_number(json, "snapshot_bytes", size);
+	json_close(json, '}');
+}
+
 void report_answer(void *machine, const char *command, FILE *to)
 {
 	static const char balloon[] = "balloon ";
@@ -192,6 +213,8 @@ void report_answer(void *machine, const char *command, FILE *to)
 		answer_status(machine, &json);
 	else if (!strncmp(command, balloon, sizeof(balloon) - 1))
 		answer_balloon(machine, command + sizeof(balloon) - 1, &json);
+	else if (!strcmp(command, "snapshot"))
+		answer_snapshot(machine, &json);
 	else
-		answer_error(&json, "the commands are: status, balloon SIZE");
+		answer_error(&json, "the commands are: status, balloon SIZE, snapshot");
 }

@@ -158,5 +158,5 @@ int sandbox_enter(const struct sandbox_options *options)
 	if (drop_privileges(&options->user, is_user) ||
 	    keep_death_signal(signal, parent))
 		return -1;
-	return filter_set(options->memory_fd);
+	return filter_set(options->memory_fd, options->snapshot_fd);
 }

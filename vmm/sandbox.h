@@ -13,6 +13,7 @@
 
 struct sandbox_options {
 	int memory_fd;		/* the guest's memory; negative: none */
+	int snapshot_fd;	/* for a snapshot; 0 or less: none */
 	bool namespaces;	/* false: only the filter keeps it from files */
 	struct user user;
 };

@@ -2,6 +2,7 @@
 /* A 16550: its registers, its FIFO, its interrupt. */
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -293,6 +294,47 @@ static void write_port(void *device, uint64_t offset, unsigned int size,
 	update_irq(s);
 	pthread_mutex_unlock(&s->lock);
 }
+
+/* ---- snapshots ---- */
+
+void serial_save(struct serial *s, struct serial_state *state)
+{
+	pthread_mutex_lock(&s->lock);
+	*state = (struct serial_state){
+		.ier = s->ier, .lcr = s->lcr, .mcr = s->mcr,
+		.scratch = s->scratch, .divisor = s->divisor,
+		.fifo_enabled = s->fifo_enabled, .sent = s->sent,
+		.count = s->count,
+	};
+	for (unsigned int i = 0; i < s->count; i++)
+		state->fifo[i] = s->fifo[(s->head + i) % SERIAL_TYPED];
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* An interrupt that is due is raised again: the guest may not have seen it. */
+int serial_restore(struct serial *s, const struct serial_state *state)
+{
+	if (state->count > SERIAL_TYPED || state->ier & ~IER_ALL ||
+	    state->mcr & ~MCR_ALL || state->fifo_enabled > 1 ||
+	    state->sent > 1)
+		return -1;
+	pthread_mutex_lock(&s->lock);
+	s->ier = state->ier;
+	s->lcr = state->lcr;
+	s->mcr = state->mcr;
+	s->scratch = state->scratch;
+	s->divisor = state->divisor;
+	s->fifo_enabled = state->fifo_enabled;
+	s->sent = state->sent;
+	s->head = 0;
+	s->count = state->count;
+	memcpy(s->fifo, state->fifo, state->count);
+	update_irq(s);
+	pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+/* ---- all ---- */
 
 int serial_add(struct serial *serial, struct vm *vm, int out_fd)
 {

@@ -39,4 +39,22 @@ void serial_type(struct serial *serial, uint8_t byte);
 /* End all waits in serial_receive(). */
 void serial_close(struct serial *serial);
 
+/* In a snapshot. */
+struct serial_state {
+	uint8_t ier, lcr, mcr, scratch;
+	uint16_t divisor;
+	uint8_t fifo_enabled, sent;
+	uint32_t count;
+	uint32_t reserved;
+	uint8_t fifo[SERIAL_TYPED];	/* the first @count bytes */
+};
+
+void serial_save(struct serial *serial, struct serial_state *state);
+
+/*
+ * Before any thread runs, and when the interrupt controllers have their state.
+ * Return: 0, or -1 if the state is none that a port can have
+ */
+int serial_restore(struct serial *serial, const struct serial_state *state);
+
 #endif

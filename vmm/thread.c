@@ -27,8 +27,14 @@ int thread_start(struct thread *t, const char *what, void *(*run)(void *arg),
 	errno = pthread_create(&t->id, NULL, run, arg);
 	if (errno)
 		return fail_errno("can't start a thread for %s", what);
-	t->started = true;
+	__atomic_store_n(&t->started, true, __ATOMIC_RELEASE);
 	return 0;
+}
+
+void thread_interrupt(struct thread *t)
+{
+	if (__atomic_load_n(&t->started, __ATOMIC_ACQUIRE))
+		pthread_kill(t->id, KICK);
 }
 
 /* ---- time ---- */

@@ -29,6 +29,13 @@ int thread_start(struct thread *thread, const char *what,
 		 void *(*run)(void *arg), void *arg);
 
 /*
+ * Interrupt the system call in which a thread is, once: it may not have entered
+ * it yet. Nothing happens if it was never started. No other thread may be in
+ * thread_end() for it.
+ */
+void thread_interrupt(struct thread *thread);
+
+/*
  * Wait for a thread's end. The caller has set the flag that the thread checks.
  * Return: 0, also if the thread was never started; or -1 after fail() if it
  * doesn't end in time. Then the caller can't free what the thread uses, and can

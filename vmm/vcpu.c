@@ -2,9 +2,11 @@
 /* vCPUs: their state at the start, their exits, their threads. */
 #include <errno.h>
 #include <linux/kvm.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "boot.h"
@@ -120,9 +122,20 @@ static void count(struct vcpu *vcpu, enum vcpu_exit exit)
 			 __ATOMIC_RELAXED);
 }
 
+/* A snapshot may interrupt it, which the guest must not see. */
+static int handle_clock(struct vcpu *vcpu)
+{
+	int ret;
+
+	do
+		ret = gmem_vm_handle_exit(vcpu->vm->gmem, vcpu->fd, vcpu->run);
+	while (ret == -EINTR && !vm_has_ended(vcpu->vm));
+	return ret;
+}
+
 static void handle_exit(struct vcpu *vcpu)
 {
-	int ret = gmem_vm_handle_exit(vcpu->vm->gmem, vcpu->fd, vcpu->run);
+	int ret = handle_clock(vcpu);
 
 	/* The guest gets #GP, and uses another clocksource. */
 	if (ret < 0)
@@ -155,7 +168,108 @@ static void handle_exit(struct vcpu *vcpu)
 	}
 }
 
+/* ---- pauses ---- */
+
+#define PAUSE_PATIENCE_MS	5000
+#define PAUSE_STEP_MS		20
+
+static bool is_paused(const struct vm *vm)
+{
+	return __atomic_load_n(&vm->paused, __ATOMIC_ACQUIRE);
+}
+
+/* Return after a change, or after a while. The caller holds the lock. */
+static void wait_a_step(struct vm *vm)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += PAUSE_STEP_MS * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_nsec -= 1000000000L;
+		until.tv_sec++;
+	}
+	pthread_cond_clockwait(&vm->pause_changed, &vm->pause_lock,
+			       CLOCK_MONOTONIC, &until);
+}
+
+/* The end of the VM doesn't wake this thread, so it looks itself. */
+static void wait_while_paused(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->pause_lock);
+	vm->waiting++;
+	pthread_cond_broadcast(&vm->pause_changed);
+	while (is_paused(vm) && !vm_has_ended(vm))
+		wait_a_step(vm);
+	vm->waiting--;
+	pthread_mutex_unlock(&vm->pause_lock);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static bool all_wait(struct vm *vm, unsigned int nr)
+{
+	bool all;
+
+	pthread_mutex_lock(&vm->pause_lock);
+	if (vm->waiting < nr)
+		wait_a_step(vm);
+	all = vm->waiting == nr;
+	pthread_mutex_unlock(&vm->pause_lock);
+	return all;
+}
+
+int vcpu_pause(struct vcpu *vcpus, unsigned int nr)
+{
+	int64_t until = now_ms() + PAUSE_PATIENCE_MS;
+	struct vm *vm = vcpus->vm;
+
+	__atomic_store_n(&vm->paused, true, __ATOMIC_RELEASE);
+	do {
+		for (unsigned int i = 0; i < nr; i++) {
+			vcpu_tell(&vcpus[i]);
+			thread_interrupt(&vcpus[i].thread);
+		}
+		if (all_wait(vm, nr))
+			return 0;
+	} while (now_ms() < until && !vm_has_ended(vm));
+	vcpu_go_on(vm);
+	if (vm_has_ended(vm))
+		return fail("the guest ends: no snapshot was made");
+	return fail("a vCPU can't be stopped now: it waits for a process to read the guest's console, or converts much memory; try again");
+}
+
+void vcpu_go_on(struct vm *vm)
+{
+	__atomic_store_n(&vm->paused, false, __ATOMIC_RELEASE);
+	pthread_mutex_lock(&vm->pause_lock);
+	pthread_cond_broadcast(&vm->pause_changed);
+	pthread_mutex_unlock(&vm->pause_lock);
+}
+
 /* ---- threads ---- */
+
+/*
+ * KVM_RUN first completes what the last exit asked for. With immediate_exit it
+ * then returns EINTR. So after that, the vCPU's state is whole. EAGAIN may come
+ * from libgmem, which has not called KVM.
+ *
+ * If the VM ends right now, immediate_exit is set after this has cleared it, or
+ * the caller sees the end. vcpu_pause() sets it again and again.
+ */
+static void interrupted(struct vcpu *vcpu)
+{
+	count(vcpu, EXIT_OTHER);
+	if (is_paused(vcpu->vm))
+		wait_while_paused(vcpu->vm);
+	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+}
 
 static void *run_thread(void *arg)
 {
@@ -166,7 +280,9 @@ static void *run_thread(void *arg)
 		ret = gmem_vcpu_run(vcpu->fd);
 		if (!ret)
 			handle_exit(vcpu);
-		else if (ret == -EINTR || ret == -EAGAIN)
+		else if (ret == -EINTR)
+			interrupted(vcpu);
+		else if (ret == -EAGAIN)
 			count(vcpu, EXIT_OTHER);
 		else
 			vm_end(vcpu->vm,
@@ -184,7 +300,7 @@ int vcpu_start(struct vcpu *vcpu)
 /* immediate_exit is for a signal that arrives before KVM_RUN. */
 void vcpu_tell(struct vcpu *vcpu)
 {
-	if (vcpu->thread.started)
+	if (__atomic_load_n(&vcpu->thread.started, __ATOMIC_ACQUIRE))
 		__atomic_store_n(&vcpu->run->immediate_exit, 1,
 				 __ATOMIC_RELEASE);
 }
@@ -215,7 +331,8 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned int id,
 		vcpu->run = NULL;
 		return fail_errno("vCPU %u: mmap", id);
 	}
-	if (cpuid_set(vm->kvm_fd, vcpu->fd, id, cpus))
+	vcpu->cpuid = cpuid_set(vm->kvm_fd, vcpu->fd, id, cpus);
+	if (!vcpu->cpuid)
 		return -1;
 	return set_msrs(vcpu);
 }
@@ -226,4 +343,5 @@ void vcpu_destroy(struct vcpu *vcpu)
 		munmap(vcpu->run, vcpu->run_size);
 	if (vcpu->fd > 0)
 		close(vcpu->fd);
+	free(vcpu->cpuid);
 }

@@ -8,6 +8,7 @@
 #include "thread.h"
 #include "vm.h"
 
+struct kvm_cpuid2;
 struct kvm_run;
 
 /* Why KVM_RUN has returned. */
@@ -26,6 +27,7 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;
 	size_t run_size;
+	struct kvm_cpuid2 *cpuid;	/* as it was set */
 	struct thread thread;
 	uint64_t exits[VCPU_EXITS];	/* by enum vcpu_exit; atomic */
 };
@@ -44,6 +46,14 @@ int vcpu_start(struct vcpu *vcpu);
 
 /* After vm_end(): tell the thread to end. vcpu_stop() waits for that. */
 void vcpu_tell(struct vcpu *vcpu);
+
+/*
+ * Have all vCPUs wait, for a snapshot. What each has asked for is done: it
+ * waits outside of KVM_RUN, and KVM has nothing to complete. Only one thread
+ * may do this at a time. Return: 0; or -1 after fail(), and then they run on
+ */
+int vcpu_pause(struct vcpu *vcpus, unsigned int nr);
+void vcpu_go_on(struct vm *vm);
 
 /* After vm_end(). Return: as thread_end() */
 int vcpu_stop(struct vcpu *vcpu);

@@ -97,7 +97,7 @@ static int set_queue(struct vhost *vhost, struct virtio *v, unsigned int index,
 {
 	struct virtqueue *q = &v->queues[index];
 	struct vhost_vring_state size = { index, q->size };
-	struct vhost_vring_state base = { index, 0 };
+	struct vhost_vring_state base = { index, q->next_available };
 	struct vhost_vring_file kick = { index, v->queue_kick_fds[index] };
 	struct vhost_vring_file call = { index, v->irq_fd };
 	struct vhost_vring_file tap = { index, tap_fd };
@@ -137,4 +137,22 @@ void vhost_end(struct vhost *vhost)
 
 		ioctl(vhost->fd, VHOST_NET_SET_BACKEND, &none);
 	}
+}
+
+/* Without a backend, vhost has completed each chain that it has taken. */
+int vhost_hold(struct vhost *vhost, struct virtio *v)
+{
+	vhost_end(vhost);
+	for (unsigned int i = 0; i < v->nr_queues; i++) {
+		struct vhost_vring_state base = { i, 0 };
+		struct virtqueue *q = virtio_queue(v, i);
+
+		if (!q)
+			continue;
+		if (ioctl(vhost->fd, VHOST_GET_VRING_BASE, &base))
+			return fail_errno("VHOST_GET_VRING_BASE");
+		if (virtqueue_go_on(q, base.num))
+			return fail("vhost-net: can't read queue %u", i);
+	}
+	return 0;
 }

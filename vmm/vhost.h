@@ -32,4 +32,10 @@ int vhost_begin(struct vhost *vhost, struct virtio *virtio, int tap_fd);
 /* vhost gives the queues back, and doesn't use them any more afterwards. */
 void vhost_end(struct vhost *vhost);
 
+/*
+ * The same, and set how far vhost has come in each queue, so that vhost_begin()
+ * goes on there, or the device itself. Return: 0, or -1 after fail()
+ */
+int vhost_hold(struct vhost *vhost, struct virtio *virtio);
+
 #endif

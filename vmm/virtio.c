@@ -25,7 +25,7 @@
 /* With one of these, the device doesn't work until it is reset. */
 #define BROKEN	(VIRTIO_CONFIG_S_NEEDS_RESET | VIRTIO_CONFIG_S_FAILED)
 
-static uint64_t all_features(const struct virtio *v)
+uint64_t virtio_offers(const struct virtio *v)
 {
 	return v->features | TRANSPORT_FEATURES;
 }
@@ -132,7 +132,7 @@ bool virtio_use(struct virtio *v, unsigned int index,
 	struct virtqueue *queue = virtio_queue(v, index);
 	int ret;
 
-	if (!queue)
+	if (!queue || v->held)
 		return false;
 	ret = use(v, index, queue);
 	if (ret < 0)
@@ -197,7 +197,7 @@ static uint32_t read_register(struct virtio *v, uint64_t offset)
 	case VIRTIO_MMIO_VENDOR_ID:
 		return VENDOR;
 	case VIRTIO_MMIO_DEVICE_FEATURES:
-		return page_of(all_features(v), v->features_page);
+		return page_of(virtio_offers(v), v->features_page);
 	case VIRTIO_MMIO_QUEUE_NUM_MAX:
 		return selected(v) ? VIRTQUEUE_SIZE : 0;
 	case VIRTIO_MMIO_QUEUE_READY:
@@ -246,10 +246,10 @@ static void reset(struct virtio *v)
 	__atomic_store_n(&v->irq_status, 0, __ATOMIC_RELEASE);
 }
 
-static bool features_are_fine(const struct virtio *v)
+bool virtio_can_agree(const struct virtio *v, uint64_t features)
 {
-	return !(v->driver_features & ~all_features(v)) &&
-	       v->driver_features & 1ULL << VIRTIO_F_VERSION_1;
+	return !(features & ~virtio_offers(v)) &&
+	       features & 1ULL << VIRTIO_F_VERSION_1;
 }
 
 #define STARTED	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER)
@@ -266,7 +266,8 @@ static uint32_t next_status(const struct virtio *v, uint32_t wanted)
 
 	if (status & BROKEN)
 		return status;
-	if ((status & STARTED) == STARTED && features_are_fine(v))
+	if ((status & STARTED) == STARTED &&
+	    virtio_can_agree(v, v->driver_features))
 		status |= wanted & VIRTIO_CONFIG_S_FEATURES_OK;
 	if (v->status & VIRTIO_CONFIG_S_FEATURES_OK)
 		status |= wanted & VIRTIO_CONFIG_S_DRIVER_OK;
@@ -415,6 +416,29 @@ static void write_register(struct virtio *v, uint64_t offset, uint32_t value)
 	default:
 		write_queue(v, offset, value);
 	}
+}
+
+/* ---- held, for a snapshot ---- */
+
+void virtio_hold(struct virtio *v)
+{
+	virtio_lock(v);
+	v->held = true;
+	if (v->hold)
+		v->hold(v);
+	virtio_unlock(v);
+}
+
+void virtio_release(struct virtio *v)
+{
+	virtio_lock(v);
+	v->held = false;
+	if (v->status & VIRTIO_CONFIG_S_DRIVER_OK && !(v->status & BROKEN)) {
+		begin(v);
+		if (irq_status(v))
+			signal_fd(v->irq_fd);
+	}
+	virtio_unlock(v);
 }
 
 /* ---- the bus ---- */

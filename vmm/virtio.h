@@ -35,6 +35,13 @@ struct virtio {
 	 * returns, no request may access the guest's memory any more.
 	 */
 	void (*quiesce)(struct virtio *virtio);
+	/* NULL, or called with the lock held when the device is held. */
+	void (*hold)(struct virtio *virtio);
+	/*
+	 * NULL, or how many chains a device that is held has taken from a queue
+	 * and not given back: 0 or 1.
+	 */
+	unsigned int (*unfinished)(struct virtio *virtio, unsigned int index);
 	/* The queues' kicks and interrupts go to the kernel, not to gmemvm. */
 	bool past_us;
 
@@ -53,6 +60,7 @@ struct virtio {
 	unsigned int turns;	/* how often virtio_lock() got the lock */
 	unsigned int generation;	/* how often the queues have ended */
 	bool ending;		/* end_queues() runs: register writes wait */
+	bool held;		/* no new chain is taken from a queue */
 	uint32_t status;
 	uint32_t config_generation;
 	uint32_t features_page;
@@ -91,6 +99,25 @@ void virtio_begin_piece(struct virtio *virtio);
 void virtio_end_piece(struct virtio *virtio);
 
 /*
+ * For a snapshot, while no vCPU runs: take no new chains from the queues, until
+ * virtio_release(). Those that are under way are still completed.
+ */
+void virtio_hold(struct virtio *virtio);
+
+/*
+ * The opposite; also after virtio_restore(), when the device's thread has been
+ * started. A kick or an interrupt may have been lost on the way, so this makes
+ * both: neither does harm if it is one too many.
+ */
+void virtio_release(struct virtio *virtio);
+
+/* All features that the device offers. */
+uint64_t virtio_offers(const struct virtio *virtio);
+
+/* May the driver have accepted these? */
+bool virtio_can_agree(const struct virtio *virtio, uint64_t features);
+
+/*
  * The main loop of the thread of a device that has nothing but queues: it calls
  * @piece after each kick, and again while that returns true.
  */
@@ -98,8 +125,9 @@ void virtio_serve(struct virtio *virtio, bool (*piece)(struct virtio *virtio));
 
 /*
  * Part of a piece of work; with the lock held. If the queue may be used now,
- * this calls @use, which returns 1 if there is more to do, 0, or a negative
- * errno if the queue is wrong. Return: is there more to do?
+ * and the device isn't held, this calls @use, which returns 1 if there is more
+ * to do, 0, or a negative errno if the queue is wrong. Return: is there more to
+ * do?
  */
 bool virtio_use(struct virtio *virtio, unsigned int index,
 		int (*use)(struct virtio *virtio, unsigned int index,

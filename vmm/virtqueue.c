@@ -65,6 +65,18 @@ int virtqueue_start(struct virtqueue *q)
 	return 0;
 }
 
+int virtqueue_go_on(struct virtqueue *q, uint16_t taken)
+{
+	int ret = guest_load_index(q->guest, q->used + RING_INDEX,
+				   &q->next_used);
+
+	if (ret)
+		return ret;
+	q->next_available = taken;
+	q->told = q->next_used;
+	return 0;
+}
+
 /* ---- chains ---- */
 
 /* A table of descriptors: the queue's, or one that a descriptor points to. */

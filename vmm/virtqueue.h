@@ -51,6 +51,12 @@ uint64_t virtqueue_used_size(const struct virtqueue *queue);
 /* The caller has set addresses and size. Return: 0, -EINVAL, -EFAULT */
 int virtqueue_start(struct virtqueue *queue);
 
+/*
+ * Go on where another device has stopped, which has given back each chain that
+ * it has taken, and has taken @taken so far. Return: 0, -EFAULT
+ */
+int virtqueue_go_on(struct virtqueue *queue, uint16_t taken);
+
 /* Take a chain. Return: 1, or 0 if there is none, -EINVAL, -EFAULT */
 int virtqueue_pop(struct virtqueue *queue, struct chain *chain);
 

@@ -11,7 +11,14 @@
 
 #include "error.h"
 #include "layout.h"
+#include "memfile.h"
 #include "vm.h"
+
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
 
 /* ---- KVM ---- */
 
@@ -46,6 +53,37 @@ static int create_controllers(struct vm *vm)
 	return 0;
 }
 
+/* ---- what a snapshot has of vCPUs ---- */
+
+#define XSAVE_MAX	(64 << 10)
+
+/* KVM tells how many there are, by E2BIG, and then which. */
+static int list_msrs(struct vm *vm)
+{
+	struct kvm_msr_list none = {};
+
+	if (!ioctl(vm->kvm_fd, KVM_GET_MSR_INDEX_LIST, &none) || errno != E2BIG)
+		return fail_errno("KVM_GET_MSR_INDEX_LIST");
+	vm->msrs = calloc(1, sizeof(*vm->msrs) +
+			     none.nmsrs * sizeof(vm->msrs->indices[0]));
+	if (!vm->msrs)
+		return fail("no memory for the list of MSRs");
+	vm->msrs->nmsrs = none.nmsrs;
+	if (ioctl(vm->kvm_fd, KVM_GET_MSR_INDEX_LIST, vm->msrs))
+		return fail_errno("KVM_GET_MSR_INDEX_LIST");
+	return 0;
+}
+
+static int ask_about_vcpus(struct vm *vm)
+{
+	int size = ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
+
+	if (size < (int)sizeof(struct kvm_xsave) || size > XSAVE_MAX)
+		return fail("KVM has no KVM_CAP_XSAVE2 (Linux 5.17 or later is needed)");
+	vm->xsave_size = size;
+	return list_msrs(vm);
+}
+
 /* ---- memory ---- */
 
 /* The protection that is demanded if the user gives none. */
@@ -53,6 +91,17 @@ static uint64_t usual_demand(const struct memory_options *memory)
 {
 	if (memory->backend == GMEM_BACKEND_GMEMFS)
 		return GMEM_PROTECT_HIDDEN | GMEM_PROTECT_NO_GUP;
+	return 0;
+}
+
+/* Pages that an earlier guest has shared stay so, even if they are emptied. */
+static int begin_private(struct vm *vm)
+{
+	int ret = guest_share_only(&vm->guest, NULL, 0);
+
+	if (ret)
+		return fail("can't make the memory's file private: %s",
+			    strerror(-ret));
 	return 0;
 }
 
@@ -66,21 +115,34 @@ static int create_region(struct vm *vm, const struct memory_options *memory)
 		.vm_fd = vm->fd,
 		.windows = GMEM_WINDOWS_OWN_KEY,
 	};
+	int fd = -1, ret;
 
+	if (memory->file || memory->template) {
+		fd = memfile_open(memory);
+		if (fd < 0)
+			return -1;
+		options.fd = fd;
+	}
 	if (!memory->demand_given)
 		options.demand = usual_demand(memory);
 	else if (!(memory->demand & GMEM_PROTECT_WINDOWS))
 		options.windows = GMEM_WINDOWS_NONE;
 	/* Without "hidden": the same memory, kept in the direct map. */
-	if (memory->backend == GMEM_BACKEND_GMEMFS &&
+	if (memory->backend == GMEM_BACKEND_GMEMFS && fd < 0 &&
 	    !(options.demand & GMEM_PROTECT_HIDDEN))
 		options.flags = GMEM_FLAG_KEEP_DIRECT_MAP;
-	if (gmem_region_create(&options, &vm->region))
+	ret = gmem_region_create(&options, &vm->region);
+	close_if_open(fd);
+	if (ret) {
+		memfile_undo(memory);
 		return fail_gmem("can't make the guest's memory");
+	}
 	guest_init(&vm->guest, vm->region);
 	io_pool_init(&vm->io_pool, &vm->guest, memory->shared_io);
 	vm->guest.by_file = memory->by_file;
-	return guest_open_shared(&vm->guest);
+	if (guest_open_shared(&vm->guest))
+		return -1;
+	return memory->file && !memory->template ? begin_private(vm) : 0;
 }
 
 static int add_slots(struct vm *vm)
@@ -108,6 +170,8 @@ void vm_init(struct vm *vm)
 	vm->kvm_fd = -1;
 	vm->fd = -1;
 	vm->end_fd = -1;
+	pthread_mutex_init(&vm->pause_lock, NULL);
+	pthread_cond_init(&vm->pause_changed, NULL);
 }
 
 int vm_create(struct vm *vm, const struct memory_options *memory)
@@ -115,17 +179,11 @@ int vm_create(struct vm *vm, const struct memory_options *memory)
 	vm->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (vm->end_fd < 0)
 		return fail_errno("eventfd");
-	if (open_kvm(vm) || create_controllers(vm))
+	if (open_kvm(vm) || create_controllers(vm) || ask_about_vcpus(vm))
 		return -1;
 	if (create_region(vm, memory) || add_slots(vm))
 		return -1;
 	return 0;
-}
-
-static void close_if_open(int fd)
-{
-	if (fd >= 0)
-		close(fd);
 }
 
 void vm_leave_kvm(struct vm *vm)
@@ -148,6 +206,7 @@ void vm_destroy(struct vm *vm)
 		remove_slots(vm);
 	guest_close_shared(&vm->guest);
 	gmem_region_destroy(vm->region);
+	free(vm->msrs);
 	close_if_open(vm->fd);
 	close_if_open(vm->kvm_fd);
 	close_if_open(vm->end_fd);

@@ -4,7 +4,9 @@
 #define VM_H
 
 #include <gmem.h>
+#include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bus.h"
@@ -19,6 +21,7 @@ enum vm_end {
 	VM_POWERED_OFF,
 	VM_RESET,
 	VM_QUIT,	/* by Ctrl-A x or a signal */
+	VM_SAVED,	/* in a snapshot */
 	VM_FAILED,
 };
 
@@ -34,6 +37,14 @@ struct warnings {
 	struct seldom tap_offload;
 };
 
+/* kvm-clock at the time of a snapshot, and the host's at the same time. */
+struct saved_clock {
+	uint64_t ns;
+	uint64_t realtime_ns;
+};
+
+struct kvm_msr_list;
+
 struct vm {
 	int kvm_fd;
 	int fd;
@@ -46,6 +57,17 @@ struct vm {
 	struct bus ports;
 	struct bus memory;	/* MMIO: addresses that are not memory */
 	struct warnings *warnings;	/* all runs share them */
+
+	/* What a snapshot has of a vCPU; vcpu_create() needs /dev/kvm. */
+	struct kvm_msr_list *msrs;
+	size_t xsave_size;
+	struct saved_clock saved_clock;
+
+	/* For a snapshot, all vCPUs wait: see vcpu_pause(). */
+	pthread_mutex_t pause_lock;
+	pthread_cond_t pause_changed;
+	bool paused;		/* they are to wait; atomic */
+	unsigned int waiting;	/* how many do; under the lock */
 };
 
 void vm_init(struct vm *vm);
