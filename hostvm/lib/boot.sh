@@ -151,6 +151,11 @@ qemu_start() {
 	for roms in "$root/$root_emulator" "$root"; do
 		set -- "$@" -L "$roms/usr/share/qemu" -L "$roms/usr/share/seabios" -L "$roms/usr/lib/ipxe/qemu"
 	done
+	if [ -n "${uefi:-}" ]; then
+		cp "$uefi" "$run/variables"
+		set -- "$@" -drive "if=pflash,unit=0,format=raw,readonly=on,file=$(qemu_word "$root/usr/share/OVMF/OVMF_CODE_4M.fd")" \
+			-drive "if=pflash,unit=1,format=raw,file=$(qemu_word "$run/variables")"
+	fi
 	set -- "$@" -kernel "$root_dir/vmlinuz" -initrd "$run/initramfs" \
 		-append "$(kernel_arguments)" -serial "file:$run/console"
 	set -- "$@" \

@@ -28,23 +28,41 @@ image_disk() {
 	' sh "$root" "$1"
 }
 
-# Debian builds ext4 and virtio_pci into the kernel but not virtio_blk.
+# Debian builds virtio_pci into all kernels, ext4 into cloud kernels, and virtio_blk into none. ext4 asks for
+# crc32c by name, which nobody could load there.
 image_initramfs() {
 	mkdir -p "$1/bin" "$1/proc" "$1/sys" "$1/dev" "$1/mnt" "$1/modules"
 	cp "$root/usr/bin/busybox" "$1/bin/busybox"
 	ln -s busybox "$1/bin/sh"
-	image_module "$2" kernel/drivers/block/virtio_blk "$1/modules/virtio_blk.ko"
+	image_module_count=10
+	for name in virtio_blk crc32c_generic ext4; do
+		image_module "$2" "$name" "$1/modules"
+	done
+	# Without it there is no root.
+	[ -n "$(find "$1/modules" -name '*virtio_blk.ko')" ]
 }
 
+# A module with those that it needs, in the order in which they are to be loaded: modules.dep has that backwards.
+# What is built in isn't there.
+#   image_module KVER NAME FOLDER
 image_module() {
-	module=$root/lib/modules/$1/$2.ko
-	if [ -e "$module" ]; then
-		cp "$module" "$3"
-	elif [ -e "$module.xz" ]; then
-		root_tool xz -dc "$module.xz" >"$3"
-	else
-		root_tool zstd -dc "$module.zst" >"$3"
-	fi
+	for module in $(sed -n "s|^\([^:]*/$2\.ko[^:/]*\):\(.*\)|\1\2|p" "$root/lib/modules/$1/modules.dep" |
+		tr ' ' '\n' | tac); do
+		image_module_name=$(basename "$module" | sed 's/\.ko.*//')
+		[ -z "$(find "$3" -name "*-$image_module_name.ko")" ] || continue
+		image_module_count=$((image_module_count + 1))
+		image_module_unpack "$root/lib/modules/$1/$module" \
+			>"$3/$image_module_count-$image_module_name.ko"
+	done
+}
+
+# lib/root-finish has unpacked those of Debian's kernels.
+image_module_unpack() {
+	case $1 in
+	*.xz) root_tool xz -dc "$1" ;;
+	*.zst) root_tool zstd -dc "$1" ;;
+	*) cat "$1" ;;
+	esac
 }
 
 image_cpio() {

@@ -8,6 +8,30 @@
 . "$hostvm/recipe"
 # shellcheck source=hostvm/recipe-built
 . "$hostvm/recipe-built"
+# shellcheck source=hostvm/recipe-flavours
+. "$hostvm/recipe-flavours"
+
+# All that a host can boot.
+kernels="$recipe_kernels $flavour_kernels $built_kernels"
+
+# The suite that a host's kernel comes from. Fails if there is no such kernel.
+kernel_suite() {
+	if kernel_is_built "$1"; then
+		echo "$recipe_suite"
+	elif kernel_is_flavour "$1"; then
+		flavour_suite "$1"
+	else
+		recipe_kernel_suite "$1"
+	fi
+}
+
+kernel_packages() {
+	if kernel_is_flavour "$1"; then
+		flavour_packages "$1"
+	else
+		echo "$recipe_kernel_packages"
+	fi
+}
 
 # Where in a root the emulator is unpacked: lib/root-finish knows, too.
 root_emulator=usr/lib/gmemfs-emulator
@@ -36,9 +60,10 @@ root_need() {
 	kver=$(cat "$root_dir/kver")
 }
 
-# What a root is made from. One whose kernel is Debian's depends on the recipe alone.
+# What a root is made from. One whose kernel is of the recipe depends on that alone.
 root_inputs() {
 	cat "$hostvm/recipe"
+	! kernel_is_flavour "$root_kernel" || cat "$hostvm/recipe-flavours"
 	if kernel_is_built "$root_kernel"; then
 		cat "$hostvm/recipe-built"
 		kernel_inputs
@@ -78,8 +103,14 @@ root_make() {
 	cache_prune "$cache/roots" "$root_kernel-*" 2
 }
 
+# There may be others for nested guests, or to be looked at.
 root_kernel_name() {
-	ls "$1/lib/modules"
+	if kernel_is_flavour "$root_kernel"; then
+		find "$1/lib/modules" -mindepth 1 -maxdepth 1 -printf '%f\n' |
+			grep -x -E -e "$(flavour_name "$root_kernel")"
+	else
+		ls "$1/lib/modules"
+	fi
 }
 
 # Sets $kernel_dir: what lib/kernel-build left in /out, without the objects.
@@ -206,6 +237,7 @@ root_bootstrap() {
 	done
 	outside_apt_settings >"$root_tmp/apt.conf"
 	set -- "$@" --aptopt="$root_tmp/apt.conf" --include="$(root_packages | paste -sd,)" \
+		--customize-hook="$hostvm/lib/root-unpack \"\$1\" $recipe_unpacked_packages" \
 		--customize-hook="$hostvm/lib/root-finish \"\$1\" $(root_emulator_packages)" \
 		"$recipe_suite" "$root_tmp/root"
 	while read -r source; do
@@ -230,7 +262,7 @@ root_emulator_packages() {
 
 root_packages() {
 	! grep -q '^deb https:' "$root_tmp/sources" || echo ca-certificates
-	for package in $recipe_kernel_packages; do
+	for package in $(kernel_packages "$root_kernel"); do
 		[ "$boot_suite" = "$recipe_suite" ] || package=$package/$boot_suite
 		echo "$package"
 	done
