@@ -31,13 +31,18 @@ help: ## what you can do here
 	@echo
 	@echo 'variables:'
 	@echo '  SUITE=name       for test: only the suite tests/name (name/test: only this test)'
-	@echo '  KERNEL=6.12      which kernel the test host runs: 6.12, 7.3, debug or kcsan'
+	@echo '  KERNEL=6.12      which kernel the test host runs: 6.12, 7.3, 7.2, 6.12-amd64,'
+	@echo '                   debug or kcsan'
 	@echo '  GMEMFS_CACHE=DIR where the test host is kept, 3 to 11 GB'
 	@echo '                   (default: $$XDG_CACHE_HOME/gmemfs)'
 
 .PHONY: demo
 demo: ## the main job: hidden guest memory under an unmodified QEMU
 	@demo/run
+
+.PHONY: demo-clones
+demo-clones: ## ten guests from one, which share its hidden memory
+	@demo/clones
 
 .PHONY: test
 test: ## all tests, in throwaway hosts
@@ -61,6 +66,10 @@ coverage: ## which lines the tests run, in build/coverage
 .PHONY: test-short
 test-short: ## the few tests that catch most, for another KERNEL
 	@tests/run --short
+
+.PHONY: test-kernels
+test-kernels: ## the short tests on all kernels of Debian's, and the table of docs/kernels.md
+	@tests/kernels
 
 .PHONY: bench
 bench: ## benchmarks of gmemfs and other kinds of memory, with plots, in build/bench

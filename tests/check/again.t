@@ -13,7 +13,7 @@ trap 'rm -rf "$work"; tap_at_exit' EXIT
 tree=$work/tree
 mkdir -p "$tree/tests/some" "$tree/hostvm"
 cp -R "$top/tests/lib" "$top/tests/run" "$tree/tests/"
-cp -R "$top/hostvm/lib" "$top/hostvm/recipe" "$top/hostvm/recipe-built" "$tree/hostvm/"
+cp -R "$top/hostvm/lib" "$top"/hostvm/recipe* "$tree/hostvm/"
 printf '#!/bin/sh\n' >"$tree/hostvm/run"
 chmod 755 "$tree/hostvm/run"
 printf 'one here -\ntwo here -\n' >"$tree/tests/some/table"

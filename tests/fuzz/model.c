@@ -379,7 +379,7 @@ int main(int argc, char **argv)
 	unsigned long steps = argc > 3 ? strtoul(argv[3], NULL, 0) : 0;
 	unsigned long every = argc > 4 ? strtoul(argv[4], NULL, 0) : 0;
 	time_t end = time(NULL) + (steps ? 100000 : seconds);
-	time_t last = time(NULL) + (on_debugging_kernel() ? 10 : 4) * seconds;
+	time_t last = time(NULL) + (on_debugging_kernel() ? 20 : 8) * seconds;
 	struct timespec now;
 	struct kcore k;
 	bool good;

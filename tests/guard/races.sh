@@ -7,6 +7,8 @@
 set -eu
 # shellcheck source=tests/lib/tap.sh
 . /share/lib/tap.sh
+# shellcheck source=tests/lib/modules.sh
+. /share/lib/modules.sh
 
 GMEMFS=/opt/gmemfs/gmemfs.ko
 LEND=/opt/gmemfs/tests/guard/lend
@@ -15,7 +17,8 @@ HOOKS=8
 ROUNDS=8
 
 if grep -q '^kvm_amd' /proc/modules; then vendor=kvm_amd; else vendor=kvm_intel; fi
-kvm=$(modinfo -n kvm)
+unpack_module kvm
+kvm=$unpacked
 mkdir -p $MNT
 
 # Functions that lead to somewhere else

@@ -9,10 +9,13 @@
 #include "kvm.h"
 #include "../module/gmem_test.h"
 
+#include <linux/fs.h>
+
 #define SIZE	BLOCK
 #define X	3
 #define TRIES	20
 #define DELAY	"/sys/module/gmemfs/parameters/delay_lending"
+#define JOINING	"/sys/module/gmemfs/parameters/delay_joining"
 
 static struct vm vm;
 static int fd;
@@ -179,6 +182,42 @@ static void test_denied_meanwhile(void)
 	set_mode("lend");
 }
 
+/* ---- a cloned block is copied as a whole meanwhile ---- */
+
+static void *copy_block(void *unused)
+{
+	(void)unused;
+	must(fallocate(fd, 0, 0, SIZE));
+	return NULL;
+}
+
+/* The page is the file's own and mapped; the rest is another file's, too. */
+static void test_copied_meanwhile(void)
+{
+	int other = new_file(SIZE);
+	pthread_t thread;
+
+	punch_all();
+	memset(mem, 1, SIZE);
+	must(ioctl(other, FICLONE, fd));
+	mem[X * PAGE + 100] = 2;
+	must(write_text(JOINING, "1500"));
+	errno = pthread_create(&thread, NULL, copy_block, NULL);
+	must(errno ? -1 : 0);
+	usleep(300000);
+	ok(set_clock(), "KVM borrows a page of a block that will be copied");
+	pthread_join(thread, NULL);
+	must(write_text(JOINING, "0"));
+	is(get_info(fd).lent, PAGE, "the loan is still of a page of the file");
+	is(get_info(fd).cloned, 0, "all of the block was copied");
+	ok(run() && get_info(fd).lent == PAGE, "the guest runs");
+	is(mem[X * PAGE + 100], 2, "the page has its contents");
+	is(mem[(X + 1) * PAGE], 1, "and the one beside it");
+	clock_off();
+	is(get_info(fd).lent, 0, "clock off");
+	close(other);
+}
+
 int main(void)
 {
 	fd = new_file(SIZE);
@@ -191,6 +230,7 @@ int main(void)
 	test_no_record();
 	test_stolen();
 	test_denied_meanwhile();
+	test_copied_meanwhile();
 
 	vm_free(&vm);
 	munmap(mem, SIZE);

@@ -4,10 +4,8 @@
  * pages of the process are written to. A guest's first store to a page must
  * work all the same: with any instruction, also one that KVM can't emulate.
  */
-#include "../module/gmem_test.h"
+#include "small_vm.h"
 
-#include <linux/kvm.h>
-#include <sys/ioctl.h>
 
 #define SIZE	(2 * BLOCK)
 #define STORED	0x5000
@@ -18,43 +16,6 @@ static const unsigned char code[] = {
 	0xdb, 0xe3, 0xd9, 0xe8, 0xd9, 0x1e, 0x00, 0x50, 0xf4,
 };
 
-struct small_vm {
-	int kvm, vm, vcpu;
-	struct kvm_run *run;
-};
-
-/* One vCPU in real mode, at address 0. */
-static struct small_vm make_vm(char *mem)
-{
-	struct kvm_userspace_memory_region region = {
-		.memory_size = SIZE, .userspace_addr = (uintptr_t)mem,
-	};
-	struct kvm_regs regs = { .rflags = 2 };
-	struct kvm_sregs sregs;
-	struct small_vm v;
-
-	v.kvm = must(open("/dev/kvm", O_RDWR | O_CLOEXEC));
-	v.vm = must(ioctl(v.kvm, KVM_CREATE_VM, 0));
-	must(ioctl(v.vm, KVM_SET_USER_MEMORY_REGION, &region));
-	v.vcpu = must(ioctl(v.vm, KVM_CREATE_VCPU, 0));
-	v.run = must(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
-			  v.vcpu, 0));
-	must(ioctl(v.vcpu, KVM_GET_SREGS, &sregs));
-	sregs.cs.base = 0;
-	sregs.cs.selector = 0;
-	must(ioctl(v.vcpu, KVM_SET_SREGS, &sregs));
-	must(ioctl(v.vcpu, KVM_SET_REGS, &regs));
-	return v;
-}
-
-static void free_vm(struct small_vm *v)
-{
-	munmap(v->run, PAGE);
-	close(v->vcpu);
-	close(v->vm);
-	close(v->kvm);
-}
-
 static void test_store(uint64_t flags, bool cleared, const char *what)
 {
 	struct gmem_create create = { .size = SIZE, .flags = flags };
@@ -64,7 +25,7 @@ static void test_store(uint64_t flags, bool cleared, const char *what)
 	struct small_vm v;
 
 	memcpy(mem, code, sizeof(code));
-	v = make_vm(mem);
+	v = make_vm(mem, SIZE);
 	if (cleared)
 		must(write_text("/proc/self/clear_refs", "4"));
 	is(ioctl(v.vcpu, KVM_RUN, 0), 0, "%s: the guest runs", what);

@@ -5,7 +5,8 @@
  * "told-init: NUMBER ..." with the same number:
  *
  *	load MODULE	loaded MODULE
- *	keep MIB	kept pages=N: more memory, with a pattern of its own
+ *	keep MIB [TAG]	kept pages=N: more memory, with a pattern of its own;
+ *				its tag is random without TAG
  *	drop		dropped pages=N: the last of it is freed
  *	check		intact pages=N, or CORRUPT pages=N of=M
  *	memory		memory total_kib=N free_kib=N
@@ -15,6 +16,9 @@
  *	share-write MIB SEED	share-wrote pages=N, into an ivshmem device
  *	share-check MIB SEED	intact ... or CORRUPT ...
  *	random		random HEX: 16 bytes of the hardware's generator
+ *	urandom		urandom HEX: 16 bytes of the kernel's generator
+ *	forks		forks=N: how often the kernel has seen itself cloned
+ *	time		time real_s=N mono_s=N
  *	net ADDRESS	net: eth0 has that address, of a network of 24 bits
  *	tcp-write MIB SEED HOST	tcp-wrote pages=N, to port 7 of HOST
  *	tcp-check MIB SEED HOST	intact ... or CORRUPT ..., what that sends
@@ -44,6 +48,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../lib/secret.h"
@@ -104,7 +109,7 @@ static void say_checked(const char *id, size_t corrupt, size_t pages)
 
 /* ---- memory that is kept ---- */
 
-static void keep(const char *id, unsigned long mib)
+static void keep(const char *id, unsigned long mib, uint64_t tag)
 {
 	struct area *a = &areas[nr_areas];
 
@@ -113,7 +118,9 @@ static void keep(const char *id, unsigned long mib)
 		die("keep");
 	}
 	draw(&a->secret, sizeof(a->secret));
-	draw(&a->tag, sizeof(a->tag));
+	a->tag = tag;
+	if (!tag)
+		draw(&a->tag, sizeof(a->tag));
 	a->pages = mib * PAGES_PER_MIB;
 	a->words = mmap(NULL, a->pages * SECRET_PAGE_SIZE,
 			PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -384,6 +391,52 @@ static void hardware_random(const char *id)
 	say("%s random %016" PRIx64 "%016" PRIx64, id, words[0], words[1]);
 }
 
+static void kernel_random(const char *id)
+{
+	uint64_t words[2];
+
+	draw(words, sizeof(words));
+	say("%s urandom %016" PRIx64 "%016" PRIx64, id, words[0], words[1]);
+}
+
+/* ---- clones ---- */
+
+/* One read() is one message. EPIPE: older ones were overwritten meanwhile. */
+static unsigned int count_messages(const char *text)
+{
+	char message[1024];
+	unsigned int count = 0;
+	ssize_t size;
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		die("/dev/kmsg");
+	while ((size = read(fd, message, sizeof(message) - 1)) > 0 ||
+	       errno == EPIPE) {
+		if (size <= 0)
+			continue;
+		message[size] = '\0';
+		count += !!strstr(message, text);
+	}
+	close(fd);
+	return count;
+}
+
+static void forks(const char *id)
+{
+	say("%s forks=%u", id, count_messages("virtual machine fork"));
+}
+
+static void tell_time(const char *id)
+{
+	struct timespec real, mono;
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	say("%s time real_s=%lld mono_s=%lld", id, (long long)real.tv_sec,
+	    (long long)mono.tv_sec);
+}
+
 /* ---- commands ---- */
 
 static void load(const char *id, const char *name)
@@ -416,7 +469,7 @@ static void obey(const char *id, const char *command, const char *argument,
 	if (!strcmp(command, "load")) {
 		load(id, argument);
 	} else if (!strcmp(command, "keep")) {
-		keep(id, mib);
+		keep(id, mib, seed);
 	} else if (!strcmp(command, "drop")) {
 		drop(id);
 	} else if (!strcmp(command, "check")) {
@@ -433,6 +486,12 @@ static void obey(const char *id, const char *command, const char *argument,
 		tcp(id, mib, seed, name, command[4] == 'w');
 	} else if (!strcmp(command, "random")) {
 		hardware_random(id);
+	} else if (!strcmp(command, "urandom")) {
+		kernel_random(id);
+	} else if (!strcmp(command, "forks")) {
+		forks(id);
+	} else if (!strcmp(command, "time")) {
+		tell_time(id);
 	} else if (!strcmp(command, "reset")) {
 		say("%s reset", id);
 		reboot(RB_AUTOBOOT);

@@ -12,8 +12,8 @@
 #	done_testing				# exits
 #
 # A failed test says why on lines that begin with '#', with the output of its
-# command. done_testing exits 0 if all passed, 1 if some failed or the plan
-# was not kept; skip_all exits 77.
+# command. One that took 20 s or more says how long. done_testing exits 0 if
+# all passed, 1 if some failed or the plan was not kept; skip_all exits 77.
 #
 # Works under set -eu: a failed test ends nothing. `ok` and the like answer
 # true always, so use $tap_last (0 or 1) to act on the last one.
@@ -23,6 +23,7 @@ tap_run=0
 tap_failed=0
 tap_last=0
 tap_finished=0
+tap_since=
 
 tap_at_exit() {
 	if [ "$tap_finished" = 0 ]; then
@@ -43,6 +44,17 @@ diag() {
 	printf '%s\n' "$*" | sed 's/^/# /'
 }
 
+# How long has the test taken since the one before?
+tap_clock() {
+	{ read -r tap_now _ </proc/uptime; } 2>/dev/null || return 0
+	tap_now=${tap_now%.*}
+	if [ -n "$tap_since" ] && [ $((tap_now - tap_since)) -ge 20 ]; then
+		echo "# after $((tap_now - tap_since)) s"
+	fi
+	tap_since=$tap_now
+}
+tap_clock
+
 tap_result() { # 0|1 NAME
 	# shellcheck disable=SC2034 # for the test that sources this
 	tap_last=$1
@@ -53,6 +65,7 @@ tap_result() { # 0|1 NAME
 		tap_failed=$((tap_failed + 1))
 		echo "not ok $tap_run - $2"
 	fi
+	tap_clock
 }
 
 pass() { # NAME

@@ -5,6 +5,7 @@
  */
 #include "gmem_test.h"
 
+#include <linux/fs.h>
 #include <sys/syscall.h>
 
 #define ALWAYS		"/run/always"
@@ -211,6 +212,40 @@ static void test_pool_without_memory(void)
 	is_clean("the pool");
 }
 
+/*
+ * Of the source, all of a block is shared, but for one page. For that the
+ * target needs an array, which is the second allocation.
+ */
+static void test_clone_fails(void)
+{
+	int from = new_file(BLOCK), other = new_file(BLOCK), to = new_file(0);
+	char *p = map(from, BLOCK), *q;
+	struct stat st;
+
+	memset(p, 'T', BLOCK);
+	must(ioctl(other, FICLONE, from));
+	p[3 * PAGE] = 'W';
+	inject("alloc_meta", 2);
+	is_errno(ioctl(to, FICLONE, from), ENOMEM, "a clone fails: ENOMEM");
+	inject("alloc_meta", 0);
+	must(fstat(to, &st));
+	is(st.st_size, 0, "the target is as long as before");
+	is(get_info(to).populated, 0, "and has nothing beyond its end");
+	is(get_info(to).cloned, 0, "in common with others");
+	must(ftruncate(to, BLOCK));
+	q = map(to, BLOCK);
+	ok(all_bytes(q, BLOCK, 0), "nothing that comes to light");
+	is(ioctl(to, FICLONE, from), 0, "the next clone works");
+	is(q[3 * PAGE], 'W', "with what the source has alone");
+	ok(all_bytes(q + 4 * PAGE, BLOCK - 4 * PAGE, 'T'), "and the rest");
+	munmap(q, BLOCK);
+	munmap(p, BLOCK);
+	close(to);
+	close(other);
+	close(from);
+	is_clean("clone");
+}
+
 int main(void)
 {
 	long most = BLOCK / 1024, free_before, free_after;
@@ -233,6 +268,7 @@ int main(void)
 	test_hide_and_expose_fail();
 	test_batch_without_memory();
 	test_pool_without_memory();
+	test_clone_fails();
 	free_after = free_kb_again(free_before, most);
 	ok(free_before - free_after < most,
 	   "as much memory is free as before: %ld and %ld kB", free_before,

@@ -140,10 +140,6 @@ static void test_mmap(void)
 	char *p, *q, *room, path[64];
 	int ro;
 
-	is_errno((long)mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE,
-			    fd, 0), EINVAL, "MAP_PRIVATE is refused");
-	is_errno((long)mmap(NULL, BLOCK, PROT_READ, MAP_PRIVATE, fd, 0),
-		 EINVAL, "also to read only");
 	p = must(mmap(NULL, 3 * BLOCK, PROT_READ, MAP_SHARED, fd, PAGE));
 	is((uintptr_t)p % BLOCK, PAGE,
 	   "a mapping has its file offset's place within 2 MiB");

@@ -16,6 +16,7 @@
 #include "gmem_test.h"
 #include "../lib/faults.h"
 
+#include <linux/fs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -27,6 +28,7 @@
 /* ---- the file that calls are about, and its state ---- */
 
 static int fd = -1;
+static int source = -1;
 static char *p;
 static char *view;
 static char buffer[8 * PAGE];
@@ -70,8 +72,70 @@ static void with_small(void)
 		must(pwrite(fd, "x", 1, i * PAGE));
 }
 
+/* @source has data, and @fd may be its clone. */
+static void with_source(void)
+{
+	with_data();
+	munmap(p, SIZE);
+	source = fd;
+	with_file();
+}
+
+static void with_small_source(void)
+{
+	with_small();
+	munmap(p, SIZE);
+	source = fd;
+	fd = -1;
+	with_file();
+}
+
+static int do_clone(void)
+{
+	return ioctl(fd, FICLONE, source);
+}
+
+/* Their offsets differ: they are copied. */
+static int do_clone_pages(void)
+{
+	struct file_clone_range range = {
+		.src_fd = source, .src_length = 8 * PAGE,
+		.dest_offset = 3 * PAGE,
+	};
+
+	return ioctl(fd, FICLONERANGE, &range);
+}
+
+static void with_clone(void)
+{
+	with_source();
+	must(do_clone());
+}
+
+/* Of each block, the source has a page alone, and the rest was common. */
+static void with_written_source(void)
+{
+	int i;
+
+	with_clone();
+	for (i = 0; i < BLOCKS; i++)
+		must(pwrite(source, "x", 1, i * (long)BLOCK + PAGE));
+	munmap(p, SIZE);
+	close(fd);
+	with_file();
+}
+
+static void with_small_clone(void)
+{
+	with_small_source();
+	must(do_clone());
+}
+
 static void without_file(void)
 {
+	if (source >= 0)
+		close(source);
+	source = -1;
 	if (view)
 		munmap(view, SIZE);
 	if (p)
@@ -265,6 +329,13 @@ static int do_mmap(void)
 	return q == MAP_FAILED ? -1 : munmap(q, BLOCK);
 }
 
+static int do_mmap_private(void)
+{
+	void *q = mmap(NULL, SIZE, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	return q == MAP_FAILED ? -1 : munmap(q, SIZE);
+}
+
 static int do_view(void)
 {
 	return made(ioctl(fd, GMEM_SHARED_VIEW, 0));
@@ -413,6 +484,10 @@ static const struct call {
 	{ "mount", .make = do_mount, .undo = undo_mount },
 	{ "remount", .make = do_remount },
 	{ "mmap", .prepare = with_file, .make = do_mmap },
+	{ "mmap, private", .prepare = with_data, .make = do_mmap_private,
+	  .partly = true },
+	{ "mmap, private, of single pages", .prepare = with_small,
+	  .make = do_mmap_private, .partly = true },
 	{ "fault", .prepare = with_file, .make = do_fault },
 	{ "fault of a page", .prepare = with_small, .make = do_fault_small },
 	{ "fallocate", .prepare = with_file, .make = do_fallocate,
@@ -447,6 +522,26 @@ static const struct call {
 	{ "fault of the view", .prepare = with_view, .make = do_view_fault },
 	{ "close", .prepare = with_data, .make = do_close },
 	{ "close, shared", .prepare = with_shared, .make = do_close },
+	{ "clone", .prepare = with_source, .make = do_clone, .partly = true },
+	{ "clone single pages", .prepare = with_small_source,
+	  .make = do_clone, .partly = true },
+	{ "clone single pages beside common ones",
+	  .prepare = with_written_source, .make = do_clone, .partly = true },
+	{ "clone by copies", .prepare = with_source, .make = do_clone_pages,
+	  .partly = true },
+	{ "write to a clone", .prepare = with_clone, .make = do_write,
+	  .partly = true },
+	{ "fault of a clone", .prepare = with_clone, .make = do_fault,
+	  .partly = true },
+	{ "fault of a clone of single pages", .prepare = with_small_clone,
+	  .make = do_fault, .partly = true },
+	{ "share a clone", .prepare = with_clone, .make = do_share,
+	  .partly = true },
+	{ "allocate a clone", .prepare = with_clone, .make = do_fallocate,
+	  .partly = true },
+	{ "punch pages of a clone", .prepare = with_clone,
+	  .make = do_punch_part, .partly = true },
+	{ "close a clone", .prepare = with_clone, .make = do_close },
 	{ "GMEM_GET_STATE", .prepare = with_small, .make = do_get_state },
 	{ "GMEM_GET_INFO", .prepare = with_small, .make = do_get_info },
 };

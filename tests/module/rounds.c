@@ -6,7 +6,7 @@
 #include "gmem_test.h"
 
 #define ROUNDS	100
-#define SIZE	(32 * BLOCK)
+#define SIZE	(16 * BLOCK)
 
 struct host {
 	long free_kb;
@@ -72,8 +72,8 @@ int main(void)
 	     before.free_kb, after.free_kb, before.slab_kb, after.slab_kb);
 	/*
 	 * One lost block would be 2 MiB for each round, 200 MiB; one lost page
-	 * for each block 12 MiB. The rest of the host makes up to 2 MiB of
-	 * noise.
+	 * for each block of the first file 6 MiB. The rest of the host makes
+	 * up to 2 MiB of noise.
 	 */
 	ok(before.free_kb - after.free_kb < 4096,
 	   "%d rounds later as much memory is free", ROUNDS);
