@@ -9,8 +9,8 @@ set -eu
 # shellcheck source=tests/ctl/ctl.sh
 . /share/ctl/ctl.sh
 
-commands='status ls show map convert reserve release verify check top metrics setup run'
-sorted='check convert ls map metrics release reserve run setup show status top verify'
+commands='status ls show map convert reserve release verify audit check top metrics setup run'
+sorted='audit check convert ls map metrics release reserve run setup show status top verify'
 completion=/opt/gmemfs/share/bash-completion/completions/gmemctl
 man=/share/man/gmemctl.8
 
@@ -88,6 +88,8 @@ test_wrong() {
 	wrong 'interval: must be 0.1 to' top --interval=0
 	wrong 'the arguments must be \[--\] VMM' run --name=x
 	wrong "the output is the VMM's" run --json true
+	wrong 'PID must be the number of a process' audit qemu
+	wrong 'PID must be the number of a process' audit 1 0
 }
 
 # A zero in front means nothing: no number is octal.
@@ -167,7 +169,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$ctl" top --json --interval=1000 >"$work/t
 test_not_loaded() {
 	umount /dev/gmem
 	rmmod gmemfs
-	for arguments in status ls 'verify --all' 'reserve 2M' release top metrics 'run true'; do
+	for arguments in status ls 'verify --all' 'reserve 2M' release audit top metrics 'run true'; do
 		# shellcheck disable=SC2086 # words
 		ctl $arguments
 		is "$status" 3 "not loaded: $arguments: exit status 3"
@@ -271,6 +273,29 @@ test_completion_of_mounts() {
 	is "$offers" /dev/gmem/ '  a mount'
 }
 
+# leaky ARGUMENT...: a run that leaks memory, with notes of its own
+leaky() {
+	LEAKS_SEEN=$work/notes LEAKS_LEAK=yes ctl "$@"
+}
+
+# Only a run that executes something new looks for leaks (tests/lib/leaks.c).
+test_leaks() {
+	if ! ldd "$ctl" | grep -q libasan; then
+		skip 5 'gmemctl was built without sanitizers'
+		return
+	fi
+	truncate -s 1M "$work/notes"
+	leaky --version
+	is "$status" 99 'memory that is leaked fails a run with sanitizers'
+	like "$err" 'LeakSanitizer: detected memory leaks' '  which says so'
+	LEAKS_SEEN=$work/notes ctl --version
+	is "$status" 0 '  none is found where there is none'
+	leaky --version
+	is "$status" 0 '  nor in a run that executes nothing new'
+	leaky status
+	is "$status" 99 '  but in one that does'
+}
+
 test_build() {
 	test_help
 	test_wrong
@@ -282,6 +307,7 @@ test_build() {
 }
 
 for_each_build test_build
+with_sanitizers test_leaks
 ctl=$plain
 test_man
 test_completion

@@ -256,6 +256,34 @@ static void test_memory(void)
 	fails(gmem_file_state(-1, 0, PAGE, &(uint8_t){}), -EBADF, "state");
 }
 
+static void test_clone(void)
+{
+	int from = must_create(SIZE), to = must_create(0);
+	char *p = must_map(from, SIZE), *q;
+
+	memset(p, 3, SIZE);
+	is(gmem_file_clone(to, 0, from, 0, 0), 0, "a file is cloned");
+	is(get_info(to).size, SIZE, "its clone is as long");
+	is(get_info(to).cloned, SIZE, "and has the same memory");
+	q = must_map(to, SIZE);
+	q[5] = 4;
+	is(p[5], 3, "a write to it isn't seen");
+	p[BLOCK] = 5;
+	is(q[BLOCK], 3, "in neither");
+	is(gmem_file_clone(to, BLOCK, to, 0, PAGE), 0, "within a file");
+	is(q[BLOCK + 5], 4, "a page");
+	is(gmem_file_populate(to, 0, SIZE), 0, "copied ahead");
+	is(get_info(to).cloned, 0, "nothing is shared any more");
+	fails(gmem_file_clone(to, 1, from, 0, PAGE), -EINVAL, "whole pages");
+	fails(gmem_file_clone(to, 0, to, 0, PAGE), -EINVAL, "overlaps");
+	fails(gmem_file_clone(-1, 0, from, 0, PAGE), -EBADF, "descriptor -1");
+	fails(gmem_file_clone(from, 0, -1, 0, PAGE), -EBADF, "descriptor -1");
+	munmap(p, SIZE);
+	munmap(q, SIZE);
+	close(from);
+	close(to);
+}
+
 /* The root directory is one of the two. */
 static void test_full(void)
 {
@@ -464,6 +492,7 @@ int main(void)
 	test_without_proc();
 	test_pointers();
 	test_memory();
+	test_clone();
 	test_full();
 	test_convert();
 	test_pinned();

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Half a minute of inputs, or FUZZ_SECONDS, for the parsers of what a guest, or who gives
-# one, has written, for the control socket's and the options'. They run without a host:
+# one, has written, for snapshots, the control socket's and the options'. They run without a host:
 # nothing in them needs one.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
 # shellcheck source=tests/lib/tap.sh
 . "$here/../lib/tap.sh"
 
-seconds=$((${FUZZ_SECONDS:-30} / 5))
+seconds=$((${FUZZ_SECONDS:-30} / 6))
 seed=${FUZZ_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 
 # libFuzzer, with ASan and UBSan. What it has found is printed, to be given to the
@@ -43,4 +43,5 @@ test_fuzz boot kernels
 test_fuzz device devices
 test_fuzz control 'the control socket'
 test_fuzz options options
+test_fuzz snapshot snapshots
 done_testing

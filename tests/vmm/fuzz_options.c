@@ -40,7 +40,11 @@ static void check(const struct options *o)
 {
 	const struct memory_options *m = &o->memory;
 
-	fuzz_must(o->kernel && o->append);
+	fuzz_must(!o->kernel == !!o->restore && o->append);
+	fuzz_must(!o->restore == !m->template);
+	fuzz_must(!o->snapshot || (o->control && m->file));
+	fuzz_must((!m->file && !m->template) ||
+		  m->backend == GMEM_BACKEND_GMEMFS);
 	fuzz_must(o->cpus >= 1 && o->cpus <= CPUS_MAX);
 	fuzz_must(m->size >= 64 * MIB && m->size <= 1024 * GIB &&
 		  !(m->size % (2 * MIB)) && m->backend < GMEM_BACKENDS);
@@ -84,6 +88,7 @@ size_t fuzz_seed(uint8_t *data, size_t room)
 		"--memory=size=1G,backend=memfd,protect=hidden+huge,shared-io=64M\0"
 		"--disk=path=x,readonly=on,direct=off\0--disk=path=y,platform=on\0"
 		"--net=fd=3,mac=02:00:00:00:00:01,vhost=on\0--control=s\0"
+		"--memory=backend=gmemfs,file=/m,template=/t\0--snapshot=p\0"
 		"--sandbox=calls\0--user=65534:65534\0--no-reboot";
 
 	fuzz_must(room >= sizeof(line));

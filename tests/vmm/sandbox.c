@@ -31,8 +31,8 @@
 #define NOT_IN		2	/* exit status: there is no sandbox */
 #define OWN		64	/* and above: it is, and this is an errno */
 
-/* Of the guest's memory, and of a disk. */
-static int memory_fd, disk_fd;
+/* Of the guest's memory, of a disk, and of a snapshot. */
+static int memory_fd, disk_fd, snapshot_fd;
 
 /* As gmemvm has them without options. */
 static struct sandbox_options usual;
@@ -159,6 +159,34 @@ static int punch_disk(void)
 {
 	return fallocate(disk_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
 			 PAGE) ? errno : 0;
+}
+
+static int truncate_disk(void)
+{
+	return ftruncate(disk_fd, 0) ? errno : 0;
+}
+
+static int write_disk(void)
+{
+	return pwrite(disk_fd, page, PAGE, 0) == PAGE ? 0 : errno;
+}
+
+static int replace_snapshot(void)
+{
+	return ftruncate(snapshot_fd, 0) ||
+	       pwrite(snapshot_fd, page, PAGE, 0) != PAGE ? errno : 0;
+}
+
+/* The filter lets it through, and the kernel knows better. */
+static int save_registers(void)
+{
+	return ioctl(STDIN_FILENO, KVM_GET_SREGS2, page) ? errno : 0;
+}
+
+/* A snapshot reads registers. Nothing in the sandbox needs to write them. */
+static int set_registers(void)
+{
+	return ioctl(STDIN_FILENO, KVM_SET_SREGS2, page) ? errno : 0;
 }
 
 static int enlarge_memory(void)
@@ -367,6 +395,11 @@ static const struct attempt {
 	{ "lend priority", lend_priority, DIES },
 	{ "fill the host's disk", fill_disk, DIES },
 	{ "punch the disk past its ring", punch_disk, DIES },
+	{ "truncate the disk", truncate_disk, DIES },
+	{ "write to the disk past its ring, at an offset", write_disk, DIES },
+	{ "replace the snapshot", replace_snapshot, 0 },
+	{ "read a vCPU's registers", save_registers, ENOTTY },
+	{ "set a vCPU's registers", set_registers, DIES },
 	{ "enlarge the memory", enlarge_memory, DIES },
 	{ "punch the memory", punch_memory, 0 },
 	{ "make a thread in a namespace", thread_in_namespace, DIES },
@@ -403,12 +436,12 @@ static int wait_for(pid_t pid)
 	return status;
 }
 
-static int in_sandbox(int (*act)(void))
+static int in_sandbox(int (*act)(void), const struct sandbox_options *options)
 {
 	pid_t pid = fork();
 
 	if (!pid) {
-		if (sandbox_enter(&usual))
+		if (sandbox_enter(options))
 			_exit(NOT_IN);
 		_exit(OWN + act());
 	}
@@ -422,7 +455,7 @@ static bool is_killed(int status)
 
 static void test_attempt(const struct attempt *a)
 {
-	int status = in_sandbox(a->act);
+	int status = in_sandbox(a->act, &usual);
 	bool fine;
 
 	if (a->want == DIES) {
@@ -436,6 +469,18 @@ static void test_attempt(const struct attempt *a)
 	}
 	if (!fine)
 		diag("  wait status %#x", status);
+}
+
+/* What only a snapshot needs. */
+static void test_no_snapshot(void)
+{
+	struct sandbox_options without = usual;
+
+	without.snapshot_fd = -1;
+	ok(is_killed(in_sandbox(replace_snapshot, &without)),
+	   "without --snapshot, replace a file: killed by the filter");
+	ok(is_killed(in_sandbox(save_registers, &without)),
+	   "  and read a vCPU's registers, too");
 }
 
 /* ---- every other call ---- */
@@ -497,14 +542,18 @@ int main(void)
 {
 	memory_fd = memfd_create("memory", MFD_CLOEXEC);
 	disk_fd = memfd_create("disk", MFD_CLOEXEC);
-	if (memory_fd < 0 || disk_fd < 0 || ftruncate(memory_fd, 1 << 20) ||
+	snapshot_fd = memfd_create("snapshot", MFD_CLOEXEC);
+	if (memory_fd < 0 || disk_fd < 0 || snapshot_fd < 0 ||
+	    ftruncate(memory_fd, 1 << 20) ||
 	    ftruncate(disk_fd, 1 << 20))
 		bail_out("files: %s", strerror(errno));
 	usual = (struct sandbox_options){
-		.memory_fd = memory_fd, .namespaces = true,
+		.memory_fd = memory_fd, .snapshot_fd = snapshot_fd,
+		.namespaces = true,
 	};
 	for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++)
 		test_attempt(&attempts[i]);
+	test_no_snapshot();
 	test_calls();
 	return done_testing();
 }

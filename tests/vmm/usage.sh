@@ -14,7 +14,11 @@ man=/share/man/gmemvm.1
 work=/run/vmm
 kernel=$(echo /boot/vmlinuz-*-cloud-amd64)
 mkdir -p "$work"
-export ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=print_stacktrace=1:exitcode=99
+# A run looks for leaks if it executes code that no run before it has executed: see tests/lib/leaks.c.
+export ASAN_OPTIONS=exitcode=99:leak_check_at_exit=0 UBSAN_OPTIONS=print_stacktrace=1:exitcode=99
+export LEAKS_SEEN=$work/leaks-seen
+truncate -s 1M "$LEAKS_SEEN"
+chmod 666 "$LEAKS_SEEN"
 
 run() { # ARGUMENT...
 	status=0
@@ -42,6 +46,19 @@ wrong() { # ERE ARGUMENT...
 
 test_wrong() {
 	wrong 'kernel=FILE is needed'
+	wrong 'restore=FILE and --memory=template=FILE are needed both' --restore=x
+	wrong 'restore=FILE and --memory=template=FILE are needed both' --kernel=x \
+		--memory=template=x
+	for option in kernel initrd append; do
+		wrong 'restore excludes' --restore=x --memory=template=x --$option=x
+	done
+	wrong 'snapshot needs --control' --kernel=x --memory=file=x --snapshot=x
+	wrong 'snapshot needs --control' --kernel=x --control=x --snapshot=x
+	for key in file template; do
+		wrong 'work only with backend=gmemfs' --restore=x \
+			--memory=template=x,$key=x,backend=memfd
+	done
+	wrong 'file and directory exclude each other' --kernel=x --memory=file=x,directory=x
 	wrong '--kernel needs an argument' --kernel
 	wrong 'unknown option --kernle=x' --kernle=x
 	wrong "unexpected argument 'vmlinuz'" --kernel=x vmlinuz
@@ -120,6 +137,10 @@ test_failed() {
 	failed '/nonexistent: No such file' --kernel=/nonexistent $plain
 	failed '/nonexistent: No such file' --kernel="$kernel" \
 		--initrd=/nonexistent $plain
+	failed '/nonexistent: No such file' --restore=/nonexistent --memory=template=x
+	failed 'is not a snapshot of gmemvm' --restore="$kernel" --memory=template=x
+	failed 'is not a snapshot of gmemvm' --restore=/dev/zero --memory=template=x
+	failed 'is not a snapshot of gmemvm' --restore=/etc/hostname --memory=template=x
 	failed 'not a bzImage: take one' --kernel=/etc/passwd $plain
 	failed 'not a bzImage: take one' --kernel=/dev/null $plain
 	head -c 4096 "$kernel" >"$work/short"

@@ -9,13 +9,16 @@
 #	vmm_control NAME [COMMAND]	its answer in $report, after vm_start with
 #					--control=$(vmm_socket NAME)
 #	reported KEY			a number of it; the sum, if there are several
+#
+# With a snapshot in $vmm_restore, vm_start begins from that.
 
 vmm=/opt/gmemfs/bin/gmemvm
 vmm_by=
 vmm_memory=
 vmm_cpus=1
+vmm_restore=
 pattern=/opt/gmemfs/tests/vmm/pattern
-vm_args='console=ttyS0 quiet panic=-1'
+vm_args='console=ttyS0 quiet panic=-1 cryptomgr.notests'
 
 vmm_load() { # GUARD
 	insmod /opt/gmemfs/gmemfs.ko "guard=$1"
@@ -30,6 +33,9 @@ vmm_has_guest_memfd() {
 
 # What vm_start runs, in a process of its own.
 vm_qemu() { # [OPTION...]
+	# shellcheck disable=SC2086 # words
+	[ -z "$vmm_restore" ] || exec $vmm_by "$vmm" --restore="$vmm_restore" \
+		--cpus="$vmm_cpus" --memory="size=${vm_mib}M$vmm_memory" "$@"
 	# shellcheck disable=SC2086 # words
 	exec $vmm_by "$vmm" --kernel="$vm_kernel" --initrd="$vm_initrd" \
 		--append="$vm_args" --cpus="$vmm_cpus" \

@@ -90,6 +90,27 @@ static inline void runs_hidden(int fd, char *mem, const char *what)
 	vm_free(&vm);
 }
 
+/*
+ * The same for a private mapping: a clone has the memory. The file may have
+ * data, which a guest that starts doesn't expect; then it has that afterwards.
+ */
+static inline void runs_private(int fd, char *mem, const char *what)
+{
+	bool empty = !get_info(fd).populated;
+	long before = hidden_in_files();
+	struct vm vm;
+
+	vm_make(&vm, 1, false);
+	is(vm_set_slot(&vm, 1, GUEST_FILE, mem, SIZE), 0,
+	   "%s: KVM takes it as a memslot", what);
+	ok(guest_sweeps(&vm), "  the guest uses all of it");
+	if (empty)
+		is(vm.vcpus[0].guest->wrong, 0, "  and finds what it wrote");
+	is(hidden_in_files() - before, SIZE, "  all of it is hidden");
+	ok(!kernel_reads(mem), "  the host's kernel can't read it");
+	vm_free(&vm);
+}
+
 /* Memory that is not from gmemfs works, too. */
 static inline void is_ordinary(char *mem, const char *what)
 {
