@@ -139,7 +139,7 @@ lies() {
 }
 
 time_out() {
-	try --no-load --timeout 10 -- sh -c 'echo early; sleep 100'
+	try --no-load --timeout 5 -- sh -c 'echo early; sleep 100'
 	is "$status" 124 'a command that takes too long is ended'
 	is "$(cat "$work/out")" early '... and nothing printed before that is lost'
 	ok '... and the log is kept' test -s "$(kept_log)"

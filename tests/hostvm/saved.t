@@ -97,7 +97,7 @@ judged() {
 	ok '... and is in the log that is kept' grep -q 'WARNING: a test' "$(kept_log)"
 	ok '... as is how the host booted' grep -q 'Linux version' "$(kept_log)"
 	rm -f "$(kept_log)"
-	try --timeout 10 -- sh -c 'echo early; sleep 100'
+	try --timeout 5 -- sh -c 'echo early; sleep 100'
 	is "$status" 124 'a command in it that takes too long is ended'
 	is "$(cat "$work/out")" early '... and nothing printed before is lost'
 	rm -f "$(kept_log)"

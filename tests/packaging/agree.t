@@ -13,6 +13,13 @@ is "$(sed -n '1s/.*(\(.*\)-[^-]*).*/\1/p' debian/changelog)" "$version" \
 	"the newest entry of Debian's changelog has it, and a revision"
 like "$(grep '^## ' CHANGELOG.md)" "^## $version( |\$)" 'CHANGELOG.md says what it brings'
 
+kernels=$(sed -n 's/^Linux: *//p' META)
+is "$(sed -n 's/^#define TESTED_KERNELS.*"\(.*\)"/\1/p' ctl/check.c)" \
+	"$(echo "$kernels" | sed 's/ /, /g; s/, \([^,]*\)$/ and \1/')" "gmemctl check names META's kernels"
+is "$(sed -n '/tested_kernels\[\] = /s/[^0-9]*\([0-9]*\), \([0-9]*\) }/ \1.\2/gp' ctl/check.c | sed 's/ *};*$//' | xargs)" \
+	"$kernels" '  and knows them'
+like "$(cat docs/kernels.md)" "^\| ${kernels%% *}, " 'docs/kernels.md has the oldest'
+
 # A symbol of a release stays, so the version beside it doesn't matter here.
 is "$(sed -n 's/^ \([a-z].*\) .*/\1/p' debian/libgmem0.symbols)" \
 	"$(sed -n 's/@@/@/p' lib/libgmem.symbols)" \

@@ -1,71 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# For host.t, in the host: systemd mounts gmemfs and reserves memory by the units of the packages. The host's
-# process 1 isn't systemd, so that runs as the first process of namespaces. DKMS isn't in the host: the
-# module is that of the products, where DKMS would put it.
+# For host.t, in the host: systemd mounts gmemfs and reserves memory by the units of the packages. DKMS isn't in
+# the host: the module is that of the products, where DKMS would put it.
 set -eu
 # shellcheck source=tests/lib/tap.sh
 . /share/lib/tap.sh
-kernel=$(uname -r)
 defaults=/etc/default/gmemfs
-manager=
-
-at_end() {
-	[ -z "$manager" ] || kill -9 "$manager" 2>/dev/null || :
-	[ "$tap_finished" = 1 ] || diag "$(tail -n 40 /root/systemd.log)"
-	tap_at_exit
-}
-trap at_end EXIT
-trap 'exit 143' TERM
-
-# Only what our units pull in, not all that the host has; and no device is managed.
-systemd_prepare() {
-	mkdir -p /run/systemd/system
-	for unit in systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket \
-		systemd-udev-trigger.service systemd-tmpfiles-setup-dev.service systemd-modules-load.service \
-		systemd-tmpfiles-setup-dev-early.service systemd-sysctl.service systemd-binfmt.service \
-		systemd-remount-fs.service ldconfig.service dev-mqueue.mount dev-hugepages.mount \
-		apparmor.service lvm2-monitor.service blk-availability.service; do
-		ln -sf /dev/null "/run/systemd/system/$unit"
-	done
-	cat >/run/systemd/system/gmemfs-test.target <<END
-[Unit]
-Description=What a boot would do with enabled units
-Wants=dev-gmem.mount gmemfs-pool.service
-END
-}
-
-# In a session of its own, so that no signal of systemd's to its process group is for us.
-systemd_start() {
-	setsid unshare --fork --kill-child --pid --mount --mount-proc \
-		env container=other /usr/lib/systemd/systemd --unit=gmemfs-test.target --log-target=console \
-		>/root/systemd.log 2>&1 &
-	manager=$!
-}
-
-in_systemd() { # COMMAND...
-	nsenter --target "$(pgrep --parent "$manager")" --mount --pid -- "$@"
-}
-
-unit_state() { # UNIT
-	in_systemd systemctl show --property=ActiveState --value "$1"
-}
-
-settled() {
-	case $(unit_state "$1") in
-	active | failed | inactive) return 0 ;;
-	esac
-	return 1
-}
-
-is_up() {
-	[ "$(unit_state gmemfs-test.target)" = active ]
-}
-
-tell_systemd() {
-	[ "$tap_last" -eq 0 ] || diag "$(tail -n 40 /root/systemd.log)"
-}
+# shellcheck source=tests/packaging/systemd.sh
+. /share/packaging/systemd.sh
 
 options() {
 	in_systemd findmnt -n -o OPTIONS /dev/gmem
@@ -78,9 +21,7 @@ units=/usr/lib/systemd/system
 is "$(systemd-analyze verify --man=no $units/dev-gmem.mount $units/gmemfs-pool.service 2>&1)" '' \
 	'systemd finds no fault in the units'
 ok 'systemctl enables them' systemctl --root=/ enable dev-gmem.mount gmemfs-pool.service
-mkdir -p "/lib/modules/$kernel/updates/dkms"
-cp /opt/gmemfs/gmemfs.ko "/lib/modules/$kernel/updates/dkms/"
-depmod
+install_module /opt/gmemfs/gmemfs.ko
 
 # ---- a boot ----
 
@@ -88,7 +29,7 @@ sed -i 's/^GMEMFS_SIZE=.*/GMEMFS_SIZE=25%/; s/^GMEMFS_POOL=.*/GMEMFS_POOL=32M/' 
 systemd_prepare
 systemd_start
 wait_for is_up
-wait_for settled dev-gmem.mount
+wait_for unit_settled dev-gmem.mount
 is "$(unit_state dev-gmem.mount)" active 'systemd mounts gmemfs'
 tell_systemd
 ok '  for which it loaded the module' grep -q '^gmemfs ' /proc/modules
@@ -96,7 +37,7 @@ like "$(options)" 'mode=1770' "  with the mode of $defaults"
 like "$(options)" "gid=$(getent group kvm | cut -d: -f3)(,|\$)" '  its group'
 quarter=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 4))
 is "$(($(in_systemd stat -f -c '%b * %S / 1024' /dev/gmem) / 10240))" "$((quarter / 10240))" '  and its size'
-wait_for settled gmemfs-pool.service
+wait_for unit_settled gmemfs-pool.service
 is "$(unit_state gmemfs-pool.service)" active 'systemd reserves memory'
 tell_systemd
 is "$(cat /sys/fs/gmemfs/pool/free_bytes)" $((32 << 20)) "  as much as $defaults says"

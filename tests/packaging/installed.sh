@@ -5,35 +5,16 @@
 set -eu
 # shellcheck source=tests/lib/tap.sh
 . /share/tap.sh
-cd /root
-version=$(sed -n 's/^Version: *//p' /share/META)
-kernel=$(ls /lib/modules)
-built=/lib/modules/$kernel/updates/dkms
-
-# All files, but what dpkg and apt write down, and DKMS's key, which belongs to it.
-all_files() {
-	find / -xdev \( -path /tmp -o -path /root -o -path /run -o -path /share -o -path /var/log -o -path /var/cache \
-		-o -path '/var/lib/dpkg/*' -o -path '/var/lib/apt/*' -o -path '/var/lib/dkms/mok.*' \) -prune -o -print |
-		LC_ALL=C sort
-}
-
-apt_get() {
-	apt-get -q -y -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 "$@"
-}
-
-# A kernel of which there are headers enough for DKMS to ask.
-fake_kernel() { # VERSION [SED-COMMAND]
-	mkdir -p "/lib/modules/$1/build/include"
-	sed "${2-}" "/lib/modules/$kernel/build/.config" >"/lib/modules/$1/build/.config"
-}
+# shellcheck source=tests/packaging/packages.sh
+. /share/packages.sh
 
 all_files >before
 
 # ---- install ----
 
 fake_kernel 5.10.0-1-amd64
-tap_capture apt_get install /share/gmemfs_*.deb /share/gmemfs-dkms_*.deb /share/gmemfs-tools_0*.deb \
-	/share/gmemvm_*.deb /share/libgmem0_*.deb /share/libgmem-dev_*.deb
+# shellcheck disable=SC2046 # words
+tap_capture apt_get install $(debs /share)
 is "$tap_status" 0 'apt installs the packages'
 [ "$tap_last" -eq 0 ] || {
 	diag "$tap_output"
@@ -58,11 +39,11 @@ is "$(modprobe --set-version "$kernel" --show-depends gmemfs | sed -n 's/^insmod
 is "$(modprobe --set-version "$kernel" --resolve-alias fs-gmemfs)" gmemfs '  as does mount, by its type'
 is "$(dkms status)" "gmemfs/$version, $kernel, x86_64: installed" '  and DKMS knows it'
 
-like "$(cat install.log)" "^gmemfs $version isn't built for Linux 5\.10\.0-1-amd64: it knows Linux 6\.12 to 7\.3\.\$" \
+like "$(cat install.log)" "^gmemfs $version isn't built for Linux 5\.10\.0-1-amd64: it knows Linux 6\.12 and 7\.3\.\$" \
 	'another kernel was refused with a sentence'
 tap_capture dkms build "gmemfs/$version" -k 5.10.0-1-amd64
 is "$tap_status" 77 '  nor does DKMS build it if told to (77)'
-like "$tap_output" "it knows Linux 6\.12 to 7\.3\.\$" '  with the sentence again'
+like "$tap_output" "it knows Linux 6\.12 and 7\.3\.\$" '  with the sentence again'
 fake_kernel 6.12.1-small 's/^CONFIG_KPROBES=y/# CONFIG_KPROBES is not set/'
 tap_capture dkms build "gmemfs/$version" -k 6.12.1-small
 is "$tap_status" 77 'nor for a kernel that lacks what it needs'
@@ -70,7 +51,7 @@ like "$tap_output" "isn't built for Linux 6\.12\.1-small: it needs a kernel with
 # What the package of a kernel runs.
 tap_capture /etc/kernel/postinst.d/dkms 5.10.0-1-amd64
 is "$tap_status" 0 'the installation of such a kernel does not fail over it'
-like "$tap_output" "it knows Linux 6\.12 to 7\.3\.\$" '  and tells why it has no gmemfs'
+like "$tap_output" "it knows Linux 6\.12 and 7\.3\.\$" '  and tells why it has no gmemfs'
 dkms uninstall "gmemfs/$version" -k "$kernel" >/dev/null
 dkms unbuild "gmemfs/$version" -k "$kernel" >/dev/null
 not_ok 'without what was built' test -e "$module"

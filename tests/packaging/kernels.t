@@ -9,6 +9,13 @@ cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"; tap_at_exit' EXIT
 
+# What this machine has in /etc/modprobe.d is none of the test's business.
+mkdir "$work/bin"
+printf '#!/bin/sh\ncat "%s"\n' "$work/modprobe.conf" >"$work/bin/modprobe"
+chmod 755 "$work/bin/modprobe"
+: >"$work/modprobe.conf"
+PATH=$work/bin:$PATH
+
 mkdir "$work/headers"
 cp packaging/dkms/check-kernel "$work/"
 cat >"$work/META" <<END
@@ -44,6 +51,33 @@ for kernel in mine 6x.12 6 .12; do
 		"nor $kernel"
 done
 
+# ---- newer ones, by force ----
+
+force() { # OPTION...
+	printf 'blacklist pcspkr\noptions kvm nested=0\n%s\n' "$*" >"$work/modprobe.conf"
+}
+
+for option in force=1 force=y force=Y force 'guard=deny force=1' 'force=0 force=1'; do
+	force "options gmemfs $option"
+	ok "Linux 7.4 with $option" check 7.4.1
+done
+force 'options gmemfs guard=deny
+options gmemfs force=1'
+for kernel in 6.13.1 7.2.12+deb13-cloud-amd64 7.30 8.0 10.0; do
+	ok "  and Linux $kernel" check "$kernel"
+done
+for kernel in 2.6.32 5.10.0-40-amd64 6.1.0-41-amd64 6.11.11; do
+	is "$(check "$kernel" || :)" "gmemfs 3.2.1 isn't built for Linux $kernel: it knows Linux 6.12 and 7.3." \
+		"but not Linux $kernel, which is too old"
+done
+for option in force=0 force=n guard=force=1 enforce=1 'force=1 force=0'; do
+	force "options gmemfs $option"
+	not_ok "not with $option" check 7.4.1
+done
+force 'options other force=1'
+not_ok "nor with another module's option" check 7.4.1
+force
+
 for option in $all; do
 	# shellcheck disable=SC2046,SC2086 # words
 	configure $(printf '%s\n' $all | grep -v "^$option\$")
@@ -60,6 +94,11 @@ printf 'CONFIG_%s\n' $all >"$work/headers/include/config/auto.conf"
 ok "what the kernel was built with counts, as for DKMS" check 6.12.1
 rm -r "$work/headers/.config" "$work/headers/include"
 ok "without the kernel's headers, DKMS has the word" check 6.12.1
+
+cp "$work/META" "$work/META.two"
+sed -i 's/^Linux:.*/Linux: 6.12 7.2 7.3/' "$work/META"
+like "$(check 7.4 || :)" 'it knows Linux 6\.12, 7\.2 and 7\.3\.$' 'the kernels that it knows are named, one by one'
+mv "$work/META.two" "$work/META"
 
 # As DKMS reads it, for an action.
 conf() { # ACTION KERNEL
