@@ -15,7 +15,7 @@
  * All that can fail comes before the target loses what it has there. On an
  * error, what was done stays, and the rest of the target is as it was. Only if
  * the source has some pages of a common block alone, the target may have a hole
- * instead. Nothing is left beyond the target's size.
+ * instead; and a page of zeros, or a block of them, may stay beyond its size.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -39,9 +39,13 @@
 #include "units.h"
 #include "unmap.h"
 
-/* The locks are held for so many pages, 128 MiB; or so many that are copied. */
+/*
+ * The locks are held for so many pages, 128 MiB; or so many that are copied:
+ * whoever clones may be made to sleep for its cgroup's memory.high after each
+ * batch of charges, and the source's guest waits for the lock.
+ */
 #define GMEM_CLONE_MOST		(64 * GMEM_BLOCK_PAGES)
-#define GMEM_CLONE_COPIES	GMEM_BLOCK_PAGES
+#define GMEM_CLONE_COPIES	64
 
 /* What the target has there is given back, which takes less than a copy. */
 #define GMEM_CLONE_GIVEN	8
@@ -403,7 +407,7 @@ static void gmem_clone_unmap(struct gmem_cloning *c, pgoff_t stop)
 	pgoff_t end = round_up(stop, GMEM_BLOCK_PAGES);
 
 	if (gmem_may_be_writable(c, stop)) {
-		gmem_common_expect();
+		gmem_unmap_expect();
 		gmem_unmap_guest(c->from, (loff_t)first << PAGE_SHIFT,
 				 (loff_t)(end - first) << PAGE_SHIFT);
 	}

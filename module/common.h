@@ -12,9 +12,6 @@
 struct inode;
 struct page;
 
-extern bool gmem_common_seen;
-
-void gmem_common_expect(void);
 int gmem_common_join(struct page *page, unsigned int nr, struct inode *from,
 		     unsigned int holes);
 bool gmem_common_take(struct page *page, unsigned int nr, struct inode *inode,

@@ -73,6 +73,16 @@ unsigned long gmem_kvm_lookup_address(const struct gmem_lookup *l)
 	return l->addr;
 }
 
+bool gmem_kvm_lookup_may_sleep(const struct gmem_lookup *l)
+{
+	return !l->atomic;
+}
+
+bool gmem_kvm_lookup_writes(const struct gmem_lookup *l)
+{
+	return l->write_fault;
+}
+
 /*
  * As kvm_release_pfn(), which would make this module depend on kvm.ko. Of
  * reserved pages, KVM takes references to these.
