@@ -50,7 +50,7 @@ void look_before(void)
 	case OP_CLONE:
 	case OP_CLONE_RANGE:
 	case OP_COPY_RANGE:
-		get_states_of(&model.files[order->source],
+		get_states_of(&model->files[order->source],
 			      before[order->source]);
 		/* fall through */
 	case OP_MAP_PRIVATE:
@@ -68,7 +68,7 @@ void look_after(void)
 	long page = order->offset / PAGE_BYTES;
 
 	if (order->op != OP_VM_STORE || order->result <= 0 ||
-	    model.views[order->worker][page] != VIEW_GUEST ||
+	    model->views[order->worker][page] != VIEW_GUEST ||
 	    !(before[order->file][page] & GMEM_STATE_CLONED))
 		return;
 	guests_copied[0] += file->was_source;
@@ -169,7 +169,7 @@ static void look_at(struct side *s, struct file *f)
 
 	s->f = f;
 	s->flags = f->flags;
-	s->states = before[f - model.files];
+	s->states = before[f - model->files];
 	for (block = 0; block < BLOCKS; block++)
 		look_at_block(s, block);
 }
@@ -345,7 +345,7 @@ static bool share_a_block(const struct part *p)
 void note_cloned(long first, long dst, long pages)
 {
 	struct part p = { .src = first, .dst = dst, .pages = pages };
-	struct file *from = &model.files[order->source];
+	struct file *from = &model->files[order->source];
 
 	look_at(&p.from, from);
 	look_at(&p.to, file);

@@ -12,7 +12,7 @@
 
 static struct file *source(void)
 {
-	return &model.files[order->source];
+	return &model->files[order->source];
 }
 
 static long round_up(long bytes)

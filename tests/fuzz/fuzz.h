@@ -246,7 +246,7 @@ struct kind {
 
 /* model.c */
 extern struct order *order;
-extern struct model model;
+extern struct model *model;		/* in memory that all share, as the order */
 extern struct file *file;
 extern unsigned long step;
 extern int pipes[PIPES][2];
@@ -257,6 +257,7 @@ __attribute__((format(printf, 1, 2))) _Noreturn void
 give_up(const char *fmt, ...);
 bool wrong(const char *what);
 uint64_t below(uint64_t n);
+void *shared_memory(size_t size);
 void use_file(unsigned int nr);
 bool each_file(bool (*check)(void));
 bool is_left_out(const char *name);
@@ -272,7 +273,7 @@ bool is_left_out(const char *name);
 /* The descriptor of the order's file, also in a worker. */
 static inline int file_fd(void)
 {
-	return model.files[order->file].fd;
+	return model->files[order->file].fd;
 }
 
 /* Is any part of the span from @at on in that other one? */
@@ -430,6 +431,7 @@ const char *fault_of_cloned(long page, uint8_t state);
 bool clones_worked(bool tell);
 
 /* privates.c: the model of private mappings */
+void privates_init(void);
 void private_map(long first, long pages);
 bool private_has(int worker, long page);
 void private_store(int worker, long offset, long size, uint8_t byte);

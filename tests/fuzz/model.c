@@ -12,12 +12,13 @@
  * itself, it must be in the direct map: if it isn't, the host is about to die.
  *
  * A few files in a mount of their own have a life of some hundred steps, with a
- * seed of its own, from which it's decided how they are made. A failure prints that seed, the step, and
- * the steps before: model 0 SEED STEPS 1 stops there, and looks at everything
- * after each step on the way. WITHOUT names kinds of steps to leave out, with
- * commas between them; and "held", the check of what KVM has mapped, without
- * which the host dies a little later; "shared first", memory that was shared
- * before it was there; "silence": then each step is printed before it's done.
+ * seed of its own, from which it's decided how they are made. A failure prints
+ * that seed, the step, and the steps before: model 0 SEED STEPS 1 stops there,
+ * and looks at everything after each step on the way. WITHOUT names kinds of
+ * steps to leave out, with commas between them; and "held", the check of what
+ * KVM has mapped, without which the host dies a little later; "shared first",
+ * memory that was shared before it was there; "silence": then each step is
+ * printed before it's done.
  *
  * Here are lives, and what comes of them; in steps.c, which kinds of steps
  * there are, and where they go. worker.c, worker_clone.c and worker_vm.c do
@@ -36,7 +37,7 @@
 #define RING	24
 
 struct order *order;
-struct model model;
+struct model *model;
 struct file *file;
 int pipes[PIPES][2];
 unsigned long step;
@@ -81,11 +82,18 @@ uint64_t below(uint64_t n)
 	return (seed * 0x2545f4914f6cdd1dUL >> 8) % n;
 }
 
+/* So that children have no copy, which would be as large. */
+void *shared_memory(size_t size)
+{
+	return must(mmap(NULL, size, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+}
+
 /* The step, or what is checked, is about that one. */
 void use_file(unsigned int nr)
 {
 	order->file = nr;
-	file = &model.files[nr];
+	file = &model->files[nr];
 }
 
 bool each_file(bool (*check)(void))
@@ -95,7 +103,7 @@ bool each_file(bool (*check)(void))
 	int i;
 
 	for (i = 0; i < FILES && good; i++) {
-		file = &model.files[i];
+		file = &model->files[i];
 		good = check();
 	}
 	file = was;
@@ -160,8 +168,8 @@ static void note_result(void)
 static void say_files(uint64_t life_seed)
 {
 	say("life %lu: seed %lu, files with flags %#lx, %#lx, %#lx, %s", lives,
-	    life_seed, model.files[0].flags, model.files[1].flags,
-	    model.files[2].flags, mount_options());
+	    life_seed, model->files[0].flags, model->files[1].flags,
+	    model->files[2].flags, mount_options());
 }
 
 static void say_last_steps(uint64_t life_seed)
@@ -187,7 +195,7 @@ bool wrong(const char *what)
 /* Does the kernel's page table say the same as GMEM_GET_STATE? */
 static bool check_witness(struct kcore *k)
 {
-	const struct file *f = &model.files[step % FILES];
+	const struct file *f = &model->files[step % FILES];
 	long pages = f->size / PAGE_BYTES, page;
 	uint8_t state;
 	struct gmem_state get = { .size = PAGE, .states = (uintptr_t)&state };
@@ -209,7 +217,7 @@ static bool check_witness(struct kcore *k)
 	if (mapped == !!(state & GMEM_STATE_EXPOSED))
 		return true;
 	say("step %lu: file %ld, page %ld, frame %#lx: the kernel has it mapped: %d, its state is %#x",
-	    step, (long)(f - model.files), page, pfn, mapped, state);
+	    step, (long)(f - model->files), page, pfn, mapped, state);
 	return false;
 }
 
@@ -267,7 +275,7 @@ static void make_files(void)
 	bool hidden = below(2);
 
 	for (i = 0; i < FILES; i++)
-		make_file(&model.files[i], dir, hidden);
+		make_file(&model->files[i], dir, hidden);
 	close(dir);
 }
 
@@ -275,16 +283,16 @@ static void begin_life(void)
 {
 	int i;
 
-	memset(&model, 0, sizeof(model));
+	memset(model, 0, sizeof(*model));
 	step = 0;
 	mount_one();
 	make_files();
 	for (i = 0; i < WORKERS; i++)
-		model.file_of[i] = below(FILES);
+		model->file_of[i] = below(FILES);
 	use_file(0);
 	for (i = 0; i < PIPES; i++) {
 		must(pipe(pipes[i]));
-		model.pipe_page[i] = -1;
+		model->pipe_page[i] = -1;
 	}
 	start_workers();
 }
@@ -301,12 +309,12 @@ static bool end_life(void)
 		close(pipes[i][1]);
 	}
 	for (i = 0; i < FILES; i++)
-		close(model.files[i].fd);
+		close(model->files[i].fd);
 	good = unmount_one();
-	if (model.deny)
+	if (model->deny)
 		must(write_text("/sys/module/gmemfs/parameters/guard",
 				"lend"));
-	if (model.pool)
+	if (model->pool)
 		must(write_text("/sys/fs/gmemfs/pool/low_bytes", "0"));
 	return good;
 }
@@ -466,8 +474,9 @@ int main(int argc, char **argv)
 		life_seed = ((uint64_t)now.tv_nsec << 16 | 1) & INT64_MAX;
 	if (kcore_open(&k))
 		bail_out("kcore: %s", k.error);
-	order = must(mmap(NULL, sizeof(*order), PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	order = shared_memory(sizeof(*order));
+	model = shared_memory(sizeof(*model));
+	privates_init();
 	vm_keep_one();
 	if (!has_frame_check())
 		say("without frame_check: the module doesn't compare its records with the page tables");

@@ -68,7 +68,7 @@ static long accessed(const uint8_t *views)
 /* By the worker's guest view, whatever is mapped there by now. */
 long viewed_bytes(void)
 {
-	return accessed(model.views[order->worker]);
+	return accessed(model->views[order->worker]);
 }
 
 static bool same_as_model(const uint8_t *data, long offset, long size)
@@ -129,12 +129,12 @@ static bool same_by(const uint8_t *views, long size)
 /* By the worker's guest view. */
 void store_viewed(long size)
 {
-	store_by(model.views[order->worker], size);
+	store_by(model->views[order->worker], size);
 }
 
 bool loaded_viewed(long size)
 {
-	return same_by(model.views[order->worker], size);
+	return same_by(model->views[order->worker], size);
 }
 
 static bool stored(const uint8_t *views)
@@ -161,7 +161,7 @@ static bool loaded(const uint8_t *views)
 
 bool check_store(void)
 {
-	return stored(model.views[order->worker]);
+	return stored(model->views[order->worker]);
 }
 
 bool check_store_shared(void)
@@ -171,7 +171,7 @@ bool check_store_shared(void)
 
 bool check_load(void)
 {
-	return loaded(model.views[order->worker]);
+	return loaded(model->views[order->worker]);
 }
 
 bool check_load_shared(void)
@@ -181,15 +181,15 @@ bool check_load_shared(void)
 
 static void set_views(enum view view)
 {
-	memset(model.views[order->worker] + order->offset / PAGE, view,
+	memset(model->views[order->worker] + order->offset / PAGE, view,
 	       order->size / PAGE);
 }
 
 /* Of the order's file, which may be another one than before. */
 bool check_remap(void)
 {
-	memset(model.views[order->worker], VIEW_GUEST, PAGES);
-	model.file_of[order->worker] = order->file;
+	memset(model->views[order->worker], VIEW_GUEST, PAGES);
+	model->file_of[order->worker] = order->file;
 	return check_works();
 }
 
@@ -209,7 +209,7 @@ bool check_madvise(void)
 /* The child goes on, with what it got. */
 bool check_fork_on(void)
 {
-	uint8_t *views = model.views[order->worker];
+	uint8_t *views = model->views[order->worker];
 	long page;
 
 	for (page = 0; page < PAGES; page++)
@@ -232,7 +232,7 @@ bool check_fork_store(void)
 	if (!stored(views))
 		return false;
 	if (order->result <= 0 ||
-	    model.views[order->worker][page] != VIEW_GUEST)
+	    model->views[order->worker][page] != VIEW_GUEST)
 		return true;
 	if (!order->faults)
 		return wrong("a child has its parent's entry");
@@ -323,7 +323,7 @@ static long first_pinned(long first, long end)
  */
 static bool is_kept_for_kvm(long page)
 {
-	return order->result == -EAGAIN && model.deny && file->shared[page] &&
+	return order->result == -EAGAIN && model->deny && file->shared[page] &&
 	       may_be_lent(page);
 }
 
@@ -380,8 +380,8 @@ bool check_pin(void)
 		return false;
 	if (there) {
 		file->pins[page]++;
-		model.pipe_page[order->pipe] = page;
-		model.pipe_file[order->pipe] = order->file;
+		model->pipe_page[order->pipe] = page;
+		model->pipe_file[order->pipe] = order->file;
 	}
 	return true;
 }
@@ -389,9 +389,9 @@ bool check_pin(void)
 /* A pinned page is the file's: a pipe shows it as it is now. */
 bool check_unpin(void)
 {
-	long page = model.pipe_page[order->pipe];
+	long page = model->pipe_page[order->pipe];
 
-	model.pipe_page[order->pipe] = -1;
+	model->pipe_page[order->pipe] = -1;
 	if (order->result != PAGE_BYTES)
 		return wrong("nothing in the pipe");
 	if (!same_as_model(order->data, page * PAGE, PAGE))

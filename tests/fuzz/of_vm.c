@@ -14,7 +14,7 @@ unsigned long orphans_asked;
 
 struct machine *machine_of_order(void)
 {
-	return &model.machines[order->worker];
+	return &model->machines[order->worker];
 }
 
 bool in_range(long at, long offset, long size)
@@ -42,7 +42,7 @@ static bool leads_there(struct machine *m, const struct place *p)
 /* What the order's worker has there. */
 static enum view view_of(const struct place *p)
 {
-	return model.views[order->worker][p->offset / PAGE_BYTES];
+	return model->views[order->worker][p->offset / PAGE_BYTES];
 }
 
 /* Can KVM reach the page of a place, hidden or not? */
@@ -51,7 +51,7 @@ static bool reaches(struct machine *m, const struct place *p)
 	long page = p->offset / PAGE_BYTES;
 	enum view view = view_of(p);
 
-	if (model.deny || !leads_there(m, p))
+	if (model->deny || !leads_there(m, p))
 		return false;
 	if (view == VIEW_PRIVATE)
 		return private_has(order->worker, page);
@@ -68,12 +68,12 @@ void each_place(place_fn fn, void *arg)
 	int m, vcpu, kind;
 
 	for (m = 0; m < MACHINES; m++) {
-		if (&model.files[model.machines[m].file] != file)
+		if (&model->files[model->machines[m].file] != file)
 			continue;
 		for (vcpu = 0; vcpu < VCPUS; vcpu++)
 			for (kind = 0; kind < PLACE_KINDS; kind++)
 				fn(m, kind,
-				   &model.machines[m].places[vcpu][kind], arg);
+				   &model->machines[m].places[vcpu][kind], arg);
 	}
 }
 
@@ -154,7 +154,7 @@ static void forget_held_in(unsigned int nr, long offset, long size)
 	struct span s = { .offset = offset, .size = size };
 	struct file *was = file;
 
-	file = &model.files[nr];
+	file = &model->files[nr];
 	each_place(forget_gone, &s);
 	file = was;
 }
@@ -196,9 +196,9 @@ void unshared_view_places(long page)
 	int w;
 
 	for (w = 0; w < WORKERS; w++)
-		if (&model.files[model.file_of[w]] == file &&
-		    model.views[w][page] == VIEW_SHARED)
-			forget_held_of(&model.machines[w]);
+		if (&model->files[model->file_of[w]] == file &&
+		    model->views[w][page] == VIEW_SHARED)
+			forget_held_of(&model->machines[w]);
 }
 
 /*
@@ -207,9 +207,12 @@ void unshared_view_places(long page)
  */
 void forget_orphans(long offset, long size)
 {
-	struct place *p = model.machines[ORPHAN].places[0];
+	struct machine *m = &model->machines[ORPHAN];
+	struct place *p = m->places[0];
 	int i;
 
+	if (&model->files[m->file] != file)
+		return;
 	for (i = 0; i < VCPUS * PLACE_KINDS; i++, p++) {
 		long first = p->offset & -(long)BLOCK;
 
@@ -256,7 +259,7 @@ void read_back(long offset, long size)
 /* From now on nobody writes there: by the file, or by a private mapping. */
 static void give_up_place(struct machine *m, struct place *p)
 {
-	int worker = m - model.machines;
+	int worker = m - model->machines;
 
 	if (p->on)
 		read_back(p->offset, p->size);
@@ -352,7 +355,7 @@ bool check_kill(void)
  */
 bool check_orphan(void)
 {
-	struct machine *m = machine_of_order(), *o = &model.machines[ORPHAN];
+	struct machine *m = machine_of_order(), *o = &model->machines[ORPHAN];
 	int vcpu, kind;
 
 	*o = *m;
@@ -369,7 +372,7 @@ bool check_orphan(void)
 
 bool check_orphan_close(void)
 {
-	end_machine(&model.machines[ORPHAN]);
+	end_machine(&model->machines[ORPHAN]);
 	return check_works();
 }
 

@@ -30,8 +30,13 @@ struct private {
 
 #define MOST_FILES	(WORKERS * PAGES)
 
-static struct private privates[WORKERS];
+static struct private *privates;		/* one for each worker */
 static unsigned long mappings;
+
+void privates_init(void)
+{
+	privates = shared_memory(WORKERS * sizeof(*privates));
+}
 
 /* ---- contents ---- */
 
@@ -140,8 +145,8 @@ void private_forget(int worker, long offset, long size)
 
 static bool has_file(int worker, long page)
 {
-	return model.views[worker][page] == VIEW_PRIVATE ||
-	       model.views[worker][page] == VIEW_REFUSED;
+	return model->views[worker][page] == VIEW_PRIVATE ||
+	       model->views[worker][page] == VIEW_REFUSED;
 }
 
 /* How many of them are there? */
@@ -171,7 +176,7 @@ unsigned int private_files(void)
 
 enum view view_of_child(int worker, long page)
 {
-	enum view view = model.views[worker][page];
+	enum view view = model->views[worker][page];
 
 	if (view != VIEW_PRIVATE)
 		return view;
@@ -187,7 +192,7 @@ bool check_map_private(void)
 		return wrong("should work");
 	private_map(first, pages);
 	note_private(first, pages);
-	memset(model.views[order->worker] + first, VIEW_PRIVATE, pages);
+	memset(model->views[order->worker] + first, VIEW_PRIVATE, pages);
 	return true;
 }
 

@@ -27,7 +27,7 @@ static long hot_page(void)
 	for (i = 0; i < all; i++) {
 		long n = (start + i) % all;
 		const struct place *p =
-			&model.machines[n / (VCPUS * PLACE_KINDS)]
+			&model->machines[n / (VCPUS * PLACE_KINDS)]
 			.places[n / PLACE_KINDS % VCPUS][n % PLACE_KINDS];
 
 		if (p->on)
@@ -102,13 +102,13 @@ static bool choose_pin(void)
 {
 	order->offset = below(PAGES) * PAGE;
 	order->size = PAGE;
-	return model.pipe_page[order->pipe] < 0;
+	return model->pipe_page[order->pipe] < 0;
 }
 
 static bool choose_unpin(void)
 {
-	use_file(model.pipe_file[order->pipe]);
-	return model.pipe_page[order->pipe] >= 0;
+	use_file(model->pipe_file[order->pipe]);
+	return model->pipe_page[order->pipe] >= 0;
 }
 
 static bool choose_any(void)
@@ -150,7 +150,7 @@ static bool choose_remap(void)
 
 static long size_of_source(void)
 {
-	return model.files[order->source].size;
+	return model->files[order->source].size;
 }
 
 /* The model has no room for longer files; of pins see choose_punch(). */
@@ -330,20 +330,20 @@ static bool choose_orphan(void)
 {
 	struct machine *m = machine_of_order();
 
-	return m->alive && !model.machines[ORPHAN].alive &&
+	return m->alive && !model->machines[ORPHAN].alive &&
 	       (m->places[0][PLACE_XEN_SHARED].held || !below(8));
 }
 
 static bool choose_orphan_event(void)
 {
-	use_file(model.machines[ORPHAN].file);
-	return choose_event_of(&model.machines[ORPHAN]);
+	use_file(model->machines[ORPHAN].file);
+	return choose_event_of(&model->machines[ORPHAN]);
 }
 
 static bool choose_orphan_close(void)
 {
-	use_file(model.machines[ORPHAN].file);
-	return model.machines[ORPHAN].alive;
+	use_file(model->machines[ORPHAN].file);
+	return model->machines[ORPHAN].alive;
 }
 
 /* ---- the administrator ---- */
@@ -363,29 +363,29 @@ static long write_to(const char *path, const char *text)
 /* Mostly it lends. */
 static bool choose_guard(void)
 {
-	return model.deny || !below(3);
+	return model->deny || !below(3);
 }
 
 static long obey_guard(void)
 {
-	return write_to(GUARD, model.deny ? "lend" : "deny");
+	return write_to(GUARD, model->deny ? "lend" : "deny");
 }
 
 static bool check_guard(void)
 {
-	model.deny = !model.deny;
+	model->deny = !model->deny;
 	return check_works();
 }
 
 static long obey_pool(void)
 {
-	return write_to(POOL, model.pool ? "0" : "8388608");
+	return write_to(POOL, model->pool ? "0" : "8388608");
 }
 
 /* Blocks are on their way out for a while: see check_states(). */
 static bool check_pool(void)
 {
-	model.pool = !model.pool;
+	model->pool = !model->pool;
 	return check_works();
 }
 
@@ -499,7 +499,7 @@ const struct kind kinds[OP_KINDS] = {
 static void choose_common(void)
 {
 	order->worker = below(WORKERS);
-	use_file(model.file_of[order->worker]);
+	use_file(model->file_of[order->worker]);
 	order->source = order->file;
 	order->source_offset = 0;
 	order->byte = below(256);

@@ -79,7 +79,7 @@ static struct sums add_up(void)
 	int i;
 
 	for (i = 0; i < FILES; i++)
-		add_file(&s, &model.files[i]);
+		add_file(&s, &model->files[i]);
 	return s;
 }
 
@@ -106,7 +106,7 @@ static bool hidden_is_right(const struct sums *s)
 	long high = s->hidden + s->unused + most_private(s);
 
 	return hidden >= once(s, s->hidden) &&
-	       (model.pool || hidden <= high);
+	       (model->pool || hidden <= high);
 }
 
 static bool lent_is_right(const struct sums *s)

@@ -144,7 +144,7 @@ static void say_info(const char *fault)
 
 	must_do(ioctl(file->fd, GMEM_GET_INFO, &info));
 	say("step %lu: file %ld: %s: it has %llu, hidden %llu, lent %llu, shared %llu, cloned %llu, in blocks %llu; by page populated %ld, exposed %ld, lent %ld, cloned %ld",
-	    step, (long)(file - model.files), fault, info.populated,
+	    step, (long)(file - model->files), fault, info.populated,
 	    info.hidden, info.lent, info.shared, info.cloned, info.huge,
 	    count(GMEM_STATE_POPULATED, GMEM_STATE_POPULATED),
 	    count(GMEM_STATE_EXPOSED, GMEM_STATE_EXPOSED),
@@ -155,7 +155,7 @@ static void say_info(const char *fault)
 static void say_page(const char *fault, long page)
 {
 	say("step %lu: file %ld, page %ld is %#x: %s; the model says shared %d, pins %d, cloned %d, maybe %d",
-	    step, (long)(file - model.files), page, states[page], fault,
+	    step, (long)(file - model->files), page, states[page], fault,
 	    file->shared[page], file->pins[page], file->is_cloned[page],
 	    file->may_be_cloned[page]);
 }
@@ -210,10 +210,10 @@ static bool held_is_exposed(struct place *p)
 		return true;
 	p->held = false;
 	/* Nothing is lent: KVM must have been told, or dies of it. */
-	if (model.deny)
+	if (model->deny)
 		return true;
 	say("step %lu: KVM has file %ld, page %ld mapped, and it is hidden: its state is %#x",
-	    step, (long)(file - model.files), page, states[page]);
+	    step, (long)(file - model->files), page, states[page]);
 	return false;
 }
 
@@ -223,7 +223,7 @@ static bool machine_is_exposed(struct machine *m)
 	bool good = true;
 	int i;
 
-	file = &model.files[m->file];
+	file = &model->files[m->file];
 	for (i = 0; i < VCPUS * PLACE_KINDS && good; i++)
 		good = held_is_exposed(p++);
 	return good;
@@ -237,7 +237,7 @@ bool check_held(void)
 	int m;
 
 	for (m = 0; m < MACHINES && good; m++)
-		good = machine_is_exposed(&model.machines[m]);
+		good = machine_is_exposed(&model->machines[m]);
 	file = was;
 	return good;
 }
@@ -251,7 +251,7 @@ bool check_contents(void)
 
 	if (pread(file->fd, data, SIZE, 0) != file->size) {
 		say("step %lu: file %ld isn't as long as the model", step,
-		    (long)(file - model.files));
+		    (long)(file - model->files));
 		return false;
 	}
 	spare_places(data, 0, file->size);
@@ -260,7 +260,7 @@ bool check_contents(void)
 	for (i = 0; data[i] == file->bytes[i]; i++)
 		;
 	say("step %lu: file %ld isn't as the model is: at %ld, of page %ld, it is %#x and not %#x",
-	    step, (long)(file - model.files), i, i / PAGE_BYTES, data[i], file->bytes[i]);
+	    step, (long)(file - model->files), i, i / PAGE_BYTES, data[i], file->bytes[i]);
 	return false;
 }
 

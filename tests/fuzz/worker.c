@@ -258,7 +258,7 @@ _Noreturn void work(int me, int from, int to)
 	guest_view = reserve();
 	shared_view = reserve();
 	/* The order may be another worker's already. */
-	map_all(model.files[model.file_of[me]].fd);
+	map_all(model->files[model->file_of[me]].fd);
 	for (;;) {
 		if (read(from, &byte, 1) != 1)
 			_exit(0);

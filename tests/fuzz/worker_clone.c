@@ -19,7 +19,7 @@ void note_mapped(long offset, long size, bool privately)
 
 static int source_fd(void)
 {
-	return model.files[order->source].fd;
+	return model->files[order->source].fd;
 }
 
 long obey_clone(void)
