@@ -260,7 +260,8 @@ bool check_contents(void)
 	for (i = 0; data[i] == file->bytes[i]; i++)
 		;
 	say("step %lu: file %ld isn't as the model is: at %ld, of page %ld, it is %#x and not %#x",
-	    step, (long)(file - model->files), i, i / PAGE_BYTES, data[i], file->bytes[i]);
+	    step, (long)(file - model->files), i, i / PAGE_BYTES, data[i],
+	    file->bytes[i]);
 	return false;
 }
 
