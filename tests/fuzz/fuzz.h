@@ -411,6 +411,7 @@ bool check_frames(void);
 bool has_frame_check(void);
 
 /* totals.c: what all files together take */
+void note_others(void);
 const char *fault_of_totals(void);
 void say_totals(void);
 

@@ -286,6 +286,7 @@ static void begin_life(void)
 	memset(model, 0, sizeof(*model));
 	step = 0;
 	mount_one();
+	note_others();
 	make_files();
 	for (i = 0; i < WORKERS; i++)
 		model->file_of[i] = below(FILES);
