@@ -244,6 +244,36 @@ unsigned long gmem_common_users(const struct gmem_block *block,
 	return users;
 }
 
+/**
+ * gmem_common_most - how many users has what a block has in common, at most?
+ * @inode: the file; the caller holds its invalidate_lock. So what is common
+ *	   stays so, and has at least this user; others come and go.
+ * @block: a block of it
+ *
+ * Return: 0 if the block has nothing in common.
+ */
+unsigned long gmem_common_most(const struct inode *inode,
+			       const struct gmem_block *block)
+{
+	unsigned long most = 0;
+	struct page *page;
+	unsigned int slot;
+
+	lockdep_assert_held(&inode->i_mapping->invalidate_lock);
+	if (block->common) {
+		slot = find_first_zero_bit(block->holes, GMEM_BLOCK_PAGES);
+		if (slot < GMEM_BLOCK_PAGES)
+			most = gmem_common_users(block, slot,
+						 block->huge + slot);
+	}
+	for (slot = 0; block->nr_common && slot < GMEM_BLOCK_PAGES; slot++) {
+		page = gmem_page_array_get(block->pages, slot);
+		if (page && gmem_is_common_single(page))
+			most = max(most, gmem_users_of(page));
+	}
+	return most;
+}
+
 #ifdef GMEM_CHECK
 /**
  * gmem_common_check - what is wrong with a record's common pages, or NULL

@@ -221,7 +221,7 @@ vm_off() { # NAME
 # ---- gmemfs ----
 
 info() { # FILE
-	populated='' hidden='' lent='' huge='' map_faults_2m='' map_faults_4k=''
+	populated='' hidden='' lent='' cloned='' huge='' map_faults_2m='' map_faults_4k=''
 	gmeminfo "$1" >"$work/info" || bail_out "gmeminfo $1 fails"
 	# shellcheck source=/dev/null
 	. "$work/info"
