@@ -181,9 +181,9 @@ static kvm_pfn_t gmem_look(struct gmem_lookup *l)
 	int tries = FAULT_TRIES, ret;
 
 	while (gmem_needs_fault(l, pfn) && tries--) {
-		if (fatal_signal_pending(current))
+		if (gmem_kvm_lookup_interruptible(l) ?
+		    signal_pending(current) : fatal_signal_pending(current))
 			return KVM_PFN_ERR_SIGPENDING;
-
 		ret = gmem_view_fault_in(gmem_kvm_lookup_address(l),
 					 gmem_kvm_lookup_writes(l));
 		if (ret == -ENOENT)

@@ -122,6 +122,11 @@ bool gmem_kvm_lookup_may_sleep(const struct gmem_lookup *l)
 	return true;
 }
 
+bool gmem_kvm_lookup_interruptible(const struct gmem_lookup *l)
+{
+	return l->kfp->flags & FOLL_INTERRUPTIBLE;
+}
+
 bool gmem_kvm_lookup_writes(const struct gmem_lookup *l)
 {
 	return l->kfp->flags & FOLL_WRITE;

@@ -25,6 +25,7 @@ struct counter {
 	struct small_vm vm;
 	unsigned int first;	/* page */
 	atomic_ulong runs;
+	bool may_fail;		/* with EFAULT */
 	int error;
 };
 
@@ -63,12 +64,22 @@ static struct counter make_counter(int fd, char *mem, unsigned int first)
 	return c;
 }
 
+static int run_to_halt(const struct counter *c)
+{
+	int ret;
+
+	do
+		ret = ioctl(c->vm.vcpu, KVM_RUN, 0);
+	while (ret && c->may_fail && errno == EFAULT);
+	return ret;
+}
+
 static void *count(void *arg)
 {
 	struct counter *c = arg;
 
 	while (!atomic_load(&stop)) {
-		if (ioctl(c->vm.vcpu, KVM_RUN, 0)) {
+		if (run_to_halt(c)) {
 			c->error = errno;
 			break;
 		}
@@ -202,14 +213,74 @@ static void run_storm(const struct storm *storm)
 	close(fd);
 }
 
+/* ---- a shared view in the guest's memory ---- */
+
+#define FLIPPED	(3L * PAGE)	/* one of those in which the guest counts */
+
+/*
+ * A guest can't have a private page by a shared view, and stops. KVM doesn't
+ * forget a reference when the guest view is back while it looks: the page can
+ * be converted, and goes.
+ */
+static void test_flipped(void)
+{
+	int fd = new_file(SIZE), view = must(ioctl(fd, GMEM_SHARED_VIEW, 0));
+	char *mem = map(fd, SIZE);
+	struct counter one = make_counter(fd, mem, 1);
+	unsigned long times;
+	pthread_t thread;
+	time_t end;
+
+	one.may_fail = true;
+	atomic_store(&stop, false);
+	must(pthread_create(&thread, NULL, count, &one) ? -1 : 0);
+	end = time(NULL) + SECONDS;
+	for (times = 0; time(NULL) < end || !one.runs; times++) {
+		must(mmap(mem + FLIPPED, PAGE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_FIXED, view, FLIPPED));
+		must(mmap(mem + FLIPPED, PAGE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_FIXED, fd, FLIPPED));
+	}
+	atomic_store(&stop, true);
+	pthread_join(thread, NULL);
+	is(one.error, 0, "a page is mapped by a shared view and back, %lu times",
+	   times);
+	ok(counted(fd, &one), "  and no store is lost");
+	is(set_shared(fd, FLIPPED, PAGE), 0, "  and nobody has a reference");
+	is(set_private(fd, FLIPPED, PAGE), 0, "    neither when it is shared");
+	free_vm(&one.vm);
+	munmap(mem, SIZE);
+	close(view);
+	close(fd);
+	ok(becomes("pinned_bytes", 0), "  and it goes");
+}
+
+/*
+ * Look-ups that began before the first of all unmappings are KVM's own: that is
+ * before any guest here.
+ */
+static void unmap_once(void)
+{
+	int fd = new_file(BLOCK);
+	char *mem = map(fd, BLOCK);
+
+	mem[0] = 'x';
+	must(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+		       PAGE));
+	munmap(mem, BLOCK);
+	close(fd);
+}
+
 int main(void)
 {
 	unsigned int i;
 
+	unmap_once();
 	if (!slow_faults(true))
 		diag("no kprobe event here: what is looked for is rare");
 	for (i = 0; i < sizeof(storms) / sizeof(*storms); i++)
 		run_storm(&storms[i]);
+	test_flipped();
 	slow_faults(false);
 	nothing_is_left();
 	return done_testing();
