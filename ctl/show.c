@@ -72,9 +72,10 @@ static void print_amount(const char *name, uint64_t bytes, const char *remark)
 	putchar('\n');
 }
 
+/* The states of pages were read later than @info, and may have more. */
 static void print_sharers(const struct gmem_info *info, const struct tally *t)
 {
-	if (t->cloned && !info->sharers) {
+	if (info->cloned && !info->sharers) {
 		printf("%-12s %8s  unknown to the module, which is older than gmemctl\n",
 		       "sharers", "?");
 		return;

@@ -283,6 +283,7 @@ static int gmem_populate_range(struct inode *inode, pgoff_t first, pgoff_t end)
 		.end = (loff_t)end << PAGE_SHIFT,
 		.batch = &batch,
 	};
+	unsigned long missing;
 	pgoff_t next;
 	int ret = 0;
 
@@ -290,7 +291,10 @@ static int gmem_populate_range(struct inode *inode, pgoff_t first, pgoff_t end)
 		first = round_down(first, GMEM_BLOCK_PAGES);
 		end = round_up(end, GMEM_BLOCK_PAGES);
 	}
-	if (!gmem_sb_has(inode->i_sb, gmem_missing(inode, first, end)))
+	missing = gmem_missing(inode, first, end);
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (!gmem_sb_has(inode->i_sb, missing))
 		return -ENOSPC;
 	while (first < end && !ret) {
 		ret = gmem_populate_step(inode, first, end, &want);

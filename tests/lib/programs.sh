@@ -39,9 +39,12 @@ load() { # BUILD
 	mount -t gmemfs none /dev/gmem
 }
 
-# Programs leave it to their host's end.
+# Programs leave it to their host's end. An event with a trigger can't be removed.
 reset_tracing() {
 	echo 0 >"$tracing"/events/enable
+	for trigger in "$tracing"/events/gmem/*/trigger; do
+		[ ! -e "$trigger" ] || echo '!stacktrace' 2>/dev/null >"$trigger" || :
+	done
 	: >"$tracing"/set_event_pid
 	: >"$tracing"/kprobe_events
 	: >"$tracing"/trace

@@ -6,6 +6,8 @@
  */
 #include "gmem_test.h"
 
+#include <sys/prctl.h>
+
 #define SIZE	(2 * BLOCK)
 #define RW	(PROT_READ | PROT_WRITE)
 #define TOP	"/tmp/private"
@@ -223,6 +225,7 @@ static void test_remap(void)
 /* Each mapping makes all of the file common again. */
 static void map_and_unmap(int fd, int ready)
 {
+	must(prctl(PR_SET_PDEATHSIG, SIGKILL));
 	must(write(ready, "", 1));
 	for (;;)
 		must(munmap(must(mmap(NULL, BLOCK, PROT_READ, MAP_PRIVATE, fd,
