@@ -264,10 +264,10 @@ kvm_pfn_t gmem_borrow_lookup(struct gmem_lookup *l)
 	kvm_pfn_t pfn;
 
 	if (!b) {
-		int token = gmem_hook_enter();
+		int token = gmem_hook_enter(&gmem_kvm_hooks);
 
 		pfn = gmem_look(l);
-		gmem_hook_leave(token);
+		gmem_hook_leave(&gmem_kvm_hooks, token);
 		return pfn;
 	}
 	/* A VMM that moves the page all the time gets an error. */

@@ -12,10 +12,13 @@
 #include "layout.h"
 
 struct gmem_hook;
+struct gmem_hooks;
 
 /* What KVM's structs must look like: in kvm_6_*.c. */
-extern const struct gmem_layout gmem_kvm_layouts[];
-extern const int gmem_kvm_nr_layouts;
+extern const struct gmem_layouts gmem_kvm_layouts;
+
+/* All functions of KVM that are redirected: in guard.c. */
+extern struct gmem_hooks gmem_kvm_hooks;
 
 /* ---- hva_to_pfn(): from a user address to a frame ---- */
 
