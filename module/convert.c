@@ -85,13 +85,16 @@ static void gmem_convert_zero(struct gmem_conversion *c,
 
 /*
  * Return: 0; or why a page can't be converted. A pinned page can't become
- * private: the holder of the pin could go on reading it.
+ * private: the holder of the pin could go on reading it. But a device may have
+ * one that is private already.
  */
-static int gmem_why_not(struct gmem_conversion *c, struct page *page)
+static int gmem_why_not(struct gmem_conversion *c, struct gmem_block *block,
+			struct page *page, unsigned int slot)
 {
 	if (gmem_page_poisoned(page))
 		return -EIO;
 	if (!c->shared && gmem_page_may_be_had(page) &&
+	    gmem_state_shared(c->inode, block, slot) &&
 	    (gmem_page_pinned(page) || gmem_lend_keeps(page)))
 		return -EAGAIN;
 	return 0;
@@ -121,14 +124,15 @@ static unsigned int gmem_surely_convertible(struct gmem_conversion *c,
  * why the next can't, or to 0.
  */
 static unsigned int gmem_convertible(struct gmem_conversion *c,
-				     struct page *page, unsigned int nr,
-				     int *why)
+				     struct gmem_block *block,
+				     struct page *page, unsigned int slot,
+				     unsigned int nr, int *why)
 {
 	unsigned int i;
 	int ret = 0;
 
 	for (i = gmem_surely_convertible(c, page, nr); i < nr; i++) {
-		ret = gmem_why_not(c, page + i);
+		ret = gmem_why_not(c, block, page + i, slot + i);
 		if (ret)
 			break;
 	}
@@ -214,7 +218,7 @@ static int gmem_convert_span(struct gmem_conversion *c,
 {
 	int ret = 0, why;
 
-	*nr = gmem_convertible(c, page, *nr, &why);
+	*nr = gmem_convertible(c, block, page, slot, *nr, &why);
 	if (*nr)
 		ret = c->shared ? gmem_share_span(c, block, page, slot, *nr)
 				: gmem_unshare_span(c, block, page, slot, *nr);
@@ -266,7 +270,7 @@ static unsigned int gmem_gather_singles(struct gmem_conversion *c,
 		page = gmem_block_page(block, slot);
 		if (!page)
 			continue;
-		if (!gmem_convertible(c, page, 1, &why))
+		if (!gmem_convertible(c, block, page, slot, 1, &why))
 			break;
 		singles->pages[singles->nr++] = page;
 	}
@@ -399,7 +403,8 @@ static int gmem_go_along(struct gmem_conversion *c, struct gmem_block *block,
 		return -EINVAL;
 	if (block->huge) {
 		gmem_unmap_views(c, pgoff, GMEM_BLOCK_PAGES);
-		gmem_convertible(c, block->huge, GMEM_BLOCK_PAGES, &why);
+		gmem_convertible(c, block, block->huge, 0, GMEM_BLOCK_PAGES,
+				 &why);
 		if (why)
 			return why;
 	}

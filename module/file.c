@@ -39,6 +39,7 @@ static void gmem_fill_info(struct inode *inode, struct gmem_info *info)
 	info->shared = gmem_state_count_shared(inode) << PAGE_SHIFT;
 	info->huge = atomic_long_read(&gi->huge) << PAGE_SHIFT;
 	info->cloned = atomic_long_read(&gi->common) << PAGE_SHIFT;
+	info->device = gmem_state_count_devices(inode) << PAGE_SHIFT;
 	info->map_faults_2m = atomic_long_read(&gi->faults_2m);
 	info->map_faults_4k = atomic_long_read(&gi->faults_4k);
 }
@@ -84,6 +85,7 @@ static void gmem_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "gmem-shared:\t%llu kB\n", info.shared / SZ_1K);
 	seq_printf(m, "gmem-huge:\t%llu kB\n", info.huge / SZ_1K);
 	seq_printf(m, "gmem-cloned:\t%llu kB\n", info.cloned / SZ_1K);
+	seq_printf(m, "gmem-device:\t%llu kB\n", info.device / SZ_1K);
 	seq_printf(m, "gmem-flags:\t0x%llx\n", info.flags);
 }
 

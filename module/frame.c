@@ -2,7 +2,8 @@
 /*
  * Frames: the state and the owner of each page of gmemfs. Only this file,
  * exposure.c and common.c change either: exposure.c exposes and hides pages of
- * files, and common.c has pages that several files have. A page
+ * files, and common.c has pages that several files have. (device.c changes a
+ * bit that is neither.) A page
  * is tracked from before a file owns it until the kernel has it back, whether
  * or not it is ever hidden.
  *
@@ -34,7 +35,10 @@
  *
  * A page is EXPOSED exactly while it has a reason: wanted shared, lent to KVM,
  * kept, or reinserted. It is not freed while anybody has a reference to it: a
- * loan has one, and so has each pin made through the shared view.
+ * loan has one, and so has each pin made through the shared view, or for a
+ * device (device.c). If the page that a device has is HIDDEN, it stays so until
+ * the device has let go, whether its file gives it up meanwhile or not
+ * (orphan.c).
  *
  * State and owner change under the lock of their 2 MiB's record (frametable.c).
  * A caller that holds the invalidate_lock of the page's file, so that the page
@@ -180,6 +184,7 @@ static void gmem_frame_leave_one(struct gmem_frames *frames, struct page *page,
 {
 	unsigned long lent = gmem_page_word(page) & GMEM_LENT;
 
+	gmem_forget_device(frames, page, delta);
 	if (gmem_page_state(page) == GMEM_PAGE_EXPOSED) {
 		bool bad = gmem_page_poisoned(page) && !gmem_page_held(page) &&
 			   gmem_hide_bad(page);
@@ -246,7 +251,8 @@ void gmem_frame_set_carved(struct gmem_frames *frames, struct page *page,
 	for (; nr; nr -= n, page += n) {
 		n = gmem_same_words(page, nr);
 		word = gmem_page_word(page) &
-		       ~(GMEM_PAGE_CARVED | GMEM_PAGE_SEEN);
+		       ~(GMEM_PAGE_CARVED | GMEM_PAGE_SEEN |
+			 GMEM_PAGE_DEVICE);
 		if (carved)
 			word |= GMEM_PAGE_CARVED;
 		gmem_set_words(frames, page, n, word);

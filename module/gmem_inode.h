@@ -21,6 +21,7 @@
  * @lent: those of them that are in the direct map only for KVM
  * @huge: those of them that are in contiguous 2 MiB blocks
  * @common: those of them that it has, or had, in common with others: common.c
+ * @device: those of them that devices have, or had: device.c
  * @faults_2m: 2 MiB entries put into user page tables
  * @faults_4k: 4 KiB entries put into user page tables
  * @flushes: TLB flushes that lending its pages may still cause: budget.c
@@ -42,6 +43,7 @@ struct gmem_inode {
 	atomic_long_t lent;
 	atomic_long_t huge;
 	atomic_long_t common;
+	atomic_long_t device;
 	atomic_long_t faults_2m;
 	atomic_long_t faults_4k;
 	struct gmem_budget flushes;

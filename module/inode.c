@@ -97,6 +97,7 @@ struct inode *gmem_inode_alloc(struct super_block *sb)
 	atomic_long_set(&gi->lent, 0);
 	atomic_long_set(&gi->huge, 0);
 	atomic_long_set(&gi->common, 0);
+	atomic_long_set(&gi->device, 0);
 	atomic_long_set(&gi->faults_2m, 0);
 	atomic_long_set(&gi->faults_4k, 0);
 	gmem_budget_init(&gi->flushes);

@@ -17,6 +17,7 @@
 #include "lend.h"
 #include "mapslot.h"
 #include "memcg.h"
+#include "orphan.h"
 #include "pagearray.h"
 #include "poison.h"
 #include "pool.h"
@@ -34,6 +35,7 @@
 static void gmem_memory_exit(void)
 {
 	gmem_lend_exit();
+	gmem_orphan_exit();
 	gmem_held_exit();
 	gmem_quarantine_exit();
 	gmem_poison_exit();

@@ -13,6 +13,7 @@
 #include "gmem_inode.h"
 #include "lend.h"
 #include "mapslot.h"
+#include "orphan.h"
 #include "pagearray.h"
 #include "pageword.h"
 #include "pieces.h"
@@ -56,7 +57,7 @@ static long gmem_put_back_page(struct inode *inode, struct page *page)
 	    !gmem_common_drop(page, 1, inode, 1))
 		return 0;
 	if (gmem_lend_leave(page, 1, inode) || !gmem_carve_give(page))
-		gmem_release(page, 1);
+		gmem_release_left(page, 1);
 	return 1;
 }
 
@@ -89,7 +90,7 @@ static void gmem_put_back_huge(struct inode *inode, struct page *page,
 
 	gmem_inode_account(inode, -(long)GMEM_BLOCK_PAGES, true);
 	if (gmem_lend_leave(page, GMEM_BLOCK_PAGES, inode)) {
-		gmem_release(page, GMEM_BLOCK_PAGES);
+		gmem_release_left(page, GMEM_BLOCK_PAGES);
 		gmem_sb_uncharge(inode->i_sb, charged);
 		return;
 	}

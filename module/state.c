@@ -20,6 +20,7 @@
 
 #include "block.h"
 #include "common.h"
+#include "device.h"
 #include "fault_inject.h"
 #include "gmem_inode.h"
 #include "lend.h"
@@ -115,8 +116,10 @@ void gmem_state_settle(struct inode *inode, struct gmem_block *block)
 	block->wants = NULL;
 }
 
-static unsigned int gmem_state_count_block(struct inode *inode,
-					   const struct gmem_block *block)
+/* ---- pages of a file, counted ---- */
+
+static unsigned int gmem_count_shared_of(struct inode *inode,
+					 const struct gmem_block *block)
 {
 	unsigned int slot, shared = 0;
 
@@ -128,19 +131,37 @@ static unsigned int gmem_state_count_block(struct inode *inode,
 	return shared;
 }
 
-/**
- * gmem_state_count_shared - how many of a file's pages are wanted shared
- * @inode: the file
- *
+/* A hole in a contiguous block has its memory, which a device may have had. */
+static unsigned int gmem_count_devices_of(struct inode *inode,
+					  const struct gmem_block *block)
+{
+	struct page *huge = READ_ONCE(block->huge), *page;
+	unsigned int slot, had = 0;
+
+	if (gmem_block_bare(block))
+		return 0;
+	for (slot = 0; slot < GMEM_BLOCK_PAGES; slot++) {
+		page = huge && !block->common ? huge + slot
+					      : gmem_block_page(block, slot);
+		if (!page)
+			continue;
+		gmem_device_forget(page, inode);
+		had += !!(gmem_page_word(page) & GMEM_PAGE_DEVICE);
+	}
+	return had;
+}
+
+/*
  * A file may have a million blocks, and whoever can read it can ask: so no lock
  * is held for longer than a block takes, and faults and conversions of the file
  * go on. Each block is counted as of another moment.
- *
- * Return: the number of pages, without holes; too low if the task is killed.
  */
-unsigned long gmem_state_count_shared(struct inode *inode)
+static unsigned long
+gmem_state_count(struct inode *inode,
+		 unsigned int (*of)(struct inode *inode,
+				    const struct gmem_block *block))
 {
-	unsigned long index, shared = 0;
+	unsigned long index, count = 0;
 	struct gmem_block *block;
 
 	for (index = 0; !fatal_signal_pending(current); index++) {
@@ -149,26 +170,51 @@ unsigned long gmem_state_count_shared(struct inode *inode)
 		block = xa_find(&gmem_i(inode)->blocks, &index, ULONG_MAX,
 				XA_PRESENT);
 		if (block)
-			shared += gmem_state_count_block(inode, block);
+			count += of(inode, block);
 		filemap_invalidate_unlock_shared(inode->i_mapping);
 		if (!block)
 			break;
 	}
-	return shared;
+	return count;
+}
+
+/**
+ * gmem_state_count_shared - how many of a file's pages are wanted shared
+ * @inode: the file
+ *
+ * Return: the number of pages, without holes; too low if the task is killed.
+ */
+unsigned long gmem_state_count_shared(struct inode *inode)
+{
+	return gmem_state_count(inode, gmem_count_shared_of);
+}
+
+/**
+ * gmem_state_count_devices - how many of a file's pages do devices have
+ * @inode: the file
+ *
+ * Return: the number of pages; too low if the task is killed.
+ */
+unsigned long gmem_state_count_devices(struct inode *inode)
+{
+	if (!atomic_long_read(&gmem_i(inode)->device))
+		return 0;
+	return gmem_state_count(inode, gmem_count_devices_of);
 }
 
 /* ---- GMEM_GET_STATE ---- */
 
 /*
- * Has anybody a reference besides the shared view's mappings? The answer is a
- * guess: see gmem_page_pinned().
+ * Has anybody a reference besides the shared view's mappings, or a device? The
+ * answer is a guess: see gmem_page_pinned().
  */
 static bool gmem_state_pinned(struct page *page)
 {
 	int others = page_count(page) - 1 - folio_mapcount(page_folio(page));
 
-	return gmem_page_word(page) & GMEM_PAGE_SEEN &&
-	       others > (int)gmem_lend_count(page);
+	return (gmem_page_word(page) & GMEM_PAGE_SEEN &&
+		others > (int)gmem_lend_count(page)) ||
+	       gmem_page_has_device(page);
 }
 
 static u8 gmem_state_of_page(struct inode *inode,

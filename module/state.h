@@ -30,6 +30,7 @@ void gmem_state_set(struct gmem_block *block, unsigned int from,
 		    unsigned int to, bool shared);
 void gmem_state_settle(struct inode *inode, struct gmem_block *block);
 unsigned long gmem_state_count_shared(struct inode *inode);
+unsigned long gmem_state_count_devices(struct inode *inode);
 bool gmem_range_valid(struct inode *inode, u64 offset, u64 size);
 long gmem_get_state(struct inode *inode, void __user *arg);
 

@@ -178,7 +178,7 @@ open_elsewhere() {
 check_design() {
 	{
 		open_elsewhere
-		owned 'a version conditional outside compat.h and kvm_*.c' \
+		owned 'a version conditional outside compat.h, kvm_*.c and vfio_*.c' \
 			'/(compat\.h|kvm_[0-9_]+\.c)$' 'LINUX_VERSION_CODE|KERNEL_VERSION\('
 		owned 'an edit of the direct map outside directmap.c' '/directmap\.c$' \
 			'\bset_(memory|direct_map)_[a-z_]+\(|\bflush_tlb_'
@@ -189,6 +189,8 @@ check_design() {
 		owned "KVM internals outside of the guard's files" \
 			'/(kvm|kvm_[0-9_]+|gpc|vcpumap|borrow|guard|vmmexit|vms)\.[ch]$' \
 			'#include (<linux/kvm_host\.h>|"kvm\.h")'
+		owned "VFIO internals outside of VFIO's files" '/vfio(_[0-9_]+)?\.[ch]$' \
+			'\b(vaddr_get_pfns|vfio_iommu_type1_[a-z_]+|struct vfio_batch)\b'
 		list_c | grep -v -E '^(include/uapi|tests)/' |
 			xargs grep -n -E '\b_IO[RW]*\(' /dev/null |
 			sed 's/^/an ioctl defined outside include\/uapi: /'
@@ -197,9 +199,9 @@ check_design() {
 			sed 's/^/left open: /'
 		owned 'a page'"'"'s word outside pageword.[ch]' '/pageword\.[ch]$' \
 			'\bset_page_private\(|WRITE_ONCE\([^)]*->private'
-		owned 'a change of what a page is outside frame.c, exposure.c and common.c' \
-			'/(frame|exposure|common|pageword)\.[ch]$' \
-			'\bgmem_(set_(words?|states?|bit)|clear_bit|forget_word)\('
+		owned 'a change of what a page is outside frame.c, exposure.c, common.c and device.c' \
+			'/(frame|exposure|common|device|pageword)\.[ch]$' \
+			'\bgmem_(set_(words?|states?|bit)|clear_bit|forget_(word|device))\('
 		list_c | xargs wc -l | awk '$2 != "total" &&
 			$1 > ($2 ~ /^tests\// ? 900 : 600) {
 			print $2 ": " $1 " lines: is it one idea?" }'

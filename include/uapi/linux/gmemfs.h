@@ -71,6 +71,8 @@
  * @cloned: the part of @populated that the file has in common with other files,
  *	    or with other places of its own, after a clone, in bytes. It counts
  *	    until this file writes to it, also if the others are gone by then
+ * @device: the part of @populated that devices have by VFIO, hidden or not, in
+ *	    bytes
  * @reserved: zero
  *
  * The kernel reads the totals one after the other and does not stop the file's
@@ -88,7 +90,8 @@ struct gmem_info {
 	__u64 lent;
 	__u64 shared;
 	__u64 cloned;
-	__u64 reserved[6];
+	__u64 device;
+	__u64 reserved[5];
 };
 
 /**
@@ -170,7 +173,9 @@ struct gmem_attributes {
  * shared as set here. The setting lasts as long as the file, also where a hole
  * is punched or the file is truncated.
  *
- * A page that is pinned (O_DIRECT, io_uring, vhost...) can't be made private.
+ * A shared page that is pinned (O_DIRECT, io_uring, vhost, VFIO...) can't be
+ * made private. A private page that a device has by VFIO can become shared, but
+ * then not private again until the device has let go.
  * The call stops there: all pages before @error_offset are converted, and none
  * from there on. With guard=deny, a page that KVM has borrowed stops the call
  * in the same way. The caller goes on with the same call, or with the range
@@ -194,6 +199,11 @@ struct gmem_attributes {
  *
  * A page is EXPOSED but not SHARED while KVM has borrowed it (LENT), or if its
  * file has GMEM_FLAG_KEEP_DIRECT_MAP.
+ *
+ * A page is PINNED while somebody has a reference to it beside the module, its
+ * mappings and KVM's loan. If it is not SHARED, then a device has it by VFIO:
+ * nothing else can pin a private page. A page that is SHARED and PINNED may be
+ * had by a device, by software (O_DIRECT and the like), or by both.
  *
  * A page is SHARED but not EXPOSED if it is a hole or POISONED. It can also be
  * so if it got its memory as part of a 2 MiB block, or if the direct map could
