@@ -214,8 +214,8 @@ static int gmem_check_unseen(const struct gmem_layouts *layouts,
 		l = &layouts->of[i];
 		if (!l->private || seen & BIT(i))
 			continue;
-		pr_err("%s: this kernel has no BTF for %s%s: use a kernel with CONFIG_DEBUG_INFO_BTF_MODULES\n",
-		       layouts->who, l->members ? "struct " : "", l->name);
+		pr_err("%s: this kernel has no BTF for struct %s: use a kernel with CONFIG_DEBUG_INFO_BTF_MODULES\n",
+		       layouts->who, l->name);
 		return -ENOEXEC;
 	}
 	return 0;
@@ -225,8 +225,8 @@ static int gmem_check_unseen(const struct gmem_layouts *layouts,
  * gmem_layout_check - is everything as gmemfs was compiled for?
  * @layouts: the types and functions of a module that we use
  *
- * Return: 0, also if there is no BTF and none of them is private; or -ENOEXEC,
- * and the kernel log says what is wrong.
+ * Return: 0, also if there is no BTF and none of them is a private copy; or
+ * -ENOEXEC, and the kernel log says what is wrong.
  */
 int gmem_layout_check(const struct gmem_layouts *layouts)
 {

@@ -87,12 +87,11 @@ struct gmem_layouts {
 		.nr = (parameters),			\
 	}
 
-/* The same, private, and with a look at the last parameter. */
-#define GMEM_PROTOTYPE_PRIVATE(function, parameters, type, nr_stars)	\
+/* The same, with a look at the last parameter. */
+#define GMEM_PROTOTYPE_LAST(function, parameters, type, nr_stars)	\
 	{						\
 		.name = __stringify(function),		\
 		.nr = (parameters),			\
-		.private = true,			\
 		.last = __stringify(type),		\
 		.stars = (nr_stars),			\
 	}

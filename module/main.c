@@ -26,6 +26,7 @@
 #include "reinsert.h"
 #include "super.h"
 #include "sysfs.h"
+#include "vfio.h"
 #include "vms.h"
 
 #define CREATE_TRACE_POINTS
@@ -76,9 +77,12 @@ static int __init gmem_init(void)
 	ret = gmem_giveway_init();
 	if (ret)
 		goto carve_exit;
-	ret = gmem_sysfs_init();
+	ret = gmem_vfio_init();
 	if (ret)
 		goto giveway_exit;
+	ret = gmem_sysfs_init();
+	if (ret)
+		goto vfio_exit;
 	ret = gmem_vms_init();
 	if (ret)
 		goto sysfs_exit;
@@ -92,6 +96,8 @@ vms_exit:
 	gmem_vms_exit();
 sysfs_exit:
 	gmem_sysfs_exit();
+vfio_exit:
+	gmem_vfio_exit();
 giveway_exit:
 	gmem_giveway_exit();
 carve_exit:
@@ -118,6 +124,7 @@ static void __exit gmem_exit(void)
 	gmem_super_exit();
 	gmem_vms_exit();
 	gmem_sysfs_exit();
+	gmem_vfio_exit();
 	gmem_giveway_exit();
 	gmem_carve_exit();
 	gmem_pool_exit();

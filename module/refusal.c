@@ -55,6 +55,8 @@ static const char *const gmem_refusal_texts[GMEM_NR_REFUSALS] = {
 		"can't map memory of gmemfs: it had a VM when gmemfs was loaded. Start it again; load gmemfs before VMs",
 	[GMEM_REFUSED_HIBERNATION] =
 		"gets no hidden memory: the host hibernates. Try again when it has resumed",
+	[GMEM_REFUSED_SOFTWARE] =
+		"can't give its memory to a mediated device, or another that VFIO serves by software: such a driver needs the memory in the direct map. Use devices that do DMA through an IOMMU, or memory that isn't of gmemfs",
 };
 
 /* ---- a mount ---- */

@@ -19,6 +19,7 @@
 #include "spare.h"
 #include "sysfs.h"
 #include "units.h"
+#include "vfio.h"
 
 static struct kobject *gmem_kobj;
 
@@ -72,6 +73,12 @@ static ssize_t device_bytes_show(struct kobject *kobj,
 	return sysfs_emit(buf, "%lu\n", gmem_device_pages() << PAGE_SHIFT);
 }
 
+static ssize_t vfio_show(struct kobject *kobj, struct kobj_attribute *attr,
+			 char *buf)
+{
+	return sysfs_emit(buf, "%s\n", gmem_vfio_state());
+}
+
 static ssize_t spare_bytes_show(struct kobject *kobj,
 				struct kobj_attribute *attr, char *buf)
 {
@@ -92,6 +99,7 @@ static struct kobj_attribute quarantined_bytes_attr =
 	__ATTR_RO(quarantined_bytes);
 static struct kobj_attribute pinned_bytes_attr = __ATTR_RO(pinned_bytes);
 static struct kobj_attribute device_bytes_attr = __ATTR_RO(device_bytes);
+static struct kobj_attribute vfio_attr = __ATTR_RO(vfio);
 static struct kobj_attribute spare_bytes_attr = __ATTR_RO(spare_bytes);
 static struct kobj_attribute direct_map_method_attr =
 	__ATTR_RO(direct_map_method);
@@ -103,6 +111,7 @@ static struct attribute *gmem_attrs[] = {
 	&quarantined_bytes_attr.attr,
 	&pinned_bytes_attr.attr,
 	&device_bytes_attr.attr,
+	&vfio_attr.attr,
 	&spare_bytes_attr.attr,
 	&direct_map_method_attr.attr,
 	NULL

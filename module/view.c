@@ -5,7 +5,7 @@
  * It is a VM_PFNMAP mapping: user accesses and KVM reach every page of the
  * file, but nobody gets a struct page from it. So GUP, O_DIRECT, ptrace, core
  * dumps and splice all refuse it, and none of them can touch a hidden page
- * through the direct map.
+ * through the direct map. Only devices get pages, by vfio.c.
  *
  * A mapping has no reference to its pages. The file's invalidate_lock keeps
  * them in place: a fault inserts an entry under it, held shared. Truncate holds
@@ -422,7 +422,8 @@ static const struct vm_operations_struct gmem_private_ops = {
 	.pfn_mkwrite	= gmem_view_fault,
 };
 
-static bool gmem_view_is(const struct vm_area_struct *vma)
+/* gmem_view_is - is this a guest view? None that is refused to a child is */
+bool gmem_view_is(const struct vm_area_struct *vma)
 {
 	return vma->vm_ops == &gmem_view_ops ||
 	       vma->vm_ops == &gmem_private_ops;

@@ -179,7 +179,7 @@ check_design() {
 	{
 		open_elsewhere
 		owned 'a version conditional outside compat.h, kvm_*.c and vfio_*.c' \
-			'/(compat\.h|kvm_[0-9_]+\.c)$' 'LINUX_VERSION_CODE|KERNEL_VERSION\('
+			'/(compat\.h|(kvm|vfio)_[0-9_]+\.c)$' 'LINUX_VERSION_CODE|KERNEL_VERSION\('
 		owned 'an edit of the direct map outside directmap.c' '/directmap\.c$' \
 			'\bset_(memory|direct_map)_[a-z_]+\(|\bflush_tlb_'
 		owned 'a map slot outside mapslot.c' '/mapslot\.c$' \
