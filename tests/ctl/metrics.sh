@@ -65,7 +65,7 @@ test_format() {
 }
 
 test_sysfs() {
-	for name in hidden_bytes lent_bytes spare_bytes quarantined_bytes pinned_bytes pool/low_bytes \
+	for name in hidden_bytes lent_bytes spare_bytes quarantined_bytes pinned_bytes device_bytes pool/low_bytes \
 		pool/free_bytes pool/dirty_bytes; do
 		is "$(value "gmemfs_$(echo "$name" | tr / _)")" "$(cat "/sys/fs/gmemfs/$name")" "sysfs: $name"
 	done
@@ -84,6 +84,7 @@ in_status() {
 	cat <<'END'
 gmemfs_guard_hooks ["guard"]["hooks"]
 gmemfs_hidden_bytes ["memory"]["hidden"]
+gmemfs_device_bytes ["memory"]["device"]
 gmemfs_loans_total ["memory"]["loans"]
 gmemfs_files ["files"]["count"]
 gmemfs_files_size_bytes ["files"]["size"]
