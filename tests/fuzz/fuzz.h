@@ -28,6 +28,7 @@
 #define PAGES		(BLOCKS * 512)
 #define SIZE		(PAGES * PAGE_BYTES)
 #define PIPES		4
+#define DMAS		3
 #define VCPUS		VM_MAX_VCPUS
 #define SLOTS		2
 #define SLOT_SIZE	(SIZE / SLOTS)
@@ -59,6 +60,8 @@ enum op {
 	OP_UNSHARE,
 	OP_PIN,
 	OP_UNPIN,
+	OP_DMA_MAP,		/* a part of a worker's view, for a device */
+	OP_DMA_UNMAP,
 	OP_REMAP,
 	OP_UNMAP,
 	OP_MAP_GUEST,
@@ -117,6 +120,7 @@ struct order {
 	uint8_t byte;
 	bool zero;
 	unsigned int pipe;
+	unsigned int dma;
 	unsigned int vcpu, slot;
 	enum place_kind place;
 	bool off;			/* the place is given up */
@@ -177,6 +181,18 @@ struct machine {
 	struct slot slots[SLOTS];
 };
 
+/**
+ * struct dma - a map for the device
+ * @on: it is there
+ * @lost: it has memory that the file has given up
+ * @there: pages that the device and the file have
+ */
+struct dma {
+	bool on;
+	bool lost;
+	bool there[PAGES];
+};
+
 struct model {
 	uint64_t flags;			/* GMEM_FLAG_* of the file */
 	long size;
@@ -184,6 +200,7 @@ struct model {
 	bool shared[PAGES];
 	int pins[PAGES];
 	long pipe_page[PIPES];		/* or -1 */
+	struct dma dmas[DMAS];
 	uint8_t views[WORKERS][PAGES];	/* enum view */
 	struct machine machines[MACHINES];
 	bool deny;			/* guard=deny */
@@ -276,6 +293,17 @@ long obey_vm_load(void);
 long obey_slot(void);
 long obey_dirty_log(void);
 
+/* device.c */
+bool open_device(void);
+void unmap_device(void);
+long obey_dma_map(void);
+long obey_dma_unmap(void);
+int devices_of(long page);
+bool has_lost_memory(void);
+void lose_device_pages(long offset, long size);
+bool check_dma_map(void);
+bool check_dma_unmap(void);
+
 /* of_file.c: the model of a file */
 extern unsigned long children_faulted;
 long pages_of_file(void);
@@ -298,6 +326,7 @@ bool check_map(void);
 bool check_madvise(void);
 bool check_fork_store(void);
 bool has_pins(long offset, long size);
+bool may_leave(long offset, long size);
 long viewed_bytes(void);
 
 /* of_vm.c: the model of VMs */

@@ -22,7 +22,8 @@
  * Here are lives, and what comes of them; in steps.c, which kinds of steps
  * there are, and where they go. worker.c and worker_vm.c do them, people.c has
  * these come and go. The model is in of_file.c and of_vm.c; what_is.c compares
- * it with what the module says.
+ * it with what the module says. device.c is all about a device that VFIO gives
+ * pages to, if the host has a spare one.
  */
 #include "../module/gmem_test.h"
 
@@ -227,6 +228,7 @@ static void end_life(void)
 	int i;
 
 	stop_workers();
+	unmap_device();
 	for (i = 0; i < PIPES; i++) {
 		close(pipes[i][0]);
 		close(pipes[i][1]);
@@ -256,6 +258,7 @@ static bool nothing_left(long others_hidden)
 {
 	return settles("hidden_bytes", others_hidden) &&
 	       settles("lent_bytes", 0) && settles("pinned_bytes", 0) &&
+	       settles("device_bytes", 0) &&
 	       settles("quarantined_bytes", 0) && check_frames();
 }
 
@@ -382,6 +385,7 @@ int main(int argc, char **argv)
 	time_t last = time(NULL) + (on_debugging_kernel() ? 20 : 8) * seconds;
 	struct timespec now;
 	struct kcore k;
+	char *list;
 	bool good;
 
 	without = argc > 5 ? argv[5] : "";
@@ -390,6 +394,12 @@ int main(int argc, char **argv)
 		life_seed = ((uint64_t)now.tv_nsec << 16 | 1) & INT64_MAX;
 	if (kcore_open(&k))
 		bail_out("kcore: %s", k.error);
+	if (!open_device()) {
+		say("without a device: hostvm/run --device nvme");
+		must(asprintf(&list, "%s,map for a device,unmap for a device",
+			      without));
+		without = list;
+	}
 	order = must(mmap(NULL, sizeof(*order), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 	vm_keep_one();

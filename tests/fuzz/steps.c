@@ -67,14 +67,10 @@ static bool choose_either(void)
 	return below(2) ? choose_pages() : choose_bytes();
 }
 
-/*
- * A pinned page that the file gives up may stay its own or not, that depends on
- * how its block got its memory: so that isn't done here but in module/convert.
- */
 static bool choose_punch(void)
 {
 	choose_either();
-	return !has_pins(order->offset, order->size);
+	return may_leave(order->offset, order->size);
 }
 
 /* Mostly large: there must be something to work on. */
@@ -82,7 +78,9 @@ static bool choose_truncate(void)
 {
 	choose_bytes();
 	order->offset = below(3) ? SIZE : order->offset;
-	return !has_pins(order->offset, SIZE - order->offset);
+	if (!below(4))
+		order->offset &= -(long)BLOCK;
+	return may_leave(order->offset, SIZE - order->offset);
 }
 
 /* The pipe decides: one that is full is emptied, else a page goes into it. */
@@ -96,6 +94,20 @@ static bool choose_pin(void)
 static bool choose_unpin(void)
 {
 	return model.pipe_page[order->pipe] >= 0;
+}
+
+/* Mostly small: little can be done to what a device has. */
+static bool choose_dma_map(void)
+{
+	choose_pages();
+	if (below(4))
+		order->size = clamp(order->size, PAGE, 8 * PAGE);
+	return !model.dmas[order->dma].on;
+}
+
+static bool choose_dma_unmap(void)
+{
+	return model.dmas[order->dma].on;
 }
 
 static bool choose_any(void)
@@ -335,6 +347,10 @@ const struct kind kinds[OP_KINDS] = {
 		obey_pin, check_pin },
 	[OP_UNPIN] = { "unpin", 4, 0, choose_unpin,
 		obey_unpin, check_unpin },
+	[OP_DMA_MAP] = { "map for a device", 6, 0, choose_dma_map,
+		obey_dma_map, check_dma_map },
+	[OP_DMA_UNMAP] = { "unmap for a device", 4, 0, choose_dma_unmap,
+		obey_dma_unmap, check_dma_unmap },
 	[OP_REMAP] = { "remap", 2, MOVES, choose_any,
 		obey_remap, check_remap },
 	[OP_UNMAP] = { "unmap", 2, MOVES, choose_pages,
@@ -407,6 +423,7 @@ static void choose_common(void)
 	order->byte = below(256);
 	order->zero = !below(4);
 	order->pipe = below(PIPES);
+	order->dma = below(DMAS);
 	order->vcpu = below(VCPUS);
 	order->slot = below(SLOTS);
 	order->off = false;
