@@ -53,37 +53,49 @@ long obey_dma_unmap(void)
 
 /* ---- the model ---- */
 
-/* How often devices have a page of the file. */
+/* How often the device has a page of the file. */
 int devices_of(long page)
 {
-	int i, n = 0;
+	const struct dma *d;
+	int n = 0;
 
-	for (i = 0; i < DMAS; i++)
-		n += model.dmas[i].there[page];
+	for (d = model->dmas; d < model->dmas + DMAS; d++)
+		n += file == &model->files[d->file] && d->there[page];
 	return n;
 }
 
-/* Has a device memory that the file has given up? */
+/* Of some of these bytes? */
+bool has_devices(long offset, long size)
+{
+	long page = offset / PAGE, end = (offset + size + PAGE - 1) / PAGE;
+
+	for (; page < end; page++)
+		if (devices_of(page))
+			return true;
+	return false;
+}
+
+/* Has the device memory that is none of the files' (any more)? */
 bool has_lost_memory(void)
 {
 	int i;
 
 	for (i = 0; i < DMAS; i++)
-		if (model.dmas[i].on && model.dmas[i].lost)
+		if (model->dmas[i].on && model->dmas[i].lost)
 			return true;
 	return false;
 }
 
-/* The file gives up pages. What devices have of them, they keep. */
+/* The file gives up pages. What the device has of them, it keeps. */
 void lose_device_pages(long offset, long size)
 {
 	long first = (offset + PAGE_BYTES - 1) / PAGE_BYTES;
 	long end = (offset + size) / PAGE_BYTES, page;
-	int i;
+	struct dma *d;
 
-	for (i = 0; i < DMAS; i++) {
-		struct dma *d = &model.dmas[i];
-
+	for (d = model->dmas; d < model->dmas + DMAS; d++) {
+		if (file != &model->files[d->file])
+			continue;
 		for (page = first; page < end; page++) {
 			d->lost |= d->there[page];
 			d->there[page] = false;
@@ -91,41 +103,64 @@ void lose_device_pages(long offset, long size)
 	}
 }
 
+/* ---- what a map must answer ---- */
+
+static enum view view_of(long page)
+{
+	return model->views[order->worker][page];
+}
+
 /* By the guest view, all pages; by the shared view, shared ones. */
 static bool is_pinnable(long page)
 {
-	if (page >= pages_of_file())
-		return false;
-	switch (model.views[order->worker][page]) {
+	switch (view_of(page)) {
 	case VIEW_GUEST:
-		return true;
+		return page < pages_of_file();
 	case VIEW_SHARED:
-		return model.shared[page];
+		return page < pages_of_file() && file->shared[page];
+	case VIEW_PRIVATE:
+		return private_has(order->worker, page);
 	default:
 		return false;
 	}
 }
 
+/* A page that others have, too, is copied for the device. */
+static void note_pinned(long first, long end)
+{
+	long page;
+
+	note_places(order->offset, order->size);
+	for (page = first; page < end; page++)
+		if (view_of(page) != VIEW_PRIVATE)
+			note_own(page * PAGE_BYTES, PAGE_BYTES);
+}
+
 bool check_dma_map(void)
 {
+	struct dma *d = &model->dmas[order->dma];
 	long first = order->offset / PAGE_BYTES, page;
 	long end = first + order->size / PAGE_BYTES;
 
 	for (page = first; page < end && is_pinnable(page); page++)
 		;
+	note_pinned(first, page);
 	if (page < end)
 		return order->result == -EFAULT ||
 		       wrong("what can't be pinned is");
 	if (order->result)
 		return wrong("should work");
-	model.dmas[order->dma].on = true;
-	for (page = first; page < end; page++)
-		model.dmas[order->dma].there[page] = true;
+	d->on = true;
+	d->file = order->file;
+	for (page = first; page < end; page++) {
+		d->there[page] = view_of(page) != VIEW_PRIVATE;
+		d->lost |= !d->there[page];
+	}
 	return true;
 }
 
 bool check_dma_unmap(void)
 {
-	memset(&model.dmas[order->dma], 0, sizeof(model.dmas[0]));
+	memset(&model->dmas[order->dma], 0, sizeof(model->dmas[0]));
 	return check_works();
 }

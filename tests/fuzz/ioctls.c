@@ -163,6 +163,8 @@ static union argument right_argument(enum command command)
 	case STATE:
 		say_range(&a.state.offset, &a.state.size);
 		a.state.states = (unsigned long)(below(8) ? good : own_pages);
+		if (!below(3))
+			a.state.sharers = a.state.states;
 		break;
 	default:
 		break;
@@ -268,7 +270,7 @@ static bool is_wrong(const struct call *c)
 		       a->convert.error_offset || any(a->convert.reserved, 3);
 	case STATE:
 		return range_is_wrong(a->state.offset, a->state.size) ||
-		       any(a->state.reserved, 5);
+		       any(a->state.reserved, 4);
 	default:
 		return c->address != 0;
 	}
