@@ -13,8 +13,11 @@
  *
  * Drivers of devices without an IOMMU, such as mediated devices, call the same
  * function by vfio_pin_pages(). But they access the pages by software, in the
- * direct map. They get no page of a guest view. vfio_dma_rw() copies by the
- * user address, and so works.
+ * direct map. They get no page of a guest view. So the two functions by which
+ * memory is mapped for an IOMMU are redirected, too, and leave a note of their
+ * task. A task without a note gets nothing: neither by vfio_pin_pages(), nor if
+ * it was inside the driver already when the hooks were placed. vfio_dma_rw()
+ * copies by the user address, and so works.
  *
  * If the driver's functions can't be hooked, nothing is lost but this: the
  * driver refuses guest views, as it does without this file. So neither the
@@ -24,7 +27,7 @@
  * The state changes under vfio_lock only:
  *
  *	VFIO_ABSENT	nothing to hook, as far as we know
- *	VFIO_HOOKED	both hooks are placed
+ *	VFIO_HOOKED	the hooks are placed
  *	VFIO_UNHOOKED	the driver is loaded, and could not be hooked
  *	VFIO_OFF	we leave the driver alone: vfio=off, or not loaded
  *
@@ -48,6 +51,8 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 #include <linux/uaccess.h>
+
+#include <uapi/linux/vfio.h>
 
 #include "hook.h"
 #include "layout.h"
@@ -80,65 +85,99 @@ const char *gmem_vfio_state(void)
 	return vfio_state_names[READ_ONCE(vfio_state)];
 }
 
-/* ---- callers that access pages by software ---- */
+/* ---- who maps memory for devices ---- */
 
 /**
- * struct gmem_software - a note on the stack of a task in vfio_pin_pages()
- * @node: in software_tasks
+ * struct gmem_mapper - a note on the stack of a task that maps memory for
+ *			devices with an IOMMU
+ * @node: in mappers
  * @task: the task
  */
-struct gmem_software {
+struct gmem_mapper {
 	struct list_head node;
 	struct task_struct *task;
 };
 
-static LIST_HEAD(software_tasks);
-static DEFINE_SPINLOCK(software_lock);
+static LIST_HEAD(mappers);
+static DEFINE_SPINLOCK(mappers_lock);
+
+static void gmem_mapper_begin(struct gmem_mapper *m)
+{
+	m->task = current;
+	spin_lock(&mappers_lock);
+	list_add(&m->node, &mappers);
+	spin_unlock(&mappers_lock);
+}
+
+static void gmem_mapper_end(struct gmem_mapper *m)
+{
+	spin_lock(&mappers_lock);
+	list_del(&m->node);
+	spin_unlock(&mappers_lock);
+}
 
 /* Only a task itself adds and removes its note, so the answer stays true. */
-static bool gmem_is_software(void)
+static bool gmem_is_mapper(void)
 {
-	struct gmem_software *s;
+	struct gmem_mapper *m;
 	bool found = false;
 
-	spin_lock(&software_lock);
-	list_for_each_entry(s, &software_tasks, node)
-		found |= s->task == current;
-	spin_unlock(&software_lock);
+	spin_lock(&mappers_lock);
+	list_for_each_entry(m, &mappers, node)
+		found |= m->task == current;
+	spin_unlock(&mappers_lock);
 	return found;
 }
 
-/* It is static in the driver. */
-int vfio_iommu_type1_pin_pages(void *iommu_data,
-			       struct iommu_group *iommu_group,
-			       dma_addr_t user_iova, int npage, int prot,
-			       struct page **pages);
+/* These two are static in the driver. */
+long vfio_iommu_type1_ioctl(void *iommu_data, unsigned int cmd,
+			    unsigned long arg);
+int vfio_iommu_type1_attach_group(void *iommu_data,
+				  struct iommu_group *iommu_group,
+				  unsigned int type);
 
-DEFINE_STATIC_CALL_NULL(vfio_pin_pages_of, vfio_iommu_type1_pin_pages);
+DEFINE_STATIC_CALL_NULL(vfio_ioctl_of, vfio_iommu_type1_ioctl);
+DEFINE_STATIC_CALL_NULL(vfio_attach_group_of, vfio_iommu_type1_attach_group);
 
-static int gmem_type1_pin_pages(void *iommu_data,
-				struct iommu_group *iommu_group,
-				dma_addr_t user_iova, int npage, int prot,
-				struct page **pages)
+/* Its other commands find no frames. */
+static long gmem_type1_ioctl(void *iommu_data, unsigned int cmd,
+			     unsigned long arg)
 {
-	struct gmem_software software = { .task = current };
-	int token = gmem_hook_enter(&gmem_vfio_hooks), ret;
+	int token = gmem_hook_enter(&gmem_vfio_hooks);
+	bool maps = cmd == VFIO_IOMMU_MAP_DMA;
+	struct gmem_mapper mapper;
+	long ret;
 
-	spin_lock(&software_lock);
-	list_add(&software.node, &software_tasks);
-	spin_unlock(&software_lock);
-	ret = static_call(vfio_pin_pages_of)(iommu_data, iommu_group, user_iova,
-					     npage, prot, pages);
-	spin_lock(&software_lock);
-	list_del(&software.node);
-	spin_unlock(&software_lock);
+	if (maps)
+		gmem_mapper_begin(&mapper);
+	ret = static_call(vfio_ioctl_of)(iommu_data, cmd, arg);
+	if (maps)
+		gmem_mapper_end(&mapper);
 	gmem_hook_leave(&gmem_vfio_hooks, token);
 	return ret;
 }
 
-static struct gmem_hook gmem_vfio_pin_pages_hook =
-	GMEM_HOOK(vfio_iommu_type1_pin_pages, gmem_type1_pin_pages,
-		  vfio_pin_pages_of);
+/* The group's IOMMU may get all that was mapped before. */
+static int gmem_type1_attach_group(void *iommu_data,
+				   struct iommu_group *iommu_group,
+				   unsigned int type)
+{
+	int token = gmem_hook_enter(&gmem_vfio_hooks);
+	struct gmem_mapper mapper;
+	int ret;
+
+	gmem_mapper_begin(&mapper);
+	ret = static_call(vfio_attach_group_of)(iommu_data, iommu_group, type);
+	gmem_mapper_end(&mapper);
+	gmem_hook_leave(&gmem_vfio_hooks, token);
+	return ret;
+}
+
+static struct gmem_hook gmem_vfio_ioctl_hook =
+	GMEM_HOOK(vfio_iommu_type1_ioctl, gmem_type1_ioctl, vfio_ioctl_of);
+static struct gmem_hook gmem_vfio_attach_group_hook =
+	GMEM_HOOK(vfio_iommu_type1_attach_group, gmem_type1_attach_group,
+		  vfio_attach_group_of);
 
 /* ---- addresses of guest views ---- */
 
@@ -146,7 +185,7 @@ static struct gmem_hook gmem_vfio_pin_pages_hook =
 static long gmem_vfio_pin_view(struct vm_area_struct *vma, unsigned long addr,
 			       unsigned long nr, int prot, struct page **pages)
 {
-	if (vma->vm_mm == current->mm && !gmem_is_software())
+	if (vma->vm_mm == current->mm && gmem_is_mapper())
 		return gmem_pin(vma, addr, nr, prot & IOMMU_WRITE, pages);
 	gmem_refusal_say(file_inode(vma->vm_file), GMEM_REFUSED_SOFTWARE);
 	return -EFAULT;
@@ -182,7 +221,8 @@ long gmem_vfio_pin(struct mm_struct *mm, unsigned long addr, unsigned long nr,
 
 static struct gmem_hook *const hooks[] = {
 	&gmem_vfio_get_pfns_hook,
-	&gmem_vfio_pin_pages_hook,
+	&gmem_vfio_ioctl_hook,
+	&gmem_vfio_attach_group_hook,
 };
 
 GMEM_DEFINE_HOOKS(gmem_vfio_hooks, "vfio", TYPE1, hooks);
@@ -270,7 +310,7 @@ static struct module *gmem_type1_get(void)
 static bool gmem_type1_is_built_in(void)
 {
 	unsigned long addr =
-		(unsigned long)gmem_find_function("vfio_iommu_type1_pin_pages");
+		(unsigned long)gmem_find_function("vfio_iommu_type1_ioctl");
 
 	return addr && (addr < MODULES_VADDR || addr >= MODULES_END);
 }

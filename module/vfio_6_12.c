@@ -15,7 +15,8 @@
 
 static const struct gmem_layout vfio_layouts[] = {
 	GMEM_PROTOTYPE_LAST(vaddr_get_pfns, 6, page, 2),
-	GMEM_PROTOTYPE_LAST(vfio_iommu_type1_pin_pages, 6, page, 2),
+	GMEM_PROTOTYPE(vfio_iommu_type1_ioctl, 3),
+	GMEM_PROTOTYPE(vfio_iommu_type1_attach_group, 3),
 };
 
 const struct gmem_layouts gmem_vfio_layouts = {

@@ -35,7 +35,8 @@ static const struct gmem_member batch_members[] = {
 static const struct gmem_layout vfio_layouts[] = {
 	GMEM_LAYOUT_PRIVATE(vfio_batch, batch_members),
 	GMEM_PROTOTYPE_LAST(vaddr_get_pfns, 6, vfio_batch, 1),
-	GMEM_PROTOTYPE_LAST(vfio_iommu_type1_pin_pages, 6, page, 2),
+	GMEM_PROTOTYPE(vfio_iommu_type1_ioctl, 3),
+	GMEM_PROTOTYPE(vfio_iommu_type1_attach_group, 3),
 };
 
 const struct gmem_layouts gmem_vfio_layouts = {
