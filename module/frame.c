@@ -3,9 +3,8 @@
  * Frames: the state and the owner of each page of gmemfs. Only this file,
  * exposure.c and common.c change either: exposure.c exposes and hides pages of
  * files, and common.c has pages that several files have. (device.c changes a
- * bit that is neither.) A page
- * is tracked from before a file owns it until the kernel has it back, whether
- * or not it is ever hidden.
+ * bit that is neither.) A page is tracked from before a file owns it until the
+ * kernel has it back, whether or not it is ever hidden.
  *
  * Owner: no file owns a page at first, then one file does, then none again. An
  * unowned page is new, in the pool, spare (spare.c), on its way to the kernel,

@@ -447,9 +447,8 @@ static bool gmem_keeps_shared(const struct gmem_frames *frames,
 /*
  * Must a page of the span stay shared? The host would crash if a pinned page
  * were hidden and the pin's holder used it. Only a page that is wanted shared
- * would be hidden here. convert.c has asked before, but
- * without the records' locks: there a loan that ends can make a pinned page
- * look unpinned.
+ * would be hidden here. convert.c has asked before, but without the records'
+ * locks: there a loan that ends can make a pinned page look unpinned.
  */
 static bool gmem_span_stays_shared(const struct gmem_span *span)
 {

@@ -71,8 +71,9 @@ static void gmem_orphan_list(struct page *page, struct list_head *list)
 static void gmem_orphan(struct page *page, unsigned int nr)
 {
 	__module_get(THIS_MODULE);
-	gmem_orphan_list(page, nr == 1 ? &singles : &whole);
+	/* Counted before the worker can find it. */
 	atomic_long_add(nr, &orphan_pages);
+	gmem_orphan_list(page, nr == 1 ? &singles : &whole);
 	schedule_delayed_work(&orphan_retry, GMEM_ORPHAN_RETRY);
 }
 
