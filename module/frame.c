@@ -224,9 +224,15 @@ unsigned int gmem_frame_leave_locked(struct gmem_frames *frames,
 		return 0;
 	}
 	for (i = 0; i < nr; i++) {
+		/*
+		 * Asked first: a device that lets go between the two leaves no
+		 * bit on a page that another file gets.
+		 */
+		bool held = gmem_page_held(page + i);
+
 		gmem_frame_leave_one(frames, page + i, &delta);
-		others += gmem_page_state(page + i) != GMEM_PAGE_HIDDEN ||
-			  gmem_page_held(page + i);
+		others += held ||
+			  gmem_page_state(page + i) != GMEM_PAGE_HIDDEN;
 	}
 	gmem_delta_apply(&delta, inode);
 	return others;
