@@ -16,6 +16,9 @@
  * error, what was done stays, and the rest of the target is as it was. Only if
  * the source has some pages of a common block alone, the target may have a hole
  * instead. Nothing is left beyond the target's size.
+ *
+ * Pages of the target that are missing are filled that way. Nobody knows the
+ * contents of pages of the source that are missing: they can't be cloned.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -28,8 +31,10 @@
 #include "clone.h"
 #include "common.h"
 #include "cow.h"
+#include "faults.h"
 #include "gmem_inode.h"
 #include "mapslot.h"
+#include "missing.h"
 #include "pagearray.h"
 #include "place.h"
 #include "poison.h"
@@ -172,6 +177,7 @@ static int gmem_copy_single(struct gmem_cloning *c)
 	struct gmem_want want = {
 		.place = gmem_place_of_vma(NULL, c->dst >> GMEM_BLOCK_ORDER),
 		.end = c->size,
+		.fills = true,
 	};
 	struct page *page, *copy;
 	int ret;
@@ -442,6 +448,28 @@ static void gmem_clone_skip(struct gmem_cloning *c)
 	c->dst += nr;
 }
 
+/* The last @nr pages of the target that were cloned aren't missing any more. */
+static void gmem_clone_filled(struct gmem_cloning *c, pgoff_t nr)
+{
+	struct gmem_channel *channel = gmem_i(c->to)->channel;
+
+	if (!channel || !nr)
+		return;
+	gmem_channel_fill(channel, c->dst - nr, c->dst);
+	gmem_faults_over(channel, c->dst - nr, c->dst);
+}
+
+/* Is a page of the source missing, of those up to @stop? Then go back. */
+static bool gmem_clone_lacks(struct gmem_cloning *c, pgoff_t begun,
+			     pgoff_t stop)
+{
+	if (!gmem_missing_any(c->from, begun, stop))
+		return false;
+	c->dst -= c->src - begun;
+	c->src = begun;
+	return true;
+}
+
 static int gmem_clone_some(struct gmem_cloning *c)
 {
 	pgoff_t begun = c->src, stop;
@@ -450,7 +478,9 @@ static int gmem_clone_some(struct gmem_cloning *c)
 	filemap_invalidate_lock_two(c->from->i_mapping, c->to->i_mapping);
 	gmem_clone_skip(c);
 	stop = min(c->end, c->src + GMEM_CLONE_MOST);
-	if (c->src < stop)
+	if (gmem_clone_lacks(c, begun, stop))
+		ret = -EBUSY;
+	else if (c->src < stop)
 		gmem_clone_unmap(c, stop);
 	c->copied = 0;
 	while (!ret && c->src < stop && c->copied < GMEM_CLONE_COPIES) {
@@ -459,6 +489,7 @@ static int gmem_clone_some(struct gmem_cloning *c)
 			ret = -EINTR;
 		cond_resched();
 	}
+	gmem_clone_filled(c, c->src - begun);
 	if (c->src > begun)
 		gmem_clone_set_size(c);
 	filemap_invalidate_unlock_two(c->from->i_mapping, c->to->i_mapping);
@@ -531,8 +562,8 @@ int gmem_clone_for_mapping(struct inode *from, struct inode *to, pgoff_t first,
  * @len: how much, in bytes; 0: to the end of the source
  * @flags: REMAP_FILE_*
  *
- * Return: how many bytes were cloned; -EOPNOTSUPP for deduplication; -EINVAL as
- * of XFS; -ENOSPC over the mount's size; -EIO for a page with a memory error
+ * Return: how many bytes were cloned; -EOPNOTSUPP for deduplication; -EBUSY if
+ * a page of the source is missing (missing.c); -EINVAL as of XFS; -ENOSPC over the mount's size; -EIO for a page with a memory error
  * that would have to be copied; -ENOMEM; -EINTR; or as of
  * gmem_block_populate().
  */

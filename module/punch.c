@@ -13,6 +13,7 @@
 #include "gmem_inode.h"
 #include "lend.h"
 #include "mapslot.h"
+#include "missing.h"
 #include "pagearray.h"
 #include "pageword.h"
 #include "pieces.h"
@@ -58,6 +59,17 @@ static long gmem_put_back_page(struct inode *inode, struct page *page)
 	if (gmem_lend_leave(page, 1, inode) || !gmem_carve_give(page))
 		gmem_release(page, 1);
 	return 1;
+}
+
+/**
+ * gmem_page_put_back - give up a page that was taken for a file, which hasn't
+ *			found a place in it
+ * @inode: the file
+ * @page: the page
+ */
+void gmem_page_put_back(struct inode *inode, struct page *page)
+{
+	gmem_sb_uncharge(inode->i_sb, gmem_put_back_page(inode, page));
 }
 
 /**
@@ -285,6 +297,7 @@ void gmem_punch_locked(struct inode *inode, pgoff_t first, pgoff_t end)
 		cond_resched();
 	}
 	gmem_leaving_release(inode, &out);
+	gmem_missing_punched(inode, first, end);
 }
 
 /**

@@ -55,6 +55,8 @@ static const char *const gmem_refusal_texts[GMEM_NR_REFUSALS] = {
 		"can't map memory of gmemfs: it had a VM when gmemfs was loaded. Start it again; load gmemfs before VMs",
 	[GMEM_REFUSED_HIBERNATION] =
 		"gets no hidden memory: the host hibernates. Try again when it has resumed",
+	[GMEM_REFUSED_FILLER] =
+		"touched memory that isn't there: the program that was to fill it, over the file's fault channel (gmem-pager), has ended too early. Look at what it said last. If it is started again on the same file, it goes on",
 };
 
 /* ---- a mount ---- */

@@ -18,8 +18,10 @@
 #include "block.h"
 #include "common.h"
 #include "cow.h"
+#include "faults.h"
 #include "gmem_inode.h"
 #include "mapslot.h"
+#include "missing.h"
 #include "place.h"
 #include "poison.h"
 #include "populate.h"
@@ -81,8 +83,8 @@ static ssize_t gmem_copy(struct inode *inode, struct page **pages, loff_t pos,
 
 /*
  * Return: how many of @len bytes at @pos are all in pages, or all in holes; 0
- * if the first page has a memory error. Sets @pages; for holes, the first is
- * NULL.
+ * if the first page has a memory error, or is missing. Sets @pages; for holes,
+ * the first is NULL.
  */
 static size_t gmem_gather(struct inode *inode, loff_t pos, size_t len,
 			  struct page **pages)
@@ -96,12 +98,24 @@ static size_t gmem_gather(struct inode *inode, loff_t pos, size_t len,
 
 		if (at > pos && !page != !pages[0])
 			break;
-		if (page && gmem_page_poisoned(page))
+		if (page ? gmem_page_poisoned(page)
+			 : gmem_missing(inode, at >> PAGE_SHIFT))
 			break;
 		pages[nr++] = page;
 		at = round_down(at, PAGE_SIZE) + PAGE_SIZE;
 	} while (at < end);
 	return min(at, end) - pos;
+}
+
+/* Why gmem_gather() found nothing there. */
+static int gmem_why_unreadable(struct inode *inode, loff_t pos)
+{
+	pgoff_t pgoff = pos >> PAGE_SHIFT;
+
+	if (!gmem_block_page(gmem_block_find(inode, pgoff), pgoff) &&
+	    gmem_missing(inode, pgoff) == GMEM_MISSING)
+		return GMEM_MISSING;
+	return -EIO;
 }
 
 /* Read some bytes at @pos. Return: how many; 0 at the end of the file. */
@@ -122,12 +136,14 @@ static ssize_t gmem_read_some(struct inode *inode, loff_t pos,
 	}
 	len = gmem_gather(inode, pos, min_t(loff_t, len, size - pos), pages);
 	hole = len && !pages[0];
-	if (len && !hole)
+	if (!len)
+		done = gmem_why_unreadable(inode, pos);
+	else if (!hole)
 		done = gmem_copy(inode, pages, pos, len, to);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 
 	if (!len)
-		return -EIO;
+		return done;
 	if (hole)
 		done = iov_iter_zero(len, to);
 	if (done)
@@ -142,6 +158,10 @@ ssize_t gmem_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 	while (iov_iter_count(to)) {
 		ret = gmem_read_some(inode, iocb->ki_pos, to);
+		if (ret == GMEM_MISSING)
+			ret = gmem_faults_wait_io(inode,
+						  iocb->ki_pos >> PAGE_SHIFT,
+						  false) ?: -EAGAIN;
 		if (ret == 0 || (ret < 0 && ret != -EAGAIN))
 			break;
 		if (ret > 0) {
@@ -296,7 +316,7 @@ static ssize_t gmem_write_all(struct kiocb *iocb, struct iov_iter *from)
 	return total ?: ret;
 }
 
-ssize_t gmem_write_iter(struct kiocb *iocb, struct iov_iter *from)
+static ssize_t gmem_write_once(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	ssize_t ret;
@@ -311,6 +331,28 @@ ssize_t gmem_write_iter(struct kiocb *iocb, struct iov_iter *from)
 unlock:
 	inode_unlock(inode);
 	return ret;
+}
+
+/* After a wait for a page that was missing, the call goes on from there. */
+ssize_t gmem_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t total = 0, ret;
+
+	for (;;) {
+		ret = gmem_write_once(iocb, from);
+		if (ret > 0)
+			total += ret;
+		if (ret > 0 && iov_iter_count(from) && gmem_has_channel(inode))
+			continue;
+		if (ret != GMEM_MISSING)
+			break;
+		ret = gmem_faults_wait_io(inode, iocb->ki_pos >> PAGE_SHIFT,
+					  true);
+		if (ret)
+			break;
+	}
+	return total ?: ret;
 }
 
 /* ---- seek ---- */
@@ -366,9 +408,27 @@ static int gmem_find(struct inode *inode, pgoff_t *at, pgoff_t end, bool data)
 	return 0;
 }
 
+/* The same in a file that has a fault channel: what is missing is data. */
+static int gmem_find_by_page(struct inode *inode, pgoff_t *at, pgoff_t end,
+			     bool data)
+{
+	for (; *at < end; ++*at) {
+		struct gmem_block *block = gmem_block_find(inode, *at);
+		bool there = gmem_block_page(block, *at) ||
+			     gmem_missing(inode, *at);
+
+		if (there == data)
+			break;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
 static loff_t gmem_seek(struct inode *inode, loff_t offset, bool data)
 {
-	pgoff_t at = offset >> PAGE_SHIFT;
+	pgoff_t at = offset >> PAGE_SHIFT, end;
 	loff_t size, found;
 	int ret;
 
@@ -376,8 +436,10 @@ static loff_t gmem_seek(struct inode *inode, loff_t offset, bool data)
 	size = i_size_read(inode);
 	found = -ENXIO;
 	if (offset >= 0 && offset < size) {
-		ret = gmem_find(inode, &at, DIV_ROUND_UP(size, PAGE_SIZE),
-				data);
+		end = DIV_ROUND_UP(size, PAGE_SIZE);
+		ret = gmem_has_channel(inode) ?
+		      gmem_find_by_page(inode, &at, end, data) :
+		      gmem_find(inode, &at, end, data);
 		found = max((loff_t)at << PAGE_SHIFT, offset);
 		if (found >= size)
 			found = data ? -ENXIO : size;
