@@ -295,8 +295,8 @@ struct gmem_userfault {
  * range that isn't whole pages inside of the file, that differs from the range
  * of the channel that is to be opened again, unknown flags, or reserved fields
  * that are set; EBUSY if the channel has a holder; EFBIG for a range of more
- * than 16 TiB; ENOSPC, the mount has reached its size= (one bit for each page
- * counts in it); EFAULT; ENOMEM; EMFILE; ENFILE.
+ * than 16 TiB; ENOSPC, the mount has reached its size= (two bits for each page
+ * count in it); EFAULT; ENOMEM; EMFILE; ENFILE.
  */
 #define GMEM_USERFAULT		_IOW(GMEM_IOC_TYPE, 0x05, struct gmem_userfault)
 
