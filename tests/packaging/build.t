@@ -52,7 +52,7 @@ has gmemfs-tools usr/sbin/gmemctl usr/share/man/man8/gmemctl.8.gz usr/share/bash
 has gmemvm usr/bin/gmemvm usr/share/man/man1/gmemvm.1.gz
 lib=usr/lib/x86_64-linux-gnu
 has libgmem0 "$lib/libgmem.so.0" "$lib/libgmem.so.$version"
-has libgmem-dev usr/include/gmem.h usr/include/gmem_file.h usr/include/gmem_window.h usr/include/linux/gmemfs.h "$lib/libgmem.a" \
+has libgmem-dev usr/include/gmem.h usr/include/gmem_channel.h usr/include/gmem_file.h usr/include/gmem_window.h usr/include/linux/gmemfs.h "$lib/libgmem.a" \
 	"$lib/libgmem.so" "$lib/pkgconfig/libgmem.pc" usr/share/man/man3/gmem_region_create.3.gz
 
 dpkg-deb --control "$(deb gmemfs-tools)" "$work/scripts"
