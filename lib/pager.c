@@ -3,8 +3,8 @@
  * Pagers: a thread that fills a file from what its owner loads.
  *
  * The thread goes round: it answers all events that there are, and then, if it
- * is to fill ahead, brings one more block. It ends when nothing is missing, or
- * when it is told to. What it has filled once and is asked for again was
+ * is to fill ahead, brings one more block. It ends when all was filled, or when
+ * it is told to. What it has filled once and is asked for again was
  * punched: that is zeros.
  */
 #include <fcntl.h>
@@ -97,7 +97,7 @@ static bool has_next(struct gmem_pager *p)
 	return p->next * GMEM_BLOCK_SIZE < p->size;
 }
 
-/* Return: 1 if nothing is missing; 0; or an error. */
+/* Return: 1 if all was filled; 0; or an error. */
 static int go_on(struct gmem_pager *p)
 {
 	struct gmem_info info;
@@ -108,7 +108,7 @@ static int go_on(struct gmem_pager *p)
 	ret = gmem_file_info(p->fd, &info);
 	if (ret)
 		return ret;
-	return !info.missing || (atomic_load(&p->lost) && !has_next(p));
+	return !info.missing || !has_next(p);
 }
 
 static int page(struct gmem_pager *p)

@@ -5,7 +5,7 @@
  *
  * Whoever may write to a file may hold its channel: the holder decides what the
  * file's users read. A channel has one holder, and one range. The file keeps
- * the channel when that is closed, as long as a page is missing.
+ * the channel when that is closed, unless each page was filled once.
  *
  * The channel's descriptor has the file open. So its inode stays, and its
  * mount. The i_rwsem orders the coming and going of holders.
@@ -223,6 +223,8 @@ static void gmem_channel_release_locked(struct inode *inode,
 {
 	lockdep_assert_held_write(&inode->i_rwsem);
 	if (gmem_channel_detach(inode)) {
+		/* Who waits for what was punched finds a hole. */
+		gmem_faults_over(c, c->first, c->first + c->nr);
 		gmem_channel_put(c);
 		return;
 	}

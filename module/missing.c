@@ -86,6 +86,7 @@ static bool gmem_channel_clip(const struct gmem_channel *c, pgoff_t *first,
 static void gmem_channel_free(struct gmem_channel *c)
 {
 	kvfree(c->missing);
+	kvfree(c->never);
 	kvfree(c->poison);
 	kfree(c);
 }
@@ -113,14 +114,15 @@ struct gmem_channel *gmem_channel_new(struct inode *inode, pgoff_t first,
 	INIT_LIST_HEAD(&c->faults);
 	INIT_LIST_HEAD(&c->unread);
 	init_waitqueue_head(&c->readers);
-	/* What can't be had takes a second map. */
-	c->bytes = 2 * BITS_TO_LONGS(gmem_map_bits(c)) * sizeof(long);
+	/* Also if there is no @poison yet. */
+	c->bytes = 3 * BITS_TO_LONGS(gmem_map_bits(c)) * sizeof(long);
 	if (gmem_charge_bookkeeping(inode, c->bytes)) {
 		kfree(c);
 		return ERR_PTR(-ENOSPC);
 	}
 	c->missing = gmem_map_new(c);
-	if (c->missing)
+	c->never = gmem_map_new(c);
+	if (c->missing && c->never)
 		return c;
 	gmem_uncharge_bookkeeping(inode, c->bytes);
 	gmem_channel_free(c);
@@ -177,6 +179,8 @@ int gmem_channel_attach(struct inode *inode, struct gmem_channel *c)
 	filemap_invalidate_lock(inode->i_mapping);
 	c->nr_missing = gmem_map_set(c->missing, c->first - c->origin,
 				     gmem_map_bits(c), true);
+	c->nr_never = gmem_map_set(c->never, c->first - c->origin,
+				   gmem_map_bits(c), true);
 	xa_for_each_range(&gmem_i(inode)->blocks, index, block,
 			  c->first >> GMEM_BLOCK_ORDER,
 			  (c->first + c->nr - 1) >> GMEM_BLOCK_ORDER) {
@@ -196,9 +200,12 @@ int gmem_channel_attach(struct inode *inode, struct gmem_channel *c)
 }
 
 /**
- * gmem_channel_detach - if nothing is missing, the file has no channel any more
+ * gmem_channel_detach - if all was filled, the file has no channel any more
  * @inode: the file, with a channel that nobody holds; the caller holds its
  *	   i_rwsem
+ *
+ * What was punched since is an ordinary hole then. So the holder can close the
+ * channel at any time once it has filled all.
  *
  * Return: true if so: the caller has the file's reference to the channel.
  */
@@ -209,8 +216,7 @@ bool gmem_channel_detach(struct inode *inode)
 
 	lockdep_assert_held_write(&inode->i_rwsem);
 	filemap_invalidate_lock(inode->i_mapping);
-	/* Others can only make it fewer; and at 0 there is none to fill. */
-	complete = !READ_ONCE(c->nr_missing);
+	complete = !READ_ONCE(c->nr_never);
 	if (complete)
 		WRITE_ONCE(gmem_i(inode)->channel, NULL);
 	filemap_invalidate_unlock(inode->i_mapping);
@@ -284,10 +290,13 @@ unsigned long gmem_channel_fill_locked(struct gmem_channel *c, pgoff_t first,
 	smp_wmb();
 	filled = gmem_map_set(c->missing, first - c->origin, end - c->origin,
 			      false);
+	WRITE_ONCE(c->nr_missing, c->nr_missing - filled);
+	WRITE_ONCE(c->nr_never, c->nr_never -
+		   gmem_map_set(c->never, first - c->origin, end - c->origin,
+				false));
 	if (c->poison)
 		gmem_map_set(c->poison, first - c->origin, end - c->origin,
 			     false);
-	WRITE_ONCE(c->nr_missing, c->nr_missing - filled);
 	return filled;
 }
 

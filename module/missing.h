@@ -36,9 +36,11 @@ enum gmem_holder {
  * @missing: a map of the pages that are missing; no other bits are set. Bits
  *	     change under @lock; they get set under the invalidate_lock, held
  *	     exclusively.
+ * @never: those of them that were never filled; the others were punched
  * @poison: NULL, or those of them that can't be had; set once, under @lock
  * @nr_missing: bits set in @missing; changes under @lock
- * @bytes: what the file is charged for @missing
+ * @nr_never: bits set in @never; the same
+ * @bytes: what the file is charged for these maps
  * @lock: protects all that follows. A spinlock; only locks of wait queues are
  *	  inside of it
  * @holder: changes under the file's i_rwsem besides
@@ -53,8 +55,10 @@ struct gmem_channel {
 	unsigned long nr;
 	pgoff_t origin;
 	unsigned long *missing;
+	unsigned long *never;
 	unsigned long *poison;
 	unsigned long nr_missing;
+	unsigned long nr_never;
 	size_t bytes;
 	spinlock_t lock;	/* see above */
 	enum gmem_holder holder;

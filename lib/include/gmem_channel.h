@@ -23,8 +23,8 @@ extern "C" {
  * @flags: GMEM_FAULT_REATTACH, or 0
  *
  * From then on, whoever touches a page of the range that has no memory waits
- * until it is filled. close(2) ends that, with SIGBUS for who waits, unless
- * nothing is missing by then, or GMEM_FAULT_REATTACH was given. The descriptor
+ * until it is filled. close(2) ends that. Unless each page was filled once by
+ * then, or GMEM_FAULT_REATTACH was given, who waits gets SIGBUS. The descriptor
  * can be polled for reading.
  *
  * Return: a descriptor; -EBADF if @fd isn't open for writing; -EBUSY if the
@@ -109,7 +109,7 @@ int gmem_pager_start(int fd, const struct gmem_pager_options *options,
 		     struct gmem_pager **pager);
 
 /**
- * gmem_pager_wait() - wait until nothing is missing any more
+ * gmem_pager_wait() - wait until all was filled
  * @pager: the pager
  *
  * Return: 0; -EIO if some of it couldn't be had; or the error that has ended

@@ -392,6 +392,13 @@ static void test_poison(void)
 
 /* ---- what else is done to a file ---- */
 
+static int is_zero(void *arg)
+{
+	struct access *a = arg;
+
+	return !all_bytes(map(a->fd, SIZE) + a->page * PAGE, PAGE, 0);
+}
+
 static void test_punch(void)
 {
 	int fd = new_file(SIZE), channel = open_channel(fd, SIZE, 0);
@@ -415,7 +422,13 @@ static void test_punch(void)
 	must(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, BLOCK,
 		       BLOCK));
 	is(missing(fd), BLOCK, "zeros without memory are punched, too");
+	a.page = 600;
+	t = start_toucher(is_zero, &a);
+	next_fault(channel);
+	await_sleep(&t);
 	close(channel);
+	is(end_of(&t), 0, "all was filled once: when the channel is closed, what was punched is zero");
+	is(missing(fd), 0, "  and not missing");
 	close(fd);
 }
 

@@ -285,17 +285,17 @@ struct gmem_userfault {
  * fit. It waits for one, unless the descriptor is O_NONBLOCK (EAGAIN). A buffer
  * that is smaller than one of them is EINVAL. poll(2) reports POLLIN.
  *
- * A file has one channel, and that has one holder. When the channel is closed,
- * and no page is missing, the file has no channel any more. If pages are
- * missing, GMEM_USERFAULT with the same range opens the channel again. What is
- * still waited for is then reported once more.
+ * A file has one channel, and that has one holder. When the channel is closed
+ * after each page was filled once, the file has no channel any more, and what
+ * was punched since is zeros. Otherwise GMEM_USERFAULT with the same range
+ * opens the channel again. What is still waited for is then reported once more.
  *
  * Returns a file descriptor, O_RDWR and O_CLOEXEC, which keeps the file and its
  * mount in use. Errors: EBADF if the file isn't open for writing; EINVAL for a
  * range that isn't whole pages inside of the file, that differs from the range
  * of the channel that is to be opened again, unknown flags, or reserved fields
  * that are set; EBUSY if the channel has a holder; EFBIG for a range of more
- * than 16 TiB; ENOSPC, the mount has reached its size= (two bits for each page
+ * than 16 TiB; ENOSPC, the mount has reached its size= (three bits for each page
  * count in it); EFAULT; ENOMEM; EMFILE; ENFILE.
  */
 #define GMEM_USERFAULT		_IOW(GMEM_IOC_TYPE, 0x05, struct gmem_userfault)
