@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <gmem.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <gmem.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,6 +272,15 @@ static void tell_systemd(void)
 	close(fd);
 }
 
+static void tell_parent(const struct options *o)
+{
+	if (o->ready_fd < 0)
+		return;
+	if (write(o->ready_fd, "\n", 1) < 0)
+		say("--ready-fd: %s", strerror(errno));
+	close(o->ready_fd);
+}
+
 static int begin(struct pager *p)
 {
 	const struct options *o = &p->options;
@@ -294,6 +304,7 @@ static int begin(struct pager *p)
 		return -1;
 	p->fetch.channel = p->channel;
 	tell_systemd();
+	tell_parent(o);
 	status_begin(&p->status);
 	return o->sandbox ? sandbox_enter() : 0;
 }

@@ -31,12 +31,14 @@ static const char usage[] =
 	"                    get no SIGBUS\n"
 	"  --status=SOCKET   who connects to this socket gets a line of JSON\n"
 	"  --no-sandbox      keep the right to open files\n"
+	"  --ready-fd=NUMBER write a byte to this descriptor, and close it, when whoever touches\n"
+	"                    the file is served\n"
 	"  --help, --version\n";
 
 enum {
 	OPT_FROM = 256, OPT_BLOCK, OPT_AHEAD, OPT_ON_DEMAND, OPT_RECORD,
 	OPT_REPLAY, OPT_KEEP, OPT_REATTACH, OPT_STATUS, OPT_NO_SANDBOX,
-	OPT_HELP, OPT_VERSION,
+	OPT_READY_FD, OPT_HELP, OPT_VERSION,
 };
 
 static const struct option names[] = {
@@ -50,6 +52,7 @@ static const struct option names[] = {
 	{ "reattach", no_argument, NULL, OPT_REATTACH },
 	{ "status", required_argument, NULL, OPT_STATUS },
 	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
+	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{}
@@ -87,6 +90,8 @@ static bool parse_size(const char *text, uint64_t *size)
 /* Return: -1, or the exit status */
 static int set(struct options *o, int name, const char *value)
 {
+	uint64_t fd;
+
 	switch (name) {
 	case OPT_FROM:
 		o->from = value;
@@ -119,6 +124,11 @@ static int set(struct options *o, int name, const char *value)
 	case OPT_NO_SANDBOX:
 		o->sandbox = false;
 		break;
+	case OPT_READY_FD:
+		if (!parse_size(value, &fd) || fd > INT32_MAX)
+			return wrong("--ready-fd needs the number of a descriptor");
+		o->ready_fd = (int)fd;
+		break;
 	case OPT_HELP:
 		fputs(usage, stdout);
 		return STATUS_OK;
@@ -135,7 +145,9 @@ int options_parse(struct options *options, int argc, char **argv)
 {
 	int name, status;
 
-	*options = (struct options){ .ahead = AHEAD, .sandbox = true };
+	*options = (struct options){
+		.ahead = AHEAD, .ready_fd = -1, .sandbox = true,
+	};
 	while ((name = getopt_long(argc, argv, "", names, NULL)) >= 0) {
 		status = set(options, name, optarg);
 		if (status >= 0)

@@ -18,6 +18,7 @@ struct options {
 	const char *record;	/* NULL: none */
 	const char *replay;	/* NULL: none */
 	const char *status;	/* the socket; NULL: none */
+	int ready_fd;		/* -1: none */
 	uint64_t ahead;		/* bytes */
 	bool on_demand;		/* nothing that isn't touched */
 	bool keep;		/* go on when all is there */

@@ -19,13 +19,13 @@ _gmem_pager()
 		COMPREPLY=($(compgen -f -- "$word"))
 		return
 		;;
-	--ahead | --block) return ;;
+	--ahead | --block | --ready-fd) return ;;
 	esac
 	case $word in
 	-*)
 		# shellcheck disable=SC2207 # words
 		COMPREPLY=($(compgen -W '--from= --block= --ahead= --on-demand --record= --replay= --keep
-			--reattach --status= --no-sandbox --help --version' -- "$word"))
+			--reattach --status= --no-sandbox --ready-fd= --help --version' -- "$word"))
 		[ "${COMPREPLY[0]%=}" = "${COMPREPLY[0]}" ] || compopt -o nospace
 		;;
 	*)
