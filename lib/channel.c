@@ -128,6 +128,14 @@ EXPORT int gmem_channel_zero(int channel, uint64_t offset, uint64_t size)
 	});
 }
 
+EXPORT int gmem_channel_zero_punched(int channel, uint64_t offset,
+				     uint64_t size)
+{
+	return fill(channel, GMEM_FILL_ZERO, (struct gmem_fill){
+		.offset = offset, .size = size, .flags = GMEM_FILL_PUNCHED,
+	});
+}
+
 EXPORT int gmem_channel_poison(int channel, uint64_t offset, uint64_t size)
 {
 	return fill(channel, GMEM_FILL, (struct gmem_fill){

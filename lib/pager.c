@@ -4,8 +4,7 @@
  *
  * The thread goes round: it answers all events that there are, and then, if it
  * is to fill ahead, brings one more block. It ends when all was filled, or when
- * it is told to. What it has filled once and is asked for again was
- * punched: that is zeros.
+ * it is told to. What was punched is zeros.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -57,23 +56,28 @@ static int answer(struct gmem_pager *p, uint64_t offset, uint64_t size)
 		   : gmem_channel_fill(p->channel, offset, size, p->buffer);
 }
 
-/* Bring a block, or zeros if it was there before. */
 static int bring(struct gmem_pager *p, uint64_t block)
 {
-	uint64_t offset = block * GMEM_BLOCK_SIZE;
-	uint64_t size = block_size(p, block);
-	int ret;
+	int ret = 0;
 
-	if (p->filled[block])
-		ret = gmem_channel_zero(p->channel, offset, size);
-	else
-		ret = answer(p, offset, size);
+	if (!p->filled[block])
+		ret = answer(p, block * GMEM_BLOCK_SIZE, block_size(p, block));
 	/* The file was truncated: there is nothing to bring. */
 	if (ret == -ENXIO)
 		ret = 0;
 	if (!ret)
 		p->filled[block] = 1;
 	return ret;
+}
+
+static int serve_one(struct gmem_pager *p, const struct gmem_fault *fault)
+{
+	int ret;
+
+	if (!(fault->flags & GMEM_FAULT_PUNCHED))
+		return bring(p, fault->offset / GMEM_BLOCK_SIZE);
+	ret = gmem_channel_zero_punched(p->channel, fault->offset, fault->size);
+	return ret == -ENXIO ? 0 : ret;
 }
 
 /* ---- the thread ---- */
@@ -86,7 +90,7 @@ static int serve(struct gmem_pager *p)
 	if (n == -EAGAIN || n == -EINTR)
 		return 0;
 	for (int i = 0; i < n && !ret; i++)
-		ret = bring(p, faults[i].offset / GMEM_BLOCK_SIZE);
+		ret = serve_one(p, &faults[i]);
 	return n < 0 ? n : ret;
 }
 

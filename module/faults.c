@@ -431,7 +431,9 @@ static void gmem_fault_describe(struct gmem_channel *c,
 		.offset = (u64)first << PAGE_SHIFT,
 		.size = (u64)(max(end, first + 1) - first) << PAGE_SHIFT,
 		.touched = (u64)a->touched << PAGE_SHIFT,
-		.flags = a->write ? GMEM_FAULT_WRITE : 0,
+		.flags = (a->write ? GMEM_FAULT_WRITE : 0) |
+			 (gmem_channel_is_new(c, a->touched) ?
+			  0 : GMEM_FAULT_PUNCHED),
 		.pid = pid_vnr(a->pid),
 	};
 }
@@ -473,6 +475,10 @@ void gmem_faults_taken(struct gmem_channel *c, struct gmem_await *a,
 	if (!delivered && !a->over && list_empty(&a->unread))
 		list_add(&a->unread, &c->unread);
 	spin_unlock(&c->lock);
+	/* Another task may be able to read it. */
+	if (!delivered)
+		wake_up_interruptible_poll(&c->readers,
+					   EPOLLIN | EPOLLRDNORM);
 	gmem_await_put(c, a);
 }
 

@@ -136,7 +136,7 @@ static void gmem_fill_show(struct gmem_filling *f, struct gmem_block *block,
 
 	spin_lock(&f->c->lock);
 	for (i = slot; i < to; i++)
-		if (!gmem_channel_lacks(f->c, start + i))
+		if (!gmem_channel_is_new(f->c, start + i))
 			__set_bit(i, late);
 	/* Who finds a page in the block finds its contents. */
 	smp_wmb();
@@ -177,7 +177,7 @@ static bool gmem_fill_show_single(struct gmem_filling *f,
 	bool missing;
 
 	spin_lock(&f->c->lock);
-	missing = gmem_channel_lacks(f->c, f->next);
+	missing = gmem_channel_is_new(f->c, f->next);
 	if (missing) {
 		gmem_block_add_single(block, slot, page);
 		f->filled += gmem_channel_fill_locked(f->c, f->next,
@@ -231,10 +231,10 @@ static int gmem_fill_missing(struct gmem_filling *f, struct gmem_block *block,
 	return ret;
 }
 
-/* Go to the next page that is missing, or to @end. */
+/* Go to the next page that is to be filled, or to @end. */
 static void gmem_fill_skip(struct gmem_filling *f, pgoff_t end)
 {
-	pgoff_t next = gmem_channel_next(f->c, f->next, end, true);
+	pgoff_t next = gmem_channel_next_new(f->c, f->next, end, true);
 
 	iov_iter_advance(&f->from, (next - f->next) << PAGE_SHIFT);
 	f->next = next;
@@ -259,14 +259,21 @@ static int gmem_fill_data(struct gmem_filling *f, pgoff_t end)
 	mutex_lock(&block->lock);
 	while (f->next < end && !ret) {
 		ret = gmem_fill_missing(f, block,
-					gmem_channel_next(f->c, f->next, end,
-							  false),
+					gmem_channel_next_new(f->c, f->next,
+							      end, false),
 					&want);
 		if (!ret)
 			gmem_fill_skip(f, end);
 	}
 	mutex_unlock(&block->lock);
 	return ret;
+}
+
+static int gmem_fill_punched(struct gmem_filling *f, pgoff_t end)
+{
+	f->filled += gmem_channel_fill_punched(f->c, f->next, end);
+	f->next = end;
+	return 0;
 }
 
 /* With zeros, which a hole is. */
@@ -401,12 +408,13 @@ static long gmem_fill_finish(const struct gmem_filling *f,
 	return ret ?: f->filled ? 0 : -EEXIST;
 }
 
+/* @may: the flags that there may be */
 static int gmem_fill_get(struct inode *inode, const struct gmem_channel *c,
-			 struct gmem_fill *fill, void __user *arg)
+			 u64 may, struct gmem_fill *fill, void __user *arg)
 {
 	if (copy_from_user(fill, arg, sizeof(*fill)))
 		return -EFAULT;
-	if (fill->flags & ~GMEM_FILL_POISON || fill->done || fill->filled ||
+	if (fill->flags & ~may || fill->done || fill->filled ||
 	    memchr_inv(fill->reserved, 0, sizeof(fill->reserved)) ||
 	    !gmem_fill_range_valid(inode, c, fill))
 		return -EINVAL;
@@ -440,7 +448,7 @@ long gmem_fill(struct inode *inode, struct gmem_channel *c, void __user *arg)
 	struct gmem_fill fill;
 	int ret;
 
-	ret = gmem_fill_get(inode, c, &fill, arg);
+	ret = gmem_fill_get(inode, c, GMEM_FILL_POISON, &fill, arg);
 	if (ret)
 		return ret;
 	gmem_fill_begin(&f, &fill);
@@ -463,11 +471,13 @@ long gmem_fill_zero(struct inode *inode, struct gmem_channel *c,
 	struct gmem_fill fill;
 	int ret;
 
-	ret = gmem_fill_get(inode, c, &fill, arg);
+	ret = gmem_fill_get(inode, c, GMEM_FILL_PUNCHED, &fill, arg);
 	if (ret)
 		return ret;
-	if (fill.flags || fill.address)
+	if (fill.address)
 		return -EINVAL;
+	if (fill.flags & GMEM_FILL_PUNCHED)
+		f.step = gmem_fill_punched;
 	gmem_fill_begin(&f, &fill);
 	return gmem_fill_finish(&f, &fill, arg, gmem_fill_range(&f));
 }

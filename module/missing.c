@@ -10,7 +10,9 @@
  *   it becomes missing	when
  *   without memory	the channel is opened for the first time
  *   punched		it is punched, or cut off by a truncate, and has no
- *			memory then (gmem_missing_punched)
+ *			memory then (gmem_missing_punched). By right it is
+ *			zeros: a second map, of what was never filled nor
+ *			punched, lacks it
  *
  *   it isn't any more	when
  *   filled		its contents are there, and it has memory by then; or
@@ -200,11 +202,12 @@ int gmem_channel_attach(struct inode *inode, struct gmem_channel *c)
 }
 
 /**
- * gmem_channel_detach - if all was filled, the file has no channel any more
+ * gmem_channel_detach - if all was filled or punched, the file has no channel
+ *			 any more
  * @inode: the file, with a channel that nobody holds; the caller holds its
  *	   i_rwsem
  *
- * What was punched since is an ordinary hole then. So the holder can close the
+ * What was punched is an ordinary hole then. So the holder can close the
  * channel at any time once it has filled all.
  *
  * Return: true if so: the caller has the file's reference to the channel.
@@ -241,6 +244,34 @@ int gmem_channel_lacks(const struct gmem_channel *c, pgoff_t pgoff)
 	return poison && gmem_map_test(poison, bit) ? -EHWPOISON : GMEM_MISSING;
 }
 
+/*
+ * gmem_channel_is_new - is a page missing that was never filled, nor punched?
+ *
+ * The page is the channel's.
+ */
+bool gmem_channel_is_new(const struct gmem_channel *c, pgoff_t pgoff)
+{
+	return gmem_map_test(c->never, pgoff - c->origin);
+}
+
+static pgoff_t gmem_map_next(const struct gmem_channel *c,
+			     const unsigned long *map, pgoff_t first,
+			     pgoff_t end, bool value)
+{
+	pgoff_t from = first, to = end, found;
+
+	if (!gmem_channel_clip(c, &from, &to))
+		return value ? end : first;
+	if (!value && first < from)
+		return first;
+	from -= c->origin;
+	to -= c->origin;
+	/* Bits may be cleared meanwhile. */
+	found = data_race(value ? find_next_bit(map, to, from)
+				: find_next_zero_bit(map, to, from));
+	return found < to || !value ? c->origin + found : end;
+}
+
 /**
  * gmem_channel_next - the next page that is missing, or that isn't
  * @c: the channel
@@ -254,18 +285,14 @@ int gmem_channel_lacks(const struct gmem_channel *c, pgoff_t pgoff)
 pgoff_t gmem_channel_next(const struct gmem_channel *c, pgoff_t first,
 			  pgoff_t end, bool missing)
 {
-	pgoff_t from = first, to = end, found;
+	return gmem_map_next(c, c->missing, first, end, missing);
+}
 
-	if (!gmem_channel_clip(c, &from, &to))
-		return missing ? end : first;
-	if (!missing && first < from)
-		return first;
-	from -= c->origin;
-	to -= c->origin;
-	/* Bits may be cleared meanwhile. */
-	found = data_race(missing ? find_next_bit(c->missing, to, from)
-				  : find_next_zero_bit(c->missing, to, from));
-	return found < to || !missing ? c->origin + found : end;
+/* gmem_channel_next_new - the same for gmem_channel_is_new() */
+pgoff_t gmem_channel_next_new(const struct gmem_channel *c, pgoff_t first,
+			      pgoff_t end, bool new)
+{
+	return gmem_map_next(c, c->never, first, end, new);
 }
 
 /**
@@ -312,6 +339,27 @@ unsigned long gmem_channel_fill(struct gmem_channel *c, pgoff_t first,
 	return filled;
 }
 
+/**
+ * gmem_channel_fill_punched - what was punched of these isn't missing any more
+ * @c: the channel
+ * @first: first page, of the channel
+ * @end: page after the last, in the same block
+ *
+ * Return: how many were.
+ */
+unsigned long gmem_channel_fill_punched(struct gmem_channel *c, pgoff_t first,
+					pgoff_t end)
+{
+	unsigned long filled = 0;
+
+	spin_lock(&c->lock);
+	for (; first < end; first++)
+		if (!gmem_channel_is_new(c, first))
+			filled += gmem_channel_fill_locked(c, first, first + 1);
+	spin_unlock(&c->lock);
+	return filled;
+}
+
 static int gmem_channel_need_poison(struct gmem_channel *c)
 {
 	unsigned long *map;
@@ -333,7 +381,7 @@ static int gmem_channel_need_poison(struct gmem_channel *c)
 }
 
 /**
- * gmem_channel_poison - the missing ones of these pages can't be had
+ * gmem_channel_poison - those of these pages that are new can't be had
  * @c: the channel
  * @first: first page, of the channel
  * @end: page after the last, in the same block
@@ -351,7 +399,7 @@ int gmem_channel_poison(struct gmem_channel *c, pgoff_t first, pgoff_t end,
 		return ret;
 	spin_lock(&c->lock);
 	for (bit = first - c->origin; bit < end - c->origin; bit++)
-		if (gmem_map_test(c->missing, bit))
+		if (gmem_map_test(c->never, bit))
 			*filled += gmem_map_set(c->poison, bit, bit + 1, true);
 	spin_unlock(&c->lock);
 	return 0;
@@ -367,6 +415,8 @@ static void gmem_channel_lose(struct gmem_channel *c, pgoff_t first,
 	spin_lock(&c->lock);
 	WRITE_ONCE(c->nr_missing,
 		   c->nr_missing + gmem_map_set(c->missing, bit, to, true));
+	WRITE_ONCE(c->nr_never,
+		   c->nr_never - gmem_map_set(c->never, bit, to, false));
 	if (c->poison)
 		gmem_map_set(c->poison, bit, to, false);
 	spin_unlock(&c->lock);

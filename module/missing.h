@@ -36,7 +36,7 @@ enum gmem_holder {
  * @missing: a map of the pages that are missing; no other bits are set. Bits
  *	     change under @lock; they get set under the invalidate_lock, held
  *	     exclusively.
- * @never: those of them that were never filled; the others were punched
+ * @never: those of them that were never filled, nor punched
  * @poison: NULL, or those of them that can't be had; set once, under @lock
  * @nr_missing: bits set in @missing; changes under @lock
  * @nr_never: bits set in @never; the same
@@ -78,10 +78,15 @@ bool gmem_channel_detach(struct inode *inode);
 int gmem_channel_lacks(const struct gmem_channel *c, pgoff_t pgoff);
 pgoff_t gmem_channel_next(const struct gmem_channel *c, pgoff_t first,
 			  pgoff_t end, bool missing);
+pgoff_t gmem_channel_next_new(const struct gmem_channel *c, pgoff_t first,
+			      pgoff_t end, bool new);
+bool gmem_channel_is_new(const struct gmem_channel *c, pgoff_t pgoff);
 unsigned long gmem_channel_fill_locked(struct gmem_channel *c, pgoff_t first,
 				       pgoff_t end);
 unsigned long gmem_channel_fill(struct gmem_channel *c, pgoff_t first,
 				pgoff_t end);
+unsigned long gmem_channel_fill_punched(struct gmem_channel *c, pgoff_t first,
+					pgoff_t end);
 int gmem_channel_poison(struct gmem_channel *c, pgoff_t first, pgoff_t end,
 			unsigned long *filled);
 

@@ -55,15 +55,15 @@ static char channel_tag, signal_tag, status_tag;
 
 /* ---- events ---- */
 
-/* A block that was there, and is asked for again, was punched. */
 static int ask(struct pager *p, const struct gmem_fault *fault)
 {
 	uint64_t block = fault->offset / GMEM_BLOCK_SIZE;
 	int ret;
 
-	if (p->order.state[block] == BLOCK_THERE) {
+	if (fault->flags & GMEM_FAULT_PUNCHED) {
 		p->status.punched++;
-		ret = gmem_channel_zero(p->channel, fault->offset, fault->size);
+		ret = gmem_channel_zero_punched(p->channel, fault->offset,
+						fault->size);
 		return ret && ret != -ENXIO ? fail_gmem("%s", p->options.file)
 					    : 0;
 	}

@@ -16,7 +16,7 @@
  * @read: bytes that were read from the snapshot
  * @zero: bytes that are zeros without a read
  * @faults: blocks that somebody waited for
- * @punched: blocks that were there, and then punched and asked for again
+ * @punched: how often somebody waited for what was punched
  * @starved: there is no memory for the file
  */
 struct status {

@@ -23,8 +23,8 @@ extern "C" {
  * @flags: GMEM_FAULT_REATTACH, or 0
  *
  * From then on, whoever touches a page of the range that has no memory waits
- * until it is filled. close(2) ends that. Unless each page was filled once by
- * then, or GMEM_FAULT_REATTACH was given, who waits gets SIGBUS. The descriptor
+ * until it is filled. close(2) ends that. Unless each page was filled or punched
+ * by then, or GMEM_FAULT_REATTACH was given, who waits gets SIGBUS. The descriptor
  * can be polled for reading.
  *
  * Return: a descriptor; -EBADF if @fd isn't open for writing; -EBUSY if the
@@ -54,8 +54,8 @@ int gmem_channel_read(int channel, struct gmem_fault *faults,
  * @size: its length; whole pages, or up to the file's end
  * @from: the contents
  *
- * What isn't missing stays as it is. Nobody sees a page before all of it is
- * filled. The call goes on after a signal.
+ * What isn't missing, or was punched, stays as it is. Nobody sees a page before
+ * all of it is filled. The call goes on after a signal.
  *
  * Return: 0, also if nothing was missing; -ENXIO if the file ends before, as it
  * was truncated; -EFAULT if @from can't be read, also because it is missing
@@ -64,8 +64,17 @@ int gmem_channel_read(int channel, struct gmem_fault *faults,
 int gmem_channel_fill(int channel, uint64_t offset, uint64_t size,
 		      const void *from);
 
-/* gmem_channel_zero() - the same with zeros, which take no memory */
+/*
+ * gmem_channel_zero() - the same with zeros, which take no memory, also where
+ *			 the file was punched
+ */
 int gmem_channel_zero(int channel, uint64_t offset, uint64_t size);
+
+/*
+ * gmem_channel_zero_punched() - the same only where it was: the answer to an
+ *				 event with GMEM_FAULT_PUNCHED
+ */
+int gmem_channel_zero_punched(int channel, uint64_t offset, uint64_t size);
 
 /* gmem_channel_poison() - the same for what can't be had: SIGBUS, or EIO */
 int gmem_channel_poison(int channel, uint64_t offset, uint64_t size);
@@ -98,9 +107,8 @@ struct gmem_pager;
  * @pager: set to the pager
  *
  * The thread calls @options->load for one block of 2 MiB after another, blocks
- * that somebody waits for first. A block for which that fails is poisoned. A
- * block that was filled, and then punched, is filled with zeros. No signal is
- * handled in the thread.
+ * that somebody waits for first. A block for which that fails is poisoned. What
+ * was punched is zeros. No signal is handled in the thread.
  *
  * Return: 0; -EINVAL; -ENOMEM; -EAGAIN if there can be no thread; or an error
  * of gmem_channel_open().

@@ -79,6 +79,9 @@ static void test_served(void)
 	   "a fill of what is there is no error");
 	is(gmem_channel_zero(channel, 0, BLOCK), 0, "zeros");
 	is(gmem_channel_poison(channel, 2 * BLOCK, PAGE), 0, "poison");
+	is(gmem_file_punch(fd, BLOCK, PAGE), 0, "a page is punched");
+	is(gmem_channel_zero_punched(channel, 0, SIZE), 0, "  and zeroed");
+	is(missing(fd), 2 * BLOCK, "  nothing else is");
 	is(gmem_channel_zero(channel, 0, SIZE), 0, "all the rest");
 	is(missing(fd), 0, "nothing is missing");
 	free(block);

@@ -76,6 +76,15 @@ static inline int fill_zero(int channel, long offset, long size)
 	return answer(channel, GMEM_FILL_ZERO, &fill);
 }
 
+static inline int fill_punched(int channel, long offset, long size)
+{
+	struct gmem_fill fill = {
+		.offset = offset, .size = size, .flags = GMEM_FILL_PUNCHED,
+	};
+
+	return answer(channel, GMEM_FILL_ZERO, &fill);
+}
+
 static inline int fill_poison(int channel, long offset, long size)
 {
 	struct gmem_fill fill = {

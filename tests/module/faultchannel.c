@@ -392,6 +392,29 @@ static void test_poison(void)
 
 /* ---- what else is done to a file ---- */
 
+/* What was never filled, and is punched, isn't filled with what it had. */
+static void test_punched_before(int fd, const char *what)
+{
+	int channel = open_channel(fd, SIZE, 0);
+	char page[PAGE];
+
+	must(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE,
+		       PAGE));
+	must(fill_with(channel, 0, BLOCK, 'F'));
+	is(missing(fd), SIZE - BLOCK + PAGE,
+	   "%s: what was punched first is not filled", what);
+	is_errno(fill_punched(channel, BLOCK, BLOCK), EEXIST,
+		 "  only that was punched");
+	is(fill_punched(channel, 0, SIZE), 0, "  but zeroed");
+	is(missing(fd), SIZE - BLOCK, "  and nothing else is");
+	must(pread(fd, page, PAGE, PAGE));
+	ok(all_bytes(page, PAGE, 0), "  it is zeros");
+	must(pread(fd, page, PAGE, 2 * PAGE));
+	ok(has_contents(page, 2, 'F'), "  beside what was filled");
+	close(channel);
+	close(fd);
+}
+
 static int is_zero(void *arg)
 {
 	struct access *a = arg;
@@ -403,6 +426,7 @@ static void test_punch(void)
 {
 	int fd = new_file(SIZE), channel = open_channel(fd, SIZE, 0);
 	struct access a = { fd, 1, false };
+	struct gmem_fault fault;
 	struct toucher t;
 
 	must(fill_with(channel, 0, SIZE, 'G'));
@@ -410,10 +434,14 @@ static void test_punch(void)
 	must(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE,
 		       PAGE));
 	is(missing(fd), PAGE, "what is punched is missing");
-	t = start_toucher(by_mapping, &a);
-	is(next_fault(channel).touched, PAGE, "  and waited for");
-	must(fill_with(channel, PAGE, PAGE, 'F'));
-	is(end_of(&t), 0, "  until it is filled again");
+	t = start_toucher(is_zero, &a);
+	fault = next_fault(channel);
+	is(fault.touched, PAGE, "  and waited for");
+	is(fault.flags, GMEM_FAULT_PUNCHED, "  the event says that");
+	is_errno(fill_with(channel, 0, BLOCK, 'X'), EEXIST,
+		 "  no contents come back");
+	must(fill_punched(channel, 0, BLOCK));
+	is(end_of(&t), 0, "  until it is zeros");
 	must(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
 		       SIZE));
 	is(missing(fd), SIZE, "all of it");
@@ -563,12 +591,14 @@ static void test_arguments(void)
 		 "  no whole pages");
 	is_errno(fill_from(channel, BLOCK, PAGE, NULL), EFAULT,
 		 "  nothing to read from");
-	fill = (struct gmem_fill){ .offset = BLOCK, .size = PAGE, .flags = 2 };
+	fill = (struct gmem_fill){ .offset = BLOCK, .size = PAGE, .flags = 4 };
 	is_errno(answer(channel, GMEM_FILL, &fill), EINVAL, "  unknown flags");
 	fill.flags = GMEM_FILL_POISON;
 	fill.address = PAGE;
 	is_errno(answer(channel, GMEM_FILL, &fill), EINVAL,
 		 "  contents of what can't be had");
+	is_errno(answer(channel, GMEM_FILL_ZERO, &fill), EINVAL,
+		 "  another call's flags");
 	fill.flags = 0;
 	is_errno(answer(channel, GMEM_FILL_ZERO, &fill), EINVAL,
 		 "  contents of zeros");
@@ -621,6 +651,8 @@ int main(void)
 	test_zero();
 	test_poison();
 	test_punch();
+	test_punched_before(new_file(SIZE), "2 MiB");
+	test_punched_before(new_singles(SIZE), "single pages");
 	test_refused();
 	test_truncate();
 	test_unaligned_end();

@@ -278,16 +278,17 @@ struct gmem_userfault {
  * GMEM_USERFAULT: open the fault channel of a file. From then on, the pages of
  * the range that have no memory are *missing*. Whoever touches a missing page
  * waits until the holder of the channel has filled it: by any mapping, read(),
- * write(), KVM for its guest, vhost, in any process. A page that was filled is
- * missing again after it was punched, or cut off by a truncate.
+ * write(), KVM for its guest, vhost, in any process. A page that is punched, or
+ * cut off by a truncate, is missing then, too, whether or not it was filled. It
+ * should be zeros: GMEM_FILL doesn't fill it.
  *
  * read(2) of the channel returns as many struct gmem_fault as there are and as
  * fit. It waits for one, unless the descriptor is O_NONBLOCK (EAGAIN). A buffer
  * that is smaller than one of them is EINVAL. poll(2) reports POLLIN.
  *
  * A file has one channel, and that has one holder. When the channel is closed
- * after each page was filled once, the file has no channel any more, and what
- * was punched since is zeros. Otherwise GMEM_USERFAULT with the same range
+ * after each page was filled or punched, the file has no channel any more, and
+ * what was punched is zeros. Otherwise GMEM_USERFAULT with the same range
  * opens the channel again. What is still waited for is then reported once more.
  *
  * Returns a file descriptor, O_RDWR and O_CLOEXEC, which keeps the file and its
@@ -300,8 +301,16 @@ struct gmem_userfault {
  */
 #define GMEM_USERFAULT		_IOW(GMEM_IOC_TYPE, 0x05, struct gmem_userfault)
 
-/* gmem_fault.flags: the access is a write. */
+/*
+ * gmem_fault.flags
+ *
+ * GMEM_FAULT_WRITE: the first access is a write.
+ *
+ * GMEM_FAULT_PUNCHED: the page that was touched was punched: the answer is
+ * GMEM_FILL_ZERO, with GMEM_FILL_PUNCHED.
+ */
 #define GMEM_FAULT_WRITE	(1ULL << 0)
+#define GMEM_FAULT_PUNCHED	(1ULL << 1)
 
 /**
  * struct gmem_fault - somebody waits, what read(2) of a fault channel returns
@@ -310,7 +319,7 @@ struct gmem_userfault {
  * @size: its length in bytes: up to the end of the block, of the channel's
  *	  range, or of the page in which the file ends
  * @touched: offset in the file of the page that was touched first, in bytes
- * @flags: GMEM_FAULT_WRITE, or 0; of the first access
+ * @flags: GMEM_FAULT_*
  * @pid: the process that waits, as seen by the reader; 0 if it can't see it.
  *	 Of several, the first
  * @reserved32: zero
@@ -332,11 +341,16 @@ struct gmem_fault {
 };
 
 /*
- * gmem_fill.flags: the pages can't be had. Whoever touches one gets SIGBUS as
- * for a memory error (BUS_MCEERR_AR), or EIO, until it is filled after all.
- * @address is 0.
+ * gmem_fill.flags
+ *
+ * GMEM_FILL_POISON, of GMEM_FILL: the pages can't be had. Whoever touches one
+ * gets SIGBUS as for a memory error (BUS_MCEERR_AR), or EIO, until it is filled
+ * after all. @address is 0.
+ *
+ * GMEM_FILL_PUNCHED, of GMEM_FILL_ZERO: fill only what was punched.
  */
 #define GMEM_FILL_POISON	(1ULL << 0)
+#define GMEM_FILL_PUNCHED	(1ULL << 1)
 
 /**
  * struct gmem_fill - a range of a file, and what to fill it with
@@ -345,7 +359,7 @@ struct gmem_fault {
  * @size: its length in bytes, not 0; a multiple of GMEM_PAGE_SIZE, unless the
  *	  range ends where the file ends
  * @address: where the contents are in the caller's memory; 0 if there are none
- * @flags: GMEM_FILL_POISON, or 0
+ * @flags: GMEM_FILL_*
  * @done: set to how far the call came from @offset on, in bytes: all of @size,
  *	  unless it returns an error. The caller sets 0
  * @filled: set to how many bytes of these were missing and are filled now. The
@@ -364,14 +378,15 @@ struct gmem_fill {
 
 /*
  * GMEM_FILL, on a fault channel: fill the missing pages of a range, and wake
- * who waits for them. Pages that aren't missing are left as they are. Nobody
- * sees a page before all of it is filled. Nobody need have touched it before.
+ * who waits for them. Pages that aren't missing, and those that were punched,
+ * are left as they are. Nobody sees a page before all of it is filled. Nobody
+ * need have touched it before.
  *
  * The contents can't be in memory that is missing itself, in whichever file: a
  * fill doesn't wait for a fill (EFAULT).
  *
  * Errors set @done and @filled, except EINVAL and EFAULT for the struct itself:
- * EEXIST, no page of the range was missing; ENXIO, the file ends there (it was
+ * EEXIST, there was nothing to fill in the range; ENXIO, the file ends there (it was
  * truncated); EFAULT, the contents can't be read; ENOSPC, the mount has reached
  * its size=; ENOMEM; EINTR; EIO, EPERM and EBUSY as of GMEM_SET_ATTRIBUTES.
  *
@@ -381,8 +396,8 @@ struct gmem_fill {
 #define GMEM_FILL		_IOWR(GMEM_IOC_TYPE, 0x06, struct gmem_fill)
 
 /*
- * GMEM_FILL_ZERO, on a fault channel: the same with zeros. Takes no memory
- * until a page is touched. @address and @flags are 0.
+ * GMEM_FILL_ZERO, on a fault channel: the same with zeros, also of what was
+ * punched. Takes no memory until a page is touched. @address is 0.
  */
 #define GMEM_FILL_ZERO		_IOWR(GMEM_IOC_TYPE, 0x07, struct gmem_fill)
 
