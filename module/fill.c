@@ -150,14 +150,24 @@ static void gmem_fill_show(struct gmem_filling *f, struct gmem_block *block,
 }
 
 /*
- * The block's memory is contiguous, and its own. Return: 0, or -EAGAIN if the
- * caller's memory must be faulted in for the next page.
+ * The block's memory is contiguous, and its own. Only holes are written to: if
+ * zeros were faster, the page may have come with the block's memory, and others
+ * may use it. No hole becomes a page meanwhile: the block is locked.
+ *
+ * Return: 0, or -EAGAIN if the caller's memory must be faulted in for the next
+ * page.
  */
 static int gmem_fill_huge(struct gmem_filling *f, struct gmem_block *block,
 			  unsigned int slot, unsigned int to)
 {
 	unsigned int done;
 
+	if (!test_bit(slot, block->holes)) {
+		iov_iter_advance(&f->from, gmem_fill_bytes(f, 1));
+		f->next++;
+		return 0;
+	}
+	to = find_next_zero_bit(block->holes, to, slot);
 	done = gmem_fill_pages(f, block->huge + slot, to - slot);
 	gmem_fill_show(f, block, slot, slot + done);
 	f->next += done;
