@@ -104,8 +104,10 @@ clean: ## remove what was built here (not the cache)
 	rm -rf build
 	$(MAKE) -C module clean
 
-# Called by hostvm/ inside the build root: all components into $(OUT).
+# Called by hostvm/ inside the build root: all components into $(OUT). Each host unpacks them, under
+# emulation, so programs have only that debug information which names functions and lines in reports.
 .PHONY: products
+products: export CFLAGS ?= -O2 -g1
 products:
 	@test -n "$(OUT)" || { echo 'products: give OUT=DIR and KVER=VERSION'; exit 2; }
 	@set -e; $(foreach c,$(COMPONENTS), \

@@ -3,9 +3,9 @@
  * bench-convert ROUNDS RUN...: makes pages of gmemfs shared, and private again,
  * in runs of RUN pages a call, and, to compare, in single pages, a call each.
  * Prints how long each took, and what the kernel did for it:
- *	round=ROUND OPERATION WAY units=N calls=N ns=N KEY=VALUE...
+ *	round=ROUND OPERATION WAY units=N calls=N ns=N cpu_ns=N KEY=VALUE...
  * where OPERATION is share-RUN or private-RUN, and WAY run or page. Units are
- * pages. Round 0 comes before the others: entries of the direct map that are
+ * pages, and cpu_ns is the CPU time of this process alone. Round 0 comes before the others: entries of the direct map that are
  * split stay split, so splits are seen only there. Each way has its own memory.
  */
 #include <errno.h>
@@ -14,11 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/gmemfs.h>
 
+#include "clocks.h"
 #include "counters.h"
 #include "text.h"
 
@@ -97,18 +97,16 @@ static void check(const struct memory *m, bool share)
 static void measure(int round, const struct memory *m, bool share)
 {
 	struct counters from = counters_read(), to;
-	struct timespec begin, end;
+	int64_t cpu_ns = own_cpu_ns(), ns = host_ns();
 
-	clock_gettime(CLOCK_MONOTONIC, &begin);
 	convert(m, share);
-	clock_gettime(CLOCK_MONOTONIC, &end);
+	ns = host_ns() - ns;
+	cpu_ns = own_cpu_ns() - cpu_ns;
 	to = counters_read();
 	check(m, share);
-	printf("round=%d %s-%lu %s units=%lu calls=%lu ns=%lld", round,
-	       share ? "share" : "private", m->run, m->way, m->pages,
-	       m->pages / m->step,
-	       (end.tv_sec - begin.tv_sec) * 1000000000LL + end.tv_nsec -
-	       begin.tv_nsec);
+	printf("round=%d %s-%lu %s units=%lu calls=%lu ns=%lld cpu_ns=%lld",
+	       round, share ? "share" : "private", m->run, m->way, m->pages,
+	       m->pages / m->step, (long long)ns, (long long)cpu_ns);
 	counters_print(&from, &to);
 	putchar('\n');
 }

@@ -5,6 +5,7 @@
  *	ROUND BACKING OPERATION MIB
  * where OPERATION is one of
  *	touch		write a byte of each page of a mapping, then free it
+ *	fault		touch memory that is there: fallocate() first, not measured
  *	fallocate	fallocate() the whole file
  *	write		write() to the empty file, then read() it
  *	many		64 processes touch a file of their own each, at once
@@ -12,9 +13,11 @@
  *	threads-N	N threads touch a part of one file each, at once
  *
  * It prints a line for each measurement:
- *	round=ROUND OPERATION BACKING units=N ns=N KEY=VALUE...
+ *	round=ROUND OPERATION BACKING units=N ns=N cpu_ns=N KEY=VALUE...
  *	round=ROUND OPERATION BACKING error=WHY
- * units are pages. WHY has no blanks: an operation that fails is a result, too.
+ * units are pages. cpu_ns is the CPU time of this process alone: it has no part
+ * of what others do, such as the kernel's worker that fills the pool. WHY has no
+ * blanks: an operation that fails is a result, too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,10 +30,10 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backing.h"
+#include "clocks.h"
 #include "counters.h"
 #include "pool.h"
 #include "text.h"
@@ -50,11 +53,25 @@ static const char *operation;
 /* How many processes, or threads, fill memory at once. */
 static int fillers = MANY;
 
+struct moment {
+	int64_t ns;
+	int64_t cpu_ns;
+};
+
 struct start {
 	struct counters counters;
 	int64_t hits;
-	struct timespec time;
+	struct moment time;
 };
+
+static struct moment now(void)
+{
+	struct moment m;
+
+	m.cpu_ns = own_cpu_ns();
+	m.ns = host_ns();
+	return m;
+}
 
 static struct start start_now(const char *what)
 {
@@ -63,31 +80,18 @@ static struct start start_now(const char *what)
 	operation = what;
 	s.counters = counters_read();
 	s.hits = pool_hits();
-	clock_gettime(CLOCK_MONOTONIC, &s.time);
+	s.time = now();
 	return s;
 }
 
-static struct timespec now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t;
-}
-
-static long long ns_since(const struct timespec *from,
-			  const struct timespec *to)
-{
-	return (to->tv_sec - from->tv_sec) * 1000000000LL + to->tv_nsec -
-	       from->tv_nsec;
-}
-
-static void report(const struct start *s, const struct timespec *end)
+static void report(const struct start *s, const struct moment *end)
 {
 	struct counters c = counters_read();
 
-	printf("round=%d %s %s units=%zu ns=%lld", round_number, operation,
-	       backing->name, size / PAGE, ns_since(&s->time, end));
+	printf("round=%d %s %s units=%zu ns=%lld cpu_ns=%lld", round_number,
+	       operation, backing->name, size / PAGE,
+	       (long long)(end->ns - s->time.ns),
+	       (long long)(end->cpu_ns - s->time.cpu_ns));
 	if (s->hits >= 0)
 		printf(" pool_hits=%lld", (long long)(pool_hits() - s->hits));
 	counters_print(&s->counters, &c);
@@ -128,7 +132,7 @@ static void clean_up(void)
 	if (!backing->gmemfs)
 		return;
 	pool_cold();
-	pool_settle();
+	pool_settle(0);
 }
 
 static int make_file(size_t bytes)
@@ -162,20 +166,20 @@ static void touch_pages(volatile char *p, size_t bytes)
 static void run_free(int fd, void *p)
 {
 	struct start s = start_now("free");
-	struct timespec end;
+	struct moment end;
 
 	munmap(p, size);
 	close(fd);
 	end = now();
 	if (backing->gmemfs)
-		pool_settle();
+		pool_settle(0);
 	report(&s, &end);
 }
 
 /* The counters are read before munmap(), which frees page tables. */
 static void run_touch(void)
 {
-	struct timespec end;
+	struct moment end;
 	struct start s;
 	char *p;
 	int fd;
@@ -194,9 +198,33 @@ static void run_touch(void)
 	run_free(fd, p);
 }
 
+/* The faults alone: no memory is taken, zeroed or hidden. */
+static void run_fault(void)
+{
+	struct moment end;
+	struct start s;
+	char *p;
+	int fd;
+
+	fd = make_file(size);
+	if (fd < 0)
+		return;
+	if (fallocate(fd, 0, 0, size)) {
+		report_error("fallocate", errno);
+		return;
+	}
+	p = map_file(fd, size);
+	if (!p)
+		return;
+	s = start_now("fault");
+	touch_pages(p, size);
+	end = now();
+	report(&s, &end);
+}
+
 static void run_fallocate(void)
 {
-	struct timespec end;
+	struct moment end;
 	struct start s;
 	int fd;
 
@@ -238,7 +266,7 @@ static bool run_transfer(int fd, char *chunk, bool writing)
 {
 	const char *name = writing ? "write" : "read";
 	struct start s = start_now(name);
-	struct timespec end;
+	struct moment end;
 
 	if (!transfer(fd, chunk, writing)) {
 		report_error(name, errno);
@@ -348,7 +376,7 @@ static void fork_fillers(int *go, int *done, int *end)
 static void run_many(void)
 {
 	int go[2], done[2], end[2];
-	struct timespec filled;
+	struct moment filled;
 	struct start s;
 
 	if (pipe(go) || pipe(done) || pipe(end))
@@ -385,7 +413,7 @@ static void *fill_part(void *part)
 static void run_threads(void)
 {
 	pthread_t threads[MOST_FILLERS];
-	struct timespec end;
+	struct moment end;
 	struct start s;
 	char *p;
 	int fd, i;
@@ -415,6 +443,7 @@ static const struct {
 	bool numbered;	/* -N follows: so many fillers */
 } operations[] = {
 	{ "touch", run_touch, false },
+	{ "fault", run_fault, false },
 	{ "fallocate", run_fallocate, false },
 	{ "write", run_write, false },
 	{ "many", run_many, false },

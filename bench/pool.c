@@ -68,7 +68,7 @@ int pool_cold(void)
 	return -ETIMEDOUT;
 }
 
-void pool_settle(void)
+void pool_settle(int64_t held)
 {
 	int step;
 
@@ -76,7 +76,7 @@ void pool_settle(void)
 		int64_t hidden = file_number(SYSFS "hidden_bytes");
 		int64_t pooled = pool_free();
 
-		if (hidden <= (pooled < 0 ? 0 : pooled))
+		if (hidden <= held + (pooled < 0 ? 0 : pooled))
 			return;
 		usleep(STEP_US);
 	}

@@ -18,9 +18,9 @@ int pool_cold(void);
 
 /*
  * Memory that a file gives back may be zeroed later, by another thread. Wait
- * until all hidden memory is in the pool. No file may hold any.
+ * until all hidden memory is in the pool, but for so many bytes that files hold.
  */
-void pool_settle(void);
+void pool_settle(int64_t held);
 
 /* How often a block came from the pool so far; -1 without a pool. */
 int64_t pool_hits(void);

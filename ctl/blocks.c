@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Reading a file's states block by block, while its owner may change it. */
 #include <errno.h>
-#include <gmem.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +31,12 @@ void blocks_begin(struct blocks *b, int fd, const struct gmem_info *info)
 		.fd = fd, .end = whole_pages(info->size),
 		.left = 2 * (info->populated / GMEM_PAGE_SIZE) + MEANWHILE,
 	};
+}
+
+/* A module that can't say how many have a page says 0. */
+void blocks_ask_sharers(struct blocks *b, const struct gmem_info *info)
+{
+	b->shares = info->sharers;
 }
 
 void blocks_limit(struct blocks *b, uint64_t from, uint64_t to)
@@ -67,7 +73,21 @@ static void leave_out_earlier(struct blocks *b)
 
 	if (b->from > b->offset)
 		pages = (b->from - b->offset) / GMEM_PAGE_SIZE;
-	memset(b->states, 0, pages < b->pages ? pages : b->pages);
+	if (pages > b->pages)
+		pages = b->pages;
+	memset(b->states, 0, pages);
+	memset(b->sharers, 0, pages);
+}
+
+static int ask(struct blocks *b)
+{
+	struct gmem_state get = {
+		.offset = b->offset, .size = b->pages * GMEM_PAGE_SIZE,
+		.states = (uintptr_t)b->states,
+		.sharers = b->shares ? (uintptr_t)b->sharers : 0,
+	};
+
+	return ioctl(b->fd, GMEM_GET_STATE, &get) ? -errno : 0;
 }
 
 int blocks_again(struct blocks *b)
@@ -78,8 +98,7 @@ int blocks_again(struct blocks *b)
 		err = count_pages(b);
 		if (err || !b->pages)
 			return err;
-		err = gmem_file_state(b->fd, b->offset,
-				      b->pages * GMEM_PAGE_SIZE, b->states);
+		err = ask(b);
 		if (!err)
 			leave_out_earlier(b);
 		if (err != -EINVAL)

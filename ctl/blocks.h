@@ -8,6 +8,7 @@
 #define BLOCKS_H
 
 #include <linux/gmemfs.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,13 +20,19 @@ struct blocks {
 	uint64_t from;		/* pages before it were there before */
 	uint64_t next;
 	uint64_t left;		/* how many more blocks: see MEANWHILE */
+	bool shares;		/* ask how many have a page, too */
 	/* The current block: */
 	uint64_t offset;
 	size_t pages;
 	uint8_t states[BLOCK_PAGES];
+	/* How many places in files have each page; zeros if not @shares. */
+	uint8_t sharers[BLOCK_PAGES];
 };
 
 void blocks_begin(struct blocks *b, int fd, const struct gmem_info *info);
+
+/* blocks_ask_sharers - after blocks_begin(): get @sharers, too, if there are any */
+void blocks_ask_sharers(struct blocks *b, const struct gmem_info *info);
 
 /* blocks_limit - after blocks_begin(): only this range, of whole pages */
 void blocks_limit(struct blocks *b, uint64_t from, uint64_t to);

@@ -188,8 +188,7 @@ static bool find_member(struct btf *btf, const struct btf_type *t,
 	return false;
 }
 
-static int find(struct btf *btf, const char *type, const char *member,
-		size_t *offset)
+static int find(struct btf *btf, struct btf_place *place)
 {
 	uint32_t bits;
 
@@ -197,36 +196,35 @@ static int find(struct btf *btf, const char *type, const char *member,
 		const struct btf_type *t = btf->types[i];
 
 		if (BTF_INFO_KIND(t->info) != BTF_KIND_STRUCT ||
-		    strcmp(name_at(btf, t->name_off), type))
+		    strcmp(name_at(btf, t->name_off), place->type))
 			continue;
 		btf->left = BTF_MAX_MEMBERS;
-		if (!find_member(btf, t, member, BTF_MAX_DEPTH, &bits))
+		if (!find_member(btf, t, place->member, BTF_MAX_DEPTH, &bits))
 			continue;
-		*offset = bits / 8;
+		place->offset = bits / 8;
 		return 0;
 	}
 	return -ENOENT;
 }
 
-int btf_offset_in(char *data, size_t size, const char *type, const char *member,
-		  size_t *offset)
+int btf_find_in(char *data, size_t size, struct btf_place *places, size_t nr)
 {
 	struct btf btf = { .data = data, .size = size };
 	int err = parse(&btf);
 
-	if (!err)
-		err = find(&btf, type, member, offset);
+	for (size_t i = 0; !err && i < nr; i++)
+		err = find(&btf, &places[i]);
 	free(btf.types);
 	return err;
 }
 
-int btf_offset(const char *type, const char *member, size_t *offset)
+int btf_find(struct btf_place *places, size_t nr)
 {
 	struct btf btf = { 0 };
 	int err = read_file(&btf);
 
 	if (!err)
-		err = btf_offset_in(btf.data, btf.size, type, member, offset);
+		err = btf_find_in(btf.data, btf.size, places, nr);
 	free(btf.data);
 	return err;
 }

@@ -155,6 +155,7 @@ static void json_info(struct json *j, const struct gmem_info *info)
 	json_number(j, "shared", info->shared);
 	json_number(j, "huge", info->huge);
 	json_number(j, "cloned", info->cloned);
+	json_number(j, "sharers", info->sharers);
 	json_number(j, "map_faults_2m", info->map_faults_2m);
 	json_number(j, "map_faults_4k", info->map_faults_4k);
 	json_array(j, "flags");
@@ -196,4 +197,14 @@ void files_memory_cells(struct table *t, const struct file_entry *f)
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
 		table_cell(t, "%s", f->err ? "?" : text_size(values[i]));
+}
+
+/* A module that is older than gmemctl doesn't know the second. */
+void files_clone_cells(struct table *t, const struct file_entry *f)
+{
+	table_cell(t, "%s", f->err ? "?" : text_size(f->info.cloned));
+	if (f->err || (f->info.cloned && !f->info.sharers))
+		table_cell(t, "?");
+	else
+		table_cell(t, "%llu", (unsigned long long)f->info.sharers);
 }

@@ -27,6 +27,9 @@ void files_json(struct json *j, const struct file_entry *f);
 /* files_memory_cells - add cells: size, populated, hidden, exposed, lent */
 void files_memory_cells(struct table *t, const struct file_entry *f);
 
+/* files_clone_cells - add cells: cloned, sharers */
+void files_clone_cells(struct table *t, const struct file_entry *f);
+
 /* files_flags - the flags as mount options; the caller frees the string */
 char *files_flags(uint64_t flags);
 

@@ -15,20 +15,23 @@ static int fail(struct frames *f, int err, const char *what)
 
 int frames_open(struct frames *f, const struct kcore *k)
 {
-	size_t mm_at, pgd_at;
+	enum { MM, PGD };
+	struct btf_place at[] = {
+		[MM] = { .type = "task_struct", .member = "mm" },
+		[PGD] = { .type = "mm_struct", .member = "pgd" },
+	};
 	uint64_t mm;
 	int err;
 
 	memset(f, 0, sizeof(*f));
 	f->k = k;
-	err = btf_offset("task_struct", "mm", &mm_at);
-	if (!err)
-		err = btf_offset("mm_struct", "pgd", &pgd_at);
+	err = btf_find(at, sizeof(at) / sizeof(*at));
 	if (err)
 		return fail(f, err, "the kernel's types, /sys/kernel/btf/vmlinux");
-	err = kcore_task_word(k, mm_at, &mm);
+	err = kcore_task_word(k, at[MM].offset, &mm);
 	if (!err)
-		err = kcore_read(k, mm + pgd_at, &f->table, sizeof(f->table));
+		err = kcore_read(k, mm + at[PGD].offset, &f->table,
+				 sizeof(f->table));
 	if (err)
 		return fail(f, err, "this process's page tables, by /proc/kcore");
 	return 0;

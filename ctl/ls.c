@@ -30,7 +30,7 @@ static void print_text(const struct inventory *inv)
 {
 	static const char *const headers[] = {
 		"FILE", "OWNER", ">SIZE", ">POPULATED", ">HIDDEN", ">EXPOSED",
-		">LENT", "USERS", NULL
+		">LENT", ">CLONED", ">SHARERS", "USERS", NULL
 	};
 	struct table t;
 
@@ -42,6 +42,7 @@ static void print_text(const struct inventory *inv)
 		table_cell(&t, "%s", text_safe(f->path));
 		table_cell(&t, "%s", inventory_owner(f->uid));
 		files_memory_cells(&t, f);
+		files_clone_cells(&t, f);
 		table_cell(&t, "%s", users);
 		free(users);
 	}
@@ -71,8 +72,9 @@ const struct ctl_command ls_command = {
 	.arguments = "",
 	.summary = "list the files of all mounts, and the processes that use them",
 	.details = "Lists all files of gmemfs. A file without a name is listed by a path under /proc,\n"
-		   "which the other commands take, too. USERS are the processes that have the file\n"
-		   "open or mapped.",
+		   "which the other commands take, too. CLONED is in common with other files, or\n"
+		   "other places of this one: with SHARERS of them at most, this one included.\n"
+		   "USERS are the processes that have the file open or mapped.",
 	.options = options,
 	.run = run,
 };

@@ -72,7 +72,11 @@ static void print_legend(const struct picture *p)
 			continue;
 		printf("%*s ", LABEL_WIDTH - 1, "");
 		text_paint(stdout, cell_looks[kind].colour, glyph(kind));
-		printf(" %s: %lu\n", cell_looks[kind].meaning, p->kinds[kind]);
+		printf(" %s: %lu", cell_looks[kind].meaning, p->kinds[kind]);
+		if (kind == CELL_CLONED && p->sharers)
+			printf(" (at most %s have the same)",
+			       picture_sharers(p->sharers));
+		putchar('\n');
 	}
 }
 
@@ -106,6 +110,7 @@ static void json_cell(struct json *j, const struct picture *p, size_t i)
 	json_number(j, "pinned", c->pinned);
 	json_number(j, "unprotected", c->unprotected);
 	json_number(j, "cloned", c->cloned);
+	json_number(j, "sharers", c->sharers);
 	json_end(j);
 }
 
@@ -183,8 +188,9 @@ static int paint(struct picture *p, int fd, const struct gmem_info *info)
 
 	picture_begin(p);
 	blocks_begin(&b, fd, info);
+	blocks_ask_sharers(&b, info);
 	while ((err = blocks_next(&b)) > 0)
-		picture_add(p, b.offset, b.states, b.pages);
+		picture_add(p, b.offset, b.states, b.sharers, b.pages);
 	picture_end(p);
 	if (err)
 		ctl_error("%s: can't read the states of its pages: %s",

@@ -29,7 +29,7 @@ const struct cell_look cell_looks[CELL_KINDS] = {
 			"·", ".", COLOUR_DIM, "#e6e6e6" },
 };
 
-static void add_page(struct cell *c, uint8_t state)
+static void add_page(struct cell *c, uint8_t state, uint8_t sharers)
 {
 	if (!(state & GMEM_STATE_POPULATED))
 		return;
@@ -39,6 +39,8 @@ static void add_page(struct cell *c, uint8_t state)
 	c->pinned += !!(state & GMEM_STATE_PINNED);
 	c->lent += !!(state & GMEM_STATE_LENT);
 	c->cloned += !!(state & GMEM_STATE_CLONED);
+	if (state & GMEM_STATE_CLONED && sharers > c->sharers)
+		c->sharers = sharers;
 	if (state & GMEM_STATE_SHARED)
 		c->shared++;
 	else if (state & GMEM_STATE_EXPOSED && !(state & GMEM_STATE_LENT))
@@ -81,23 +83,36 @@ void picture_begin(struct picture *p)
 }
 
 void picture_add(struct picture *p, uint64_t offset, const uint8_t *states,
-		 size_t pages)
+		 const uint8_t *sharers, size_t pages)
 {
 	for (size_t i = 0; i < pages; i++) {
 		uint64_t cell = (offset + i * GMEM_PAGE_SIZE) / p->cell_size;
 
 		if (cell < p->nr_cells && p->cells[cell].holes)
-			add_page(&p->cells[cell], states[i]);
+			add_page(&p->cells[cell], states[i], sharers[i]);
 	}
 }
 
 void picture_end(struct picture *p)
 {
 	memset(p->kinds, 0, sizeof(p->kinds));
+	p->sharers = 0;
 	for (size_t i = 0; i < p->nr_cells; i++) {
 		p->cells[i].kind = kind_of(&p->cells[i]);
 		p->kinds[p->cells[i].kind]++;
+		if (p->cells[i].sharers > p->sharers)
+			p->sharers = p->cells[i].sharers;
 	}
+}
+
+/* The kernel says no more than a byte can. */
+const char *picture_sharers(unsigned int sharers)
+{
+	static char text[32];
+
+	snprintf(text, sizeof(text), sharers < UINT8_MAX ? "%u" : "%u or more",
+		 sharers);
+	return text;
 }
 
 void picture_free(struct picture *p)

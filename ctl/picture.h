@@ -46,6 +46,7 @@ struct cell {
 	unsigned long pinned;
 	unsigned long unprotected;
 	unsigned long cloned;
+	unsigned int sharers;	/* places that have one of these, at most */
 	unsigned long small;	/* pages that aren't in 2 MiB blocks */
 };
 
@@ -57,6 +58,7 @@ struct picture {
 	size_t nr_cells;
 	size_t columns;
 	unsigned long kinds[CELL_KINDS];	/* how many cells */
+	unsigned int sharers;			/* the most of all cells */
 };
 
 /*
@@ -65,13 +67,16 @@ struct picture {
  */
 void picture_begin(struct picture *p);
 void picture_add(struct picture *p, uint64_t offset, const uint8_t *states,
-		 size_t pages);
+		 const uint8_t *sharers, size_t pages);
 void picture_end(struct picture *p);
 void picture_free(struct picture *p);
 
 /* picture_cell_size - the smallest size, a block or more, for @most cells */
 uint64_t picture_cell_size(uint64_t size, size_t most);
 uint64_t picture_cells(uint64_t size, uint64_t cell_size);
+
+/* picture_sharers - that many as text, which says so if there may be more */
+const char *picture_sharers(unsigned int sharers);
 
 void picture_svg(const struct picture *p, const struct gmem_info *info,
 		 FILE *out);

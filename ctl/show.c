@@ -23,9 +23,10 @@ struct tally {
 	uint64_t pinned;
 	uint64_t unprotected;
 	uint64_t cloned;
+	uint64_t cloned_alone;	/* and no other file has it any more */
 };
 
-static void count(struct tally *t, uint8_t state)
+static void count(struct tally *t, uint8_t state, uint8_t sharers)
 {
 	if (!(state & GMEM_STATE_POPULATED))
 		return;
@@ -34,6 +35,7 @@ static void count(struct tally *t, uint8_t state)
 	t->lent += !!(state & GMEM_STATE_LENT);
 	t->hidden += !(state & GMEM_STATE_EXPOSED);
 	t->cloned += !!(state & GMEM_STATE_CLONED);
+	t->cloned_alone += state & GMEM_STATE_CLONED && sharers == 1;
 	if (state & GMEM_STATE_SHARED) {
 		t->shared++;
 		t->shared_hidden += !(state & GMEM_STATE_EXPOSED);
@@ -57,6 +59,7 @@ static void print_json(const struct file_entry *f, const struct tally *t)
 	json_number(&j, "pinned", t->pinned);
 	json_number(&j, "unprotected", t->unprotected);
 	json_number(&j, "cloned", t->cloned);
+	json_number(&j, "cloned_alone", t->cloned_alone);
 	json_end(&j);
 	json_finish(&j);
 }
@@ -67,6 +70,19 @@ static void print_amount(const char *name, uint64_t bytes, const char *remark)
 	if (*remark)
 		printf("  %s", remark);
 	putchar('\n');
+}
+
+/* The states of pages were read later than @info, and may have more. */
+static void print_sharers(const struct gmem_info *info, const struct tally *t)
+{
+	if (info->cloned && !info->sharers) {
+		printf("%-12s %8s  unknown to the module, which is older than gmemctl\n",
+		       "sharers", "?");
+		return;
+	}
+	printf("%-12s %8" PRIu64 "  places in files have the same memory, at most; %s is this one's alone\n",
+	       "sharers", (uint64_t)info->sharers,
+	       text_size(t->cloned_alone * GMEM_PAGE_SIZE));
 }
 
 static void print_memory(const struct gmem_info *info, const struct tally *t)
@@ -89,6 +105,7 @@ static void print_memory(const struct gmem_info *info, const struct tally *t)
 		     "private and in the direct map");
 	print_amount("cloned", t->cloned * GMEM_PAGE_SIZE,
 		     "in common with other files, until it is written to");
+	print_sharers(info, t);
 	snprintf(remark, sizeof(remark), "of 2 MiB, %" PRIu64 " of 4 KiB",
 		 (uint64_t)info->map_faults_4k);
 	printf("%-12s %8" PRIu64 "  %s\n", "faults",
@@ -119,9 +136,10 @@ static int tally_file(int fd, const struct gmem_info *info, struct tally *t)
 	int err;
 
 	blocks_begin(&b, fd, info);
+	blocks_ask_sharers(&b, info);
 	while ((err = blocks_next(&b)) > 0)
 		for (size_t i = 0; i < b.pages; i++)
-			count(t, b.states[i]);
+			count(t, b.states[i], b.sharers[i]);
 	t->holes = pages > t->populated ? pages - t->populated : 0;
 	return err;
 }

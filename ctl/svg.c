@@ -50,9 +50,15 @@ static void one_cell(const struct picture *p, size_t i, FILE *out)
 	fprintf(out, "<rect x=\"%zu\" y=\"%zu\" width=\"%d\" height=\"%d\" rx=\"2\" fill=\"%s\">",
 		LEFT + i % p->columns * STEP, TOP + i / p->columns * STEP,
 		SIDE, SIDE, look->fill);
-	fprintf(out, "<title>at %s: %lu hidden, %lu shared, %lu lent, %lu holes</title></rect>\n",
+	fprintf(out, "<title>at %s: %lu hidden, %lu shared, %lu lent, %lu holes",
 		text_size(i * p->cell_size), c->hidden, c->shared, c->lent,
 		c->holes);
+	if (c->cloned)
+		fprintf(out, ", %lu cloned", c->cloned);
+	if (c->sharers)
+		fprintf(out, ", at most %s have the same",
+			picture_sharers(c->sharers));
+	fputs("</title></rect>\n", out);
 }
 
 static void row_label(const struct picture *p, size_t row, FILE *out)

@@ -110,14 +110,12 @@ struct marks {
 static int mark_leaf(const struct kcore_leaf *leaf, void *arg)
 {
 	const struct marks *m = arg;
+	uint64_t last = m->first + m->pages * PAGE;
+	uint64_t at = leaf->vaddr > m->first ? leaf->vaddr : m->first;
 	uint64_t end = leaf->vaddr + leaf->size;
 
-	for (size_t i = 0; i < m->pages; i++) {
-		uint64_t vaddr = m->first + i * PAGE;
-
-		if (vaddr >= leaf->vaddr && vaddr < end)
-			m->sights[i].mapped = true;
-	}
+	for (; at < end && at < last; at += PAGE)
+		m->sights[(at - m->first) / PAGE].mapped = true;
 	return 0;
 }
 

@@ -18,6 +18,7 @@ static void print_info(const struct gmem_info *info)
 	printf("hidden=%" PRIu64 "\n", (uint64_t)info->hidden);
 	printf("huge=%" PRIu64 "\n", (uint64_t)info->huge);
 	printf("lent=%" PRIu64 "\n", (uint64_t)info->lent);
+	printf("cloned=%" PRIu64 "\n", (uint64_t)info->cloned);
 	printf("map_faults_2m=%" PRIu64 "\n", (uint64_t)info->map_faults_2m);
 	printf("map_faults_4k=%" PRIu64 "\n", (uint64_t)info->map_faults_4k);
 }

@@ -8,12 +8,19 @@
  * going to map a page, and call KVM's function. When that calls hva_to_pfn(),
  * ftrace calls gmem_borrow_under_way(), and a task with a note is redirected to
  * this file. All other calls of hva_to_pfn(), such as those for the guest's own
- * page faults, run KVM's function unchanged, unless a file was ever cloned.
+ * page faults, run KVM's function unchanged, unless pages were ever unmapped
+ * from a guest view that stays. Since then every task is redirected, for two
+ * reasons:
  *
- * After a clone, pages are mapped read-only until they are written to (view.c).
- * KVM would take such an entry for read-only memory, and not for one whose
- * write fault is still to be done. So then every task is redirected, and does
- * that fault here.
+ *   - After a clone, pages are mapped read-only until they are written to
+ *     (view.c). KVM would take such an entry for read-only memory, and not for
+ *     one whose write fault is still to be done.
+ *   - KVM's function does a fault, and then looks at the page table once. If the
+ *     entry has gone again, because a page beside it was converted, punched or
+ *     copied, it returns an error, and KVM_RUN fails with EFAULT: the VMM stops
+ *     the guest. (KVM looks whether mappings changed only if there is no error.)
+ *
+ * So the fault is done here, and KVM's function looks again.
  *
  * For a task with a note, the frame is lent before KVM learns its number. So
  * KVM never has a frame that is still hidden. If the frame can't be lent,
@@ -45,15 +52,16 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 
 #include "borrow.h"
-#include "common.h"
 #include "fault_inject.h"
 #include "frametable.h"
 #include "hook.h"
 #include "kvm.h"
 #include "lend.h"
+#include "unmap.h"
 #include "view.h"
 
 /* ---- notes ---- */
@@ -121,17 +129,25 @@ static notrace struct gmem_borrow *gmem_borrow_current(void)
 }
 
 /*
- * gmem_borrow_under_way - has this task left a note, or was any file cloned?
+ * gmem_borrow_under_way - has this task left a note, or may entries have gone?
  *			   ftrace calls it.
  */
 notrace bool gmem_borrow_under_way(void)
 {
-	return READ_ONCE(gmem_common_seen) || gmem_borrow_current();
+	return READ_ONCE(gmem_unmap_seen) || gmem_borrow_current();
 }
 
 /* ---- look up, lend, look again ---- */
 
+/* A VMM that moves the page all the time gets an error. */
 #define LOOKUP_TRIES	8
+
+/*
+ * How often a fault is done for a look-up: entries may go all the time, since a
+ * guest's pages are converted, punched and cloned. So this only bounds how long
+ * a task spins if KVM fails for a reason that no fault mends.
+ */
+#define FAULT_TRIES	1000
 
 static kvm_pfn_t gmem_error_pfn(int error)
 {
@@ -146,21 +162,35 @@ static kvm_pfn_t gmem_error_pfn(int error)
 	}
 }
 
+/* May KVM's function find a frame, once a fault has been done? */
+static bool gmem_needs_fault(struct gmem_lookup *l, kvm_pfn_t pfn)
+{
+	if (pfn == KVM_PFN_ERR_RO_FAULT)
+		return true;
+	return pfn == KVM_PFN_ERR_FAULT && gmem_kvm_lookup_may_sleep(l);
+}
+
 /*
- * Look up, and do the write fault of a guest view that has a read-only entry
- * there. Return: as gmem_kvm_lookup().
+ * Look up, and do the fault of a guest view that has no entry there, or a
+ * read-only one. An error that stays is the fault's. Return: as
+ * gmem_kvm_lookup().
  */
 static kvm_pfn_t gmem_look(struct gmem_lookup *l)
 {
 	kvm_pfn_t pfn = gmem_kvm_lookup(l);
-	int tries = LOOKUP_TRIES, ret;
+	int tries = FAULT_TRIES, ret;
 
-	while (pfn == KVM_PFN_ERR_RO_FAULT && tries--) {
-		ret = gmem_view_fault_in(gmem_kvm_lookup_address(l));
+	while (gmem_needs_fault(l, pfn) && tries--) {
+		if (gmem_kvm_lookup_interruptible(l) ?
+		    signal_pending(current) : fatal_signal_pending(current))
+			return KVM_PFN_ERR_SIGPENDING;
+		ret = gmem_view_fault_in(gmem_kvm_lookup_address(l),
+					 gmem_kvm_lookup_writes(l));
 		if (ret == -ENOENT)
 			return pfn;
 		if (ret)
 			return gmem_error_pfn(ret);
+		cond_resched();
 		pfn = gmem_kvm_lookup(l);
 	}
 	return pfn;
@@ -171,8 +201,8 @@ static kvm_pfn_t gmem_look(struct gmem_lookup *l)
  * no frame of ours? The reference of the first look-up is dropped: the loan
  * keeps the page. KVM gets the reference of the second.
  *
- * Return: 0; 1 if the address leads elsewhere now; or -errno. No reference is
- * left unless it is 0.
+ * Return: 0; or 1 if the address leads elsewhere now, or nowhere. No reference
+ * is left unless it is 0.
  */
 static int gmem_look_again(struct gmem_lookup *l, kvm_pfn_t pfn,
 			   struct page *page)
@@ -182,7 +212,7 @@ static int gmem_look_again(struct gmem_lookup *l, kvm_pfn_t pfn,
 	gmem_kvm_lookup_release(l, pfn);
 	again = gmem_kvm_lookup(l);
 	if (is_error_noslot_pfn(again))
-		return -EFAULT;
+		return 1;
 	if (again == pfn && (page || !gmem_frames_has(pfn)) &&
 	    !gmem_fault_inject(GMEM_FAIL_SECOND_LOOK))
 		return 0;
@@ -192,7 +222,7 @@ static int gmem_look_again(struct gmem_lookup *l, kvm_pfn_t pfn,
 
 /*
  * Look again, and let the caller keep @page, which was lent; @page is NULL for
- * a frame that isn't ours. Return: as gmem_look_again().
+ * a frame that isn't ours. Return: as gmem_look_again(), or -errno of keep().
  */
 static int gmem_borrow_page(struct gmem_borrow *b, struct gmem_lookup *l,
 			    kvm_pfn_t pfn, struct page *page)
@@ -212,13 +242,14 @@ static int gmem_borrow_page(struct gmem_borrow *b, struct gmem_lookup *l,
 
 /*
  * No file owns the page. It may be common: then it isn't lent, but the file can
- * get a page of its own, even if KVM would only read. Return: 0: try again.
+ * get a page of its own, even if KVM would only read. Or it has just left its
+ * file. Return: 0: try again.
  */
 static int gmem_borrow_own(struct gmem_lookup *l)
 {
-	if (!READ_ONCE(gmem_common_seen))
+	if (!READ_ONCE(gmem_unmap_seen))
 		return -EFAULT;
-	return gmem_view_fault_in(gmem_kvm_lookup_address(l));
+	return gmem_view_fault_in(gmem_kvm_lookup_address(l), true);
 }
 
 /* Return: 0, or 1: try again. Sets @pfn to what KVM gets, if only an error. */
@@ -249,8 +280,8 @@ static int gmem_borrow_once(struct gmem_borrow *b, struct gmem_lookup *l,
 }
 
 /**
- * gmem_borrow_lookup - replaces hva_to_pfn() for a task with a note; after a
- *			clone, for all tasks
+ * gmem_borrow_lookup - replaces hva_to_pfn() for a task with a note; once
+ *			entries may have gone, for all tasks
  * @l: KVM's arguments
  *
  * Return: as hva_to_pfn(). If there is a note, and the frame is ours, it has
@@ -270,7 +301,6 @@ kvm_pfn_t gmem_borrow_lookup(struct gmem_lookup *l)
 		gmem_hook_leave(token);
 		return pfn;
 	}
-	/* A VMM that moves the page all the time gets an error. */
 	while (gmem_borrow_once(b, l, &pfn) && --tries)
 		;
 	return pfn;

@@ -15,7 +15,7 @@
  * All that can fail comes before the target loses what it has there. On an
  * error, what was done stays, and the rest of the target is as it was. Only if
  * the source has some pages of a common block alone, the target may have a hole
- * instead. Nothing is left beyond the target's size.
+ * instead; and a page of zeros, or a block of them, may stay beyond its size.
  *
  * Pages of the target that are missing are filled that way. Nobody knows the
  * contents of pages of the source that are missing: they can't be cloned.
@@ -44,12 +44,16 @@
 #include "units.h"
 #include "unmap.h"
 
-/* The locks are held for so many pages, 128 MiB; or so many that are copied. */
+/*
+ * The locks are held for so many pages, 128 MiB; or so many that are copied:
+ * whoever clones may be made to sleep for its cgroup's memory.high after each
+ * batch of charges, and the source's guest waits for the lock.
+ */
 #define GMEM_CLONE_MOST		(64 * GMEM_BLOCK_PAGES)
-#define GMEM_CLONE_COPIES	GMEM_BLOCK_PAGES
+#define GMEM_CLONE_COPIES	64
 
 /* What the target has there is given back, which takes less than a copy. */
-#define GMEM_CLONE_GIVEN	8
+#define GMEM_CLONE_GIVEN	64
 
 /**
  * struct gmem_cloning - a range that is cloned
@@ -60,6 +64,7 @@
  * @dst: the next page of the target
  * @size: what the target's size will at least be
  * @copied: pages that were copied while the locks are held
+ * @most: how many pages the next hold of the locks is for
  */
 struct gmem_cloning {
 	struct inode *from;
@@ -69,6 +74,7 @@ struct gmem_cloning {
 	pgoff_t dst;
 	loff_t size;
 	unsigned long copied;
+	unsigned long most;
 };
 
 static u64 gmem_flags(const struct inode *inode)
@@ -409,7 +415,7 @@ static void gmem_clone_unmap(struct gmem_cloning *c, pgoff_t stop)
 	pgoff_t end = round_up(stop, GMEM_BLOCK_PAGES);
 
 	if (gmem_may_be_writable(c, stop)) {
-		gmem_common_expect();
+		gmem_unmap_expect();
 		gmem_unmap_guest(c->from, (loff_t)first << PAGE_SHIFT,
 				 (loff_t)(end - first) << PAGE_SHIFT);
 	}
@@ -470,17 +476,31 @@ static bool gmem_clone_lacks(struct gmem_cloning *c, pgoff_t begun,
 	return true;
 }
 
+/*
+ * The guest views lose all of a part before any of it is cloned. So the next
+ * part isn't longer than what was done of this one.
+ */
+static void gmem_clone_adapt(struct gmem_cloning *c, pgoff_t first,
+			     pgoff_t stop)
+{
+	if (c->src < stop)
+		c->most = max(c->src - first, (pgoff_t)GMEM_BLOCK_PAGES);
+	else
+		c->most = min(2 * c->most, (unsigned long)GMEM_CLONE_MOST);
+}
+
 static int gmem_clone_some(struct gmem_cloning *c)
 {
-	pgoff_t begun = c->src, stop;
+	pgoff_t begun = c->src, first, stop;
 	int ret = 0;
 
 	filemap_invalidate_lock_two(c->from->i_mapping, c->to->i_mapping);
 	gmem_clone_skip(c);
-	stop = min(c->end, c->src + GMEM_CLONE_MOST);
+	stop = min(c->end, c->src + c->most);
 	if (gmem_clone_lacks(c, begun, stop))
 		ret = -EBUSY;
-	else if (c->src < stop)
+	first = c->src;
+	if (!ret && first < stop)
 		gmem_clone_unmap(c, stop);
 	c->copied = 0;
 	while (!ret && c->src < stop && c->copied < GMEM_CLONE_COPIES) {
@@ -490,6 +510,7 @@ static int gmem_clone_some(struct gmem_cloning *c)
 		cond_resched();
 	}
 	gmem_clone_filled(c, c->src - begun);
+	gmem_clone_adapt(c, first, stop);
 	if (c->src > begun)
 		gmem_clone_set_size(c);
 	filemap_invalidate_unlock_two(c->from->i_mapping, c->to->i_mapping);
@@ -501,6 +522,7 @@ static int gmem_clone_range(struct gmem_cloning *c)
 {
 	int ret = 0;
 
+	c->most = GMEM_CLONE_MOST;
 	while (c->src < c->end && !ret)
 		ret = gmem_clone_some(c);
 	return ret == -EHWPOISON ? -EIO : ret;

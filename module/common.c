@@ -28,22 +28,6 @@
 #include "pageword.h"
 #include "units.h"
 
-/* May any frame ever have been common? If not, KVM's look-ups are unchanged. */
-bool gmem_common_seen __read_mostly;
-
-/**
- * gmem_common_expect - frames may be common from now on
- *
- * Called before pages are unmapped to become common: all look-ups of KVM that
- * begin when they are mapped again are redirected then (borrow.c). A look-up
- * that had begun before the host's first clone may still take such a page for
- * read-only memory: KVM emulates the guest's instruction.
- */
-void gmem_common_expect(void)
-{
-	WRITE_ONCE(gmem_common_seen, true);
-}
-
 static unsigned long gmem_users_of(const struct page *page)
 {
 	return (unsigned long)READ_ONCE(page->lru.prev);
@@ -147,7 +131,7 @@ static int gmem_join_single(struct gmem_frames *frames, struct page *page)
  *	  if it has them alone.
  * @holes: how many of them @from doesn't use
  *
- * The caller has called gmem_common_expect(), and counts what the new user
+ * The caller has called gmem_unmap_expect(), and counts what the new user
  * uses: gmem_common_use().
  *
  * Return: 0; 1 if they are common from now on, and were not before; or -EBUSY
@@ -258,6 +242,36 @@ unsigned long gmem_common_users(const struct gmem_block *block,
 	users = READ_ONCE(frames->nr_users);
 	gmem_frames_put(frames);
 	return users;
+}
+
+/**
+ * gmem_common_most - how many users has what a block has in common, at most?
+ * @inode: the file; the caller holds its invalidate_lock. So what is common
+ *	   stays so, and has at least this user; others come and go.
+ * @block: a block of it
+ *
+ * Return: 0 if the block has nothing in common.
+ */
+unsigned long gmem_common_most(const struct inode *inode,
+			       const struct gmem_block *block)
+{
+	unsigned long most = 0;
+	struct page *page;
+	unsigned int slot;
+
+	lockdep_assert_held(&inode->i_mapping->invalidate_lock);
+	if (block->common) {
+		slot = find_first_zero_bit(block->holes, GMEM_BLOCK_PAGES);
+		if (slot < GMEM_BLOCK_PAGES)
+			most = gmem_common_users(block, slot,
+						 block->huge + slot);
+	}
+	for (slot = 0; block->nr_common && slot < GMEM_BLOCK_PAGES; slot++) {
+		page = gmem_page_array_get(block->pages, slot);
+		if (page && gmem_is_common_single(page))
+			most = max(most, gmem_users_of(page));
+	}
+	return most;
 }
 
 #ifdef GMEM_CHECK

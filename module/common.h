@@ -12,9 +12,6 @@
 struct inode;
 struct page;
 
-extern bool gmem_common_seen;
-
-void gmem_common_expect(void);
 int gmem_common_join(struct page *page, unsigned int nr, struct inode *from,
 		     unsigned int holes);
 bool gmem_common_take(struct page *page, unsigned int nr, struct inode *inode,
@@ -24,6 +21,8 @@ bool gmem_common_drop(struct page *page, unsigned int nr, struct inode *inode,
 void gmem_common_use(struct inode *inode, long nr);
 unsigned long gmem_common_users(const struct gmem_block *block,
 				unsigned int slot, struct page *page);
+unsigned long gmem_common_most(const struct inode *inode,
+			       const struct gmem_block *block);
 #ifdef GMEM_CHECK
 const char *gmem_common_check(const struct gmem_frames *frames,
 			      const struct page *page);

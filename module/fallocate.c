@@ -181,6 +181,9 @@ static unsigned int gmem_count_missing(struct inode *inode,
 		return 0;
 	if (gmem_block_bare(block))
 		return to - from;
+	/* For a guess, other tasks may add pages meanwhile. */
+	if (to - from == GMEM_BLOCK_PAGES)
+		return GMEM_BLOCK_PAGES - data_race(gmem_block_own(block));
 	for (; from < to; from++) {
 		page = gmem_block_page(block, from);
 		missing += !page || gmem_is_common(inode, block,
@@ -193,7 +196,7 @@ static unsigned int gmem_count_missing(struct inode *inode,
 /*
  * Roughly how many pages populating the range would add to the mount's. A block
  * with little memory or none counts a page, but for the file's first
- * (charge.c), until it has enough memory.
+ * (charge.c), until it has enough memory. Who is being killed gets any answer.
  */
 static unsigned long gmem_lacking(struct inode *inode, pgoff_t first,
 				  pgoff_t end)
@@ -213,7 +216,9 @@ static unsigned long gmem_lacking(struct inode *inode, pgoff_t first,
 
 		missing -= to - from - more;
 		filled += gmem_block_would_fill(block, more);
-		cond_resched();
+		if (fatal_signal_pending(current))
+			break;
+		gmem_pause_shared(inode);
 	}
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 	return missing - min(missing, gmem_blocks_saved(inode, filled));
@@ -280,6 +285,7 @@ static int gmem_populate_range(struct inode *inode, pgoff_t first, pgoff_t end)
 		.end = (loff_t)end << PAGE_SHIFT,
 		.batch = &batch,
 	};
+	unsigned long missing;
 	pgoff_t next;
 	int ret = 0;
 
@@ -287,7 +293,10 @@ static int gmem_populate_range(struct inode *inode, pgoff_t first, pgoff_t end)
 		first = round_down(first, GMEM_BLOCK_PAGES);
 		end = round_up(end, GMEM_BLOCK_PAGES);
 	}
-	if (!gmem_sb_has(inode->i_sb, gmem_lacking(inode, first, end)))
+	missing = gmem_lacking(inode, first, end);
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (!gmem_sb_has(inode->i_sb, missing))
 		return -ENOSPC;
 	while (first < end && !ret) {
 		ret = gmem_populate_step(inode, first, end, &want);

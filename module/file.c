@@ -31,6 +31,7 @@ static_assert(sizeof(struct gmem_info) == 128);
 
 static void gmem_fill_info(struct inode *inode, struct gmem_info *info)
 {
+	struct gmem_census census = gmem_state_count(inode);
 	struct gmem_inode *gi = gmem_i(inode);
 
 	info->size = i_size_read(inode);
@@ -38,9 +39,11 @@ static void gmem_fill_info(struct inode *inode, struct gmem_info *info)
 	info->populated = atomic_long_read(&gi->populated) << PAGE_SHIFT;
 	info->hidden = atomic_long_read(&gi->hidden) << PAGE_SHIFT;
 	info->lent = atomic_long_read(&gi->lent) << PAGE_SHIFT;
-	info->shared = gmem_state_count_shared(inode) << PAGE_SHIFT;
+	info->shared = census.shared << PAGE_SHIFT;
 	info->huge = atomic_long_read(&gi->huge) << PAGE_SHIFT;
 	info->cloned = atomic_long_read(&gi->common) << PAGE_SHIFT;
+	/* At least this file, whatever has changed since the census. */
+	info->sharers = info->cloned ? max(census.sharers, 1UL) : 0;
 	info->missing = gmem_missing_count(inode) << PAGE_SHIFT;
 	info->map_faults_2m = atomic_long_read(&gi->faults_2m);
 	info->map_faults_4k = atomic_long_read(&gi->faults_4k);
@@ -89,6 +92,7 @@ static void gmem_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "gmem-shared:\t%llu kB\n", info.shared / SZ_1K);
 	seq_printf(m, "gmem-huge:\t%llu kB\n", info.huge / SZ_1K);
 	seq_printf(m, "gmem-cloned:\t%llu kB\n", info.cloned / SZ_1K);
+	seq_printf(m, "gmem-sharers:\t%llu\n", info.sharers);
 	seq_printf(m, "gmem-missing:\t%llu kB\n", info.missing / SZ_1K);
 	seq_printf(m, "gmem-flags:\t0x%llx\n", info.flags);
 }

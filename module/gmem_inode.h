@@ -5,6 +5,8 @@
 
 #include <linux/atomic.h>
 #include <linux/fs.h>
+#include <linux/rwsem.h>
+#include <linux/sched.h>
 #include <linux/xarray.h>
 
 #include "budget.h"
@@ -60,6 +62,24 @@ struct gmem_inode {
 static inline struct gmem_inode *gmem_i(const struct inode *inode)
 {
 	return container_of(inode, struct gmem_inode, vfs);
+}
+
+/*
+ * gmem_pause_shared - let others have the CPU, or the invalidate_lock, which
+ *		       the caller holds shared
+ *
+ * For walks of many blocks: one page of memory is enough for a file of any
+ * number of them. What the caller has found out may change.
+ */
+static inline void gmem_pause_shared(struct inode *inode)
+{
+	if (rwsem_is_contended(&inode->i_mapping->invalidate_lock)) {
+		filemap_invalidate_unlock_shared(inode->i_mapping);
+		cond_resched();
+		filemap_invalidate_lock_shared(inode->i_mapping);
+	} else {
+		cond_resched();
+	}
 }
 
 #endif /* GMEMFS_GMEM_INODE_H */

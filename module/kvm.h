@@ -39,6 +39,15 @@ kvm_pfn_t gmem_kvm_lookup(struct gmem_lookup *l);
 /* The address that is looked up. */
 unsigned long gmem_kvm_lookup_address(const struct gmem_lookup *l);
 
+/* May it sleep? */
+bool gmem_kvm_lookup_may_sleep(const struct gmem_lookup *l);
+
+/* Does any signal end it? If not, only a fatal one does. */
+bool gmem_kvm_lookup_interruptible(const struct gmem_lookup *l);
+
+/* Does KVM want a frame that may be written to? */
+bool gmem_kvm_lookup_writes(const struct gmem_lookup *l);
+
 /* Drop the reference, or the pin, that came with the last frame. */
 void gmem_kvm_lookup_release(struct gmem_lookup *l, kvm_pfn_t pfn);
 

@@ -62,8 +62,14 @@ DEFINE_STATIC_CALL_NULL(kvm_to_pfn, hva_to_pfn);
 DEFINE_STATIC_CALL_NULL(kvm_map, kvm_vcpu_map);
 DEFINE_STATIC_CALL_NULL(kvm_unmap, kvm_vcpu_unmap);
 
+/*
+ * KVM's function sets *async with an error, and never clears it. With a frame,
+ * KVM would forget the reference to it.
+ */
 kvm_pfn_t gmem_kvm_lookup(struct gmem_lookup *l)
 {
+	if (l->async)
+		*l->async = false;
 	return static_call(kvm_to_pfn)(l->addr, l->atomic, l->interruptible,
 				       l->async, l->write_fault, l->writable);
 }
@@ -71,6 +77,21 @@ kvm_pfn_t gmem_kvm_lookup(struct gmem_lookup *l)
 unsigned long gmem_kvm_lookup_address(const struct gmem_lookup *l)
 {
 	return l->addr;
+}
+
+bool gmem_kvm_lookup_may_sleep(const struct gmem_lookup *l)
+{
+	return !l->atomic;
+}
+
+bool gmem_kvm_lookup_interruptible(const struct gmem_lookup *l)
+{
+	return l->interruptible;
+}
+
+bool gmem_kvm_lookup_writes(const struct gmem_lookup *l)
+{
+	return l->write_fault;
 }
 
 /*

@@ -116,6 +116,22 @@ unsigned long gmem_kvm_lookup_address(const struct gmem_lookup *l)
 	return l->kfp->hva;
 }
 
+/* KVM has no atomic look-ups any more. */
+bool gmem_kvm_lookup_may_sleep(const struct gmem_lookup *l)
+{
+	return true;
+}
+
+bool gmem_kvm_lookup_interruptible(const struct gmem_lookup *l)
+{
+	return l->kfp->flags & FOLL_INTERRUPTIBLE;
+}
+
+bool gmem_kvm_lookup_writes(const struct gmem_lookup *l)
+{
+	return l->kfp->flags & FOLL_WRITE;
+}
+
 void gmem_kvm_lookup_release(struct gmem_lookup *l, kvm_pfn_t pfn)
 {
 	struct page *page = *l->kfp->refcounted_page;

@@ -13,12 +13,14 @@
 #include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mount.h>
 
 #include <uapi/linux/gmemfs.h>
 
 #include "clone.h"
+#include "fallocate.h"
 #include "gmem_inode.h"
 #include "inode.h"
 #include "nameless.h"
@@ -40,12 +42,24 @@ static struct inode *gmem_nameless_inode(struct inode *from)
 	return inode;
 }
 
+/*
+ * What the kernel asks of a mapping's file: for madvise(MADV_REMOVE), mremap()
+ * and msync(). There is no mmap(): the file has the one mapping that it is made
+ * for. remap_file_pages() would make it one that fork() gives to a child.
+ */
+static const struct file_operations gmem_nameless_operations = {
+	.owner			= THIS_MODULE,
+	.fallocate		= gmem_fallocate,
+	.get_unmapped_area	= thp_get_unmapped_area,
+	.fsync			= noop_fsync,
+};
+
 /* An open file of an inode, whose reference it takes over; or an ERR_PTR. */
 static struct file *gmem_nameless_open(struct inode *inode,
 				       struct vfsmount *mnt)
 {
 	/* As open() does; fput() drops it. */
-	const struct file_operations *ops = fops_get(inode->i_fop);
+	const struct file_operations *ops = fops_get(&gmem_nameless_operations);
 	struct file *file = ERR_PTR(-ENODEV);
 
 	if (ops)

@@ -16,6 +16,7 @@
 #include <uapi/linux/gmemfs.h>
 
 #include "block.h"
+#include "carve.h"
 #include "common.h"
 #include "cow.h"
 #include "faults.h"
@@ -258,10 +259,58 @@ static ssize_t gmem_write_unshare(struct inode *inode, loff_t pos, size_t len,
 	return ret ?: min_t(size_t, len, PAGE_SIZE - offset_in_page(pos));
 }
 
+/* With the invalidate_lock held. Return: bytes copied, or an errno. */
+static ssize_t gmem_write_pages(struct inode *inode, loff_t pos, size_t len,
+				const struct gmem_want *want,
+				struct iov_iter *from)
+{
+	struct page *pages[GMEM_STEP_PAGES];
+	ssize_t ret = gmem_populate_pages(inode, pos, len, want, pages);
+
+	return ret > 0 ? gmem_copy(inode, pages, pos, ret, from) : ret;
+}
+
+/* Faults go on meanwhile. Return: as gmem_write_pages(). */
+static ssize_t gmem_write_shared(struct inode *inode, loff_t pos, size_t len,
+				 const struct gmem_want *want,
+				 struct iov_iter *from)
+{
+	ssize_t ret = gmem_write_unshare(inode, pos, len, want);
+
+	if (ret < 0)
+		return ret;
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	ret = gmem_write_pages(inode, pos, ret, want, from);
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	return ret;
+}
+
+/*
+ * Nobody clones the page between its copy and the write. Others who map the
+ * file privately all the time could keep gmem_write_shared() from any progress.
+ * One page at most. Return: as gmem_write_pages(), but never -EAGAIN.
+ */
+static ssize_t gmem_write_alone(struct inode *inode, loff_t pos, size_t len,
+				const struct gmem_want *want,
+				struct iov_iter *from)
+{
+	pgoff_t pgoff = pos >> PAGE_SHIFT;
+	ssize_t ret;
+
+	len = min_t(size_t, len, PAGE_SIZE - offset_in_page(pos));
+	filemap_invalidate_lock(inode->i_mapping);
+	ret = gmem_own(inode, pgoff, pgoff + 1, want);
+	if (!ret)
+		ret = gmem_write_pages(inode, pos, len, want, from);
+	filemap_invalidate_unlock(inode->i_mapping);
+	gmem_carve_settle();
+	return ret;
+}
+
+/* Return: bytes written, -EAGAIN if it should be tried again, or an errno. */
 static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
 			       struct iov_iter *from)
 {
-	struct page *pages[GMEM_STEP_PAGES];
 	size_t len = gmem_step(pos, iov_iter_count(from));
 	struct gmem_want want = {
 		.place = gmem_place_of_vma(NULL, pos / GMEM_BLOCK_SIZE),
@@ -269,22 +318,11 @@ static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
 	};
 	ssize_t done;
 
-	done = gmem_write_unshare(inode, pos, len, &want);
-	if (done < 0)
-		return done == -EHWPOISON ? -EIO : done;
-	len = done;
-
-	filemap_invalidate_lock_shared(inode->i_mapping);
-	done = gmem_populate_pages(inode, pos, len, &want, pages);
-	if (done > 0) {
-		len = done;
-		done = gmem_copy(inode, pages, pos, len, from);
-	}
-	filemap_invalidate_unlock_shared(inode->i_mapping);
-	if (done == -EHWPOISON)
-		return -EIO;
+	done = gmem_write_shared(inode, pos, len, &want, from);
+	if (done == -EAGAIN)
+		done = gmem_write_alone(inode, pos, len, &want, from);
 	if (done)
-		return done;
+		return done == -EHWPOISON ? -EIO : done;
 	return fault_in_iov_iter_readable(from, len) == len ? -EFAULT : -EAGAIN;
 }
 
@@ -370,10 +408,12 @@ static pgoff_t gmem_next_block(struct inode *inode, pgoff_t pgoff, pgoff_t end)
 /* Has a block no hole? None appears: the invalidate_lock is held. */
 static bool gmem_block_full(const struct gmem_block *block)
 {
-	if (READ_ONCE(block->huge))
-		return !READ_ONCE(block->nr_holes);
 	/* It may rise meanwhile, and never falls: a full block stays full. */
-	return data_race(block->nr_pages) == GMEM_BLOCK_PAGES;
+	unsigned int pages = data_race(block->nr_pages);
+
+	/* In a common block, single pages stand where that has holes. */
+	return pages == (READ_ONCE(block->huge) ? READ_ONCE(block->nr_holes) :
+			 GMEM_BLOCK_PAGES);
 }
 
 /*
@@ -402,7 +442,7 @@ static int gmem_find(struct inode *inode, pgoff_t *at, pgoff_t end, bool data)
 		}
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		cond_resched();
+		gmem_pause_shared(inode);
 	}
 	*at = pgoff;
 	return 0;

@@ -30,7 +30,7 @@
 
 static_assert(sizeof(struct gmem_state) == 64);
 
-/* How many pages' states are read at a time: the array is on the stack. */
+/* How many pages' states are read at a time: the arrays are on the stack. */
 #define GMEM_STATE_CHUNK	256
 
 static bool gmem_shared_by_default(struct inode *inode)
@@ -128,20 +128,31 @@ static unsigned int gmem_state_count_block(struct inode *inode,
 	return shared;
 }
 
+static void gmem_state_count_in(struct inode *inode,
+				const struct gmem_block *block,
+				struct gmem_census *census)
+{
+	census->shared += gmem_state_count_block(inode, block);
+	if (gmem_has_common(inode))
+		census->sharers = max(census->sharers,
+				      gmem_common_most(inode, block));
+}
+
 /**
- * gmem_state_count_shared - how many of a file's pages are wanted shared
+ * gmem_state_count - look at all blocks of a file
  * @inode: the file
  *
  * A file may have a million blocks, and whoever can read it can ask: so no lock
  * is held for longer than a block takes, and faults and conversions of the file
  * go on. Each block is counted as of another moment.
  *
- * Return: the number of pages, without holes; too low if the task is killed.
+ * Return: what they say; too little if the task is killed.
  */
-unsigned long gmem_state_count_shared(struct inode *inode)
+struct gmem_census gmem_state_count(struct inode *inode)
 {
-	unsigned long index, shared = 0;
+	struct gmem_census census = {};
 	struct gmem_block *block;
+	unsigned long index;
 
 	for (index = 0; !fatal_signal_pending(current); index++) {
 		cond_resched();
@@ -149,12 +160,12 @@ unsigned long gmem_state_count_shared(struct inode *inode)
 		block = xa_find(&gmem_i(inode)->blocks, &index, ULONG_MAX,
 				XA_PRESENT);
 		if (block)
-			shared += gmem_state_count_block(inode, block);
+			gmem_state_count_in(inode, block, &census);
 		filemap_invalidate_unlock_shared(inode->i_mapping);
 		if (!block)
 			break;
 	}
-	return shared;
+	return census;
 }
 
 /* ---- GMEM_GET_STATE ---- */
@@ -204,17 +215,37 @@ static u8 gmem_state_at(struct inode *inode, pgoff_t pgoff)
 	return state;
 }
 
-static int gmem_state_chunk(struct inode *inode, pgoff_t pgoff,
-			    unsigned int nr, u8 __user *to)
+/* How many have the page; no more than a byte can say. */
+static u8 gmem_sharers_at(struct inode *inode, pgoff_t pgoff)
 {
-	u8 states[GMEM_STATE_CHUNK];
+	struct gmem_block *block = gmem_block_find(inode, pgoff);
+	struct page *page = gmem_block_page(block, pgoff);
+	unsigned int slot = pgoff % GMEM_BLOCK_PAGES;
+
+	lockdep_assert_held(&inode->i_mapping->invalidate_lock);
+	if (!page || !gmem_is_common(inode, block, slot, page))
+		return page ? 1 : 0;
+	return min_t(unsigned long, gmem_common_users(block, slot, page),
+		     U8_MAX);
+}
+
+/* @sharers: NULL if they aren't asked for */
+static int gmem_state_chunk(struct inode *inode, pgoff_t pgoff,
+			    unsigned int nr, u8 __user *to, u8 __user *sharers)
+{
+	u8 states[GMEM_STATE_CHUNK], counts[GMEM_STATE_CHUNK];
 	unsigned int i;
 
 	filemap_invalidate_lock_shared(inode->i_mapping);
 	for (i = 0; i < nr; i++)
 		states[i] = gmem_state_at(inode, pgoff + i);
+	for (i = 0; sharers && i < nr; i++)
+		counts[i] = gmem_sharers_at(inode, pgoff + i);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
-	return copy_to_user(to, states, nr) ? -EFAULT : 0;
+	if (copy_to_user(to, states, nr) ||
+	    (sharers && copy_to_user(sharers, counts, nr)))
+		return -EFAULT;
+	return 0;
 }
 
 /* gmem_range_valid - is this a range of whole pages inside of the file? */
@@ -230,7 +261,7 @@ bool gmem_range_valid(struct inode *inode, u64 offset, u64 size)
 long gmem_get_state(struct inode *inode, void __user *arg)
 {
 	struct gmem_state get;
-	u8 __user *to;
+	u8 __user *to, *sharers;
 	pgoff_t pgoff, end;
 	int ret = 0;
 
@@ -241,15 +272,18 @@ long gmem_get_state(struct inode *inode, void __user *arg)
 		return -EINVAL;
 
 	to = u64_to_user_ptr(get.states);
+	sharers = u64_to_user_ptr(get.sharers);
 	pgoff = get.offset >> PAGE_SHIFT;
 	end = (get.offset + get.size) >> PAGE_SHIFT;
 	while (pgoff < end && !ret) {
 		unsigned int nr = min_t(pgoff_t, end - pgoff,
 					GMEM_STATE_CHUNK);
 
-		ret = gmem_state_chunk(inode, pgoff, nr, to);
+		ret = gmem_state_chunk(inode, pgoff, nr, to, sharers);
 		pgoff += nr;
 		to += nr;
+		if (sharers)
+			sharers += nr;
 		if (!ret && fatal_signal_pending(current))
 			ret = -EINTR;
 		cond_resched();

@@ -21,6 +21,16 @@ struct gmem_wants {
 	unsigned int nr_shared;
 };
 
+/**
+ * struct gmem_census - what a file's blocks say when all are looked at
+ * @shared: how many pages are wanted shared, without holes
+ * @sharers: how many users has what it has in common, at most: common.c
+ */
+struct gmem_census {
+	unsigned long shared;
+	unsigned long sharers;
+};
+
 bool gmem_state_shared(struct inode *inode, const struct gmem_block *block,
 		       unsigned int slot);
 bool gmem_state_all(struct inode *inode, const struct gmem_block *block,
@@ -29,7 +39,7 @@ int gmem_state_need(struct inode *inode, struct gmem_block *block);
 void gmem_state_set(struct gmem_block *block, unsigned int from,
 		    unsigned int to, bool shared);
 void gmem_state_settle(struct inode *inode, struct gmem_block *block);
-unsigned long gmem_state_count_shared(struct inode *inode);
+struct gmem_census gmem_state_count(struct inode *inode);
 bool gmem_range_valid(struct inode *inode, u64 offset, u64 size);
 long gmem_get_state(struct inode *inode, void __user *arg);
 

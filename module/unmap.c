@@ -10,9 +10,31 @@
 #include "gmem_inode.h"
 #include "unmap.h"
 
+/*
+ * May entries of a guest view go, or become read-only, while KVM looks them up?
+ * If they never did, KVM's look-ups are unchanged.
+ */
+bool gmem_unmap_seen __read_mostly;
+
+/**
+ * gmem_unmap_expect - entries of a guest view go, or become read-only, from now
+ *		       on
+ *
+ * Called before they do: all look-ups of KVM that begin afterwards are
+ * redirected (borrow.c). One that had begun before the host's first call finds
+ * what KVM's own function does: an error, or read-only memory.
+ */
+void gmem_unmap_expect(void)
+{
+	if (!READ_ONCE(gmem_unmap_seen))
+		WRITE_ONCE(gmem_unmap_seen, true);
+}
+
 /* gmem_unmap_guest - unmap a range from the guest view; @len 0: to the end */
 void gmem_unmap_guest(struct inode *inode, loff_t start, loff_t len)
 {
+	if (mapping_mapped(inode->i_mapping))
+		gmem_unmap_expect();
 	unmap_mapping_range(inode->i_mapping, start, len, 0);
 }
 

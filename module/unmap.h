@@ -7,6 +7,9 @@
 
 struct inode;
 
+extern bool gmem_unmap_seen;
+
+void gmem_unmap_expect(void);
 void gmem_unmap(struct inode *inode, loff_t start, loff_t len);
 void gmem_unmap_guest(struct inode *inode, loff_t start, loff_t len);
 void gmem_unmap_shared(struct inode *inode, loff_t start, loff_t len);

@@ -447,14 +447,16 @@ static bool gmem_view_is(const struct vm_area_struct *vma)
 }
 
 /**
- * gmem_view_fault_in - do the fault that a write by this task would do
+ * gmem_view_fault_in - do the fault that an access by this task would do
  * @addr: an address
+ * @write: is it a write?
  *
- * Return: 0; -ENOENT if there is no guest view that may be written to; or what
+ * Return: 0; -ENOENT if there is no guest view that may be accessed so; or what
  * fixup_user_fault() returns.
  */
-int gmem_view_fault_in(unsigned long addr)
+int gmem_view_fault_in(unsigned long addr, bool write)
 {
+	vm_flags_t needed = write ? VM_WRITE : VM_READ;
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
 	bool unlocked;
@@ -462,8 +464,9 @@ int gmem_view_fault_in(unsigned long addr)
 
 	mmap_read_lock(mm);
 	vma = vma_lookup(mm, addr);
-	if (vma && gmem_view_is(vma) && vma->vm_flags & VM_WRITE)
-		ret = fixup_user_fault(mm, addr, FAULT_FLAG_WRITE, &unlocked);
+	if (vma && gmem_view_is(vma) && vma->vm_flags & needed)
+		ret = fixup_user_fault(mm, addr, write ? FAULT_FLAG_WRITE : 0,
+				       &unlocked);
 	mmap_read_unlock(mm);
 	return ret;
 }

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 from . import aim, results
+from .before import Before
+from .clone import Clone
 from .convert import Convert
 from .disk import Disk, DiskCounts
 from .fill import Fill
@@ -36,8 +38,8 @@ def lines_of(lines):
 
 def main(folder, raw):
     measured = Measured(line.rstrip("\n") for line in raw)
-    topics = [topic(measured) for topic in (Fill, Scale, Guard, Convert, Windows, Disk,
-                                              DiskCounts)]
+    topics = [topic(measured) for topic in (Fill, Scale, Guard, Convert, Windows, Clone, Disk,
+                                              DiskCounts, Before)]
     aims = [one for topic in topics for one in topic.aims()]
     write(folder / "table.txt", lines_of(table(topics, aims)))
     write(folder / "results.json", results.document(measured, aims, topics))

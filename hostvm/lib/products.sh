@@ -67,7 +67,7 @@ source_in_tree() {
 source_list_products() {
 	source_list | LC_ALL=C grep -z -v -E \
 		-e '^(hostvm|packaging|debian|tests/(hostvm|packaging|check|debug)|\.github)/' -e '\.md$' \
-		-e '^bench/(report/|(draw|make-report|plots\.gp|run)$)' \
+		-e '^bench/(report/|(draw|make-programs|make-report|plots\.gp|run)$)' \
 		-e '^tests/(compare|coverage|kernels|run)$' -e '^tests/gcov/([^/]*\.py|module|user)$' \
 		-e '^tests/[^/]*/([^/]*\.t|table)$' -e '^tests/lib/(start|together|table\.sh)$' \
 		-e '^tests/(abuse|bench|ctl|e2e|guard|libgmem|module|vmm)/[^/]*\.sh$'

@@ -27,15 +27,15 @@ number() { # KEY LINE
 measure() {
 	# shellcheck disable=SC2016 # for the host's shell
 	hostvm/run --kernel "${KERNEL:-6.12}" --cpus 1 --mem 2G -- sh -c '
-		bench-host-fill 1 "$1" touch:8 fallocate:8 write:8 many:128 &&
-		bench-host-fill 1 "$2" touch:1 fallocate:1 write:1 many:1
+		bench-host-fill 1 "$1" touch:8 fault:8 fallocate:8 write:8 many:128 &&
+		bench-host-fill 1 "$2" touch:1 fault:1 fallocate:1 write:1 many:1
 	' sh "$(echo "$by_block" | tr ' ' ,)" "$(echo "$by_page" | tr ' ' ,)" >"$work/out"
 }
 
 ok 'it runs' measure
 for backing in $by_block $by_page; do
-	for op in touch fallocate write many; do
-		like "$(line_of "$op" "$backing")" ' (units=[0-9]+ ns=[0-9]+ |error=)' \
+	for op in touch fault fallocate write many; do
+		like "$(line_of "$op" "$backing")" ' (units=[0-9]+ ns=[0-9]+ cpu_ns=[0-9]+ |error=)' \
 			"$op on $backing"
 	done
 done
@@ -55,6 +55,7 @@ works 2048 gmemfs-cold memfd shmem-huge hugetlbfs
 works 256 gmemfs-4k memfd_secret
 is "$(number hides "$(line_of touch gmemfs-cold)")" 4 'gmemfs hides by blocks'
 is "$(number hides "$(line_of touch gmemfs-4k)")" 1 'and with huge=never, too'
+is "$(number hides "$(line_of fault gmemfs-cold)")" 0 'faults alone hide nothing'
 is "$(number splits_2m "$(line_of touch gmemfs-cold)")" 0 'no split by block'
 ok 'memfd flushes less than memfd_secret' test \
 	"$(number broadcasts "$(line_of touch memfd)")" -lt \

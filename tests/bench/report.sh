@@ -89,6 +89,57 @@ converted | sed -n '/round=0/p' | report
 like "$(cat "$work/table")" '^median of 0 rounds' 'conversion that only warmed up: no rounds'
 like "$(cat "$work/table")" '^to shared, 2 +- +- +- \(-\) +- \(-\) +0\.5 \(0\)$' '  but splits'
 
+# A file of 512 pages: cloned for 2 and copied for 800; a first write for 120, 150 and 100.
+cloned() {
+	for round in 0 1 2; do
+		echo "part=clone-counts round=$round clone clone units=512 ns=9 cpu_ns=2 own_broadcasts=0 slab=$((round == 0 ? 256 : 0))"
+		echo "part=clone-counts round=$round clone cp units=512 ns=9 cpu_ns=800 own_broadcasts=9 slab=0"
+		echo "part=clone-counts round=$round cow auto units=10 ns=9 cpu_ns=1200 own_broadcasts=0"
+		echo "part=clone-counts round=$round cow private units=10 ns=9 cpu_ns=1500 own_broadcasts=1"
+		echo "part=clone-counts round=$round cow tmpfs units=10 ns=9 cpu_ns=1000 own_broadcasts=0"
+		echo "part=clone-counts round=$round read clone units=512 cpu_ns=512 blocks=1 faults_2m=1 faults_4k=3"
+		echo "part=clone round=$round cow auto units=10 ns=2000 cpu_ns=1"
+		echo "part=clone round=$round cow tmpfs units=10 ns=1000 cpu_ns=1"
+	done
+	echo 'part=clone-guests round=1 idle auto units=10 template=2097152 memory=4194304 charged=6291456 shared=0 own=2097152 wrote=1048576'
+}
+
+cloned | report
+like "$(cat "$work/table")" '^first write, 1 page in 16 +clone, cow=auto +120\.0 +1\.20 \(1\.20-1\.20\) +0\.50 \(0\.50-0\.50\) +0 +- +-$' \
+	'clones: instructions of a write, beside tmpfs, by time, flushes'
+like "$(cat "$work/table")" '^read in a new mapping +a clone +1\.0 +- +- +- +1 +3$' 'and faults of a read'
+like "$(cat "$work/table")" '^  met +a file is cloned: instructions, of those of cp at most 0\.005: 0\.0025$' 'an aim that is met'
+like "$(cat "$work/table")" '^  met +a file is cloned: metadata in KiB a GiB at most 128: 128$' 'metadata, the most of all rounds'
+like "$(cat "$work/table")" 'NOT met +first write, 1 page in 16, MAP_PRIVATE, gmemfs: instructions, of those on tmpfs at most 1\.3: 1\.5$' \
+	'one that is missed'
+like "$(cat "$work/table")" 'NOT met .*MAP_PRIVATE, gmemfs: flush broadcasts in all rounds at most 0: 3$' \
+	'a flush in any round counts'
+like "$(cat "$work/table")" 'NOT met +a clone is read: faults of 4 KiB for each block at most 0: 3$' 'and a small fault'
+like "$(cat "$work/table")" '^cow=auto +2\.0 +2\.0 +1\.0 +4\.0 +6\.0 +1\.333$' "ten guests' memory"
+like "$(cat "$work/table")" 'NOT met +ten idle guests, cow=auto: .* at most 1\.02: 1\.333$' 'which is too much'
+like "$(cat "$work/table")" 'unknown +ten idle guests, cow=page: .*: not measured$' 'or unknown'
+ok 'in the JSON' json_says '"figure": "memory_of_needed", "operation": "idle", "backing": "auto", "value": 1.33333'
+
+# Another tree, beside which this one takes 1.01 and 1.02 as many.
+compared() {
+	for round in 1 2 3; do
+		for tree in this before; do
+			[ $tree = this ] && more=1 || more=0
+			echo "part=before round=$round compare-touch $tree-gmemfs-cold units=10 ns=$round cpu_ns=$((1000 + 10 * more))"
+			echo "part=before round=$round compare-share-16 $tree-run units=10 ns=$round cpu_ns=$((1000 + 20 * more))"
+			echo "part=before round=$round compare-free $tree-gmemfs-cold units=10 ns=$round cpu_ns=$((1000 + 30 * more))"
+		done
+	done
+}
+
+compared | report
+like "$(cat "$work/table")" '^touch +gmemfs-cold +100\.00 +101\.00 +1\.0100 \(1\.0100-1\.0100\)$' \
+	'another tree: instructions of both, and the ratio'
+like "$(cat "$work/table")" '^  met +touch, gmemfs-cold: instructions, of those before at most 1\.01: 1\.01$' 'an aim'
+like "$(cat "$work/table")" 'NOT met +share-16, run: instructions, of those before at most 1\.01: 1\.02$' 'one that is missed'
+not_ok 'of what has to cost what it did' grep -q 'free, gmemfs-cold: ' "$work/table"
+not_ok 'and nothing of it is taken for a conversion' grep -q '^Conversion' "$work/table"
+
 # A pair takes 30 with a key, 6000 without, 3000 by mprotect.
 windows() {
 	for round in 0 1 2; do
@@ -345,6 +396,55 @@ for plot in speed.svg speed.png; do
 done
 not_ok '  but no plot without a point' test -e "$work/result/memory.svg"
 
+# --before: each tree has a host of its own, with this tree's programs, in turn. Each says
+# which it is, and what programs it got.
+mkdir -p "$work/other/hostvm"
+cat >"$work/other/hostvm/run" <<END
+#!/bin/sh
+programs=
+while [ \$# -gt 0 ]; do
+	[ "\$1" != --share ] || programs=\$(ls "\$2/bin" | tr '\n' ' ')
+	shift
+done
+case \$0 in
+*/other/*) ns=500 ;;
+*) ns=1000 ;;
+esac
+echo "env host \$(dirname "\$0") \$programs"
+echo "round=0 touch gmemfs-cold units=10 ns=1 cpu_ns=1"
+echo "round=1 touch gmemfs-cold units=10 ns=1 cpu_ns=\$ns"
+echo "round=1 share-16 run units=10 calls=1 ns=1 cpu_ns=\$ns"
+exit "\$(cat "$work/status")"
+END
+chmod +x "$work/other/hostvm/run"
+cp "$work/tree/hostvm/run" "$work/usual-run"
+cp "$work/other/hostvm/run" "$work/tree/hostvm/run"
+mkdir "$work/built"
+for program in bench-fill bench-convert bench-other; do echo x >"$work/built/$program"; done
+tar -c -f "$work/built.tar" -C "$work/built" .
+echo "cat $work/built.tar" >"$work/tree/bench/make-programs"
+runs --no-plots --rounds 2 --before "$work/other"
+is "$status" 0 '--before: it runs'
+is "$(grep '^part=before env .*_host' "$work/result/raw.txt" | sed 's,/hostvm.*,,; s,.*/,,' | tr '\n' ' ')" \
+	'other tree tree other ' '  on both trees in turn, and the other way round'
+is "$(grep -c 'bench-convert bench-fill bench-host-convert bench-host-fill $' "$work/result/raw.txt")" 4 \
+	'  with the same programs, and no others'
+ok '  each round has its number' result_says '"round": 2, "operation": "compare-touch", "backing": "before-gmemfs-cold"'
+not_ok '  and none only warmed up' result_says '"round": 0'
+like "$(cat "$work/out")" '^touch +gmemfs-cold +50\.00 +100\.00 +2\.0000 ' '  the ratio'
+echo 99 >"$work/status"
+runs --no-plots --rounds 2 --before "$work/other" --only before --only speed
+is "$status" 99 '  a tree that fails: its exit status'
+is "$(grep -c '^part=before .*other/hostvm' "$work/result/raw.txt")" 1 '  which ends that part'
+like "$(grep '^part=speed env' "$work/result/raw.txt")" 'tree/hostvm ' '  and others have this tree again'
+rm "$work/built/bench-fill"
+tar -c -f "$work/built.tar" -C "$work/built" .
+echo 0 >"$work/status"
+runs --no-plots --before "$work/other"
+is "$status" 1 '  programs that were not built: a failure'
+not_ok '  and no host' grep -q '^part=before .*hostvm' "$work/result/raw.txt"
+cp "$work/usual-run" "$work/tree/hostvm/run"
+
 # What comes out of the root is any code's: here two archives, of which the first prepares the place.
 cp -R "$work/tree/bench" "$work/bench"
 mkdir "$work/victim" "$work/made" "$work/drawn" "$work/drawn/d"
@@ -404,6 +504,8 @@ refuses() {
 	[ "$status" -eq 2 ] && [ ! -s "$work/out" ] && grep -q -F -e "$text" "$work/err"
 }
 
+ok 'no tree to compare with' refuses '--only before: say which tree' --only before
+ok 'a tree that is none' refuses 'not a tree of gmemfs' --before "$work"
 ok 'an unknown option' refuses 'unknown option --bogus' --bogus
 ok 'an unknown part' refuses 'unknown part x' --only x
 ok 'no rounds' refuses '--rounds' --rounds 0

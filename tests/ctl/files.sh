@@ -209,6 +209,42 @@ assert "/run/odd mount/<&>" in "".join(tree.parse(sys.argv[1]).getroot().itertex
 	umount "$odd"
 }
 
+# Three have 4 MiB, and one of them has written to a page of it.
+test_clones() {
+	head -c 4M /dev/urandom >/dev/gmem/one
+	for clone in two three; do cp --reflink=always /dev/gmem/one "/dev/gmem/$clone"; done
+	printf x | dd of=/dev/gmem/two bs=4096 seek=600 conv=notrunc status=none
+	json ls
+	sharers="[f['sharers'] for f in d['files'] if f['path'] == '/dev/gmem/one'][0]"
+	is "$(ask "$sharers")" 3 'clones: ls says how many have the memory'
+	is "$(entry '["sharers"]')" 0 '  and nobody has that of another file'
+	ctl ls
+	like "$out" '^/dev/gmem/one +root +4M +4M +4M +0 +0 +4M +3 *$' '  in the table, too'
+	like "$out" "^$file .* 0 +0 +mixed" '  with nothing of the other file'
+	json show /dev/gmem/two
+	is "$(ask 'd["sharers"]')" 3 'clones: show'
+	is "$(ask 'd["pages"]["cloned"]')" 1023 '  all but the page that was written to'
+	is "$(ask 'd["pages"]["cloned_alone"]')" 0 '  all of it somebody else has'
+	ctl show /dev/gmem/two
+	like "$out" '^sharers +3  places in files have the same memory, at most; 0 is this one.s alone$' '  in words'
+	json map /dev/gmem/two
+	is "$(ask '[c["sharers"] for c in d["cells"]]')" '[3, 3]' 'clones: map, in each cell'
+	ctl map /dev/gmem/two
+	like "$out" 'c hidden, some pages in common with other files: 2 \(at most 3 have the same\)$' '  in the legend'
+	ctl map --svg="$work/clones.svg" /dev/gmem/two
+	ok '  in the picture' grep -q '511 cloned, at most 3 have the same</title>' "$work/clones.svg"
+	LIE=old LD_PRELOAD=$preload ctl show /dev/gmem/two
+	is "$status" 0 'clones: a module that does not know'
+	like "$out" '^sharers +\?  unknown to the module' '  show says so'
+	LIE=old LD_PRELOAD=$preload ctl ls
+	like "$out" '^/dev/gmem/two .* 3\.9M +\? *$' '  and ls'
+	rm /dev/gmem/one /dev/gmem/three
+	json show /dev/gmem/two
+	is "$(ask 'd["sharers"]')" 1 'clones: the others are gone'
+	is "$(ask 'd["pages"]["cloned_alone"]')" 1023 '  and all that was in common is its own'
+	rm /dev/gmem/two
+}
+
 test_verify() {
 	json verify "$file"
 	is "$status" 0 'verify: all as it should be'
@@ -325,6 +361,7 @@ test_build() {
 	test_widths
 	test_colours
 	test_svg
+	test_clones
 	test_names
 	test_verify
 	test_verify_fails

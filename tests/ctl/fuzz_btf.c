@@ -12,11 +12,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct btf_place place = { .type = "task_struct", .member = "mm" };
 	char *copy = fuzz_copy(data, size);
-	size_t offset;
 
-	if (!btf_offset_in(copy, size, "task_struct", "mm", &offset))
-		fuzz_must(offset <= UINT32_MAX / 8);
+	if (!btf_find_in(copy, size, &place, 1))
+		fuzz_must(place.offset <= UINT32_MAX / 8);
 	free(copy);
 	return 0;
 }

@@ -27,6 +27,17 @@ mount_kept() {
 	head -c 2M /dev/urandom >"$kept/file"
 }
 
+# verify looks at the same as with --json, which ASan's build has done just before. That build prints words only
+# the first time: they differ in what was missed, and that was in the JSON, too.
+in_words() {
+	if [ -e "$work/said-in-words" ]; then
+		plainly ctl verify --all
+	else
+		: >"$work/said-in-words"
+		ctl verify --all
+	fi
+}
+
 incomplete() { # ERE NAME
 	json verify --all
 	is "$status" 5 "$2: incomplete"
@@ -34,7 +45,7 @@ incomplete() { # ERE NAME
 	like "$(ask '"\n".join(d["missed"] + [f["missed"] or "" for f in d["files"]])')" \
 		"$1" '  and what was missed'
 	like "$err" '^gmemctl: incomplete' '  as does a message'
-	ctl verify --all
+	in_words
 	is "$status" 5 '  in words'
 	like "$out" "$1" '  with what was missed'
 }
@@ -337,10 +348,12 @@ if os.fork():
 	threading.Thread(target=churn, daemon=True).start()
 else:
 	os.write(w, b"%d" % os.getpid())'
-	for _ in 1 2 3 4 5; do
-		json verify --all
+	json verify --all
+	echo "$status$(ask 'd["bad"]')" >"$work/statuses"
+	for _ in 2 3 4 5; do
+		plainly json verify --all
 		echo "$status$(ask 'd["bad"]')"
-	done >"$work/statuses"
+	done >>"$work/statuses"
 	is "$(sort -u "$work/statuses")" 1512 'the first holder closes it: it is found by the second'
 	pkill -P "$holder" || :
 	stop_holder

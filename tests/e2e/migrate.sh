@@ -9,6 +9,8 @@ set -eu
 . /share/lib/tap.sh
 # shellcheck source=tests/lib/vm.sh
 . /share/lib/vm.sh
+# shellcheck source=tests/lib/migration.sh
+. /share/lib/migration.sh
 
 # On the disk: all of a guest's memory goes there more than once.
 work=/root/migrate
@@ -23,28 +25,16 @@ start() { # NAME [ARGUMENT...]
 		-device virtio-blk-pci,drive=d "$@"
 }
 
-# All of a guest is in a file then, and its QEMU is gone.
+# All of a guest is in a file then.
 migrate_away() { # NAME URI [CAPABILITY]
-	if [ $# -gt 2 ]; then use "$1" "$3"; fi
-	vm_qmp "$1" "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"$2\"}}"
-	ok "$1: migrates to $2" \
-		vm_until "$1" '{"execute":"query-migrate"}' '"status": "completed"'
-	vm_qmp "$1" '{"execute":"quit"}'
-	vm_gone "$1"
+	vm_leave "$@"
 	rm "/dev/gmem/$1"
 	is "$(settled hidden_bytes)" 0 "$1: none of its memory is left"
 }
 
-use() { # NAME CAPABILITY
-	vm_qmp "$1" "{\"execute\":\"migrate-set-capabilities\",\"arguments\":{\"capabilities\":[{\"capability\":\"$2\",\"state\":true}]}}"
-}
-
 arrives() { # NAME URI [CAPABILITY]
 	start "$1" -incoming defer
-	if [ $# -gt 2 ]; then use "$1" "$3"; fi
-	vm_qmp "$1" "{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"$2\"}}"
-	ok "$1: arrives from $2" \
-		vm_until "$1" '{"execute":"query-status"}' '"status": "running"'
+	vm_arrive "$@"
 }
 
 check_guest() { # NAME

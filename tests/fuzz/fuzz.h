@@ -2,6 +2,9 @@
 /*
  * What the parts of the model-based fuzzer share: an order for a worker, and
  * the model. model.c says what it is all about.
+ *
+ * There are a few files. A step is about one of them, or about two: the order
+ * has their numbers. In the model, "file" is the one that it is about.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -23,7 +26,10 @@
 #define PAGE_BYTES	4096L		/* the same, with a sign */
 #define BLOCK		GMEM_BLOCK_SIZE
 
+#define TOP		"/tmp/fuzz-model"
+
 #define WORKERS		3
+#define FILES		3
 #define BLOCKS		4L
 #define PAGES		(BLOCKS * 512)
 #define SIZE		(PAGES * PAGE_BYTES)
@@ -51,6 +57,9 @@ enum op {
 	OP_LOAD_SHARED,
 	OP_READ,
 	OP_WRITE,
+	OP_CLONE,		/* all of a file: FICLONE */
+	OP_CLONE_RANGE,
+	OP_COPY_RANGE,
 	OP_PUNCH,
 	OP_ZERO,
 	OP_ALLOCATE,
@@ -63,6 +72,8 @@ enum op {
 	OP_UNMAP,
 	OP_MAP_GUEST,
 	OP_MAP_SHARED,
+	OP_MAP_PRIVATE,
+	OP_DO_FORK,		/* a child gets a private mapping */
 	OP_KEEP_ON_FORK,
 	OP_WIPE_ON_FORK,
 	OP_FORK_STORE,
@@ -106,14 +117,21 @@ enum place_kind {
 	PLACE_KINDS
 };
 
-/* What of the file a worker has at a page of its guest view. */
-enum view { VIEW_GUEST, VIEW_SHARED, VIEW_NONE };
+/*
+ * What of the file a worker has at a page of its guest view. Refused: it is its
+ * parent's private mapping.
+ */
+enum view {
+	VIEW_GUEST, VIEW_SHARED, VIEW_NONE, VIEW_PRIVATE, VIEW_REFUSED
+};
 
 /* What is asked of a worker, and its answer. In memory that all share. */
 struct order {
 	enum op op;
 	int worker;
+	unsigned int file, source;	/* which of the files */
 	long offset, size;
+	long source_offset;
 	uint8_t byte;
 	bool zero;
 	unsigned int pipe;
@@ -171,18 +189,40 @@ struct slot {
 
 struct machine {
 	bool alive;
+	unsigned int file;		/* that the guest has as memory */
 	bool had_shared_info, had_vcpu_info;	/* at some time */
 	bool nested[VCPUS];		/* the vCPU is in its guest's guest */
 	struct place places[VCPUS][PLACE_KINDS];
 	struct slot slots[SLOTS];
 };
 
-struct model {
-	uint64_t flags;			/* GMEM_FLAG_* of the file */
+/**
+ * struct file - a file
+ * @fd: all processes have it open
+ * @flags: GMEM_FLAG_*
+ * @shared: what is wanted of each page
+ * @pins: how many pipes have the page
+ * @may_be_cloned: is it possible that others have the page, too, or had it?
+ * @is_cloned: the same, for certain
+ * @was_source: it was cloned to another file at some time
+ * @was_target: another file was cloned to it
+ */
+struct file {
+	int fd;
+	uint64_t flags;
 	long size;
 	uint8_t bytes[SIZE];
 	bool shared[PAGES];
 	int pins[PAGES];
+	bool may_be_cloned[PAGES];
+	bool is_cloned[PAGES];
+	bool was_source, was_target;
+};
+
+struct model {
+	struct file files[FILES];
+	unsigned int file_of[WORKERS];	/* which each has mapped */
+	unsigned int pipe_file[PIPES];
 	long pipe_page[PIPES];		/* or -1 */
 	uint8_t views[WORKERS][PAGES];	/* enum view */
 	struct machine machines[MACHINES];
@@ -206,9 +246,9 @@ struct kind {
 
 /* model.c */
 extern struct order *order;
-extern struct model model;
+extern struct model *model;		/* in memory that all share, as the order */
+extern struct file *file;
 extern unsigned long step;
-extern int file_fd;
 extern int pipes[PIPES][2];
 extern int event_fds[MACHINES];
 
@@ -217,6 +257,9 @@ __attribute__((format(printf, 1, 2))) _Noreturn void
 give_up(const char *fmt, ...);
 bool wrong(const char *what);
 uint64_t below(uint64_t n);
+void *shared_memory(size_t size);
+void use_file(unsigned int nr);
+bool each_file(bool (*check)(void));
 bool is_left_out(const char *name);
 
 #define must_do(call) ({ \
@@ -226,6 +269,18 @@ bool is_left_out(const char *name);
 			strerror(errno)); \
 	must_ret; \
 })
+
+/* The descriptor of the order's file, also in a worker. */
+static inline int file_fd(void)
+{
+	return model->files[order->file].fd;
+}
+
+/* Is any part of the span from @at on in that other one? */
+static inline bool overlaps(long at, long size, long offset, long other_size)
+{
+	return at < offset + other_size && offset < at + size;
+}
 
 /* steps.c */
 extern const struct kind kinds[OP_KINDS];
@@ -243,6 +298,7 @@ long obey_orphan_close(void);
 /* worker.c */
 _Noreturn void work(int me, int from, int to);
 char *worker_view(void);
+void worker_touch(char *at);
 extern int worker_me;
 long obey_store(void);
 long obey_store_shared(void);
@@ -262,6 +318,13 @@ long obey_remap(void);
 long obey_map(void);
 long obey_madvise(void);
 long obey_fork_store(void);
+
+/* worker_clone.c */
+void note_mapped(long offset, long size, bool privately);
+long obey_clone(void);
+long obey_copy_range(void);
+long obey_map_private(void);
+long obey_do_fork(void);
 long obey_fork_on(void);
 
 /* worker_vm.c */
@@ -287,6 +350,7 @@ bool check_load_shared(void);
 bool check_read(void);
 bool check_write(void);
 bool check_zeroed(void);
+bool check_allocate(void);
 bool check_truncate(void);
 bool check_share(void);
 bool check_unshare(void);
@@ -297,17 +361,25 @@ bool check_remap(void);
 bool check_map(void);
 bool check_madvise(void);
 bool check_fork_store(void);
+bool check_fork_on(void);
 bool has_pins(long offset, long size);
 long viewed_bytes(void);
+void store_viewed(long size);
+bool loaded_viewed(long size);
 
 /* of_vm.c: the model of VMs */
 extern unsigned long placed[PLACE_KINDS];	/* KVM wrote there */
 extern unsigned long orphans_asked;
 struct machine *machine_of_order(void);
+typedef void (*place_fn)(int machine, enum place_kind kind, struct place *p,
+			 void *arg);
+void each_place(place_fn fn, void *arg);
 bool in_range(long at, long offset, long size);
 struct slot *slot_of(struct machine *m, long offset);
 uint64_t gpa_of(struct machine *m, long offset);
 void spare_places(uint8_t *data, long offset, long size);
+void read_back(long offset, long size);
+bool has_places(long offset, long size);
 bool may_be_lent(long page);
 void forget_held(void);
 void forget_orphans(long offset, long size);
@@ -329,11 +401,53 @@ bool check_slot(void);
 bool check_dirty_log(void);
 
 /* what_is.c: what GMEM_GET_STATE and others say */
-extern unsigned long lent_seen;
+extern unsigned long lent_seen, cloned_seen;
+void get_states_of(const struct file *f, uint8_t *to);
 bool check_held(void);
 bool check_states(void);
+bool check_totals(void);
 bool check_contents(void);
 bool check_frames(void);
 bool has_frame_check(void);
+
+/* totals.c: what all files together take */
+void note_others(void);
+const char *fault_of_totals(void);
+void say_totals(void);
+
+/* clones.c: the model of clones: what a clone answers, and its contents */
+long clone_size(void);
+bool check_clone(void);
+bool check_copy_range(void);
+
+/* cloned.c: what is known of who has a page in common */
+extern unsigned long guests_copied[2];		/* in a source, in a target */
+void look_before(void);
+void look_after(void);
+void note_own(long offset, long size);
+void note_places(long offset, long size);
+void note_cloned(long first, long dst, long pages);
+void note_private(long first, long pages);
+const char *fault_of_cloned(long page, uint8_t state);
+bool clones_worked(bool tell);
+
+/* privates.c: the model of private mappings */
+void privates_init(void);
+void private_map(long first, long pages);
+bool private_has(int worker, long page);
+void private_store(int worker, long offset, long size, uint8_t byte);
+bool private_loaded(int worker, long offset, const uint8_t *data, long size);
+void private_forget(int worker, long offset, long size);
+enum view view_of_child(int worker, long page);
+unsigned int private_files(void);
+bool check_map_private(void);
+bool check_do_fork(void);
+
+/* mount.c: the mount of a life, and what it counts */
+void mount_one(void);
+bool unmount_one(void);
+const char *mount_options(void);
+long mount_used(void);
+long mount_inodes(void);
 
 #endif /* FUZZ_H */

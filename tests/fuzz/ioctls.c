@@ -176,6 +176,8 @@ static union argument right_argument(enum command command)
 	case STATE:
 		say_range(&a.state.offset, &a.state.size);
 		a.state.states = (unsigned long)(below(8) ? good : own_pages);
+		if (!below(3))
+			a.state.sharers = a.state.states;
 		break;
 	case USERFAULT:
 		a.userfault.size = SIZE;
@@ -316,7 +318,7 @@ static bool is_wrong(const struct call *c)
 		       a->convert.error_offset || any(a->convert.reserved, 3);
 	case STATE:
 		return range_is_wrong(a->state.offset, a->state.size) ||
-		       any(a->state.reserved, 5);
+		       any(a->state.reserved, 4);
 	case USERFAULT:
 		return range_is_wrong(a->userfault.offset, a->userfault.size) ||
 		       a->userfault.flags & ~GMEM_FAULT_REATTACH ||

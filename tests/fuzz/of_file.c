@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The model of a file: what is in it and what is wanted of its pages, and so
- * what each step must answer.
+ * what each step must answer. By a guest view, another memory may be reached in
+ * its place: see privates.c.
  */
 #include <signal.h>
 
@@ -11,12 +12,12 @@ unsigned long children_faulted;
 
 long pages_of_file(void)
 {
-	return (model.size + PAGE_BYTES - 1) / PAGE_BYTES;
+	return (file->size + PAGE_BYTES - 1) / PAGE_BYTES;
 }
 
 bool is_kept(void)
 {
-	return model.flags & GMEM_FLAG_KEEP_DIRECT_MAP;
+	return file->flags & GMEM_FLAG_KEEP_DIRECT_MAP;
 }
 
 static bool answers(long want)
@@ -36,9 +37,13 @@ static int signal_at(enum view view, long page)
 {
 	if (view == VIEW_NONE)
 		return SIGSEGV;
+	if (view == VIEW_PRIVATE)
+		return private_has(order->worker, page) ? 0 : SIGBUS;
+	if (view == VIEW_REFUSED)
+		return SIGBUS;
 	if (page >= pages_of_file())
 		return SIGBUS;
-	return view == VIEW_SHARED && !model.shared[page] ? SIGBUS : 0;
+	return view == VIEW_SHARED && !file->shared[page] ? SIGBUS : 0;
 }
 
 /* Bytes that an access gets, or minus the signal if that is none. */
@@ -63,62 +68,128 @@ static long accessed(const uint8_t *views)
 /* By the worker's guest view, whatever is mapped there by now. */
 long viewed_bytes(void)
 {
-	return accessed(model.views[order->worker]);
+	return accessed(model->views[order->worker]);
 }
 
-static bool stored(long want)
+static bool same_as_model(const uint8_t *data, long offset, long size)
 {
+	static uint8_t spared[SIZE];
+
+	memcpy(spared, data, size);
+	spare_places(spared, offset, size);
+	return !memcmp(spared, file->bytes + offset, size);
+}
+
+/* From @at on, and below @end: where the page ends. */
+static long end_of_piece(long at, long end)
+{
+	long next = (at / PAGE_BYTES + 1) * PAGE_BYTES;
+
+	return next < end ? next : end;
+}
+
+static bool is_private(const uint8_t *views, long at)
+{
+	return views && views[at / PAGE_BYTES] == VIEW_PRIVATE;
+}
+
+/* @views: what was stored by, or NULL for the file itself. */
+static void store_by(const uint8_t *views, long size)
+{
+	long at = order->offset, end = at + size, next;
+
+	for (; at < end; at = next) {
+		next = end_of_piece(at, end);
+		if (is_private(views, at)) {
+			private_store(order->worker, at, next - at,
+				      order->byte);
+			continue;
+		}
+		memset(file->bytes + at, order->byte, next - at);
+		note_own(at, next - at);
+	}
+}
+
+static bool same_by(const uint8_t *views, long size)
+{
+	long at = order->offset, end = at + size, next;
+	bool same = true;
+
+	for (; at < end && same; at = next) {
+		const uint8_t *data = order->data + at - order->offset;
+
+		next = end_of_piece(at, end);
+		same = is_private(views, at)
+		     ? private_loaded(order->worker, at, data, next - at)
+		     : same_as_model(data, at, next - at);
+	}
+	return same;
+}
+
+/* By the worker's guest view. */
+void store_viewed(long size)
+{
+	store_by(model->views[order->worker], size);
+}
+
+bool loaded_viewed(long size)
+{
+	return same_by(model->views[order->worker], size);
+}
+
+static bool stored(const uint8_t *views)
+{
+	long want = accessed(views);
+
 	if (order->result != want)
 		return wrong("stored more or less than it should");
 	if (want > 0)
-		memset(model.bytes + order->offset, order->byte, want);
+		store_by(views, want);
 	return true;
 }
 
-static bool same_as_model(long offset, long size)
+static bool loaded(const uint8_t *views)
 {
-	spare_places(order->data, offset, size);
-	return !memcmp(order->data, model.bytes + offset, size);
-}
+	long want = accessed(views);
 
-static bool loaded(long want)
-{
 	if (order->result != want)
 		return wrong("loaded more or less than it should");
-	if (want > 0 && !same_as_model(order->offset, want))
+	if (want > 0 && !same_by(views, want))
 		return wrong("wrong contents");
 	return true;
 }
 
 bool check_store(void)
 {
-	return stored(viewed_bytes());
+	return stored(model->views[order->worker]);
 }
 
 bool check_store_shared(void)
 {
-	return stored(accessed(NULL));
+	return stored(NULL);
 }
 
 bool check_load(void)
 {
-	return loaded(viewed_bytes());
+	return loaded(model->views[order->worker]);
 }
 
 bool check_load_shared(void)
 {
-	return loaded(accessed(NULL));
+	return loaded(NULL);
 }
 
 static void set_views(enum view view)
 {
-	memset(model.views[order->worker] + order->offset / PAGE, view,
+	memset(model->views[order->worker] + order->offset / PAGE, view,
 	       order->size / PAGE);
 }
 
+/* Of the order's file, which may be another one than before. */
 bool check_remap(void)
 {
-	memset(model.views[order->worker], VIEW_GUEST, PAGES);
+	memset(model->views[order->worker], VIEW_GUEST, PAGES);
+	model->file_of[order->worker] = order->file;
 	return check_works();
 }
 
@@ -135,6 +206,17 @@ bool check_madvise(void)
 	return !order->result || answers(-EINVAL);
 }
 
+/* The child goes on, with what it got. */
+bool check_fork_on(void)
+{
+	uint8_t *views = model->views[order->worker];
+	long page;
+
+	for (page = 0; page < PAGES; page++)
+		views[page] = view_of_child(order->worker, page);
+	return check_works();
+}
+
 /*
  * A child has no entry that it didn't fault in: what its parent has mapped may
  * be gone by the time that it looks. Not so by the shared view, where each
@@ -142,12 +224,15 @@ bool check_madvise(void)
  */
 bool check_fork_store(void)
 {
-	long page = order->offset / PAGE_BYTES;
+	long page = order->offset / PAGE_BYTES, i;
+	uint8_t views[PAGES];
 
-	if (!check_store())
+	for (i = 0; i < PAGES; i++)
+		views[i] = view_of_child(order->worker, i);
+	if (!stored(views))
 		return false;
 	if (order->result <= 0 ||
-	    model.views[order->worker][page] != VIEW_GUEST)
+	    model->views[order->worker][page] != VIEW_GUEST)
 		return true;
 	if (!order->faults)
 		return wrong("a child has its parent's entry");
@@ -159,13 +244,13 @@ bool check_fork_store(void)
 
 bool check_read(void)
 {
-	long want = model.size - order->offset;
+	long want = file->size - order->offset;
 
 	if (want > order->size)
 		want = order->size;
 	if (order->result != (want > 0 ? want : 0))
 		return wrong("read more or less than it should");
-	return want <= 0 || same_as_model(order->offset, want) ||
+	return want <= 0 || same_by(NULL, want) ||
 	       wrong("wrong contents");
 }
 
@@ -173,9 +258,9 @@ bool check_write(void)
 {
 	if (order->result != order->size)
 		return wrong("didn't write all");
-	memset(model.bytes + order->offset, order->byte, order->size);
-	if (model.size < order->offset + order->size)
-		model.size = order->offset + order->size;
+	store_by(NULL, order->size);
+	if (file->size < order->offset + order->size)
+		file->size = order->offset + order->size;
 	return true;
 }
 
@@ -183,10 +268,18 @@ bool check_zeroed(void)
 {
 	if (order->result)
 		return wrong("should work");
-	memset(model.bytes + order->offset, 0, order->size);
+	memset(file->bytes + order->offset, 0, order->size);
+	note_own(order->offset, order->size);
 	if (order->op == OP_PUNCH)
 		forget_orphans(order->offset, order->size);
 	return true;
+}
+
+/* It has memory of its own then. */
+bool check_allocate(void)
+{
+	note_own(order->offset, order->size);
+	return check_works();
 }
 
 /* What is wanted of pages beyond the end stays. */
@@ -194,30 +287,32 @@ bool check_truncate(void)
 {
 	if (order->result)
 		return wrong("should work");
-	if (order->offset <= model.size)
-		memset(model.bytes + order->offset, 0, SIZE - order->offset);
-	model.size = order->offset;
+	if (order->offset <= file->size) {
+		memset(file->bytes + order->offset, 0, SIZE - order->offset);
+		note_own(order->offset, SIZE - order->offset);
+	}
+	file->size = order->offset;
 	forget_orphans(order->offset, SIZE - order->offset);
 	return true;
 }
 
 static void convert_model(long first, long end, bool shared)
 {
-	bool zero = order->zero || model.flags & GMEM_FLAG_ZERO_ON_CONVERT;
+	bool zero = order->zero || file->flags & GMEM_FLAG_ZERO_ON_CONVERT;
 
 	for (; first < end; first++) {
-		if (zero && model.shared[first] != shared)
-			memset(model.bytes + first * PAGE, 0, PAGE);
+		if (zero && file->shared[first] != shared)
+			memset(file->bytes + first * PAGE, 0, PAGE);
 		if (!shared)
 			unshared_view_places(first);
-		model.shared[first] = shared;
+		file->shared[first] = shared;
 	}
 }
 
 /* The first of them that somebody reads without asking again, or @end. */
 static long first_pinned(long first, long end)
 {
-	while (first < end && !model.pins[first])
+	while (first < end && !file->pins[first])
 		first++;
 	return first;
 }
@@ -228,7 +323,7 @@ static long first_pinned(long first, long end)
  */
 static bool is_kept_for_kvm(long page)
 {
-	return order->result == -EAGAIN && model.deny && model.shared[page] &&
+	return order->result == -EAGAIN && model->deny && file->shared[page] &&
 	       may_be_lent(page);
 }
 
@@ -249,6 +344,8 @@ static bool check_convert(bool shared)
 	if (at < end && (long)order->error_offset != at * PAGE_BYTES)
 		return wrong("the wrong error_offset");
 	convert_model(first, at, shared);
+	if (shared)
+		note_own(first * PAGE_BYTES, (at - first) * PAGE_BYTES);
 	return true;
 }
 
@@ -269,7 +366,7 @@ bool has_pins(long offset, long size)
 	long page = offset / PAGE, end = (offset + size + PAGE - 1) / PAGE;
 
 	for (; page < end; page++)
-		if (model.pins[page])
+		if (file->pins[page])
 			return true;
 	return false;
 }
@@ -277,13 +374,14 @@ bool has_pins(long offset, long size)
 bool check_pin(void)
 {
 	long page = order->offset / PAGE;
-	bool there = order->offset < model.size && model.shared[page];
+	bool there = order->offset < file->size && file->shared[page];
 
 	if (!answers(there ? PAGE_BYTES : -EFAULT))
 		return false;
 	if (there) {
-		model.pins[page]++;
-		model.pipe_page[order->pipe] = page;
+		file->pins[page]++;
+		model->pipe_page[order->pipe] = page;
+		model->pipe_file[order->pipe] = order->file;
 	}
 	return true;
 }
@@ -291,13 +389,13 @@ bool check_pin(void)
 /* A pinned page is the file's: a pipe shows it as it is now. */
 bool check_unpin(void)
 {
-	long page = model.pipe_page[order->pipe];
+	long page = model->pipe_page[order->pipe];
 
-	model.pipe_page[order->pipe] = -1;
+	model->pipe_page[order->pipe] = -1;
 	if (order->result != PAGE_BYTES)
 		return wrong("nothing in the pipe");
-	if (!same_as_model(page * PAGE, PAGE))
+	if (!same_as_model(order->data, page * PAGE, PAGE))
 		return wrong("wrong contents in the pipe");
-	model.pins[page]--;
+	file->pins[page]--;
 	return true;
 }

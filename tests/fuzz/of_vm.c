@@ -14,7 +14,7 @@ unsigned long orphans_asked;
 
 struct machine *machine_of_order(void)
 {
-	return &model.machines[order->worker];
+	return &model->machines[order->worker];
 }
 
 bool in_range(long at, long offset, long size)
@@ -39,31 +39,42 @@ static bool leads_there(struct machine *m, const struct place *p)
 	       gpa_of(m, p->offset) == p->gpa;
 }
 
+/* What the order's worker has there. */
+static enum view view_of(const struct place *p)
+{
+	return model->views[order->worker][p->offset / PAGE_BYTES];
+}
+
 /* Can KVM reach the page of a place, hidden or not? */
 static bool reaches(struct machine *m, const struct place *p)
 {
 	long page = p->offset / PAGE_BYTES;
-	enum view view = model.views[order->worker][page];
+	enum view view = view_of(p);
 
-	return !model.deny && leads_there(m, p) && page < pages_of_file() &&
+	if (model->deny || !leads_there(m, p))
+		return false;
+	if (view == VIEW_PRIVATE)
+		return private_has(order->worker, page);
+	return page < pages_of_file() &&
 	       (view == VIEW_GUEST ||
-		(view == VIEW_SHARED && model.shared[page]));
+		(view == VIEW_SHARED && file->shared[page]));
 }
 
 /* ---- places ---- */
 
-typedef void (*place_fn)(int machine, enum place_kind kind, struct place *p,
-			 void *arg);
-
-static void each_place(place_fn fn, void *arg)
+/* Those of the VMs that have the file as memory. */
+void each_place(place_fn fn, void *arg)
 {
 	int m, vcpu, kind;
 
-	for (m = 0; m < MACHINES; m++)
+	for (m = 0; m < MACHINES; m++) {
+		if (&model->files[model->machines[m].file] != file)
+			continue;
 		for (vcpu = 0; vcpu < VCPUS; vcpu++)
 			for (kind = 0; kind < PLACE_KINDS; kind++)
 				fn(m, kind,
-				   &model.machines[m].places[vcpu][kind], arg);
+				   &model->machines[m].places[vcpu][kind], arg);
+	}
 }
 
 /* Without a process that runs vCPUs, only events are written. */
@@ -88,7 +99,7 @@ static void spare(int machine, enum place_kind kind, struct place *p,
 		 ? p->offset + p->size : s->offset + s->size;
 
 	if (p->on && is_written(machine, kind) && from < end)
-		memcpy(s->data + from - s->offset, model.bytes + from,
+		memcpy(s->data + from - s->offset, file->bytes + from,
 		       end - from);
 }
 
@@ -100,40 +111,52 @@ void spare_places(uint8_t *data, long offset, long size)
 	each_place(spare, &s);
 }
 
-static void look_for_page(int machine, enum place_kind kind, struct place *p,
+static void look_for_place(int machine, enum place_kind kind, struct place *p,
 			  void *arg)
 {
 	struct span *s = arg;
 
 	(void)machine;
 	(void)kind;
-	if (p->on && p->offset < s->offset + s->size &&
-	    s->offset < p->offset + p->size)
+	if (p->on && overlaps(p->offset, p->size, s->offset, s->size))
 		s->found = true;
 }
 
-/* Has any guest asked for something in this page? */
-bool may_be_lent(long page)
+/* Has any guest asked for something there? */
+bool has_places(long offset, long size)
 {
-	struct span s = { .offset = page * PAGE, .size = PAGE };
+	struct span s = { .offset = offset, .size = size };
 
-	each_place(look_for_page, &s);
+	each_place(look_for_place, &s);
 	return s.found;
 }
 
-/* Memory that goes is unmapped, maybe with the 2 MiB around it. */
+bool may_be_lent(long page)
+{
+	return has_places(page * PAGE_BYTES, PAGE_BYTES);
+}
+
+/* What is unmapped there may be so with the 2 MiB around it. */
 static void forget_gone(int machine, enum place_kind kind, struct place *p,
 			void *arg)
 {
-	long end = order->op == OP_TRUNCATE ? SIZE
-					    : order->offset + order->size;
+	const struct span *s = arg;
 	long block = p->offset & -(long)BLOCK;
 
 	(void)machine;
 	(void)kind;
-	(void)arg;
-	if (order->offset < block + (long)(2 * BLOCK) && block < end)
+	if (overlaps(s->offset, s->size, block, 2 * BLOCK))
 		p->held = false;
+}
+
+static void forget_held_in(unsigned int nr, long offset, long size)
+{
+	struct span s = { .offset = offset, .size = size };
+	struct file *was = file;
+
+	file = &model->files[nr];
+	each_place(forget_gone, &s);
+	file = was;
 }
 
 static void forget_held_of(struct machine *m)
@@ -148,10 +171,23 @@ static void forget_held_of(struct machine *m)
 /* After a step that may have taken from KVM what it had mapped. */
 void forget_held(void)
 {
-	if (order->op == OP_PUNCH || order->op == OP_TRUNCATE)
-		each_place(forget_gone, NULL);
-	else
+	switch (order->op) {
+	case OP_TRUNCATE:
+		return forget_held_in(order->file, order->offset, SIZE);
+	case OP_PUNCH:
+		return forget_held_in(order->file, order->offset, order->size);
+	case OP_CLONE:
+	case OP_CLONE_RANGE:
+	case OP_COPY_RANGE:
+		forget_held_in(order->file, order->offset, clone_size());
+		return forget_held_in(order->source, order->source_offset,
+				      clone_size());
+	case OP_MAP_PRIVATE:
+		forget_held_in(order->file, order->offset, order->size);
+		/* fall through */
+	default:
 		forget_held_of(machine_of_order());
+	}
 }
 
 /* KVM loses what it had by a shared view: those are unmapped. */
@@ -160,8 +196,9 @@ void unshared_view_places(long page)
 	int w;
 
 	for (w = 0; w < WORKERS; w++)
-		if (model.views[w][page] == VIEW_SHARED)
-			forget_held_of(&model.machines[w]);
+		if (&model->files[model->file_of[w]] == file &&
+		    model->views[w][page] == VIEW_SHARED)
+			forget_held_of(&model->machines[w]);
 }
 
 /*
@@ -170,9 +207,12 @@ void unshared_view_places(long page)
  */
 void forget_orphans(long offset, long size)
 {
-	struct place *p = model.machines[ORPHAN].places[0];
+	struct machine *m = &model->machines[ORPHAN];
+	struct place *p = m->places[0];
 	int i;
 
+	if (&model->files[m->file] != file)
+		return;
 	for (i = 0; i < VCPUS * PLACE_KINDS; i++, p++) {
 		long first = p->offset & -(long)BLOCK;
 
@@ -187,46 +227,51 @@ void forget_orphans(long offset, long size)
  * show that, and KVM stores there as any mapping does. It's seen again when the
  * file gets longer.
  */
-static void read_beyond_end(const struct place *p)
+static void read_beyond_end(long offset, long size)
 {
-	long from = p->offset > model.size ? p->offset : model.size;
-	long page = from & -PAGE_BYTES, end = p->offset + p->size;
+	long from = offset > file->size ? offset : file->size;
+	long page = from & -PAGE_BYTES, end = offset + size;
 	char *mapped;
 
 	if (end > pages_of_file() * PAGE_BYTES)
 		end = pages_of_file() * PAGE_BYTES;
 	if (from >= end)
 		return;
-	mapped = must_do(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, file_fd,
+	mapped = must_do(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, file->fd,
 			      page));
-	memcpy(model.bytes + from, mapped + from - page, end - from);
+	memcpy(file->bytes + from, mapped + from - page, end - from);
 	munmap(mapped, PAGE);
 }
 
-static void read_to_end(const struct place *p)
+/* What is in the file there, whatever the model says. */
+void read_back(long offset, long size)
 {
-	long end = p->offset + p->size;
+	long end = offset + size;
 
-	if (end > model.size)
-		end = model.size;
-	if (p->offset < end)
-		must_do(pread(file_fd, model.bytes + p->offset,
-			      end - p->offset, p->offset));
+	if (end > file->size)
+		end = file->size;
+	if (offset < end)
+		must_do(pread(file->fd, file->bytes + offset, end - offset,
+			      offset));
+	read_beyond_end(offset, size);
 }
 
-/* From now on nobody writes there. */
-static void give_up_place(struct place *p)
+/* From now on nobody writes there: by the file, or by a private mapping. */
+static void give_up_place(struct machine *m, struct place *p)
 {
-	if (p->on) {
-		read_to_end(p);
-		read_beyond_end(p);
-	}
+	int worker = m - model->machines;
+
+	if (p->on)
+		read_back(p->offset, p->size);
+	if (p->on && worker < WORKERS)
+		private_forget(worker, p->offset, p->size);
 	p->on = false;
 	p->held = false;
 }
 
 static void take_place(struct place *p)
 {
+	note_places(order->offset, order->size);
 	p->on = true;
 	p->gpa = order->gpa;
 	p->offset = order->offset;
@@ -244,7 +289,7 @@ static void set_place(struct machine *m, struct place *p)
 {
 	take_place(p);
 	p->held = !order->result && is_mapped_at_once(order->place) &&
-		  reaches(m, p);
+		  reaches(m, p) && view_of(p) != VIEW_PRIVATE;
 	if (order->place == PLACE_XEN_SHARED)
 		m->had_shared_info = true;
 	if (order->place == PLACE_XEN_INFO && !order->vcpu)
@@ -257,7 +302,7 @@ bool check_place(void)
 	struct machine *m = machine_of_order();
 	struct place *p = &m->places[order->vcpu][order->place];
 
-	give_up_place(p);
+	give_up_place(m, p);
 	if (!order->off)
 		set_place(m, p);
 	if (!order->result)
@@ -276,7 +321,7 @@ static void end_machine(struct machine *m)
 	int i;
 
 	for (i = 0; i < VCPUS * PLACE_KINDS; i++)
-		give_up_place(p++);
+		give_up_place(m, p++);
 	memset(m, 0, sizeof(*m));
 }
 
@@ -286,6 +331,7 @@ bool check_vm_make(void)
 	int i;
 
 	m->alive = true;
+	m->file = order->file;
 	for (i = 0; i < SLOTS; i++)
 		m->slots[i].there = true;
 	return check_works();
@@ -309,13 +355,13 @@ bool check_kill(void)
  */
 bool check_orphan(void)
 {
-	struct machine *m = machine_of_order(), *o = &model.machines[ORPHAN];
+	struct machine *m = machine_of_order(), *o = &model->machines[ORPHAN];
 	int vcpu, kind;
 
 	*o = *m;
 	for (vcpu = 0; vcpu < VCPUS; vcpu++) {
 		for (kind = 0; kind < PLACE_KINDS; kind++) {
-			give_up_place(&m->places[vcpu][kind]);
+			give_up_place(m, &m->places[vcpu][kind]);
 			if (!is_written(ORPHAN, kind))
 				o->places[vcpu][kind].held = false;
 		}
@@ -326,7 +372,7 @@ bool check_orphan(void)
 
 bool check_orphan_close(void)
 {
-	end_machine(&model.machines[ORPHAN]);
+	end_machine(&model->machines[ORPHAN]);
 	return check_works();
 }
 
@@ -396,7 +442,7 @@ static bool left_nested(struct machine *m)
 	bool there = reaches(m, p);
 
 	m->nested[order->vcpu] = false;
-	give_up_place(p);
+	give_up_place(m, p);
 	if (is_tick() && order->l2_ran) {
 		placed[PLACE_VMCB]++;
 		return true;
@@ -428,7 +474,7 @@ bool check_vm_nested(void)
 	m->nested[order->vcpu] = order->worked;
 	if (order->worked)
 		return true;
-	give_up_place(p);
+	give_up_place(m, p);
 	if (reaches(m, p))
 		return wrong("the nested guest didn't run");
 	return is_tick() || kvm_gave_up() ||
@@ -474,7 +520,7 @@ bool check_vm_store(void)
 		return false;
 	if (want <= 0)
 		return true;
-	memset(model.bytes + order->offset, order->byte, want);
+	store_viewed(want);
 	note_dirty(want);
 	return true;
 }
@@ -487,9 +533,7 @@ bool check_vm_load(void)
 		return false;
 	if (want <= 0)
 		return true;
-	spare_places(order->data, order->offset, want);
-	return !memcmp(order->data, model.bytes + order->offset, want) ||
-	       wrong("the guest sees wrong contents");
+	return loaded_viewed(want) || wrong("the guest sees wrong contents");
 }
 
 /* ---- slots ---- */

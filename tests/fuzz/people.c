@@ -124,7 +124,7 @@ static bool event_is_there(void)
 {
 	uint64_t word = 0;
 
-	must_do(pread(file_fd, &word, sizeof(word),
+	must_do(pread(file_fd(), &word, sizeof(word),
 		      order->offset + EVENT_WORD));
 	return word & 1UL << EVENT_PORT;
 }
@@ -152,7 +152,7 @@ long obey_orphan_event(void)
 	long ret;
 
 	if (order->zero)
-		must_do(pwrite(file_fd, &none, sizeof(none),
+		must_do(pwrite(file_fd(), &none, sizeof(none),
 			       order->offset + EVENT_WORD));
 	ret = send_event();
 	/* What KVM can't do at once, it tries later, and in vain. */

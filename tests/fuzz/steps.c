@@ -27,13 +27,24 @@ static long hot_page(void)
 	for (i = 0; i < all; i++) {
 		long n = (start + i) % all;
 		const struct place *p =
-			&model.machines[n / (VCPUS * PLACE_KINDS)]
+			&model->machines[n / (VCPUS * PLACE_KINDS)]
 			.places[n / PLACE_KINDS % VCPUS][n % PLACE_KINDS];
 
 		if (p->on)
 			return p->offset / PAGE_BYTES;
 	}
 	return any;
+}
+
+/* One that others may have, too, or any. */
+static long cloned_page(void)
+{
+	long start = below(PAGES), i;
+
+	for (i = 0; i < PAGES; i++)
+		if (file->may_be_cloned[(start + i) % PAGES])
+			return (start + i) % PAGES;
+	return start;
 }
 
 /* Pages, often a few, sometimes whole blocks. */
@@ -56,7 +67,8 @@ static bool choose_bytes(void)
 {
 	order->offset = below(SIZE);
 	if (!below(4))
-		order->offset = hot_page() * PAGE + below(PAGE);
+		order->offset = (below(2) ? hot_page() : cloned_page()) * PAGE +
+				below(PAGE);
 	order->size = 1 + below(below(4) ? 3 * PAGE : 300000);
 	order->size = clamp(order->size, 1, SIZE - order->offset);
 	return true;
@@ -90,12 +102,13 @@ static bool choose_pin(void)
 {
 	order->offset = below(PAGES) * PAGE;
 	order->size = PAGE;
-	return model.pipe_page[order->pipe] < 0;
+	return model->pipe_page[order->pipe] < 0;
 }
 
 static bool choose_unpin(void)
 {
-	return model.pipe_page[order->pipe] >= 0;
+	use_file(model->pipe_file[order->pipe]);
+	return model->pipe_page[order->pipe] >= 0;
 }
 
 static bool choose_any(void)
@@ -123,6 +136,76 @@ static bool has_vm(void)
 static bool has_no_vm(void)
 {
 	return !has_vm();
+}
+
+/* Another file only without a VM, which has places in this one. */
+static bool choose_remap(void)
+{
+	if (has_no_vm() && below(4))
+		use_file(below(FILES));
+	return true;
+}
+
+/* ---- clones ---- */
+
+static long size_of_source(void)
+{
+	return model->files[order->source].size;
+}
+
+/* The model has no room for longer files; of pins see choose_punch(). */
+static bool fits_target(void)
+{
+	long size = clone_size();
+
+	return order->offset + size <= SIZE && !has_pins(order->offset, size);
+}
+
+static bool choose_clone(void)
+{
+	order->source = below(FILES);
+	order->offset = order->source_offset = order->size = 0;
+	return fits_target();
+}
+
+/* Often at the same place of both, or of a block of both; within the source. */
+static void choose_source(void)
+{
+	long first = order->offset / PAGE_BYTES, left;
+
+	order->source = below(FILES);
+	if (!below(3))
+		first = below(PAGES);
+	else if (below(2))
+		first = first % 512 + 512 * (long)below(BLOCKS);
+	order->source_offset = first * PAGE;
+	left = size_of_source() - order->source_offset;
+	if (left > 0 && below(8))
+		order->size = clamp(order->size, 1, left);
+	order->size = clamp(order->size, 1, SIZE - order->source_offset);
+}
+
+static bool choose_clone_range(void)
+{
+	choose_pages();
+	choose_source();
+	if (!below(8))
+		order->size = 0;
+	return fits_target();
+}
+
+/* Bytes, or pages. What is beyond the source's end isn't asked for. */
+static bool choose_copy_range(void)
+{
+	choose_either();
+	choose_source();
+	if (below(2)) {
+		order->source_offset += below(PAGE);
+		order->offset += below(PAGE);
+	}
+	order->size = clamp(order->size, 0,
+			    size_of_source() - order->source_offset);
+	return order->size > 0 && fits_target();
 }
 
 /* The least alignment that KVM or Linux' guests want, and what is written. */
@@ -185,7 +268,7 @@ static bool choose_event_of(struct machine *m)
 	struct place *p = &m->places[0][PLACE_XEN_SHARED];
 
 	order->offset = p->offset;
-	order->zero = p->on && p->offset + PAGE_BYTES <= model.size;
+	order->zero = p->on && p->offset + PAGE_BYTES <= file->size;
 	return m->alive && m->had_shared_info && m->had_vcpu_info;
 }
 
@@ -247,18 +330,20 @@ static bool choose_orphan(void)
 {
 	struct machine *m = machine_of_order();
 
-	return m->alive && !model.machines[ORPHAN].alive &&
+	return m->alive && !model->machines[ORPHAN].alive &&
 	       (m->places[0][PLACE_XEN_SHARED].held || !below(8));
 }
 
 static bool choose_orphan_event(void)
 {
-	return choose_event_of(&model.machines[ORPHAN]);
+	use_file(model->machines[ORPHAN].file);
+	return choose_event_of(&model->machines[ORPHAN]);
 }
 
-static bool has_orphan(void)
+static bool choose_orphan_close(void)
 {
-	return model.machines[ORPHAN].alive;
+	use_file(model->machines[ORPHAN].file);
+	return model->machines[ORPHAN].alive;
 }
 
 /* ---- the administrator ---- */
@@ -278,29 +363,29 @@ static long write_to(const char *path, const char *text)
 /* Mostly it lends. */
 static bool choose_guard(void)
 {
-	return model.deny || !below(3);
+	return model->deny || !below(3);
 }
 
 static long obey_guard(void)
 {
-	return write_to(GUARD, model.deny ? "lend" : "deny");
+	return write_to(GUARD, model->deny ? "lend" : "deny");
 }
 
 static bool check_guard(void)
 {
-	model.deny = !model.deny;
+	model->deny = !model->deny;
 	return check_works();
 }
 
 static long obey_pool(void)
 {
-	return write_to(POOL, model.pool ? "0" : "8388608");
+	return write_to(POOL, model->pool ? "0" : "8388608");
 }
 
 /* Blocks are on their way out for a while: see check_states(). */
 static bool check_pool(void)
 {
-	model.pool = !model.pool;
+	model->pool = !model->pool;
 	return check_works();
 }
 
@@ -319,12 +404,18 @@ const struct kind kinds[OP_KINDS] = {
 		obey_read, check_read },
 	[OP_WRITE] = { "write", 4, 0, choose_bytes,
 		obey_write, check_write },
+	[OP_CLONE] = { "clone a file", 3, MOVES, choose_clone,
+		obey_clone, check_clone },
+	[OP_CLONE_RANGE] = { "clone a range", 9, MOVES, choose_clone_range,
+		obey_clone, check_clone },
+	[OP_COPY_RANGE] = { "copy a range", 4, MOVES, choose_copy_range,
+		obey_copy_range, check_copy_range },
 	[OP_PUNCH] = { "punch", 4, MOVES, choose_punch,
 		obey_punch, check_zeroed },
 	[OP_ZERO] = { "zero", 3, 0, choose_either,
 		obey_zero, check_zeroed },
 	[OP_ALLOCATE] = { "allocate", 3, 0, choose_pages,
-		obey_allocate, check_works },
+		obey_allocate, check_allocate },
 	[OP_TRUNCATE] = { "truncate", 3, MOVES, choose_truncate,
 		obey_truncate, check_truncate },
 	[OP_SHARE] = { "share", 7, 0, choose_pages,
@@ -335,7 +426,7 @@ const struct kind kinds[OP_KINDS] = {
 		obey_pin, check_pin },
 	[OP_UNPIN] = { "unpin", 4, 0, choose_unpin,
 		obey_unpin, check_unpin },
-	[OP_REMAP] = { "remap", 2, MOVES, choose_any,
+	[OP_REMAP] = { "remap", 4, MOVES, choose_remap,
 		obey_remap, check_remap },
 	[OP_UNMAP] = { "unmap", 2, MOVES, choose_pages,
 		obey_map, check_map },
@@ -343,6 +434,10 @@ const struct kind kinds[OP_KINDS] = {
 		obey_map, check_map },
 	[OP_MAP_SHARED] = { "map the shared view", 2, MOVES, choose_pages,
 		obey_map, check_map },
+	[OP_MAP_PRIVATE] = { "map privately", 5, MOVES, choose_pages,
+		obey_map_private, check_map_private },
+	[OP_DO_FORK] = { "map privately in children", 2, OPTIONAL,
+		choose_advice, obey_do_fork, check_do_fork },
 	[OP_KEEP_ON_FORK] = { "keep on fork", 2, MOVES | OPTIONAL,
 		choose_advice, obey_madvise, check_madvise },
 	[OP_WIPE_ON_FORK] = { "wipe on fork", 1, MOVES | OPTIONAL,
@@ -350,14 +445,14 @@ const struct kind kinds[OP_KINDS] = {
 	[OP_FORK_STORE] = { "store in a child", 3, 0, choose_bytes,
 		obey_fork_store, check_fork_store },
 	[OP_FORK_ON] = { "fork on", 2, MOVES, has_no_vm,
-		obey_fork_on, check_works },
+		obey_fork_on, check_fork_on },
 	[OP_KILL] = { "kill", 1, HERE | MOVES, choose_any,
 		obey_kill, check_kill },
 	[OP_ORPHAN] = { "kill but keep the VM", 8, HERE, choose_orphan,
 		obey_orphan, check_orphan },
 	[OP_ORPHAN_EVENT] = { "event for an orphan", 40, HERE,
 		choose_orphan_event, obey_orphan_event, check_orphan_event },
-	[OP_ORPHAN_CLOSE] = { "close an orphan", 1, HERE, has_orphan,
+	[OP_ORPHAN_CLOSE] = { "close an orphan", 1, HERE, choose_orphan_close,
 		obey_orphan_close, check_orphan_close },
 	[OP_VM_MAKE] = { "make a VM", 10, 0, has_no_vm,
 		obey_vm_make, check_vm_make },
@@ -404,6 +499,9 @@ const struct kind kinds[OP_KINDS] = {
 static void choose_common(void)
 {
 	order->worker = below(WORKERS);
+	use_file(model->file_of[order->worker]);
+	order->source = order->file;
+	order->source_offset = 0;
 	order->byte = below(256);
 	order->zero = !below(4);
 	order->pipe = below(PIPES);

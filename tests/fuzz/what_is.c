@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is: the states of pages and the totals must fit the model, and each
- * other.
+ * What is: the states of a file's pages and its totals must fit the model, and
+ * each other.
  */
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "fuzz.h"
 
@@ -15,7 +13,7 @@
 #define SETTLE_TRIES	600
 #define SETTLE_US	100000
 
-unsigned long lent_seen;
+unsigned long lent_seen, cloned_seen;
 
 static uint8_t states[PAGES];
 
@@ -27,10 +25,21 @@ static void get_states(long first, long pages)
 	};
 
 	if (pages)
-		must_do(ioctl(file_fd, GMEM_GET_STATE, &get));
+		must_do(ioctl(file->fd, GMEM_GET_STATE, &get));
 }
 
 /* ---- page by page ---- */
+
+/* None beyond the file's end. */
+void get_states_of(const struct file *f, uint8_t *to)
+{
+	long size = (f->size + PAGE_BYTES - 1) & -PAGE_BYTES;
+	struct gmem_state get = { .size = size, .states = (uintptr_t)to };
+
+	memset(to, 0, PAGES);
+	if (size)
+		must_do(ioctl(f->fd, GMEM_GET_STATE, &get));
+}
 
 static bool has(long page, unsigned int bit)
 {
@@ -51,7 +60,7 @@ static const char *fault_of_hidden(long page)
 	bool lent = has(page, GMEM_STATE_LENT);
 	bool exposed = has(page, GMEM_STATE_EXPOSED);
 
-	if (exposed && !lent && !model.shared[page])
+	if (exposed && !lent && !file->shared[page])
 		return "private, and exposed without a reason";
 	if (lent && !exposed)
 		return "lent, and not exposed";
@@ -62,9 +71,13 @@ static const char *fault_of_hidden(long page)
 
 static const char *fault_of_page(long page)
 {
-	if (has(page, GMEM_STATE_SHARED) != model.shared[page])
+	const char *fault = fault_of_cloned(page, states[page]);
+
+	if (fault)
+		return fault;
+	if (has(page, GMEM_STATE_SHARED) != file->shared[page])
 		return "not what is wanted";
-	if (has(page, GMEM_STATE_PINNED) != !!model.pins[page])
+	if (has(page, GMEM_STATE_PINNED) != !!file->pins[page])
 		return "pinned or not pinned";
 	return is_kept() ? fault_of_kept(page) : fault_of_hidden(page);
 }
@@ -91,36 +104,24 @@ static long count(unsigned int mask, unsigned int want)
 	return n * PAGE_BYTES;
 }
 
-static long sysfs_number(const char *name)
-{
-	char path[128], text[64] = "";
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/fs/gmemfs/%s", name);
-	fd = must_do(open(path, O_RDONLY | O_CLOEXEC));
-	must_do(read(fd, text, sizeof(text) - 1));
-	close(fd);
-	return strtol(text, NULL, 10);
-}
-
 /*
  * Holes in a block have memory, hidden or not, and no state; and so has what
  * was allocated beyond the file's end.
  */
-static const char *fault_of_totals(void)
+static const char *fault_of_info(void)
 {
 	const unsigned int bits = GMEM_STATE_POPULATED | GMEM_STATE_EXPOSED;
 	const unsigned int lent = GMEM_STATE_LENT | GMEM_STATE_SHARED;
 	const unsigned int mine = GMEM_STATE_POPULATED | GMEM_STATE_SHARED;
 	long more = SIZE - pages_of_file() * PAGE_BYTES;
+	long cloned = count(GMEM_STATE_CLONED, GMEM_STATE_CLONED);
 	struct gmem_info info = {};
-	long hidden;
 	/* Only what would be hidden otherwise; but beyond the end, too. */
 	long least_lent = is_kept() ? 0 : count(lent, GMEM_STATE_LENT);
 	long most_lent = is_kept() ? 0 : count(GMEM_STATE_LENT,
 					       GMEM_STATE_LENT) + more;
 
-	must_do(ioctl(file_fd, GMEM_GET_INFO, &info));
+	must_do(ioctl(file->fd, GMEM_GET_INFO, &info));
 	if ((long)info.shared < count(mine, mine) ||
 	    (long)info.shared > count(mine, mine) + more)
 		return "the total of what is shared";
@@ -129,27 +130,34 @@ static const char *fault_of_totals(void)
 		return "the total of what is hidden";
 	if ((long)info.lent < least_lent || (long)info.lent > most_lent)
 		return "the total of what is lent";
-	if (sysfs_number("lent_bytes") != (long)info.lent)
-		return "the module's total of what is lent";
-	hidden = sysfs_number("hidden_bytes") - sysfs_number("spare_bytes");
-	if (hidden < (long)info.hidden ||
-	    (!model.pool && hidden != (long)info.hidden))
-		return "the module's total of what is hidden";
+	if ((long)info.cloned < cloned || (long)info.cloned > cloned + more)
+		return "the total of what is cloned";
+	if ((long)info.huge < count(GMEM_STATE_HUGE, GMEM_STATE_HUGE) ||
+	    info.huge > info.populated)
+		return "the total of what is in blocks";
 	return NULL;
 }
 
-static void say_totals(const char *fault)
+static void say_info(const char *fault)
 {
 	struct gmem_info info = {};
 
-	must_do(ioctl(file_fd, GMEM_GET_INFO, &info));
-	say("step %lu: %s: the file has %llu, hidden %llu, lent %llu, shared %llu; the module hidden %ld, spare %ld, lent %ld; by page populated %ld, exposed %ld, lent %ld",
-	    step, fault, info.populated, info.hidden, info.lent, info.shared,
-	    sysfs_number("hidden_bytes"), sysfs_number("spare_bytes"),
-	    sysfs_number("lent_bytes"),
+	must_do(ioctl(file->fd, GMEM_GET_INFO, &info));
+	say("step %lu: file %ld: %s: it has %llu, hidden %llu, lent %llu, shared %llu, cloned %llu, in blocks %llu; by page populated %ld, exposed %ld, lent %ld, cloned %ld",
+	    step, (long)(file - model->files), fault, info.populated,
+	    info.hidden, info.lent, info.shared, info.cloned, info.huge,
 	    count(GMEM_STATE_POPULATED, GMEM_STATE_POPULATED),
 	    count(GMEM_STATE_EXPOSED, GMEM_STATE_EXPOSED),
-	    count(GMEM_STATE_LENT, GMEM_STATE_LENT));
+	    count(GMEM_STATE_LENT, GMEM_STATE_LENT),
+	    count(GMEM_STATE_CLONED, GMEM_STATE_CLONED));
+}
+
+static void say_page(const char *fault, long page)
+{
+	say("step %lu: file %ld, page %ld is %#x: %s; the model says shared %d, pins %d, cloned %d, maybe %d",
+	    step, (long)(file - model->files), page, states[page], fault,
+	    file->shared[page], file->pins[page], file->is_cloned[page],
+	    file->may_be_cloned[page]);
 }
 
 bool check_states(void)
@@ -160,20 +168,37 @@ bool check_states(void)
 
 	do {
 		fault = fault_of_file(&page);
-		total = fault ? NULL : fault_of_totals();
+		total = fault ? NULL : fault_of_info();
 	} while ((fault || total) && tries-- && !usleep(SETTLE_US));
 	lent_seen += count(GMEM_STATE_LENT, GMEM_STATE_LENT) / PAGE_BYTES;
+	cloned_seen += count(GMEM_STATE_CLONED, GMEM_STATE_CLONED) / PAGE_BYTES;
 	if (fault)
-		say("step %lu: page %ld is %#x: %s; the model says shared %d, pins %d",
-		    step, page, states[page], fault, model.shared[page],
-		    model.pins[page]);
+		say_page(fault, page);
 	if (total)
-		say_totals(total);
+		say_info(total);
 	return !fault && !total;
+}
+
+/* ---- all files together ---- */
+
+bool check_totals(void)
+{
+	int tries = SETTLE_TRIES;
+	const char *fault;
+
+	do {
+		fault = fault_of_totals();
+	} while (fault && tries-- && !usleep(SETTLE_US));
+	if (!fault)
+		return true;
+	say("step %lu: %s", step, fault);
+	say_totals();
+	return false;
 }
 
 /* ---- what KVM holds ---- */
 
+/* Of a VM that has the file as memory. */
 static bool held_is_exposed(struct place *p)
 {
 	long page = p->offset / PAGE_BYTES;
@@ -185,25 +210,36 @@ static bool held_is_exposed(struct place *p)
 		return true;
 	p->held = false;
 	/* Nothing is lent: KVM must have been told, or dies of it. */
-	if (model.deny)
+	if (model->deny)
 		return true;
-	say("step %lu: KVM has page %ld mapped, and it is hidden: its state is %#x",
-	    step, page, states[page]);
+	say("step %lu: KVM has file %ld, page %ld mapped, and it is hidden: its state is %#x",
+	    step, (long)(file - model->files), page, states[page]);
 	return false;
+}
+
+static bool machine_is_exposed(struct machine *m)
+{
+	struct place *p = m->places[0];
+	bool good = true;
+	int i;
+
+	file = &model->files[m->file];
+	for (i = 0; i < VCPUS * PLACE_KINDS && good; i++)
+		good = held_is_exposed(p++);
+	return good;
 }
 
 /* Where KVM has written, it will write again: that must not be hidden. */
 bool check_held(void)
 {
-	int m, vcpu, kind;
+	struct file *was = file;
+	bool good = true;
+	int m;
 
-	for (m = 0; m < MACHINES; m++)
-		for (vcpu = 0; vcpu < VCPUS; vcpu++)
-			for (kind = 0; kind < PLACE_KINDS; kind++)
-				if (!held_is_exposed(&model.machines[m]
-						     .places[vcpu][kind]))
-					return false;
-	return true;
+	for (m = 0; m < MACHINES && good; m++)
+		good = machine_is_exposed(&model->machines[m]);
+	file = was;
+	return good;
 }
 
 /* ---- contents ---- */
@@ -213,17 +249,19 @@ bool check_contents(void)
 	static uint8_t data[SIZE];
 	long i;
 
-	if (pread(file_fd, data, SIZE, 0) != model.size) {
-		say("step %lu: the file isn't as long as the model", step);
+	if (pread(file->fd, data, SIZE, 0) != file->size) {
+		say("step %lu: file %ld isn't as long as the model", step,
+		    (long)(file - model->files));
 		return false;
 	}
-	spare_places(data, 0, model.size);
-	if (!memcmp(data, model.bytes, model.size))
+	spare_places(data, 0, file->size);
+	if (!memcmp(data, file->bytes, file->size))
 		return true;
-	for (i = 0; data[i] == model.bytes[i]; i++)
+	for (i = 0; data[i] == file->bytes[i]; i++)
 		;
-	say("step %lu: the file isn't as the model is: at %ld, of page %ld, it is %#x and not %#x",
-	    step, i, i / PAGE_BYTES, data[i], model.bytes[i]);
+	say("step %lu: file %ld isn't as the model is: at %ld, of page %ld, it is %#x and not %#x",
+	    step, (long)(file - model->files), i, i / PAGE_BYTES, data[i],
+	    file->bytes[i]);
 	return false;
 }
 

@@ -33,9 +33,9 @@ static void map_at(char *at, long size, int fd, long offset)
 		     fd, offset));
 }
 
-static void map_shared_at(char *at, long size, long offset)
+static void map_shared_at(char *at, long size, int fd, long offset)
 {
-	int view = must_do(ioctl(file_fd, GMEM_SHARED_VIEW, 0));
+	int view = must_do(ioctl(fd, GMEM_SHARED_VIEW, 0));
 
 	map_at(at, size, view, offset);
 	close(view);
@@ -51,12 +51,18 @@ static char *reserve(void)
 }
 
 /* At the same place as before: KVM's slots are there. */
-long obey_remap(void)
+static void map_all(int fd)
 {
 	munmap(guest_view, SIZE);
 	munmap(shared_view, SIZE);
-	map_at(guest_view, SIZE, file_fd, 0);
-	map_shared_at(shared_view, SIZE, 0);
+	map_at(guest_view, SIZE, fd, 0);
+	map_shared_at(shared_view, SIZE, fd, 0);
+	note_mapped(0, SIZE, false);
+}
+
+long obey_remap(void)
+{
+	map_all(file_fd());
 	return 0;
 }
 
@@ -64,10 +70,11 @@ long obey_map(void)
 {
 	char *at = guest_view + order->offset;
 
+	note_mapped(order->offset, order->size, false);
 	if (order->op == OP_MAP_GUEST)
-		map_at(at, order->size, file_fd, order->offset);
+		map_at(at, order->size, file_fd(), order->offset);
 	else if (order->op == OP_MAP_SHARED)
-		map_shared_at(at, order->size, order->offset);
+		map_shared_at(at, order->size, file_fd(), order->offset);
 	else
 		must_do(mmap(at, order->size, PROT_NONE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
@@ -102,6 +109,13 @@ static long by_mapping(char *at, bool store)
 	return done;
 }
 
+/* Read it, if that is possible. */
+void worker_touch(char *at)
+{
+	if (!sigsetjmp(jump, 1))
+		*(volatile char *)at;
+}
+
 long obey_store(void)
 {
 	return by_mapping(guest_view + order->offset, true);
@@ -126,7 +140,7 @@ long obey_load_shared(void)
 
 long obey_read(void)
 {
-	return pread(file_fd, order->data, order->size, order->offset);
+	return pread(file_fd(), order->data, order->size, order->offset);
 }
 
 long obey_write(void)
@@ -134,13 +148,13 @@ long obey_write(void)
 	long n;
 
 	memset(order->data, order->byte, order->size);
-	n = pwrite(file_fd, order->data, order->size, order->offset);
+	n = pwrite(file_fd(), order->data, order->size, order->offset);
 	return n < 0 ? -errno : n;
 }
 
 static long allocate(int mode)
 {
-	return fallocate(file_fd, mode | FALLOC_FL_KEEP_SIZE, order->offset,
+	return fallocate(file_fd(), mode | FALLOC_FL_KEEP_SIZE, order->offset,
 			 order->size) ? -errno : 0;
 }
 
@@ -161,7 +175,7 @@ long obey_allocate(void)
 
 long obey_truncate(void)
 {
-	return ftruncate(file_fd, order->offset) ? -errno : 0;
+	return ftruncate(file_fd(), order->offset) ? -errno : 0;
 }
 
 static long convert(uint64_t attributes)
@@ -171,7 +185,7 @@ static long convert(uint64_t attributes)
 		.attributes = attributes,
 		.flags = order->zero ? GMEM_CONVERT_ZERO : 0,
 	};
-	long ret = ioctl(file_fd, GMEM_SET_ATTRIBUTES, &set) ? -errno : 0;
+	long ret = ioctl(file_fd(), GMEM_SET_ATTRIBUTES, &set) ? -errno : 0;
 
 	order->error_offset = set.error_offset;
 	return ret;
@@ -208,7 +222,7 @@ static unsigned long faults(void)
 {
 	struct gmem_info info = {};
 
-	must_do(ioctl(file_fd, GMEM_GET_INFO, &info));
+	must_do(ioctl(file_fd(), GMEM_GET_INFO, &info));
 	return info.map_faults_2m + info.map_faults_4k;
 }
 
@@ -219,8 +233,7 @@ long obey_fork_store(void)
 	int status;
 	pid_t pid;
 
-	if (!sigsetjmp(jump, 1))
-		*(volatile char *)(guest_view + order->offset);
+	worker_touch(guest_view + order->offset);
 	before = faults();
 	pid = must_do(fork());
 	if (!pid) {
@@ -230,15 +243,6 @@ long obey_fork_store(void)
 	must_do(waitpid(pid, &status, 0));
 	order->faults = faults() - before;
 	return order->result;
-}
-
-/* Who waits for the parent gets the child, and with it our answer. */
-long obey_fork_on(void)
-{
-	if (must_do(fork()))
-		_exit(0);
-	order->pid = getpid();
-	return 0;
 }
 
 _Noreturn void work(int me, int from, int to)
@@ -253,7 +257,8 @@ _Noreturn void work(int me, int from, int to)
 	sigaction(SIGSEGV, &act, NULL);
 	guest_view = reserve();
 	shared_view = reserve();
-	obey_remap();
+	/* The order may be another worker's already. */
+	map_all(model->files[model->file_of[me]].fd);
 	for (;;) {
 		if (read(from, &byte, 1) != 1)
 			_exit(0);

@@ -186,7 +186,7 @@ static uint32_t version(long offset)
 	uint32_t value = 0;
 
 	/* Beyond the file's end there is none. */
-	if (pread(file_fd, &value, sizeof(value), offset) < 0)
+	if (pread(file_fd(), &value, sizeof(value), offset) < 0)
 		give_up("pread: %s", strerror(errno));
 	return value;
 }
@@ -225,7 +225,7 @@ static bool event_is_there(void)
 {
 	uint64_t word = 0;
 
-	if (pread(file_fd, &word, sizeof(word), order->offset + EVENT_WORD) < 0)
+	if (pread(file_fd(), &word, sizeof(word), order->offset + EVENT_WORD) < 0)
 		give_up("pread: %s", strerror(errno));
 	return word & 1UL << EVENT_PORT;
 }
@@ -256,7 +256,7 @@ long obey_vm_event(void)
 
 	/* Not to make a file longer that ends before it. */
 	if (order->zero)
-		must_do(pwrite(file_fd, &none, sizeof(none),
+		must_do(pwrite(file_fd(), &none, sizeof(none),
 			       order->offset + EVENT_WORD));
 	ret = send_event();
 	order->written = order->zero && event_is_there();

@@ -5,11 +5,11 @@
  * same for a guest whose memory is cloned while it runs. What the other file
  * has stays as it was.
  */
-#include "small_vm.h"
+#include "template.h"
 
 #include <linux/fs.h>
 
-#define SIZE	(2 * BLOCK)
+#define SIZE	TEMPLATE_SIZE
 #define STORED	0x5000
 #define CLOCK	0x6000
 #define MARK	0x7fc0	/* never written to */
@@ -37,54 +37,6 @@ static void run(struct small_vm *v, const char *what)
 	is(v->run->exit_reason, KVM_EXIT_HLT, "  until it halts");
 }
 
-static uint8_t state_of(int fd, long offset)
-{
-	uint8_t byte;
-	struct gmem_state get = {
-		.offset = offset / PAGE * PAGE, .size = PAGE,
-		.states = (uintptr_t)&byte,
-	};
-
-	must(ioctl(fd, GMEM_GET_STATE, &get));
-	return byte;
-}
-
-static int new_with(uint64_t flags)
-{
-	struct gmem_create create = { .size = SIZE, .flags = flags };
-	int dir = must(open(MNT, O_RDONLY | O_DIRECTORY | O_CLOEXEC)), fd;
-
-	fd = must(ioctl(dir, GMEM_CREATE, &create));
-	close(dir);
-	return fd;
-}
-
-/* Memory with the code in it, and letters from there on. */
-static int new_template(uint64_t flags)
-{
-	static char page[PAGE];
-	int fd = new_with(flags);
-	long at;
-
-	memset(page, 'T', PAGE);
-	for (at = 0; at < (long)SIZE; at += PAGE)
-		must(pwrite(fd, page, PAGE, at));
-	must(pwrite(fd, code, sizeof(code), 0));
-	return fd;
-}
-
-static bool untouched(int fd)
-{
-	static char page[PAGE];
-	long at;
-
-	for (at = PAGE; at < (long)SIZE; at += PAGE)
-		if (pread(fd, page, PAGE, at) != (ssize_t)PAGE ||
-		    !all_bytes(page, PAGE, 'T'))
-			return false;
-	return true;
-}
-
 static unsigned int word_at(int fd, long offset)
 {
 	unsigned int word;
@@ -95,11 +47,11 @@ static unsigned int word_at(int fd, long offset)
 
 static void test_on_clone(uint64_t flags, const char *what)
 {
-	int from = new_template(flags), to = new_with(flags), to2;
+	int from = new_template(flags, code, sizeof(code));
+	int to = new_with(flags), to2 = new_with(flags);
 	char *mem, *mem2;
 	struct small_vm v, v2;
 
-	to2 = new_with(flags);
 	must(ioctl(to, FICLONE, from));
 	must(ioctl(to2, FICLONE, from));
 	mem = map(to, SIZE);
@@ -130,7 +82,8 @@ static void test_on_clone(uint64_t flags, const char *what)
 /* The guest has its memory mapped writable when it is cloned. */
 static void test_of_running(uint64_t flags, const char *what)
 {
-	int from = new_template(flags), to = new_with(flags);
+	int from = new_template(flags, code, sizeof(code));
+	int to = new_with(flags);
 	char *mem = map(from, SIZE);
 	struct small_vm v = make_vm(mem, SIZE);
 

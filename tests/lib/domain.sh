@@ -19,8 +19,11 @@ domain_devices=		# elements in <devices>
 
 domain_reader=
 
-# This host has neither udev nor systemd, which would do that.
+# As it starts, libvirt runs each emulator that it finds, twice, to learn all that it can do. That takes an
+# emulated CPU very long, and no domain here is of the other one, which is for CPUs of 32 bits.
 start_libvirt() {
+	rm -f /usr/bin/qemu-system-i386
+	# This host has neither udev nor systemd, which would do that.
 	chgrp kvm /dev/kvm
 	chmod 660 /dev/kvm
 	vm_initrd=/boot/told-initrd.cpio

@@ -39,9 +39,12 @@ load() { # BUILD
 	mount -t gmemfs none /dev/gmem
 }
 
-# Programs leave it to their host's end.
+# Programs leave it to their host's end. An event with a trigger can't be removed.
 reset_tracing() {
 	echo 0 >"$tracing"/events/enable
+	for trigger in "$tracing"/events/gmem/*/trigger; do
+		[ ! -e "$trigger" ] || echo '!stacktrace' 2>/dev/null >"$trigger" || :
+	done
 	: >"$tracing"/set_event_pid
 	: >"$tracing"/kprobe_events
 	: >"$tracing"/trace
@@ -80,8 +83,18 @@ run() { # FILE BUILD PROGRAM [ARGUMENT]...
 	[ "$tap_last" -eq 0 ] || diag "$(grep -A 6 '^not ok\|^Bail out' $said)"
 }
 
-fresh() { # BUILD
+renew() { # BUILD
 	unload && reset_tracing && load "$1"
+}
+
+# As in a fresh host, the kernel makes RCU's grace periods short meanwhile, and not while the test runs: see
+# hurry_rcu in hostvm/guest/init.
+fresh() { # BUILD
+	echo 1 >/sys/kernel/rcu_expedited
+	renewed=0
+	renew "$1" || renewed=$?
+	echo 0 >/sys/kernel/rcu_expedited
+	return "$renewed"
 }
 
 while read -r line; do

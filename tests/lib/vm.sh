@@ -118,18 +118,31 @@ vm_ended() { # NAME WHAT
 	vm_die "$1" "QEMU ended with status $vm_exit (over 128: a signal) before: $2"
 }
 
+# Between two looks, each of which takes an emulated CPU tens of ms: most answers come at once, and a boot takes
+# long. Who begins to look sets $vm_paused to "".
+vm_pause() {
+	case $vm_paused in
+	'') vm_paused=0.05 ;;
+	0.05) vm_paused=0.1 ;;
+	0.1) vm_paused=0.2 ;;
+	*) vm_paused=0.5 ;;
+	esac
+	sleep "$vm_paused"
+}
+
 # vm_wait NAME TEXT: until a line with "told-init: TEXT"; sets $line to the rest
 #
 # All of it: the carriage return comes last.
 vm_wait() {
 	vm_left=$((vm_seconds * 2))
+	vm_paused=
 	until line=$(grep -m 1 -e "told-init: $2.*$cr\$" \
 		-e 'told-init: FAILED' "$work/$1.console"); do
 		vm_lives "$1" || vm_ended "$1" "$2"
 		vm_left=$((vm_left - 1))
 		[ "$vm_left" -gt 0 ] ||
 			vm_die "$1" "waited $vm_seconds s for: $2"
-		sleep 0.5
+		vm_pause
 	done
 	case $line in
 	*'told-init: FAILED'*) vm_die "$1" 'the guest gave up' ;;
@@ -183,12 +196,13 @@ qmp_number() { # KEY
 # never does.
 vm_until() {
 	vm_left=$((vm_seconds * 2))
+	vm_paused=
 	while :; do
 		vm_qmp "$1" "$2"
 		! printf '%s\n' "$answer" | grep -Eq -e "$3" || return 0
 		vm_left=$((vm_left - 1))
 		[ "$vm_left" -gt 0 ] || return 1
-		sleep 0.5
+		vm_pause
 	done
 }
 
@@ -207,7 +221,7 @@ vm_off() { # NAME
 # ---- gmemfs ----
 
 info() { # FILE
-	populated='' hidden='' lent='' huge='' map_faults_2m='' map_faults_4k=''
+	populated='' hidden='' lent='' cloned='' huge='' map_faults_2m='' map_faults_4k=''
 	gmeminfo "$1" >"$work/info" || bail_out "gmeminfo $1 fails"
 	# shellcheck source=/dev/null
 	. "$work/info"

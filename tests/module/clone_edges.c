@@ -318,6 +318,47 @@ static void test_sparse(void)
 	close(to);
 }
 
+/* ---- files without end ---- */
+
+#define MANY	(1L << 15)	/* blocks, of the same memory */
+
+/* Microseconds of this process. */
+static long cpu_time(void)
+{
+	struct rusage use;
+
+	must(getrusage(RUSAGE_SELF, &use));
+	return (use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000000L +
+	       use.ru_utime.tv_usec + use.ru_stime.tv_usec;
+}
+
+/*
+ * A file may have far more blocks than there is memory. Looking at each of the
+ * pages of such a file would take many times as long as the clones did.
+ */
+static void test_many_blocks(void)
+{
+	long at, cloned, looked;
+	int fd;
+
+	mount_with("size=256m");
+	fd = new_file_in(TOP, MANY * BLOCK);
+	fill(fd, 0, 'm');
+	cloned = cpu_time();
+	for (at = BLOCK; at < MANY * (long)BLOCK; at *= 2)
+		must(clone_range(fd, at, fd, 0, at));
+	cloned = cpu_time() - cloned;
+	looked = cpu_time();
+	is_errno(fallocate(fd, 0, 0, MANY * BLOCK), ENOSPC,
+	      "a file of %ld blocks finds no memory", MANY);
+	looked = cpu_time() - looked;
+	ok(looked < cloned, "  and says so soon (%ld us, clones %ld)", looked,
+	   cloned);
+	ok(filled(fd, MANY - 1, 'm'), "  and has its contents");
+	close(fd);
+	must(umount(TOP));
+}
+
 int main(void)
 {
 	buffer = must(mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
@@ -329,6 +370,7 @@ int main(void)
 	test_written_meanwhile();
 	test_hole_of_block();
 	test_sparse();
+	test_many_blocks();
 	test_blocks_only(false);
 	test_blocks_only(true);
 	nothing_is_left();

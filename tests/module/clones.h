@@ -13,7 +13,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-static int clone_range(int to, long dst, int from, long src, long len)
+static inline int clone_range(int to, long dst, int from, long src, long len)
 {
 	struct file_clone_range range = {
 		.src_fd = from, .src_offset = src, .src_length = len,
@@ -23,7 +23,7 @@ static int clone_range(int to, long dst, int from, long src, long len)
 	return ioctl(to, FICLONERANGE, &range);
 }
 
-static void mount_with(const char *options)
+static inline void mount_with(const char *options)
 {
 	mkdir(TOP, 0755);
 	must(mount("gmemfs", TOP, "gmemfs", 0, options));

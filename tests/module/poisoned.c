@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #include "../../ctl/kcore.h"
+#include "../lib/hwpoison.h"
 
 #define SIZE	(2 * BLOCK)
 #define BAD	7
@@ -17,19 +18,6 @@
 static int fd;
 static char *mem;
 static const char *kind;
-
-/* By frame number, as for a corrected error of which there were too many. */
-static void poison(uint64_t pfn)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "0x%lx", pfn);
-	/* The kernel can't handle it, and says so; the page is marked. */
-	if (!access("/sys/kernel/debug/hwpoison/corrupt-pfn", W_OK))
-		write_text("/sys/kernel/debug/hwpoison/corrupt-pfn", text);
-	else
-		bail_out("no hwpoison-inject");
-}
 
 static uint8_t state(unsigned int page)
 {

@@ -6,6 +6,8 @@
  */
 #include "gmem_test.h"
 
+#include <sys/prctl.h>
+
 #define SIZE	(2 * BLOCK)
 #define RW	(PROT_READ | PROT_WRITE)
 #define TOP	"/tmp/private"
@@ -205,6 +207,63 @@ static void test_kinds(void)
 	}
 }
 
+/* As shared memory, the pages would be a child's, too. */
+static void test_remap(void)
+{
+	int fd = new_file(BLOCK);
+	char *p = must(mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+			    fd, 0));
+
+	p[0] = 'a';
+	is_errno(remap_file_pages(p, BLOCK, 0, 0, 0), ENODEV,
+	      "no mapping of another kind takes its place");
+	is(p[0], 'a', "  and it stays");
+	must(munmap(p, BLOCK));
+	close(fd);
+}
+
+/* Each mapping makes all of the file common again. */
+static void map_and_unmap(int fd, int ready)
+{
+	must(prctl(PR_SET_PDEATHSIG, SIGKILL));
+	must(write(ready, "", 1));
+	for (;;)
+		must(munmap(must(mmap(NULL, BLOCK, PROT_READ, MAP_PRIVATE, fd,
+				      0)), BLOCK));
+}
+
+/* Who may only read a file doesn't keep others from writing to it. */
+static void test_writer(void)
+{
+	static char page[PAGE];
+	int fd = new_file(BLOCK), pipes[2], i;
+	pid_t children[4];
+
+	must(pipe(pipes));
+	for (i = 0; i < 4; i++) {
+		children[i] = must(fork());
+		if (!children[i])
+			map_and_unmap(fd, pipes[1]);
+	}
+	for (i = 0; i < 4; i++)
+		must(read(pipes[0], page, 1));
+	for (i = 0; i < 100; i++) {
+		memset(page, i, PAGE);
+		must(pwrite(fd, page, PAGE, 0));
+		must(pread(fd, page, PAGE, 0));
+		if (!all_bytes(page, PAGE, i))
+			break;
+	}
+	is(i, 100, "a writer gets on while others map the file privately");
+	for (i = 0; i < 4; i++) {
+		must(kill(children[i], SIGKILL));
+		must(waitpid(children[i], NULL, 0));
+	}
+	close(pipes[0]);
+	close(pipes[1]);
+	close(fd);
+}
+
 int main(void)
 {
 	test_writes();
@@ -214,6 +273,8 @@ int main(void)
 	test_accounts();
 	test_limits();
 	test_kinds();
+	test_remap();
+	test_writer();
 	nothing_is_left();
 	return done_testing();
 }

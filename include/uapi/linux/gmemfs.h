@@ -71,6 +71,9 @@
  * @cloned: the part of @populated that the file has in common with other files,
  *	    or with other places of its own, after a clone, in bytes. It counts
  *	    until this file writes to it, also if the others are gone by then
+ * @sharers: how many places in files have the part of @cloned that most have,
+ *	     this one included: see struct gmem_state. 0 if @cloned is; 1 if no
+ *	     other has any of it any more
  * @missing: bytes that the holder of the file's fault channel hasn't filled
  *	     yet; 0 for a file that has no fault channel
  * @reserved: zero
@@ -90,8 +93,9 @@ struct gmem_info {
 	__u64 lent;
 	__u64 shared;
 	__u64 cloned;
+	__u64 sharers;
 	__u64 missing;
-	__u64 reserved[5];
+	__u64 reserved[4];
 };
 
 /**
@@ -218,19 +222,25 @@ struct gmem_attributes {
  *	    GMEM_PAGE_SIZE
  * @size: its length in bytes; a multiple of GMEM_PAGE_SIZE, not 0
  * @states: address of a buffer of @size / GMEM_PAGE_SIZE bytes
+ * @sharers: 0; or the address of another such buffer, for how many places in
+ *	     files have each page: 0 for a hole, 1 if only this one has it, 255
+ *	     for 255 or more. A page of a 2 MiB block counts the places that have
+ *	     the block, also those that have written to this page since
  * @reserved: zero
  */
 struct gmem_state {
 	__u64 offset;
 	__u64 size;
 	__u64 states;
-	__u64 reserved[5];
+	__u64 sharers;
+	__u64 reserved[4];
 };
 
 /*
- * GMEM_GET_STATE: write the state of each page of a range to a buffer. The
- * kernel reads the states in pieces, so that users of the file don't wait for
- * the whole call. So the states are not all from one moment.
+ * GMEM_GET_STATE: write the state of each page of a range to a buffer, and how
+ * many have it, if asked. The kernel reads them in pieces, so that users of the
+ * file don't wait for the whole call. So they are not all from one moment; and
+ * other files may change how many have a page at any time.
  *
  * Errors: EINVAL for a range that isn't whole pages inside of the file, or for
  * a reserved field that is set; EFAULT for a bad pointer; EINTR for a fatal
