@@ -315,7 +315,7 @@ static bool gmem_block_unused(const struct gmem_block *block)
 
 /*
  * What a block got for a fill that then failed is given back, if nothing of it
- * is in use.
+ * is in use. That isn't punched: the next fill brings it.
  */
 static void gmem_fill_tidy(struct gmem_filling *f)
 {
@@ -325,7 +325,7 @@ static void gmem_fill_tidy(struct gmem_filling *f)
 	filemap_invalidate_lock(f->inode->i_mapping);
 	block = gmem_block_find(f->inode, first);
 	if (block && gmem_block_unused(block))
-		gmem_punch_locked(f->inode, first, first + GMEM_BLOCK_PAGES);
+		gmem_drop_locked(f->inode, first, first + GMEM_BLOCK_PAGES);
 	filemap_invalidate_unlock(f->inode->i_mapping);
 }
 

@@ -269,13 +269,14 @@ static void gmem_block_empty(struct inode *inode, struct gmem_block *block)
 }
 
 /**
- * gmem_punch_locked - give back a file's memory in a range
+ * gmem_drop_locked - give back a file's memory in a range; what is missing of it
+ *		    is as it was
  * @inode: the file. The caller holds the invalidate_lock exclusively and has
  *	   unmapped the range, or is the file's last user.
  * @first: first page
  * @end: page after the last
  */
-void gmem_punch_locked(struct inode *inode, pgoff_t first, pgoff_t end)
+void gmem_drop_locked(struct inode *inode, pgoff_t first, pgoff_t end)
 {
 	struct xarray *blocks = &gmem_i(inode)->blocks;
 	struct gmem_leaving out = {};
@@ -297,6 +298,12 @@ void gmem_punch_locked(struct inode *inode, pgoff_t first, pgoff_t end)
 		cond_resched();
 	}
 	gmem_leaving_release(inode, &out);
+}
+
+/* gmem_punch_locked - the same, and all of it is zeros by right from now on */
+void gmem_punch_locked(struct inode *inode, pgoff_t first, pgoff_t end)
+{
+	gmem_drop_locked(inode, first, end);
 	gmem_missing_punched(inode, first, end);
 }
 
