@@ -225,6 +225,9 @@ static int gmem_clone_page(struct gmem_cloning *c)
 		ret = gmem_page_poisoned(page) ? -EHWPOISON
 					       : gmem_copy_single(c);
 	}
+	/* It may have got memory, without the contents. */
+	if (ret && gmem_missing(c->to, c->dst))
+		gmem_drop_locked(c->to, c->dst, c->dst + 1);
 	if (ret)
 		gmem_target_tidy(c);
 	return ret;

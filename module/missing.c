@@ -236,9 +236,13 @@ int gmem_channel_lacks(const struct gmem_channel *c, pgoff_t pgoff)
 	unsigned long bit = pgoff - c->origin;
 	const unsigned long *poison;
 
-	if (pgoff < c->first || pgoff - c->first >= c->nr ||
-	    !gmem_map_test(c->missing, bit))
+	if (pgoff < c->first || pgoff - c->first >= c->nr)
 		return 0;
+	if (!gmem_map_test(c->missing, bit)) {
+		/* Pairs with gmem_channel_fill_locked(). */
+		smp_rmb();
+		return 0;
+	}
 	/* Published with all bits clear. */
 	poison = smp_load_acquire(&c->poison);
 	return poison && gmem_map_test(poison, bit) ? -EHWPOISON : GMEM_MISSING;

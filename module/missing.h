@@ -109,6 +109,9 @@ static inline bool gmem_has_channel(const struct inode *inode)
  * @inode: the file; the caller holds its invalidate_lock
  * @pgoff: the page
  *
+ * The page may be filled at any moment. Whoever must tell a hole from that asks
+ * first, and looks for the page then: once it isn't missing, it is found.
+ *
  * Return: 0 for a hole; GMEM_MISSING; -EHWPOISON if it can't be had.
  */
 static inline int gmem_missing(const struct inode *inode, pgoff_t pgoff)

@@ -90,17 +90,22 @@ static ssize_t gmem_copy(struct inode *inode, struct page **pages, loff_t pos,
 static size_t gmem_gather(struct inode *inode, loff_t pos, size_t len,
 			  struct page **pages)
 {
-	struct gmem_block *block = gmem_block_find(inode, pos >> PAGE_SHIFT);
+	struct gmem_block *block = NULL;
 	loff_t end = pos + len, at = pos;
 	unsigned int nr = 0;
 
 	do {
-		struct page *page = gmem_block_page(block, at >> PAGE_SHIFT);
+		pgoff_t pgoff = at >> PAGE_SHIFT;
+		/* Before the page: see gmem_missing(). */
+		int lacks = gmem_missing(inode, pgoff);
+		struct page *page;
 
+		if (!block)
+			block = gmem_block_find(inode, pgoff);
+		page = gmem_block_page(block, pgoff);
 		if (at > pos && !page != !pages[0])
 			break;
-		if (page ? gmem_page_poisoned(page)
-			 : gmem_missing(inode, at >> PAGE_SHIFT))
+		if (page ? gmem_page_poisoned(page) : lacks)
 			break;
 		pages[nr++] = page;
 		at = round_down(at, PAGE_SIZE) + PAGE_SIZE;
@@ -108,15 +113,17 @@ static size_t gmem_gather(struct inode *inode, loff_t pos, size_t len,
 	return min(at, end) - pos;
 }
 
-/* Why gmem_gather() found nothing there. */
+/* Why gmem_gather() found nothing there. -EAGAIN: it was filled meanwhile. */
 static int gmem_why_unreadable(struct inode *inode, loff_t pos)
 {
 	pgoff_t pgoff = pos >> PAGE_SHIFT;
+	int lacks = gmem_missing(inode, pgoff);
+	struct page *page = gmem_block_page(gmem_block_find(inode, pgoff),
+					    pgoff);
 
-	if (!gmem_block_page(gmem_block_find(inode, pgoff), pgoff) &&
-	    gmem_missing(inode, pgoff) == GMEM_MISSING)
-		return GMEM_MISSING;
-	return -EIO;
+	if (page)
+		return gmem_page_poisoned(page) ? -EIO : -EAGAIN;
+	return lacks == -EHWPOISON ? -EIO : lacks ?: -EAGAIN;
 }
 
 /* Read some bytes at @pos. Return: how many; 0 at the end of the file. */
@@ -448,22 +455,43 @@ static int gmem_find(struct inode *inode, pgoff_t *at, pgoff_t end, bool data)
 	return 0;
 }
 
-/* The same in a file that has a fault channel: what is missing is data. */
-static int gmem_find_by_page(struct inode *inode, pgoff_t *at, pgoff_t end,
-			     bool data)
+/* The first page from @pgoff on that is missing, or that isn't; or @end. */
+static pgoff_t gmem_next_missing(struct inode *inode, pgoff_t pgoff,
+				 pgoff_t end, bool missing)
 {
-	for (; *at < end; ++*at) {
-		struct gmem_block *block = gmem_block_find(inode, *at);
-		bool there = gmem_block_page(block, *at) ||
-			     gmem_missing(inode, *at);
+	if (!gmem_has_channel(inode))
+		return missing ? end : pgoff;
+	return gmem_channel_next(gmem_i(inode)->channel, pgoff, end, missing);
+}
 
-		if (there == data)
-			break;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
+/* As gmem_find(), but what is missing is data. */
+static int gmem_find_data(struct inode *inode, pgoff_t *at, pgoff_t end)
+{
+	return gmem_find(inode, at, gmem_next_missing(inode, *at, end, true),
+			 true);
+}
+
+/*
+ * The same for holes. What had no memory may be missing, or may have been
+ * filled meanwhile.
+ */
+static int gmem_find_hole(struct inode *inode, pgoff_t *at, pgoff_t end)
+{
+	pgoff_t next;
+	int ret;
+
+	for (;;) {
+		ret = gmem_find(inode, at, end, false);
+		if (ret || *at >= end)
+			return ret;
+		next = gmem_next_missing(inode, *at, end, false);
+		/* Looked for afterwards: see gmem_missing(). */
+		smp_rmb();
+		if (next == *at &&
+		    !gmem_block_page(gmem_block_find(inode, next), next))
+			return 0;
+		*at = next;
 	}
-	return 0;
 }
 
 static loff_t gmem_seek(struct inode *inode, loff_t offset, bool data)
@@ -477,9 +505,8 @@ static loff_t gmem_seek(struct inode *inode, loff_t offset, bool data)
 	found = -ENXIO;
 	if (offset >= 0 && offset < size) {
 		end = DIV_ROUND_UP(size, PAGE_SIZE);
-		ret = gmem_has_channel(inode) ?
-		      gmem_find_by_page(inode, &at, end, data) :
-		      gmem_find(inode, &at, end, data);
+		ret = data ? gmem_find_data(inode, &at, end)
+			   : gmem_find_hole(inode, &at, end);
 		found = max((loff_t)at << PAGE_SHIFT, offset);
 		if (found >= size)
 			found = data ? -ENXIO : size;
