@@ -314,7 +314,10 @@ static ssize_t gmem_write_alone(struct inode *inode, loff_t pos, size_t len,
 	return ret;
 }
 
-/* Return: bytes written, -EAGAIN if it should be tried again, or an errno. */
+/*
+ * Return: bytes written; 0 if the caller's memory must be faulted in; -EAGAIN if
+ * it should be tried again; or an errno.
+ */
 static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
 			       struct iov_iter *from)
 {
@@ -328,9 +331,7 @@ static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
 	done = gmem_write_shared(inode, pos, len, &want, from);
 	if (done == -EAGAIN)
 		done = gmem_write_alone(inode, pos, len, &want, from);
-	if (done)
-		return done == -EHWPOISON ? -EIO : done;
-	return fault_in_iov_iter_readable(from, len) == len ? -EFAULT : -EAGAIN;
+	return done == -EHWPOISON ? -EIO : done;
 }
 
 static ssize_t gmem_write_all(struct kiocb *iocb, struct iov_iter *from)
@@ -341,7 +342,7 @@ static ssize_t gmem_write_all(struct kiocb *iocb, struct iov_iter *from)
 
 	while (iov_iter_count(from)) {
 		ret = gmem_write_some(inode, iocb->ki_pos, end, from);
-		if (ret < 0 && ret != -EAGAIN)
+		if (ret <= 0 && ret != -EAGAIN)
 			break;
 		if (ret > 0) {
 			iocb->ki_pos += ret;
@@ -378,25 +379,40 @@ unlock:
 	return ret;
 }
 
-/* After a wait for a page that was missing, the call goes on from there. */
+/* What a write can't go on without, and has to wait for. Return: 0, or why not. */
+static int gmem_write_wait(struct kiocb *iocb, struct iov_iter *from,
+			   ssize_t done)
+{
+	size_t len = gmem_step(iocb->ki_pos, iov_iter_count(from));
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (done == GMEM_MISSING)
+		return gmem_faults_wait_io(file_inode(iocb->ki_filp),
+					   iocb->ki_pos >> PAGE_SHIFT, true);
+	if (done < 0)
+		return done;
+	return fault_in_iov_iter_readable(from, len) == len ? -EFAULT : 0;
+}
+
+/*
+ * Without the i_rwsem the file's pages, if they are missing, are waited for, and
+ * the caller's memory, which may be missing, too, or that of a userfaultfd.
+ * Otherwise whoever writes could keep the file's pager from filling by a clone,
+ * and from its end. So another writer may come in between.
+ */
 ssize_t gmem_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
-	struct inode *inode = file_inode(iocb->ki_filp);
 	ssize_t total = 0, ret;
 
-	for (;;) {
+	do {
 		ret = gmem_write_once(iocb, from);
 		if (ret > 0)
 			total += ret;
-		if (ret > 0 && iov_iter_count(from) && gmem_has_channel(inode))
-			continue;
-		if (ret != GMEM_MISSING)
+		if (!iov_iter_count(from))
 			break;
-		ret = gmem_faults_wait_io(inode, iocb->ki_pos >> PAGE_SHIFT,
-					  true);
-		if (ret)
-			break;
-	}
+		ret = gmem_write_wait(iocb, from, ret);
+	} while (!ret);
 	return total ?: ret;
 }
 
