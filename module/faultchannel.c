@@ -221,19 +221,20 @@ gmem_channel_hold(struct inode *inode, const struct gmem_userfault *userfault)
 static void gmem_channel_release_locked(struct inode *inode,
 					struct gmem_channel *c)
 {
+	enum gmem_holder holder = c->reattach ? GMEM_HOLDER_AWAITED
+					      : GMEM_HOLDER_GONE;
+
 	lockdep_assert_held_write(&inode->i_rwsem);
-	if (gmem_channel_detach(inode)) {
-		/* Who waits for what was punched finds a hole. */
-		gmem_faults_over(c, c->first, c->first + c->nr);
-		gmem_channel_put(c);
-		return;
-	}
+	if (gmem_channel_detach(inode))
+		holder = GMEM_HOLDER_DONE;
 	spin_lock(&c->lock);
-	WRITE_ONCE(c->holder, c->reattach ? GMEM_HOLDER_AWAITED
-					  : GMEM_HOLDER_GONE);
+	WRITE_ONCE(c->holder, holder);
 	spin_unlock(&c->lock);
-	if (!c->reattach)
+	/* If it is done, who waits for what was punched finds a hole. */
+	if (holder != GMEM_HOLDER_AWAITED)
 		gmem_faults_over(c, c->first, c->first + c->nr);
+	if (holder == GMEM_HOLDER_DONE)
+		gmem_channel_put(c);
 }
 
 static int gmem_channel_release(struct inode *unused, struct file *file)

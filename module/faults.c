@@ -147,17 +147,33 @@ static struct gmem_await *gmem_await_find(struct gmem_channel *c, pgoff_t pgoff)
 }
 
 /*
- * Wait for a page from now on. Return: 0 with *@await set, NULL if the page
- * isn't missing any more; -EHWPOISON; or -EIO if nobody will fill it.
+ * Must nobody wait for a page any more, as it is the file's end now, or an
+ * ordinary hole? What makes it so changes before gmem_faults_over() takes the
+ * lock: so no wait begins after that, and none is forgotten.
  */
-static int gmem_await_join(struct gmem_channel *c, pgoff_t pgoff,
-			   struct gmem_await **new, struct gmem_await **await)
+static bool gmem_await_is_late(struct inode *inode, struct gmem_channel *c,
+			       pgoff_t pgoff)
+{
+	lockdep_assert_held(&c->lock);
+	return c->holder == GMEM_HOLDER_DONE ||
+	       pgoff >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
+}
+
+/*
+ * Wait for a page from now on. Return: 0 with *@await set, NULL if the caller
+ * must look again; -EHWPOISON; or -EIO if nobody will fill it.
+ */
+static int gmem_await_join(struct inode *inode, struct gmem_channel *c,
+			   pgoff_t pgoff, struct gmem_await **new,
+			   struct gmem_await **await)
 {
 	struct gmem_await *a;
 	int ret;
 
 	lockdep_assert_held(&c->lock);
 	*await = NULL;
+	if (gmem_await_is_late(inode, c, pgoff))
+		return 0;
 	ret = gmem_channel_lacks(c, pgoff);
 	if (ret != GMEM_MISSING)
 		return ret;
@@ -176,7 +192,8 @@ static int gmem_await_join(struct gmem_channel *c, pgoff_t pgoff,
 }
 
 /* The same, without the lock. -ENOMEM: no memory. */
-static int gmem_await_begin(struct gmem_channel *c, pgoff_t pgoff, bool write,
+static int gmem_await_begin(struct inode *inode, struct gmem_channel *c,
+			    pgoff_t pgoff, bool write,
 			    struct gmem_await **await)
 {
 	struct gmem_await *new = gmem_await_new(pgoff, write);
@@ -186,7 +203,7 @@ static int gmem_await_begin(struct gmem_channel *c, pgoff_t pgoff, bool write,
 	if (!new)
 		return -ENOMEM;
 	spin_lock(&c->lock);
-	ret = gmem_await_join(c, pgoff, &new, await);
+	ret = gmem_await_join(inode, c, pgoff, &new, await);
 	added = !new;
 	spin_unlock(&c->lock);
 	if (added)
@@ -370,7 +387,8 @@ vm_fault_t gmem_faults_wait(struct vm_fault *vmf, struct gmem_channel *c)
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		goto put;
 	if (gmem_fault_may_wait(vmf))
-		err = gmem_await_begin(c, vmf->pgoff,
+		err = gmem_await_begin(file_inode(vmf->vma->vm_file), c,
+				       vmf->pgoff,
 				       vmf->flags & FAULT_FLAG_WRITE, &a);
 	if (err) {
 		ret = gmem_fault_failed(vmf, c, err);
@@ -407,7 +425,7 @@ int gmem_faults_wait_io(struct inode *inode, pgoff_t pgoff, bool write)
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 	if (!c)
 		return 0;
-	ret = gmem_await_begin(c, pgoff, write, &a);
+	ret = gmem_await_begin(inode, c, pgoff, write, &a);
 	if (!ret && a) {
 		ret = gmem_await_as_user(a, TASK_INTERRUPTIBLE);
 		gmem_await_put(c, a);

@@ -23,6 +23,7 @@ enum gmem_holder {
 	GMEM_HOLDER,		/* whoever has the channel open */
 	GMEM_HOLDER_AWAITED,	/* somebody will open it again */
 	GMEM_HOLDER_GONE,	/* nobody: an access fails */
+	GMEM_HOLDER_DONE,	/* nobody: the file has no channel any more */
 };
 
 /**
