@@ -13,7 +13,8 @@
  * mmap_lock, or the VMA's lock: as the kernel does for userfaultfd. So it can't
  * be in the way of whoever fills, of munmap(), or of the end of its process. It
  * returns VM_FAULT_RETRY then, always: the VMA may be gone. Where that isn't
- * allowed, the access fails.
+ * allowed, the access fails. It keeps a reference to the file: that is all that
+ * keeps the mount, and this module, while the task is in here.
  *
  * A fatal signal ends every wait. The freezer takes a task that waits as it is,
  * even one that holds locks of others (a vCPU's mutex, say): what it waits for
@@ -23,6 +24,7 @@
  * A task that fills, or reads events, must not wait itself: it may be the one
  * that would answer. Each such task is noted, and its access fails instead.
  */
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/hash.h>
 #include <linux/mm.h>
@@ -287,12 +289,21 @@ void gmem_faults_zero(struct inode *inode, const struct gmem_block *block,
 /*
  * Is a process over that a kernel thread does something for? The kernel forgets
  * the owner of an address space when no process has it any more, even if kernel
- * threads still do.
+ * threads still do. Until then a thread of it that is being killed may wait for
+ * the kernel thread: for vhost's, or for an asynchronous page fault of KVM.
  */
 static bool gmem_mm_is_over(struct mm_struct *mm)
 {
 #ifdef CONFIG_MEMCG
-	return !rcu_access_pointer(mm->owner);
+	const struct task_struct *owner;
+	bool over;
+
+	/* A grace period passes before an owner is freed: so its signals stay. */
+	rcu_read_lock();
+	owner = rcu_dereference(mm->owner);
+	over = !owner || READ_ONCE(owner->signal->flags) & SIGNAL_GROUP_EXIT;
+	rcu_read_unlock();
+	return over;
 #else
 	return atomic_read(&mm->mm_users) <= 1;
 #endif
@@ -336,8 +347,10 @@ static bool gmem_fault_may_wait(const struct vm_fault *vmf)
 }
 
 /* Called with the fault's lock held, and returns without it. */
-static void gmem_fault_sleep(struct vm_fault *vmf, struct gmem_await *a)
+static void gmem_fault_sleep(struct vm_fault *vmf, struct gmem_channel *c,
+			     struct gmem_await *a)
 {
+	struct file *file = get_file(vmf->vma->vm_file);
 	unsigned int state = gmem_fault_state(vmf);
 	struct mm_struct *mm = vmf->vma->vm_mm;
 
@@ -348,6 +361,10 @@ static void gmem_fault_sleep(struct vm_fault *vmf, struct gmem_await *a)
 	else if (a)
 		gmem_await_as_user(a, state);
 	mmdrop(mm);
+	if (a)
+		gmem_await_put(c, a);
+	/* The kernel drops the last reference once this task has left. */
+	fput(file);
 }
 
 /* The fault's lock is held, so there is a file. */
@@ -394,9 +411,7 @@ vm_fault_t gmem_faults_wait(struct vm_fault *vmf, struct gmem_channel *c)
 		ret = gmem_fault_failed(vmf, c, err);
 		goto put;
 	}
-	gmem_fault_sleep(vmf, a);
-	if (a)
-		gmem_await_put(c, a);
+	gmem_fault_sleep(vmf, c, a);
 put:
 	gmem_channel_put(c);
 	return ret;
