@@ -153,16 +153,21 @@ static int gmem_userfault_range(struct inode *inode,
 	return 0;
 }
 
-/* A channel that nobody holds gets this holder. */
-static int gmem_channel_hold_again(struct gmem_channel *c, pgoff_t first,
-				   unsigned long nr, bool reattach)
+/*
+ * A channel that nobody holds gets this holder. The range is the channel's, as
+ * far as the file has it still: it may have been truncated.
+ */
+static int gmem_channel_hold_again(struct inode *inode, struct gmem_channel *c,
+				   pgoff_t first, unsigned long nr,
+				   bool reattach)
 {
+	pgoff_t size = DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
 	int ret = 0;
 
 	spin_lock(&c->lock);
 	if (c->holder == GMEM_HOLDER) {
 		ret = -EBUSY;
-	} else if (c->first != first || c->nr != nr) {
+	} else if (c->first != first || first + nr != min(first + c->nr, size)) {
 		ret = -EINVAL;
 	} else {
 		c->holder = GMEM_HOLDER;
@@ -208,7 +213,7 @@ gmem_channel_hold(struct inode *inode, const struct gmem_userfault *userfault)
 	if (!c)
 		c = gmem_channel_make(inode, first, nr, reattach);
 	else
-		ret = gmem_channel_hold_again(c, first, nr, reattach);
+		ret = gmem_channel_hold_again(inode, c, first, nr, reattach);
 	if (ret)
 		return ERR_PTR(ret);
 	if (!IS_ERR(c))

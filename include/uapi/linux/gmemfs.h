@@ -299,7 +299,8 @@ struct gmem_userfault {
  * A file has one channel, and that has one holder. When the channel is closed
  * after each page was filled or punched, the file has no channel any more, and
  * what was punched is zeros. Otherwise GMEM_USERFAULT with the same range
- * opens the channel again. What is still waited for is then reported once more.
+ * opens the channel again, or with what is left of it if the file is shorter
+ * now. What is still waited for is then reported once more.
  *
  * Returns a file descriptor, O_RDWR and O_CLOEXEC, which keeps the file and its
  * mount in use. Errors: EBADF if the file isn't open for writing; EINVAL for a
