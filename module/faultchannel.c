@@ -31,6 +31,7 @@
 #include "fill.h"
 #include "gmem_inode.h"
 #include "missing.h"
+#include "unmap.h"
 
 static_assert(sizeof(struct gmem_userfault) == 64);
 static_assert(sizeof(struct gmem_fault) == 64);
@@ -82,16 +83,16 @@ static ssize_t gmem_channel_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct gmem_holding *h = iocb->ki_filp->private_data;
 	struct gmem_channel *c = h->c;
-	struct gmem_answering a;
+	struct gmem_fault_note note;
 	ssize_t ret;
 
 	if (iov_iter_count(to) < sizeof(struct gmem_fault))
 		return -EINVAL;
 	do {
 		/* The caller's memory may be what is missing. */
-		gmem_answering_begin(&a);
+		gmem_fault_note_begin(&note, true);
 		ret = gmem_channel_read_some(h, to);
-		gmem_answering_end(&a);
+		gmem_fault_note_end(&note);
 		if (ret)
 			return ret;
 		if (iocb->ki_flags & IOCB_NOWAIT ||
@@ -118,10 +119,10 @@ static long gmem_channel_ioctl(struct file *file, unsigned int cmd,
 {
 	struct gmem_holding *h = file->private_data;
 	void __user *user = (void __user *)arg;
-	struct gmem_answering a;
+	struct gmem_fault_note note;
 	long ret = -ENOTTY;
 
-	gmem_answering_begin(&a);
+	gmem_fault_note_begin(&note, true);
 	switch (cmd) {
 	case GMEM_FILL:
 		ret = gmem_fill(gmem_held_inode(h), h->c, user);
@@ -130,7 +131,7 @@ static long gmem_channel_ioctl(struct file *file, unsigned int cmd,
 		ret = gmem_fill_zero(gmem_held_inode(h), h->c, user);
 		break;
 	}
-	gmem_answering_end(&a);
+	gmem_fault_note_end(&note);
 	return ret;
 }
 
@@ -318,6 +319,8 @@ static int gmem_userfault_hold(struct gmem_holding *h,
 	struct inode *inode = gmem_held_inode(h);
 	struct gmem_channel *c;
 
+	/* So that a vCPU that waits can be stopped: borrow.c. */
+	gmem_unmap_expect();
 	inode_lock(inode);
 	c = gmem_channel_hold(inode, userfault);
 	inode_unlock(inode);

@@ -16,7 +16,8 @@
  * allowed, the access fails. It keeps a reference to the file: that is all that
  * keeps the mount, and this module, while the task is in here.
  *
- * A fatal signal ends every wait. The freezer takes a task that waits as it is,
+ * A fatal signal ends every wait; any signal, those of user accesses, read(),
+ * write(), and vCPUs in the faults of their guests. The freezer takes a task that waits as it is,
  * even one that holds locks of others (a vCPU's mutex, say): what it waits for
  * can come only after the thaw. So others that wait for such a lock may keep
  * the host from being suspended, but no wait is lost.
@@ -71,47 +72,72 @@ struct gmem_await {
 	wait_queue_head_t waiters;
 };
 
-/* ---- tasks that answer ---- */
+/* ---- how a task waits ---- */
 
-#define ANSWERING_BITS	5
+/* A vCPU leaves a note for each look-up of KVM, so each has its own bucket. */
+#define NOTE_BITS	6
 
-static DEFINE_SPINLOCK(answering_lock);
-static struct hlist_head answering[1 << ANSWERING_BITS];
+static struct gmem_note_bucket {
+	spinlock_t lock;
+	struct hlist_head notes;
+} ____cacheline_aligned_in_smp note_buckets[1 << NOTE_BITS] = {
+	[0 ... (1 << NOTE_BITS) - 1] = {
+		.lock = __SPIN_LOCK_UNLOCKED(note_buckets.lock),
+	},
+};
 
-static struct hlist_head *gmem_answering_bucket(void)
+static struct gmem_note_bucket *gmem_note_bucket(void)
 {
-	return &answering[hash_ptr(current, ANSWERING_BITS)];
+	return &note_buckets[hash_ptr(current, NOTE_BITS)];
 }
 
 /**
- * gmem_answering_begin - this task must not wait for missing pages
- * @a: stays on the stack until gmem_answering_end()
+ * gmem_fault_note_begin - this task waits in another way
+ * @n: stays on the stack until gmem_fault_note_end()
+ * @answers: in which
  */
-void gmem_answering_begin(struct gmem_answering *a)
+void gmem_fault_note_begin(struct gmem_fault_note *n, bool answers)
 {
-	a->task = current;
-	spin_lock(&answering_lock);
-	hlist_add_head(&a->node, gmem_answering_bucket());
-	spin_unlock(&answering_lock);
+	struct gmem_note_bucket *bucket = gmem_note_bucket();
+
+	n->task = current;
+	n->answers = answers;
+	spin_lock(&bucket->lock);
+	hlist_add_head(&n->node, &bucket->notes);
+	spin_unlock(&bucket->lock);
 }
 
-void gmem_answering_end(struct gmem_answering *a)
+void gmem_fault_note_end(struct gmem_fault_note *n)
 {
-	spin_lock(&answering_lock);
-	hlist_del(&a->node);
-	spin_unlock(&answering_lock);
+	struct gmem_note_bucket *bucket = gmem_note_bucket();
+
+	spin_lock(&bucket->lock);
+	hlist_del(&n->node);
+	spin_unlock(&bucket->lock);
+}
+
+/* Only a task itself adds and removes its notes, so the answer stays true. */
+static bool gmem_has_fault_note(bool answers)
+{
+	struct gmem_note_bucket *bucket = gmem_note_bucket();
+	struct gmem_fault_note *n;
+	bool found = false;
+
+	spin_lock(&bucket->lock);
+	hlist_for_each_entry(n, &bucket->notes, node)
+		found |= n->task == current && n->answers == answers;
+	spin_unlock(&bucket->lock);
+	return found;
 }
 
 static bool gmem_is_answering(void)
 {
-	struct gmem_answering *a;
-	bool found = false;
+	return gmem_has_fault_note(true);
+}
 
-	spin_lock(&answering_lock);
-	hlist_for_each_entry(a, gmem_answering_bucket(), node)
-		found |= a->task == current;
-	spin_unlock(&answering_lock);
-	return found;
+static bool gmem_is_interruptible(void)
+{
+	return gmem_has_fault_note(false);
 }
 
 /* ---- events ---- */
@@ -327,18 +353,23 @@ static int gmem_await_as_user(struct gmem_await *a, unsigned int state)
 }
 
 /*
- * The kernel repeats an access of its own, or of KVM's, at once if there is a
- * signal that isn't fatal: such a wait must go on then.
+ * The kernel repeats an access of its own at once if there is a signal that
+ * isn't fatal: such a wait must go on then, unless gmem_fault_may_wait() ends
+ * it.
  */
 static unsigned int gmem_fault_state(const struct vm_fault *vmf)
 {
 	const unsigned int user = FAULT_FLAG_USER | FAULT_FLAG_INTERRUPTIBLE;
 
-	return (vmf->flags & user) == user ? TASK_INTERRUPTIBLE : TASK_KILLABLE;
+	return (vmf->flags & user) == user || gmem_is_interruptible() ?
+	       TASK_INTERRUPTIBLE : TASK_KILLABLE;
 }
 
+/* In a look-up of KVM, the first fault after a signal fails: see borrow.c. */
 static bool gmem_fault_may_wait(const struct vm_fault *vmf)
 {
+	if (signal_pending(current) && gmem_is_interruptible())
+		return false;
 	if (current->flags & (PF_EXITING | PF_DUMPCORE))
 		return false;
 	if (current->flags & PF_KTHREAD && gmem_mm_is_over(vmf->vma->vm_mm))

@@ -16,17 +16,20 @@ struct task_struct;
 struct vm_fault;
 
 /**
- * struct gmem_answering - this task answers faults, so it must not wait for one
+ * struct gmem_fault_note - how this task waits for missing pages
  * @node: its place in a bucket
  * @task: the task
+ * @answers: it doesn't: it answers faults itself. Otherwise any signal ends its
+ *	     wait, and the access fails then: the caller looks for the signal
  */
-struct gmem_answering {
+struct gmem_fault_note {
 	struct hlist_node node;
 	struct task_struct *task;
+	bool answers;
 };
 
-void gmem_answering_begin(struct gmem_answering *a);
-void gmem_answering_end(struct gmem_answering *a);
+void gmem_fault_note_begin(struct gmem_fault_note *n, bool answers);
+void gmem_fault_note_end(struct gmem_fault_note *n);
 
 vm_fault_t gmem_faults_wait(struct vm_fault *vmf, struct gmem_channel *c);
 int gmem_faults_wait_io(struct inode *inode, pgoff_t pgoff, bool write);

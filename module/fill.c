@@ -448,7 +448,7 @@ static int gmem_fill_from(struct gmem_filling *f, const struct gmem_fill *fill)
  * @c: its channel
  * @arg: a struct gmem_fill
  *
- * The caller has called gmem_answering_begin().
+ * The caller has noted that it answers: gmem_fault_note_begin().
  */
 long gmem_fill(struct inode *inode, struct gmem_channel *c, void __user *arg)
 {

@@ -2,7 +2,8 @@
 /*
  * A guest whose memory is missing: its code, what it stores, and the page of
  * its clock, which KVM borrows, are filled when they are touched, by KVM too.
- * A vCPU that waits can be killed. What can't be had is an error of KVM_RUN.
+ * A vCPU that waits can be stopped by a signal, or killed. What can't be had is
+ * an error of KVM_RUN.
  */
 #include "small_vm.h"
 #include "../module/channels.h"
@@ -123,6 +124,47 @@ static void test_killed(long filled, const char *what)
 	close(fd);
 }
 
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+/* Return: 0; or which of these didn't happen. */
+static int stops_and_runs(void *arg)
+{
+	int fd = *(int *)arg;
+	struct small_vm v = make_vm(map(fd, SIZE), SIZE);
+
+	if (!ioctl(v.vcpu, KVM_RUN, 0) || errno != EINTR)
+		return 1;
+	if (v.run->exit_reason != KVM_EXIT_INTR)
+		return 2;
+	if (ioctl(v.vcpu, KVM_RUN, 0) || v.run->exit_reason != KVM_EXIT_HLT)
+		return 3;
+	return 0;
+}
+
+static void test_stopped(void)
+{
+	struct sigaction action = { .sa_handler = ignore };
+	int fd = new_file(SIZE), channel = open_channel(fd, SIZE, 0);
+	struct toucher t;
+
+	must(sigaction(SIGUSR1, &action, NULL));
+	t = start_toucher(stops_and_runs, &fd);
+	next_fault(channel);
+	await_sleep(&t);
+	must(kill(t.pid, SIGUSR1));
+	is(next_fault(channel).offset, 0,
+	   "a signal stops a vCPU that waits, and it waits again");
+	must(fill_from(channel, 0, BLOCK, snapshot));
+	is(next_fault(channel).offset, CLOCK, "  then for its clock");
+	must(fill_from(channel, CLOCK, BLOCK, snapshot + CLOCK));
+	is(end_of(&t), 0, "  KVM_RUN has said EINTR, and then run the guest");
+	close(channel);
+	close(fd);
+}
+
 static void test_poisoned(void)
 {
 	int fd = new_file(SIZE), channel = open_channel(fd, SIZE, 0);
@@ -158,6 +200,7 @@ int main(void)
 	test_served(new_singles(SIZE), true, "single pages");
 	test_killed(0, "its code is missing");
 	test_killed(BLOCK, "its clock's page is missing");
+	test_stopped();
 	test_poisoned();
 	test_pager_gone();
 	nothing_is_left();
