@@ -165,6 +165,49 @@ static void test_reattach(void)
 	close(fd);
 }
 
+/* What is left of a channel's range is enough to open it again. */
+static void test_reattach_shorter(void)
+{
+	int fd = new_file(SIZE);
+	int channel = open_channel(fd, SIZE, GMEM_FAULT_REATTACH);
+
+	close(channel);
+	must(ftruncate(fd, BLOCK + PAGE));
+	is_errno(open_channel_in(fd, 0, SIZE, 0), EINVAL,
+		 "a file is shorter than its channel's range was");
+	is_errno(open_channel_in(fd, 0, BLOCK, 0), EINVAL,
+		 "  a part of what is left isn't enough");
+	channel = open_channel_in(fd, 0, BLOCK + PAGE, 0);
+	ok(channel >= 0, "  the channel is opened for what is left");
+	is(fill_with(channel, 0, BLOCK + PAGE, 'F'), 0, "  and fills it");
+	close(channel);
+	close(fd);
+}
+
+/* Its source is missing in the same file. Return: the errno. */
+static int writes_missing(void *arg)
+{
+	int fd = *(int *)arg;
+
+	return pwrite(fd, map(fd, SIZE) + BLOCK, PAGE, 0) < 0 ? errno : 0;
+}
+
+static void test_closed_while_writing(void)
+{
+	int fd = new_file(SIZE), channel = open_channel(fd, SIZE, 0);
+	struct toucher t;
+
+	must(fill_with(channel, 0, BLOCK, 'F'));
+	t = start_toucher(writes_missing, &fd);
+	is(next_fault(channel).offset, BLOCK, "a write() waits for its source");
+	await_sleep(&t);
+	must(ftruncate(fd, SIZE - BLOCK));
+	close(channel);
+	is(end_of(&t), EFAULT,
+	   "  others change the file, and it ends when the channel is closed");
+	close(fd);
+}
+
 /* ---- the pager dies, or never answers ---- */
 
 static int serve_one_then_hang(void *arg)
@@ -295,6 +338,19 @@ static void test_unreadable(int fd, const char *what)
 
 /* ---- no memory ---- */
 
+/* Return: how many pages of a file aren't what fill_with() 'F' has brought. */
+static long file_has_contents(int fd)
+{
+	char page[PAGE];
+	long i, wrong = 0;
+
+	for (i = 0; i < PAGES; i++) {
+		must(pread(fd, page, PAGE, i * PAGE));
+		wrong += !has_contents(page, i, 'F');
+	}
+	return wrong;
+}
+
 /* It may be just about to wait again. */
 static bool waits_still(const struct toucher *t)
 {
@@ -307,25 +363,28 @@ static bool waits_still(const struct toucher *t)
 	return state == 'S';
 }
 
-static void test_full_mount(void)
+static void test_full_mount(const char *options)
 {
 	struct access a = { -1, PAGES - 1 };
 	struct toucher t;
 	int channel;
 
 	mkdir(TOP, 0755);
-	must(mount("gmemfs", TOP, "gmemfs", 0, "size=5m"));
+	must(mount("gmemfs", TOP, "gmemfs", 0, options));
 	a.fd = new_file_in(TOP, SIZE);
 	channel = open_channel(a.fd, SIZE, 0);
 	t = start_toucher(touch_page, &a);
 	await_sleep(&t);
-	is_errno(fill_with(channel, 0, SIZE, 'F'), ENOSPC, "the mount is full");
+	is_errno(fill_with(channel, 0, SIZE, 'F'), ENOSPC,
+		 "the mount is full (%s)", options);
 	ok(missing(a.fd) > 0 && missing(a.fd) < SIZE, "  after a part");
 	next_fault(channel);
 	ok(waits_still(&t), "  who waits goes on");
 	must(mount("none", TOP, NULL, MS_REMOUNT, "size=16m"));
 	is(fill_with(channel, 0, SIZE, 'F'), 0, "  until there is room");
 	is(end_of(&t), 0, "  and sees the page");
+	is(missing(a.fd), 0, "  what was refused is filled, too");
+	is(file_has_contents(a.fd), 0, "  with its contents");
 	close(channel);
 	close(a.fd);
 	must(umount(TOP));
@@ -422,6 +481,50 @@ static void test_twice_at_once(void)
 		wrong |= twice_at_once(i % 2 ? new_singles(SIZE)
 					     : new_file(SIZE));
 	is(wrong, 0, "of several answers at once, each page is one");
+}
+
+/* Each page is asked for again and again, until it is there. */
+static int reads_early(void *arg)
+{
+	int fd = *(int *)arg;
+	char page[PAGE];
+	long i;
+
+	for (i = 0; i < PAGES; i++) {
+		if (pread(fd, page, PAGE, i * PAGE) != (ssize_t)PAGE)
+			return 1;
+		if (!has_contents(page, i, 'F'))
+			return 2;
+	}
+	return lseek(fd, 0, SEEK_HOLE) == SIZE ? 0 : 3;
+}
+
+/* Readers are just behind the pager all the time. */
+static int read_meanwhile(int fd)
+{
+	int channel = open_channel(fd, SIZE, 0), ret = 0, i;
+	struct toucher readers[2];
+	long at;
+
+	for (i = 0; i < 2; i++)
+		readers[i] = start_toucher(reads_early, &fd);
+	for (at = 0; at < SIZE; at += 4 * PAGE)
+		must(fill_with(channel, at, 4 * PAGE, 'F'));
+	for (i = 0; i < 2; i++)
+		ret |= end_of(&readers[i]);
+	close(channel);
+	close(fd);
+	return ret;
+}
+
+static void test_read_meanwhile(void)
+{
+	int i, wrong = 0;
+
+	for (i = 0; i < 10; i++)
+		wrong |= read_meanwhile(i % 2 ? new_singles(SIZE)
+					      : new_file(SIZE));
+	is(wrong, 0, "read() sees no hole in what is filled meanwhile");
 }
 
 struct serving {
@@ -581,14 +684,18 @@ int main(void)
 {
 	test_closed();
 	test_reattach();
+	test_reattach_shorter();
+	test_closed_while_writing();
 	test_killed_pager();
 	test_killed_vmm();
 	test_own_memory();
 	test_unreadable(new_file(SIZE), "2 MiB");
 	test_unreadable(new_singles(SIZE), "single pages");
-	test_full_mount();
+	test_full_mount("size=5m");
+	test_full_mount("size=5m,huge=always");
 	test_map_counts();
 	test_twice_at_once();
+	test_read_meanwhile();
 	test_punched_meanwhile(new_file(SIZE), "2 MiB");
 	test_punched_meanwhile(new_singles(SIZE), "single pages");
 	test_mmap_lock();
