@@ -461,11 +461,17 @@ static void gmem_clone_skip(struct gmem_cloning *c)
 static void gmem_clone_filled(struct gmem_cloning *c, pgoff_t nr)
 {
 	struct gmem_channel *channel = gmem_i(c->to)->channel;
+	pgoff_t at, first = c->dst - nr;
 
 	if (!channel || !nr)
 		return;
-	gmem_channel_fill(channel, c->dst - nr, c->dst);
-	gmem_faults_over(channel, c->dst - nr, c->dst);
+	/* A part without blocks may be very long, and the lock is a spinlock. */
+	for (at = first; at < c->dst; at += GMEM_CLONE_MOST) {
+		gmem_channel_fill(channel, at,
+				  min(at + GMEM_CLONE_MOST, c->dst));
+		cond_resched();
+	}
+	gmem_faults_over(channel, first, c->dst);
 }
 
 /* Is a page of the source missing, of those up to @stop? Then go back. */
