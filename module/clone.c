@@ -457,34 +457,6 @@ static void gmem_clone_skip(struct gmem_cloning *c)
 	c->dst += nr;
 }
 
-/* The last @nr pages of the target that were cloned aren't missing any more. */
-static void gmem_clone_filled(struct gmem_cloning *c, pgoff_t nr)
-{
-	struct gmem_channel *channel = gmem_i(c->to)->channel;
-	pgoff_t at, first = c->dst - nr;
-
-	if (!channel || !nr)
-		return;
-	/* A part without blocks may be very long, and the lock is a spinlock. */
-	for (at = first; at < c->dst; at += GMEM_CLONE_MOST) {
-		gmem_channel_fill(channel, at,
-				  min(at + GMEM_CLONE_MOST, c->dst));
-		cond_resched();
-	}
-	gmem_faults_over(channel, first, c->dst);
-}
-
-/* Is a page of the source missing, of those up to @stop? Then go back. */
-static bool gmem_clone_lacks(struct gmem_cloning *c, pgoff_t begun,
-			     pgoff_t stop)
-{
-	if (!gmem_missing_any(c->from, begun, stop))
-		return false;
-	c->dst -= c->src - begun;
-	c->src = begun;
-	return true;
-}
-
 /*
  * The guest views lose all of a part before any of it is cloned. So the next
  * part isn't longer than what was done of this one.
@@ -500,14 +472,17 @@ static void gmem_clone_adapt(struct gmem_cloning *c, pgoff_t first,
 
 static int gmem_clone_some(struct gmem_cloning *c)
 {
-	pgoff_t begun = c->src, first, stop;
+	const struct gmem_cloning before = *c;
+	pgoff_t first, stop;
 	int ret = 0;
 
 	filemap_invalidate_lock_two(c->from->i_mapping, c->to->i_mapping);
 	gmem_clone_skip(c);
 	stop = min(c->end, c->src + c->most);
-	if (gmem_clone_lacks(c, begun, stop))
+	if (gmem_missing_any(c->from, before.src, stop)) {
+		*c = before;
 		ret = -EBUSY;
+	}
 	first = c->src;
 	if (!ret && first < stop)
 		gmem_clone_unmap(c, stop);
@@ -518,9 +493,9 @@ static int gmem_clone_some(struct gmem_cloning *c)
 			ret = -EINTR;
 		cond_resched();
 	}
-	gmem_clone_filled(c, c->src - begun);
+	gmem_faults_filled(c->to, before.dst, c->dst);
 	gmem_clone_adapt(c, first, stop);
-	if (c->src > begun)
+	if (c->src > before.src)
 		gmem_clone_set_size(c);
 	filemap_invalidate_unlock_two(c->from->i_mapping, c->to->i_mapping);
 	gmem_carve_settle();
@@ -594,9 +569,9 @@ int gmem_clone_for_mapping(struct inode *from, struct inode *to, pgoff_t first,
  * @flags: REMAP_FILE_*
  *
  * Return: how many bytes were cloned; -EOPNOTSUPP for deduplication; -EBUSY if
- * a page of the source is missing (missing.c); -EINVAL as of XFS; -ENOSPC over the mount's size; -EIO for a page with a memory error
- * that would have to be copied; -ENOMEM; -EINTR; or as of
- * gmem_block_populate().
+ * a page of the source is missing (missing.c); -EINVAL as of XFS; -ENOSPC over
+ * the mount's size; -EIO for a page with a memory error that would have to be
+ * copied; -ENOMEM; -EINTR; or as of gmem_block_populate().
  */
 loff_t gmem_remap_file_range(struct file *file_in, loff_t pos_in,
 			     struct file *file_out, loff_t pos_out, loff_t len,

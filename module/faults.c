@@ -293,6 +293,30 @@ void gmem_faults_over_in(struct inode *inode, pgoff_t first, pgoff_t end)
 		gmem_faults_over(gmem_i(inode)->channel, first, end);
 }
 
+/* Pages whose bits are cleared at a time, under a spinlock: 128 MiB. */
+#define GMEM_FILLED_MOST	(64 * GMEM_BLOCK_PAGES)
+
+/**
+ * gmem_faults_filled - what is missing of a range was brought
+ * @inode: the file, which may have no channel; the caller holds its
+ *	   invalidate_lock
+ * @first: first page
+ * @end: page after the last
+ */
+void gmem_faults_filled(struct inode *inode, pgoff_t first, pgoff_t end)
+{
+	struct gmem_channel *c = gmem_i(inode)->channel;
+	pgoff_t at;
+
+	if (!c || first >= end)
+		return;
+	for (at = first; at < end; at += GMEM_FILLED_MOST) {
+		gmem_channel_fill(c, at, min(at + GMEM_FILLED_MOST, end));
+		cond_resched();
+	}
+	gmem_faults_over(c, first, end);
+}
+
 /**
  * gmem_faults_zero - a page, if it is missing, is zeros
  * @inode: the file; the caller holds its invalidate_lock

@@ -34,6 +34,7 @@ void gmem_fault_note_end(struct gmem_fault_note *n);
 vm_fault_t gmem_faults_wait(struct vm_fault *vmf, struct gmem_channel *c);
 int gmem_faults_wait_io(struct inode *inode, pgoff_t pgoff, bool write);
 void gmem_faults_over(struct gmem_channel *c, pgoff_t first, pgoff_t end);
+void gmem_faults_filled(struct inode *inode, pgoff_t first, pgoff_t end);
 void gmem_faults_over_in(struct inode *inode, pgoff_t first, pgoff_t end);
 
 void gmem_faults_zero(struct inode *inode, const struct gmem_block *block,
