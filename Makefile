@@ -5,8 +5,8 @@ SUITE ?=
 V ?=
 
 # What gets built for the test host, in this order; each has its own Makefile.
-COMPONENTS := $(wildcard module lib ctl vmm tests/ctl tests/module tests/fuzz tests/guest tests/guard tests/devices tests/libgmem \
-	tests/provoke tests/vmm tests/vmms tests/emulator demo bench)
+COMPONENTS := $(wildcard module lib ctl vmm pager tests/ctl tests/module tests/fuzz tests/guest tests/guard tests/devices \
+	tests/libgmem tests/pager tests/provoke tests/vmm tests/vmms tests/emulator demo bench)
 COMPONENTS := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/Makefile),$(c)))
 
 # With COVERAGE=yes these count which of their lines run, and have no sanitizers: see

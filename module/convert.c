@@ -31,6 +31,7 @@
 #include "convert.h"
 #include "cow.h"
 #include "directmap.h"
+#include "faults.h"
 #include "frame.h"
 #include "gmem_inode.h"
 #include "lend.h"
@@ -71,22 +72,25 @@ struct gmem_singles {
 
 /* ---- a part of a block ---- */
 
-/* Zero the pages that change. */
+/* Zero the pages that change. @page: the first; NULL: it is a hole. */
 static void gmem_convert_zero(struct gmem_conversion *c,
 			      struct gmem_block *block, struct page *page,
 			      unsigned int slot, unsigned int nr)
 {
 	unsigned int i;
 
-	for (i = 0; c->zero && i < nr; i++)
-		if (gmem_state_shared(c->inode, block, slot + i) != c->shared)
+	for (i = 0; c->zero && i < nr; i++) {
+		if (gmem_state_shared(c->inode, block, slot + i) == c->shared)
+			continue;
+		if (page)
 			gmem_slot_zero(page + i, 1);
+		gmem_faults_zero(c->inode, block, slot + i);
+	}
 }
 
 /*
- * Return: 0; or why a page can't be converted. A pinned page can't become
- * private: the holder of the pin could go on reading it. But a device may have
- * one that is private already.
+ * Return: 0; or why a page can't be converted. A page that is shared and pinned
+ * can't become private: the holder of the pin could go on reading it.
  */
 static int gmem_why_not(struct gmem_conversion *c, struct gmem_block *block,
 			struct page *page, unsigned int slot)
@@ -323,6 +327,8 @@ static int gmem_convert_slots(struct gmem_conversion *c,
 		nr = whole ? to - *slot : 1;
 		if (page)
 			ret = gmem_convert_span(c, block, page, *slot, &nr);
+		else
+			gmem_convert_zero(c, block, NULL, *slot, nr);
 		gmem_state_set(block, *slot, *slot + nr, c->shared);
 		*slot += nr;
 	}

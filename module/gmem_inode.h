@@ -11,11 +11,14 @@
 
 #include "budget.h"
 
+struct gmem_channel;
+
 /**
  * struct gmem_inode - one file, directory or other inode
  * @vfs: the kernel's inode
  * @flags: GMEM_FLAG_*, fixed when the file is made
  * @blocks: struct gmem_block, by index of 2 MiB
+ * @channel: what is missing, if the file has a fault channel: missing.c
  * @shared_view: lists the mappings of the shared view; those of the guest view
  *		 are in the inode's own address_space
  * @populated: pages that the file holds
@@ -39,6 +42,7 @@ struct gmem_inode {
 	struct inode vfs;
 	u64 flags;
 	struct xarray blocks;
+	struct gmem_channel *channel;
 	struct address_space shared_view;
 	atomic_long_t populated;
 	atomic_long_t hidden;

@@ -92,7 +92,7 @@ bool gmem_kvm_lookup_may_sleep(const struct gmem_lookup *l)
 
 bool gmem_kvm_lookup_interruptible(const struct gmem_lookup *l)
 {
-	return l->interruptible;
+	return l->interruptible || l->async;
 }
 
 bool gmem_kvm_lookup_writes(const struct gmem_lookup *l)

@@ -130,7 +130,7 @@ bool gmem_kvm_lookup_may_sleep(const struct gmem_lookup *l)
 
 bool gmem_kvm_lookup_interruptible(const struct gmem_lookup *l)
 {
-	return l->kfp->flags & FOLL_INTERRUPTIBLE;
+	return l->kfp->flags & (FOLL_INTERRUPTIBLE | FOLL_NOWAIT);
 }
 
 bool gmem_kvm_lookup_writes(const struct gmem_lookup *l)

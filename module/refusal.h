@@ -15,6 +15,7 @@ enum gmem_refusal {
 	GMEM_REFUSED_EARLY,		/* the process may have an early VM */
 	GMEM_REFUSED_HIBERNATION,	/* the host hibernates */
 	GMEM_REFUSED_SOFTWARE,		/* not for DMA: see vfio.c */
+	GMEM_REFUSED_FILLER,		/* whoever fills the file is gone */
 	GMEM_NR_REFUSALS,
 };
 

@@ -167,9 +167,10 @@ owned() {
 }
 
 # In gmemctl, what users control is opened by reach.c only. All other files may open and look at what
-# has a fixed name, that no user can put there; kernel.c and etc.c have functions that take one.
+# has a fixed name, that no user can put there; kernel.c and etc.c have functions that take one. What is
+# only read, and that by the caller's rights, input.c opens.
 open_elsewhere() {
-	list '^ctl/.*\.[ch]$' | grep -v -E '/(reach|kernel|etc)\.[ch]$' |
+	list '^ctl/.*\.[ch]$' | grep -v -E '/(reach|kernel|etc|input)\.[ch]$' |
 		xargs -r grep -n -E '(^|[^_[:alnum:].>])(f?open|open64|openat2?|creat|freopen|opendir|fts_open|nftw|scandir|stat|lstat|fstatat|statx|statfs|access|faccessat|readlink|truncate|mkdir|mknod|rename|unlink|gmem_file_open|gmem_file_create)\(' /dev/null |
 		grep -v -E '[(]"/(proc|sys|dev/kvm|dev/null)' | grep -v -E ':[0-9]+:([^"]*/\*|[[:space:]]*\*)' |
 		sed 's/^/opened outside reach.c: /'
