@@ -21,6 +21,7 @@
 #include "common.h"
 #include "cow.h"
 #include "device.h"
+#include "missing.h"
 #include "pageword.h"
 #include "pin.h"
 #include "place.h"
@@ -141,6 +142,17 @@ static int gmem_pin_owning(struct vm_area_struct *vma, struct gmem_pin *p)
 	return ret;
 }
 
+/*
+ * A page is missing: missing.c. VFIO has the container locked, against everybody
+ * who uses it, and the mmap_lock is held. Whoever fills the file may need them.
+ * So nobody waits here.
+ */
+static int gmem_pin_missing(struct inode *inode)
+{
+	gmem_refusal_say(inode, GMEM_REFUSED_UNFILLED);
+	return -EBUSY;
+}
+
 /**
  * gmem_pin - give a device memory of a guest view
  * @vma: the guest view; the caller holds the mmap_lock
@@ -153,8 +165,8 @@ static int gmem_pin_owning(struct vm_area_struct *vma, struct gmem_pin *p)
  *
  * Return: how many pages were pinned, the first ones: at least 1; or an errno:
  * -EFAULT if the address may not be accessed so, or is beyond the file's end;
- * -EINTR; -ENOMEM, also if devices have a page too often; or as of
- * gmem_block_populate().
+ * -EBUSY if the page is missing; -EINTR; -ENOMEM, also if devices have a page
+ * too often; or as of gmem_block_populate().
  */
 long gmem_pin(struct vm_area_struct *vma, unsigned long addr, unsigned long nr,
 	      bool write, struct page **pages)
@@ -180,6 +192,8 @@ long gmem_pin(struct vm_area_struct *vma, unsigned long addr, unsigned long nr,
 	filemap_invalidate_unlock_shared(mapping);
 	if (ret == -EAGAIN)
 		ret = gmem_pin_owning(vma, &p);
+	if (ret == GMEM_MISSING)
+		return gmem_pin_missing(p.inode);
 	if (ret < 0)
 		gmem_refusal_explain(p.inode, ret);
 	return ret;

@@ -16,6 +16,7 @@ enum gmem_refusal {
 	GMEM_REFUSED_HIBERNATION,	/* the host hibernates */
 	GMEM_REFUSED_SOFTWARE,		/* not for DMA: see vfio.c */
 	GMEM_REFUSED_FILLER,		/* whoever fills the file is gone */
+	GMEM_REFUSED_UNFILLED,		/* not for DMA yet: see pin.c */
 	GMEM_NR_REFUSALS,
 };
 

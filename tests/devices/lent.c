@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A device has all memory of a guest, and KVM borrows a page of it: the page is
- * lent and hidden again as without the device, whatever comes first.
+ * lent and hidden again as without the device, whatever comes first. And KVM
+ * waits for a missing page: what is about devices doesn't wait for that.
  */
 #include "devices.h"
 
+#include <pthread.h>
+
 #include "../../ctl/kcore.h"
 #include "../guard/kvm.h"
+#include "../module/channels.h"
 
 #define SIZE	((long)(2 * BLOCK))
 #define X	3
+#define MODE	"/sys/module/gmemfs/parameters/vfio"
 #define ROUNDS	100	/* more than may wait to be hidden at a time */
 
 static struct kcore kcore;
@@ -107,6 +112,44 @@ static void test_converted(void)
 	take_from_device();
 }
 
+static void *turns_clock_on(void *vcpu)
+{
+	return (void *)(long)vcpu_set_msr(vcpu, MSR_CLOCK, GUEST_FILE | 1);
+}
+
+/* It waits inside of the guard's hooks, with the cache locked. */
+static void test_missing(void)
+{
+	int file = new_file(SIZE), channel = open_channel(file, SIZE, 0);
+	char *p = map(file, SIZE);
+	pthread_t thread;
+	struct vm other;
+	void *on;
+
+	vm_make(&other, 1, false);
+	must(vm_set_slot(&other, 1, GUEST_FILE, p, SIZE));
+	if (pthread_create(&thread, NULL, turns_clock_on, &other.vcpus[0]))
+		bail_out("no thread");
+	is(next_fault(channel).offset, 0, "KVM waits for a missing page");
+	ok(!write_text(MODE, "off") && !write_text(MODE, "pin"),
+	   "  VFIO's hooks go and come again without it");
+	give_to_device();
+	is(get_info(fd).device, SIZE, "  a device gets other memory");
+	take_from_device();
+	must(fill_with(channel, 0, BLOCK, 'a'));
+	pthread_join(thread, &on);
+	ok(on, "  filled, it is borrowed");
+	is(get_info(file).lent, PAGE, "  and lent");
+	must(vfio_map(&disk.v, p, DATA_IOVA, BLOCK, VFIO_RW));
+	is(get_info(file).device, BLOCK, "  the device gets it, too");
+	must(vfio_unmap(&disk.v, DATA_IOVA, BLOCK));
+	vm_free(&other);
+	ok(nothing_is_lent(), "  without the VM nothing is lent");
+	munmap(p, SIZE);
+	close(channel);
+	close(file);
+}
+
 int main(void)
 {
 	if (kcore_open(&kcore))
@@ -122,6 +165,7 @@ int main(void)
 	test_kvm_first();
 	test_many();
 	test_converted();
+	test_missing();
 
 	vm_free(&vm);
 	munmap(mem, SIZE);

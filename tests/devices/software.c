@@ -6,6 +6,9 @@
  */
 #include "devices.h"
 
+#include <pthread.h>
+
+#include "../module/channels.h"
 #include "pinner.h"
 
 #define SIZE	((long)BLOCK)
@@ -89,12 +92,42 @@ static void test_shared_view(void)
 	close(fd);
 }
 
+static void *copies(void *offset)
+{
+	return (void *)by_copy((long)offset);
+}
+
+/* For a copy VFIO touches the address, as a process does. */
+static void test_missing(void)
+{
+	int fd = new_file(SIZE), channel = open_channel(fd, SIZE, 0);
+	char *p = map(fd, SIZE);
+	pthread_t thread;
+	void *byte;
+
+	must(vfio_map(&v, p, DATA_IOVA, SIZE, VFIO_RW));
+	is_errno(by_page(PAGE + 1), EFAULT,
+		 "a guest view that is missing: not by the page");
+	ok(!has_fault(channel), "  and nobody is asked for it");
+	if (pthread_create(&thread, NULL, copies, (void *)(PAGE + 100)))
+		bail_out("no thread");
+	is(next_fault(channel).touched, PAGE, "  a copy asks");
+	must(fill_with(channel, 0, SIZE, 'f'));
+	pthread_join(thread, &byte);
+	is((long)byte, 'f', "  and waits");
+	must(vfio_unmap(&v, DATA_IOVA, SIZE));
+	munmap(p, SIZE);
+	close(channel);
+	close(fd);
+}
+
 int main(void)
 {
 	open_pinner();
 	test_ordinary();
 	test_guest_view();
 	test_shared_view();
+	test_missing();
 	vfio_close(&v);
 	ok(!system("dmesg | grep -q 'give its memory to a mediated device'"),
 	   "the kernel's log says why not");
