@@ -2,15 +2,19 @@
 /*
  * channels [STEPS [SEED]]: random steps on a file with a fault channel, and a
  * model of it. A step fills, zeroes, poisons, punches, truncates, converts,
- * clones, touches, closes the channel or opens it again. After each, the answer,
- * the number of missing pages and the contents are as the model says.
+ * clones, touches, gives pages to a device or takes them away, closes the channel
+ * or opens it again. After each, the answer, the number of missing pages and the
+ * contents are as the model says.
  */
 #include "../module/channels.h"
 
 #include <linux/falloc.h>
 #include <linux/fs.h>
 
+#include "../devices/vfio.h"
 #include "../lib/chance.h"
+
+#define IOVA	0x40000000UL
 
 #define BLOCKS	3L
 #define SIZE	(BLOCKS * (long)BLOCK)
@@ -26,13 +30,17 @@ enum what {
 static struct {
 	enum what what[PAGES];
 	char letter[PAGES];	/* of those that are there; 0: zeros */
+	bool had[PAGES];	/* a device may have it */
 	long pages;		/* of the file */
 	bool open;
 	bool attached;		/* the file has a channel, open or not */
+	bool given;		/* the device has something */
 } model;
 
 static uint64_t seed, first_seed;
 static int fd, channel, template;
+static struct vfio vfio;
+static bool has_device;
 static char *bytes, *view;
 static unsigned long step;
 
@@ -163,6 +171,77 @@ static void step_poison(void)
 		     first);
 }
 
+/* ---- a device ---- */
+
+static void take(void)
+{
+	if (!model.given)
+		return;
+	must(vfio_unmap(&vfio, IOVA, SIZE));
+	memset(model.had, 0, sizeof(model.had));
+	model.given = false;
+}
+
+/* Why can't a device have the page? */
+static int why_not(long page)
+{
+	if (page >= model.pages)
+		return EFAULT;
+	if (model.what[page] == LOST)
+		return EHWPOISON;
+	return is_missing(page) ? EBUSY : 0;
+}
+
+static void step_give(void)
+{
+	long first, nr, page;
+	int error, want = 0;
+
+	if (!has_device)
+		return;
+	if (model.given) {
+		take();
+		return;
+	}
+	random_range(&first, &nr, PAGES);
+	for (page = first; page < first + nr && !want; page++)
+		want = why_not(page);
+	error = vfio_map(&vfio, view + first * PAGE, IOVA + first * PAGE,
+			 nr * PAGE, VFIO_RW) ? errno : 0;
+	if (error != want)
+		wrong(strerror(error), first);
+	model.given = !error;
+	for (page = first; page < first + nr && !error; page++)
+		model.had[page] = true;
+}
+
+static bool has_page(long page)
+{
+	uint8_t byte;
+	struct gmem_state get = {
+		.offset = page * PAGE, .size = PAGE,
+		.states = (uintptr_t)&byte,
+	};
+
+	must(ioctl(fd, GMEM_GET_STATE, &get));
+	return byte & GMEM_STATE_POPULATED;
+}
+
+/*
+ * Pages were punched. A part of a contiguous block that a device has stays, as
+ * zeros. What else is contiguous, the model doesn't know.
+ */
+static void keep_had(long first, long end)
+{
+	for (; first < end && first < model.pages; first++) {
+		if (!model.had[first])
+			continue;
+		model.had[first] = has_page(first);
+		if (model.had[first])
+			model.what[first] = THERE;
+	}
+}
+
 /* ---- what else is done ---- */
 
 static void lose(long first, long end)
@@ -181,12 +260,14 @@ static void step_punch(void)
 	must(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		       first * PAGE, nr * PAGE));
 	lose(first, first + nr);
+	keep_had(first, first + nr);
 }
 
 static void step_truncate(void)
 {
 	long pages = 1 + below(PAGES);
 
+	take();
 	must(ftruncate(fd, pages * PAGE));
 	if (pages < model.pages)
 		lose(pages, PAGES);
@@ -217,6 +298,8 @@ static void step_convert(void)
 {
 	long first, nr;
 
+	/* What a device has can't become private. */
+	take();
 	random_range(&first, &nr, model.pages);
 	if (below(2))
 		must(set_shared(fd, first * PAGE, nr * PAGE));
@@ -256,6 +339,7 @@ static void step_open(void)
 {
 	long page;
 
+	take();
 	if (model.pages != PAGES)
 		must(ftruncate(fd, SIZE));
 	model.pages = PAGES;
@@ -339,7 +423,7 @@ static void step_touch(void)
 
 static void one_step(void)
 {
-	switch (below(model.open ? 24 : 4)) {
+	switch (below(model.open ? 25 : 5)) {
 	case 0:
 		step_convert();
 		break;
@@ -356,18 +440,21 @@ static void one_step(void)
 		step_clone();
 		break;
 	case 4:
-		step_truncate();
+		step_give();
 		break;
 	case 5:
+		step_truncate();
+		break;
 	case 6:
+	case 7:
 		step_touch();
 		break;
-	case 7:
+	case 8:
 		step_poison();
 		break;
-	case 8:
 	case 9:
 	case 10:
+	case 11:
 		step_zero();
 		break;
 	default:
@@ -392,6 +479,7 @@ static void run(int file, unsigned long steps, const char *what)
 			look(below(PAGES));
 	}
 	pass("%s: %lu steps", what, steps);
+	take();
 	if (model.open)
 		close(channel);
 	munmap(view, SIZE);
@@ -408,6 +496,11 @@ int main(int argc, char **argv)
 		first_seed = getpid();
 	seed = first_seed;
 	diag("seed %llu", (unsigned long long)first_seed);
+	has_device = vfio_give_away(NVME_ADDRESS);
+	if (has_device)
+		vfio_open(&vfio, NVME_ADDRESS);
+	else
+		diag("without a device: hostvm/run --device nvme");
 	bytes = must(mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 	template = new_file(SIZE);
@@ -418,6 +511,8 @@ int main(int argc, char **argv)
 	run(new_file(SIZE), steps, "2 MiB");
 	run(new_singles(SIZE), steps, "single pages");
 	close(template);
+	if (has_device)
+		vfio_close(&vfio);
 	nothing_is_left();
 	return done_testing();
 }
