@@ -184,6 +184,9 @@ static void write_files(struct metric_writer *w, const struct inventory *inv)
 	metric_gauge(w, "gmemfs_files_cloned_bytes",
 		     "Memory of files that they have in common with others; it counts in each.",
 		     sum.cloned);
+	metric_gauge(w, "gmemfs_files_missing_bytes",
+		     "What is still to be filled over files' fault channels.",
+		     sum.missing);
 }
 
 enum mount_metric {

@@ -114,6 +114,8 @@ static void print_memory(const struct gmem_info *info, const struct tally *t)
 	print_amount("cloned", t->cloned * GMEM_PAGE_SIZE,
 		     "in common with other files, until it is written to");
 	print_sharers(info, t);
+	print_amount("missing", info->missing,
+		     "still to be filled over the file's fault channel");
 	snprintf(remark, sizeof(remark), "of 2 MiB, %" PRIu64 " of 4 KiB",
 		 (uint64_t)info->map_faults_4k);
 	printf("%-12s %8" PRIu64 "  %s\n", "faults",

@@ -72,6 +72,7 @@ static void json_memory(struct json *j, const struct status *s)
 	json_number(j, "huge", s->sum.huge);
 	json_number(j, "cloned", s->sum.cloned);
 	json_number(j, "device", s->sum.device);
+	json_number(j, "missing", s->sum.missing);
 	inventory_json_reasons(&s->inv, j);
 	json_end(j);
 }

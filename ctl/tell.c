@@ -82,5 +82,6 @@ void inventory_add_up(const struct inventory *inv, struct gmem_info *sum)
 		sum->huge += info->huge;
 		sum->cloned += info->cloned;
 		sum->device += info->device;
+		sum->missing += info->missing;
 	}
 }

@@ -39,6 +39,7 @@ test_on_demand() {
 		sleep 0.1
 	done
 	pass '  and the one behind it comes with it'
+	like "$(/opt/gmemfs/bin/gmemctl show "$file")" 'missing  *60M ' '  gmemctl says how much is missing'
 	pager_kill TERM
 	is "$status" 0 '  a signal ends it'
 	not_ok '  the rest is lost then' same
