@@ -3,10 +3,11 @@
  * Pin: a device gets memory of a guest view, for vfio.c.
  *
  * This finds pages by the file's offset and not by the page table. So holes get
- * memory, as by a fault, and nothing has to be mapped. What the file has in
- * common with others is copied first, also if the device would only read: a
- * common page has no owner, and the guest's next write would take its copy
- * elsewhere, where the device doesn't look.
+ * memory, as by a fault, and nothing has to be mapped. But what is missing
+ * (missing.c) is refused, and not waited for. What the file has in common with
+ * others is copied first, also if the device would only read: a common page has
+ * no owner, and the guest's next write would take its copy elsewhere, where the
+ * device doesn't look.
  *
  * Pages of a contiguous block are found and pinned together, so that the IOMMU
  * gets an entry of 2 MiB for them.

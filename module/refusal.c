@@ -60,7 +60,7 @@ static const char *const gmem_refusal_texts[GMEM_NR_REFUSALS] = {
 	[GMEM_REFUSED_FILLER] =
 		"touched memory that isn't there: the program that was to fill it, over the file's fault channel (gmem-pager), has ended too early. Look at what it said last. If it is started again on the same file, it goes on",
 	[GMEM_REFUSED_UNFILLED] =
-		"can't give its memory to a device: a part of that is still missing, and VFIO doesn't wait for it. Let the program that fills the file over its fault channel (gmem-pager) come to its end first",
+		"can't give its memory to a device: a part of that is still missing, and VFIO doesn't wait for it. Let the program that fills the file over its fault channel (gmem-pager) come to its end first; if it has ended too early, start it again",
 };
 
 /* ---- a mount ---- */
