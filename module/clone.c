@@ -17,6 +17,7 @@
  * the source has some pages of a common block alone, the target may have a hole
  * instead; and a page of zeros, or a block of them, may stay beyond its size.
  */
+#include <linux/bitmap.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -269,16 +270,24 @@ static bool gmem_fits_block(struct gmem_cloning *c, const struct gmem_block *in,
 	       (out->common && out->huge == in->huge);
 }
 
-/* The target uses the common block, where the source does. */
+/*
+ * The target uses the common block, where the source does. It has nothing there
+ * yet. Most clones are of whole blocks.
+ */
 static void gmem_use_base(struct gmem_cloning *c, const struct gmem_block *in,
 			  struct gmem_block *out, unsigned int nr)
 {
 	unsigned int slot = c->dst % GMEM_BLOCK_PAGES, end = slot + nr;
 	unsigned int used = 0;
 
-	for_each_clear_bit_from(slot, in->holes, end) {
-		__clear_bit(slot, out->holes);
-		used++;
+	if (nr == GMEM_BLOCK_PAGES) {
+		bitmap_copy(out->holes, in->holes, GMEM_BLOCK_PAGES);
+		used = nr - in->nr_holes;
+	} else {
+		for_each_clear_bit_from(slot, in->holes, end) {
+			__clear_bit(slot, out->holes);
+			used++;
+		}
 	}
 	WRITE_ONCE(out->nr_holes, out->nr_holes - used);
 	gmem_common_use(c->to, used);
