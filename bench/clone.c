@@ -7,8 +7,8 @@
  * units are pages. cpu_ns is the CPU time of the process that does it, without
  * the kernel's workers, such as the one that fills the pool up again. OPERATION
  * is one of
- *	clone	a file of MIB gets the contents of another one: by FICLONE, or by
- *		read() and write(), as cp copies where files can't be cloned
+ *	clone	a file of MIB gets the contents of another one: by FICLONE, or
+ *		by read() and write(), as cp copies where files can't be cloned
  *	cow	a byte of one page in 16 is written, for the first time, in a
  *		mapping of a clone, or in a private mapping
  *	cow-all	the same, of every page
@@ -46,7 +46,9 @@
 #define CP_BUFFER	(256UL << 10)
 
 /* Files that are cloned, mapped privately, or read. They stay. */
-enum origin { LARGE, USUAL, BY_PAGE, BY_BLOCK, NEVER_CLONED, ON_TMPFS, ORIGINS };
+enum origin {
+	LARGE, USUAL, BY_PAGE, BY_BLOCK, NEVER_CLONED, ON_TMPFS, ORIGINS
+};
 
 static struct {
 	const char *dir;
@@ -68,7 +70,7 @@ struct measure {
 	enum origin from;
 	void (*run)(const struct measure *m);
 	unsigned int step;	/* of so many pages, one is written */
-	unsigned int pool;	/* how often the pool has the file's size ready */
+	unsigned int pool;	/* has the file's size ready so often */
 };
 
 struct start {
@@ -305,7 +307,7 @@ static const struct measure measures[] = {
 	{ "read", "file", NEVER_CLONED, run_read, 0, 0 },
 };
 
-#define MEASURES	(int)(sizeof(measures) / sizeof(measures[0]))
+#define MEASURES	((int)(sizeof(measures) / sizeof(measures[0])))
 
 static void run_one(const struct measure *m)
 {

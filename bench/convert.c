@@ -5,8 +5,9 @@
  * Prints how long each took, and what the kernel did for it:
  *	round=ROUND OPERATION WAY units=N calls=N ns=N cpu_ns=N KEY=VALUE...
  * where OPERATION is share-RUN or private-RUN, and WAY run or page. Units are
- * pages, and cpu_ns is the CPU time of this process alone. Round 0 comes before the others: entries of the direct map that are
- * split stay split, so splits are seen only there. Each way has its own memory.
+ * pages, and cpu_ns is the CPU time of this process alone. Round 0 comes before
+ * the others: entries of the direct map that are split stay split, so splits
+ * are seen only there. Each way has its own memory.
  */
 #include <errno.h>
 #include <fcntl.h>

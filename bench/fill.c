@@ -5,7 +5,8 @@
  *	ROUND BACKING OPERATION MIB
  * where OPERATION is one of
  *	touch		write a byte of each page of a mapping, then free it
- *	fault		touch memory that is there: fallocate() first, not measured
+ *	fault		touch memory that is there: fallocate() first,
+ *			which isn't measured
  *	fallocate	fallocate() the whole file
  *	write		write() to the empty file, then read() it
  *	many		64 processes touch a file of their own each, at once
@@ -16,8 +17,8 @@
  *	round=ROUND OPERATION BACKING units=N ns=N cpu_ns=N KEY=VALUE...
  *	round=ROUND OPERATION BACKING error=WHY
  * units are pages. cpu_ns is the CPU time of this process alone: it has no part
- * of what others do, such as the kernel's worker that fills the pool. WHY has no
- * blanks: an operation that fails is a result, too.
+ * of what others do, such as the kernel's worker that fills the pool. WHY has
+ * no blanks: an operation that fails is a result, too.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -18,7 +18,8 @@ int pool_cold(void);
 
 /*
  * Memory that a file gives back may be zeroed later, by another thread. Wait
- * until all hidden memory is in the pool, but for so many bytes that files hold.
+ * until all hidden memory is in the pool, but for so many bytes that files
+ * hold.
  */
 void pool_settle(int64_t held);
 

@@ -31,7 +31,7 @@ struct blocks {
 
 void blocks_begin(struct blocks *b, int fd, const struct gmem_info *info);
 
-/* blocks_ask_sharers - after blocks_begin(): get @sharers, too, if there are any */
+/* blocks_ask_sharers - after blocks_begin(): get @sharers, too, if there are */
 void blocks_ask_sharers(struct blocks *b, const struct gmem_info *info);
 
 /* blocks_limit - after blocks_begin(): only this range, of whole pages */

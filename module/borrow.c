@@ -15,10 +15,11 @@
  *   - After a clone, pages are mapped read-only until they are written to
  *     (view.c). KVM would take such an entry for read-only memory, and not for
  *     one whose write fault is still to be done.
- *   - KVM's function does a fault, and then looks at the page table once. If the
- *     entry has gone again, because a page beside it was converted, punched or
- *     copied, it returns an error, and KVM_RUN fails with EFAULT: the VMM stops
- *     the guest. (KVM looks whether mappings changed only if there is no error.)
+ *   - KVM's function does a fault, and then looks at the page table once. If
+ *     the entry has gone again, because a page beside it was converted, punched
+ *     or copied, it returns an error, and KVM_RUN fails with EFAULT: the VMM
+ *     stops the guest. (KVM looks whether mappings changed only if there is no
+ *     error.)
  *
  * So the fault is done here, and KVM's function looks again.
  *

@@ -179,8 +179,8 @@ static unsigned int gmem_count_missing(struct inode *inode,
 		return 0;
 	if (gmem_block_bare(block))
 		return to - from;
-	/* For a guess, other tasks may add pages meanwhile. */
 	if (to - from == GMEM_BLOCK_PAGES)
+		/* For a guess, other tasks may add pages meanwhile. */
 		return GMEM_BLOCK_PAGES - data_race(gmem_block_own(block));
 	for (; from < to; from++) {
 		page = gmem_block_page(block, from);

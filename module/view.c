@@ -112,7 +112,9 @@ static bool gmem_view_is_early(const struct vm_area_struct *vma)
  */
 bool gmem_view_refuses(const struct vm_area_struct *vma)
 {
-	lockdep_assert_held(&file_inode(vma->vm_file)->i_mapping->invalidate_lock);
+	struct inode *inode = file_inode(vma->vm_file);
+
+	lockdep_assert_held(&inode->i_mapping->invalidate_lock);
 	return gmem_view_is_watched(vma) || gmem_view_is_early(vma);
 }
 

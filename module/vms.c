@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * /proc/fs/gmemfs/vms: the host's VMs and the slots of their memory, as KVM has
- * them. "gmemctl audit" compares that with what each VMM has mapped there. A VMM
- * can't be asked: it may be the one that one wants to know about.
+ * them. "gmemctl audit" compares that with what each VMM has mapped there. A
+ * VMM can't be asked: it may be the one that one wants to know about.
  *
  * The file is in /proc, because debugfs may be off or not mounted, and a file
  * in sysfs has a page at most. It shows where processes have their memory, so
@@ -92,7 +92,7 @@ struct gmem_vms_slot {
  */
 struct gmem_vms {
 	bool held;
-	struct mutex *lock;
+	struct mutex *lock;	/* see above */
 	struct list_head *list;
 	struct pid_namespace *ns;
 	unsigned long vm;
@@ -151,7 +151,7 @@ static void *gmem_vms_variable(const char *qualified, const char *name)
 static int gmem_vms_know(struct gmem_vms *v)
 {
 	struct list_head *list;
-	struct mutex *lock;
+	struct mutex *lock;	/* of the list */
 
 	if (gmem_layout_check(layouts, ARRAY_SIZE(layouts), "kvm_gpc_activate"))
 		return -ENODEV;

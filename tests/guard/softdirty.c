@@ -6,7 +6,6 @@
  */
 #include "small_vm.h"
 
-
 #define SIZE	(2 * BLOCK)
 #define STORED	0x5000
 #define ONE	0x3f800000	/* 1.0 as a float */

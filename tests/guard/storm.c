@@ -119,9 +119,11 @@ static void clone_it(int fd, int other)
 
 static void map_privately(int fd, int other)
 {
+	void *p = must(mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
+			    0));
+
 	(void)other;
-	munmap(must(mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
-			 0)), SIZE);
+	munmap(p, SIZE);
 }
 
 static void convert_beside(int fd, int other)
@@ -195,7 +197,8 @@ static void run_storm(const struct storm *storm)
 	atomic_store(&stop, false);
 	must(pthread_create(&t1, NULL, count, &one) ? -1 : 0);
 	must(pthread_create(&t2, NULL, count, &two) ? -1 : 0);
-	for (end = time(NULL) + SECONDS; time(NULL) < end || times < 50; times++)
+	end = time(NULL) + SECONDS;
+	for (; time(NULL) < end || times < 50; times++)
 		storm->once(fd, other);
 	/* Both have had their turn, however slow the host is. */
 	while ((!one.runs && !one.error) || (!two.runs && !two.error))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A file that guests' memory is cloned from: code, and letters from there on. */
+/* A file that guests' memory is cloned from: code, and letters after it. */
 #ifndef GUARD_TEMPLATE_H
 #define GUARD_TEMPLATE_H
 

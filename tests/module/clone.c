@@ -177,7 +177,7 @@ static const struct {
 	{ "the shared view", by_shared_view },
 };
 
-#define WAYS	(long)(sizeof(ways) / sizeof(*ways))
+#define WAYS	((long)(sizeof(ways) / sizeof(*ways)))
 
 static int make(bool singles)
 {

@@ -350,7 +350,7 @@ static void test_many_blocks(void)
 	cloned = cpu_time() - cloned;
 	looked = cpu_time();
 	is_errno(fallocate(fd, 0, 0, MANY * BLOCK), ENOSPC,
-	      "a file of %ld blocks finds no memory", MANY);
+		 "a file of %ld blocks finds no memory", MANY);
 	looked = cpu_time() - looked;
 	ok(looked < cloned, "  and says so soon (%ld us, clones %ld)", looked,
 	   cloned);

@@ -216,7 +216,7 @@ static void test_remap(void)
 
 	p[0] = 'a';
 	is_errno(remap_file_pages(p, BLOCK, 0, 0, 0), ENODEV,
-	      "no mapping of another kind takes its place");
+		 "no mapping of another kind takes its place");
 	is(p[0], 'a', "  and it stays");
 	must(munmap(p, BLOCK));
 	close(fd);
@@ -225,11 +225,14 @@ static void test_remap(void)
 /* Each mapping makes all of the file common again. */
 static void map_and_unmap(int fd, int ready)
 {
+	void *p;
+
 	must(prctl(PR_SET_PDEATHSIG, SIGKILL));
 	must(write(ready, "", 1));
-	for (;;)
-		must(munmap(must(mmap(NULL, BLOCK, PROT_READ, MAP_PRIVATE, fd,
-				      0)), BLOCK));
+	for (;;) {
+		p = must(mmap(NULL, BLOCK, PROT_READ, MAP_PRIVATE, fd, 0));
+		must(munmap(p, BLOCK));
+	}
 }
 
 /* Who may only read a file doesn't keep others from writing to it. */

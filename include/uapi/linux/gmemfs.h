@@ -221,8 +221,8 @@ struct gmem_attributes {
  * @states: address of a buffer of @size / GMEM_PAGE_SIZE bytes
  * @sharers: 0; or the address of another such buffer, for how many places in
  *	     files have each page: 0 for a hole, 1 if only this one has it, 255
- *	     for 255 or more. A page of a 2 MiB block counts the places that have
- *	     the block, also those that have written to this page since
+ *	     for 255 or more. A page of a 2 MiB block counts the places that
+ *	     have the block, also those that have written to this page since
  * @reserved: zero
  */
 struct gmem_state {
