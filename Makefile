@@ -5,8 +5,8 @@ SUITE ?=
 V ?=
 
 # What gets built for the test host, in this order; each has its own Makefile.
-COMPONENTS := $(wildcard module lib ctl vmm tests/ctl tests/module tests/fuzz tests/guest tests/guard tests/libgmem \
-	tests/provoke tests/vmm tests/vmms tests/emulator demo bench)
+COMPONENTS := $(wildcard module lib ctl vmm pager tests/ctl tests/module tests/fuzz tests/guest tests/guard tests/devices \
+	tests/libgmem tests/pager tests/provoke tests/vmm tests/vmms tests/emulator demo bench)
 COMPONENTS := $(foreach c,$(COMPONENTS),$(if $(wildcard $(c)/Makefile),$(c)))
 
 # With COVERAGE=yes these count which of their lines run, and have no sanitizers: see
@@ -50,10 +50,10 @@ test: ## all tests, in throwaway hosts
 
 .PHONY: test-debug
 test-debug: ## the module's tests on a kernel with KASAN, lockdep and the like
-	@KERNEL=debug tests/run $(or $(SUITE),debug module guard fuzz)
+	@KERNEL=debug tests/run $(or $(SUITE),debug module guard devices fuzz)
 
 RACES := debug/reports module/churn module/convert module/fork module/pool module/slots module/uring \
-	 guard/convert guard/hostile guard/lend guard/outlived fuzz/ioctls fuzz/model
+	 guard/convert guard/hostile guard/lend guard/outlived devices/hostile fuzz/ioctls fuzz/model
 
 .PHONY: test-races
 test-races: ## tests that do many things at once, on a kernel with KCSAN

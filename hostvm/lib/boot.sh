@@ -85,6 +85,7 @@ kernel_arguments() {
 	printf 'console=ttyS0 loglevel=7 panic=-1 net.ifnames=0'
 	use_kvm || kernel_arguments_tcg
 	[ "$kernel" != debug ] || kernel_arguments_debug
+	[ -z "$devices" ] || printf ' intel_iommu=on'
 	[ -z "$append" ] || printf ' %s' "$append"
 }
 
@@ -138,7 +139,7 @@ qemu_start() {
 	else
 		set -- -accel tcg,thread=multi -cpu "$tcg_cpu"
 	fi
-	set -- "$@" -machine q35 -smp "$cpus,sockets=$nodes" -m "$mem" -nodefaults -no-user-config -display none \
+	set -- "$@" -machine "q35$(device_machine)" -smp "$cpus,sockets=$nodes" -m "$mem" -nodefaults -no-user-config -display none \
 		-no-reboot
 	# If code of a guest takes over QEMU, it should have little of the machine: it can start no program.
 	set -- "$@" -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
@@ -158,6 +159,9 @@ qemu_start() {
 	fi
 	set -- "$@" -kernel "$root_dir/vmlinuz" -initrd "$run/initramfs" \
 		-append "$(kernel_arguments)" -serial "file:$run/console"
+	for argument in $(iommu_arguments); do
+		set -- "$@" "$argument"
+	done
 	set -- "$@" \
 		-drive "if=none,id=root,$(root_drive)" \
 		-device virtio-blk-pci,drive=root \
@@ -168,6 +172,11 @@ qemu_start() {
 		set -- "$@" -chardev "file,id=$port,path=$(qemu_word "$run/$port")" \
 			-device "virtserialport,chardev=$port,name=gmem.$port"
 	done
+	while read -r argument; do
+		[ -z "$argument" ] || set -- "$@" "$argument"
+	done <<END
+$(device_arguments)
+END
 	[ "$interactive" = no ] || set -- "$@" -chardev stdio,id=console,signal=off \
 		-device virtconsole,chardev=console
 	[ -z "$qmp" ] || set -- "$@" -qmp "unix:$(qemu_word "$qmp"),server=on,wait=off"

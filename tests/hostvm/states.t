@@ -24,7 +24,7 @@ hostvm=$work/hostvm
 
 unset GMEMFS_COVERAGE
 # shellcheck disable=SC2034 # for what is sourced
-kernel=6.12 cpus=2 mem=4G nodes=1 append='' qmp='' icount=no interactive=no really_boot=no load=yes
+kernel=6.12 cpus=2 mem=4G nodes=1 devices='' append='' qmp='' icount=no interactive=no really_boot=no load=yes
 cache=$work
 root_dir=$work/root run=$work/run payload=$work/payload
 mkdir "$root_dir" "$run" "$work/states"

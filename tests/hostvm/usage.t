@@ -35,6 +35,7 @@ ok 'more nodes than CPUs' refuses run '--nodes' --nodes 3 -- true
 ok 'CPUs in words' refuses run '--cpus' --cpus two -- true
 ok 'a bad size' refuses run '--mem' --mem 4Q -- true
 ok 'a bad time' refuses run '--timeout' --timeout 1m -- true
+ok 'no such device' refuses run '--device' --device floppy -- true
 ok 'no file of variables' refuses run '--uefi' --uefi /nonexistent -- true
 ok 'a directory that is not there' refuses run '--share' --share /nonexistent -- true
 ok 'two directories of one name' refuses run 'two directories named same' \
