@@ -99,7 +99,8 @@ static inline struct page *gmem_block_page(const struct gmem_block *block,
 
 	if (!block)
 		return NULL;
-	huge = READ_ONCE(block->huge);
+	/* With its holes: what is missing is one from the start. */
+	huge = smp_load_acquire(&block->huge);
 	if (huge && !test_bit(slot, block->holes))
 		return huge + slot;
 	pages = READ_ONCE(block->pages);

@@ -9,19 +9,23 @@
  * ftrace calls gmem_borrow_under_way(), and a task with a note is redirected to
  * this file. All other calls of hva_to_pfn(), such as those for the guest's own
  * page faults, run KVM's function unchanged, unless pages were ever unmapped
- * from a guest view that stays. Since then every task is redirected, for two
- * reasons:
+ * from a guest view that stays, or a fault channel was opened. Since then every
+ * task is redirected, for three reasons:
  *
  *   - After a clone, pages are mapped read-only until they are written to
  *     (view.c). KVM would take such an entry for read-only memory, and not for
  *     one whose write fault is still to be done.
- *   - KVM's function does a fault, and then looks at the page table once. If
- *     the entry has gone again, because a page beside it was converted, punched
- *     or copied, it returns an error, and KVM_RUN fails with EFAULT: the VMM
- *     stops the guest. (KVM looks whether mappings changed only if there is no
- *     error.)
+ *   - KVM's function does a fault, and then looks at the page table once. If the
+ *     entry has gone again, because a page beside it was converted, punched or
+ *     copied, it returns an error, and KVM_RUN fails with EFAULT: the VMM stops
+ *     the guest. (KVM looks whether mappings changed only if there is no error.)
+ *   - A vCPU may have to wait for a page that is missing (faults.c). KVM's
+ *     function would wait whatever signals there are, and the VMM couldn't stop
+ *     the vCPU.
  *
- * So the fault is done here, and KVM's function looks again.
+ * So the fault is done here, and KVM's function looks again. And a task for
+ * which any signal may end the look-up notes that it may end its wait, too: then
+ * KVM's function finds an error, and the look-up says that there is a signal.
  *
  * For a task with a note, the frame is lent before KVM learns its number. So
  * KVM never has a frame that is still hidden. If the frame can't be lent,
@@ -58,6 +62,7 @@
 
 #include "borrow.h"
 #include "fault_inject.h"
+#include "faults.h"
 #include "frametable.h"
 #include "hook.h"
 #include "kvm.h"
@@ -171,6 +176,13 @@ static bool gmem_needs_fault(struct gmem_lookup *l, kvm_pfn_t pfn)
 	return pfn == KVM_PFN_ERR_FAULT && gmem_kvm_lookup_may_sleep(l);
 }
 
+/* Is there a signal that ends the look-up? */
+static bool gmem_look_ends(const struct gmem_lookup *l)
+{
+	return gmem_kvm_lookup_interruptible(l) ? signal_pending(current)
+						: fatal_signal_pending(current);
+}
+
 /*
  * Look up, and do the fault of a guest view that has no entry there, or a
  * read-only one. An error that stays is the fault's. Return: as
@@ -182,18 +194,32 @@ static kvm_pfn_t gmem_look(struct gmem_lookup *l)
 	int tries = FAULT_TRIES, ret;
 
 	while (gmem_needs_fault(l, pfn) && tries--) {
-		if (gmem_kvm_lookup_interruptible(l) ?
-		    signal_pending(current) : fatal_signal_pending(current))
+		if (gmem_look_ends(l))
 			return KVM_PFN_ERR_SIGPENDING;
 		ret = gmem_view_fault_in(gmem_kvm_lookup_address(l),
 					 gmem_kvm_lookup_writes(l));
 		if (ret == -ENOENT)
 			return pfn;
 		if (ret)
-			return gmem_error_pfn(ret);
+			return gmem_look_ends(l) ? KVM_PFN_ERR_SIGPENDING
+						 : gmem_error_pfn(ret);
 		cond_resched();
 		pfn = gmem_kvm_lookup(l);
 	}
+	return pfn;
+}
+
+/* The same for a guest's own fault, if it is one. */
+static kvm_pfn_t gmem_look_for_guest(struct gmem_lookup *l)
+{
+	struct gmem_fault_note note;
+	kvm_pfn_t pfn;
+
+	if (!gmem_kvm_lookup_interruptible(l))
+		return gmem_look(l);
+	gmem_fault_note_begin(&note, false);
+	pfn = gmem_look(l);
+	gmem_fault_note_end(&note);
 	return pfn;
 }
 
@@ -296,10 +322,10 @@ kvm_pfn_t gmem_borrow_lookup(struct gmem_lookup *l)
 	kvm_pfn_t pfn;
 
 	if (!b) {
-		int token = gmem_hook_enter();
+		int token = gmem_hook_enter(&gmem_kvm_hooks);
 
-		pfn = gmem_look(l);
-		gmem_hook_leave(token);
+		pfn = gmem_look_for_guest(l);
+		gmem_hook_leave(&gmem_kvm_hooks, token);
 		return pfn;
 	}
 	while (gmem_borrow_once(b, l, &pfn) && --tries)

@@ -14,8 +14,9 @@
  * pool, or in one step to the kernel.
  *
  * Spare pages are charged to no cgroup and no mount. On each node, there are
- * never more than files had in carved pages at one time, and a block for each
- * task that takes one at once: new memory is only carved on the node whose
+ * never more than files had in carved pages at one time, what was left of
+ * blocks of which a device had a part (orphan.c), and a block for each task
+ * that takes one at once: new memory is only carved on the node whose
  * spare pages were looked at before, and no other page becomes spare. They go
  * to the kernel when others need memory (giveway.c).
  */
@@ -383,17 +384,17 @@ struct page *gmem_carve_take(const struct gmem_place *place)
 }
 
 /**
- * gmem_carve_give - take back a single page that a file doesn't need any more
+ * gmem_carve_add - a page becomes spare, whether it was carved or not
  * @page: the page, with data in it: HIDDEN, unowned, and nobody has a reference
  *
  * gmem_carve_settle() gives up what is not needed then.
  *
- * Return: false if it wasn't carved, or has a memory error: then the caller
+ * Return: false if it can't be spare, or has a memory error: then the caller
  * releases it.
  */
-bool gmem_carve_give(struct page *page)
+bool gmem_carve_add(struct page *page)
 {
-	if (!(gmem_page_word(page) & GMEM_PAGE_CARVED) ||
+	if (!gmem_memcg_works() || !gmem_spare_can_be(page) ||
 	    gmem_page_poisoned(page))
 		return false;
 	gmem_slot_zero(page, 1);
@@ -403,6 +404,18 @@ bool gmem_carve_give(struct page *page)
 	gmem_memcg_uncharge(page, 1);
 	gmem_make_spare(page);
 	return true;
+}
+
+/**
+ * gmem_carve_give - take back a single page that a file doesn't need any more
+ * @page: as of gmem_carve_add()
+ *
+ * Return: false if it wasn't carved, or has a memory error: then the caller
+ * releases it.
+ */
+bool gmem_carve_give(struct page *page)
+{
+	return gmem_page_word(page) & GMEM_PAGE_CARVED && gmem_carve_add(page);
 }
 
 /* ---- load and unload ---- */

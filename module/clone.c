@@ -16,6 +16,9 @@
  * error, what was done stays, and the rest of the target is as it was. Only if
  * the source has some pages of a common block alone, the target may have a hole
  * instead; and a page of zeros, or a block of them, may stay beyond its size.
+ *
+ * Pages of the target that are missing are filled that way. Nobody knows the
+ * contents of pages of the source that are missing: they can't be cloned.
  */
 #include <linux/bitmap.h>
 #include <linux/fs.h>
@@ -29,8 +32,10 @@
 #include "clone.h"
 #include "common.h"
 #include "cow.h"
+#include "faults.h"
 #include "gmem_inode.h"
 #include "mapslot.h"
+#include "missing.h"
 #include "pagearray.h"
 #include "place.h"
 #include "poison.h"
@@ -179,6 +184,7 @@ static int gmem_copy_single(struct gmem_cloning *c)
 	struct gmem_want want = {
 		.place = gmem_place_of_vma(NULL, c->dst >> GMEM_BLOCK_ORDER),
 		.end = c->size,
+		.fills = true,
 	};
 	struct page *page, *copy;
 	int ret;
@@ -220,6 +226,9 @@ static int gmem_clone_page(struct gmem_cloning *c)
 		ret = gmem_page_poisoned(page) ? -EHWPOISON
 					       : gmem_copy_single(c);
 	}
+	/* It may have got memory, without the contents. */
+	if (ret && gmem_missing(c->to, c->dst))
+		gmem_drop_locked(c->to, c->dst, c->dst + 1);
 	if (ret)
 		gmem_target_tidy(c);
 	return ret;
@@ -472,14 +481,19 @@ static void gmem_clone_adapt(struct gmem_cloning *c, pgoff_t first,
 
 static int gmem_clone_some(struct gmem_cloning *c)
 {
-	pgoff_t begun = c->src, first, stop;
+	const struct gmem_cloning before = *c;
+	pgoff_t first, stop;
 	int ret = 0;
 
 	filemap_invalidate_lock_two(c->from->i_mapping, c->to->i_mapping);
 	gmem_clone_skip(c);
+	stop = min(c->end, c->src + c->most);
+	if (gmem_missing_any(c->from, before.src, stop)) {
+		*c = before;
+		ret = -EBUSY;
+	}
 	first = c->src;
-	stop = min(c->end, first + c->most);
-	if (first < stop)
+	if (!ret && first < stop)
 		gmem_clone_unmap(c, stop);
 	c->copied = 0;
 	while (!ret && c->src < stop && c->copied < GMEM_CLONE_COPIES) {
@@ -488,8 +502,9 @@ static int gmem_clone_some(struct gmem_cloning *c)
 			ret = -EINTR;
 		cond_resched();
 	}
+	gmem_faults_filled(c->to, before.dst, c->dst);
 	gmem_clone_adapt(c, first, stop);
-	if (c->src > begun)
+	if (c->src > before.src)
 		gmem_clone_set_size(c);
 	filemap_invalidate_unlock_two(c->from->i_mapping, c->to->i_mapping);
 	gmem_carve_settle();
@@ -562,10 +577,10 @@ int gmem_clone_for_mapping(struct inode *from, struct inode *to, pgoff_t first,
  * @len: how much, in bytes; 0: to the end of the source
  * @flags: REMAP_FILE_*
  *
- * Return: how many bytes were cloned; -EOPNOTSUPP for deduplication; -EINVAL as
- * of XFS; -ENOSPC over the mount's size; -EIO for a page with a memory error
- * that would have to be copied; -ENOMEM; -EINTR; or as of
- * gmem_block_populate().
+ * Return: how many bytes were cloned; -EOPNOTSUPP for deduplication; -EBUSY if
+ * a page of the source is missing (missing.c); -EINVAL as of XFS; -ENOSPC over
+ * the mount's size; -EIO for a page with a memory error that would have to be
+ * copied; -ENOMEM; -EINTR; or as of gmem_block_populate().
  */
 loff_t gmem_remap_file_range(struct file *file_in, loff_t pos_in,
 			     struct file *file_out, loff_t pos_out, loff_t len,

@@ -57,12 +57,16 @@ void gmem_common_use(struct inode *inode, long nr)
 
 /*
  * A page that was in a shared view once, but is hidden and has no reference but
- * ours, may be forgotten to have been there.
+ * ours, may be forgotten to have been there; and one that a device has let go
+ * of, that it had it.
  */
-static void gmem_forget_seen(struct gmem_frames *frames, struct page *page)
+static void gmem_forget_had(struct gmem_frames *frames, struct page *page,
+			    struct gmem_delta *delta)
 {
-	unsigned long word = gmem_page_word(page);
+	unsigned long word;
 
+	gmem_forget_device(frames, page, delta);
+	word = gmem_page_word(page);
 	if (word & GMEM_PAGE_SEEN && page_count(page) == 1 &&
 	    (word & (GMEM_PAGE_STATE | GMEM_REASONS)) == GMEM_PAGE_HIDDEN)
 		gmem_clear_bit(frames, page, GMEM_PAGE_SEEN);
@@ -75,21 +79,23 @@ static bool gmem_page_is_plain(const struct page *page)
 		~(GMEM_PAGE_OWNED | GMEM_PAGE_CARVED)) == GMEM_PAGE_HIDDEN;
 }
 
-static bool gmem_block_is_plain(struct gmem_frames *frames, struct page *page)
+static bool gmem_block_is_plain(struct gmem_frames *frames, struct page *page,
+				struct gmem_delta *delta)
 {
 	unsigned int i;
 
 	for (i = 0; i < GMEM_BLOCK_PAGES; i++) {
 		if (frames->nr_plain == GMEM_BLOCK_PAGES)
 			return true;
-		gmem_forget_seen(frames, page + i);
+		gmem_forget_had(frames, page + i, delta);
 	}
 	return frames->nr_plain == GMEM_BLOCK_PAGES;
 }
 
 /* ---- one more user ---- */
 
-static int gmem_join_block(struct gmem_frames *frames, struct page *page)
+static int gmem_join_block(struct gmem_frames *frames, struct page *page,
+			   struct gmem_delta *delta)
 {
 	if (frames->nr_users == UINT_MAX)
 		return -EBUSY;
@@ -97,18 +103,19 @@ static int gmem_join_block(struct gmem_frames *frames, struct page *page)
 		frames->nr_users++;
 		return 0;
 	}
-	if (!gmem_block_is_plain(frames, page))
+	if (!gmem_block_is_plain(frames, page, delta))
 		return -EBUSY;
 	frames->owner = NULL;
 	frames->nr_users = 2;
 	return 1;
 }
 
-static int gmem_join_single(struct gmem_frames *frames, struct page *page)
+static int gmem_join_single(struct gmem_frames *frames, struct page *page,
+			    struct gmem_delta *delta)
 {
 	unsigned long word;
 
-	gmem_forget_seen(frames, page);
+	gmem_forget_had(frames, page, delta);
 	word = gmem_page_word(page);
 	if (word & GMEM_PAGE_COMMON) {
 		gmem_set_users(page, gmem_users_of(page) + 1);
@@ -135,17 +142,20 @@ static int gmem_join_single(struct gmem_frames *frames, struct page *page)
  * uses: gmem_common_use().
  *
  * Return: 0; 1 if they are common from now on, and were not before; or -EBUSY
- * if they can't be: one is exposed, or somebody may have a reference.
+ * if they can't be: one is exposed, or somebody may have a reference, such as a
+ * device.
  */
 int gmem_common_join(struct page *page, unsigned int nr, struct inode *from,
 		     unsigned int holes)
 {
 	struct gmem_frames *frames =
 		gmem_frames_lock(page, GMEM_FRAMES_OF_FILES);
-	int ret = nr == 1 ? gmem_join_single(frames, page)
-			  : gmem_join_block(frames, page);
+	struct gmem_delta delta = {};
+	int ret = nr == 1 ? gmem_join_single(frames, page, &delta)
+			  : gmem_join_block(frames, page, &delta);
 
 	gmem_frames_unlock(frames);
+	gmem_delta_apply(&delta, from);
 	if (ret == 1)
 		gmem_common_count(from, nr - holes, -(long)holes);
 	return ret;

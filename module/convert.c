@@ -31,6 +31,7 @@
 #include "convert.h"
 #include "cow.h"
 #include "directmap.h"
+#include "faults.h"
 #include "frame.h"
 #include "gmem_inode.h"
 #include "lend.h"
@@ -71,27 +72,33 @@ struct gmem_singles {
 
 /* ---- a part of a block ---- */
 
-/* Zero the pages that change. */
+/* Zero the pages that change. @page: the first; NULL: it is a hole. */
 static void gmem_convert_zero(struct gmem_conversion *c,
 			      struct gmem_block *block, struct page *page,
 			      unsigned int slot, unsigned int nr)
 {
 	unsigned int i;
 
-	for (i = 0; c->zero && i < nr; i++)
-		if (gmem_state_shared(c->inode, block, slot + i) != c->shared)
+	for (i = 0; c->zero && i < nr; i++) {
+		if (gmem_state_shared(c->inode, block, slot + i) == c->shared)
+			continue;
+		if (page)
 			gmem_slot_zero(page + i, 1);
+		gmem_faults_zero(c->inode, block, slot + i);
+	}
 }
 
 /*
- * Return: 0; or why a page can't be converted. A pinned page can't become
- * private: the holder of the pin could go on reading it.
+ * Return: 0; or why a page can't be converted. A page that is shared and pinned
+ * can't become private: the holder of the pin could go on reading it.
  */
-static int gmem_why_not(struct gmem_conversion *c, struct page *page)
+static int gmem_why_not(struct gmem_conversion *c, struct gmem_block *block,
+			struct page *page, unsigned int slot)
 {
 	if (gmem_page_poisoned(page))
 		return -EIO;
 	if (!c->shared && gmem_page_may_be_had(page) &&
+	    gmem_state_shared(c->inode, block, slot) &&
 	    (gmem_page_pinned(page) || gmem_lend_keeps(page)))
 		return -EAGAIN;
 	return 0;
@@ -121,14 +128,15 @@ static unsigned int gmem_surely_convertible(struct gmem_conversion *c,
  * why the next can't, or to 0.
  */
 static unsigned int gmem_convertible(struct gmem_conversion *c,
-				     struct page *page, unsigned int nr,
-				     int *why)
+				     struct gmem_block *block,
+				     struct page *page, unsigned int slot,
+				     unsigned int nr, int *why)
 {
 	unsigned int i;
 	int ret = 0;
 
 	for (i = gmem_surely_convertible(c, page, nr); i < nr; i++) {
-		ret = gmem_why_not(c, page + i);
+		ret = gmem_why_not(c, block, page + i, slot + i);
 		if (ret)
 			break;
 	}
@@ -214,7 +222,7 @@ static int gmem_convert_span(struct gmem_conversion *c,
 {
 	int ret = 0, why;
 
-	*nr = gmem_convertible(c, page, *nr, &why);
+	*nr = gmem_convertible(c, block, page, slot, *nr, &why);
 	if (*nr)
 		ret = c->shared ? gmem_share_span(c, block, page, slot, *nr)
 				: gmem_unshare_span(c, block, page, slot, *nr);
@@ -266,7 +274,7 @@ static unsigned int gmem_gather_singles(struct gmem_conversion *c,
 		page = gmem_block_page(block, slot);
 		if (!page)
 			continue;
-		if (!gmem_convertible(c, page, 1, &why))
+		if (!gmem_convertible(c, block, page, slot, 1, &why))
 			break;
 		singles->pages[singles->nr++] = page;
 	}
@@ -319,6 +327,8 @@ static int gmem_convert_slots(struct gmem_conversion *c,
 		nr = whole ? to - *slot : 1;
 		if (page)
 			ret = gmem_convert_span(c, block, page, *slot, &nr);
+		else
+			gmem_convert_zero(c, block, NULL, *slot, nr);
 		gmem_state_set(block, *slot, *slot + nr, c->shared);
 		*slot += nr;
 	}
@@ -399,7 +409,8 @@ static int gmem_go_along(struct gmem_conversion *c, struct gmem_block *block,
 		return -EINVAL;
 	if (block->huge) {
 		gmem_unmap_views(c, pgoff, GMEM_BLOCK_PAGES);
-		gmem_convertible(c, block->huge, GMEM_BLOCK_PAGES, &why);
+		gmem_convertible(c, block, block->huge, 0, GMEM_BLOCK_PAGES,
+				 &why);
 		if (why)
 			return why;
 	}

@@ -64,17 +64,17 @@ static void gmem_unmap_pages(struct inode *inode,
 static bool gmem_may_move(const struct page *page)
 {
 	unsigned long other = GMEM_PAGE_OWNED | GMEM_PAGE_CARVED |
-			      GMEM_PAGE_COMMON;
+			      GMEM_PAGE_COMMON | GMEM_PAGE_DEVICE;
 
 	return (gmem_page_word(page) & ~other) == GMEM_PAGE_HIDDEN &&
-	       !gmem_page_poisoned(page);
+	       !gmem_page_has_device(page) && !gmem_page_poisoned(page);
 }
 
 /*
  * Can all that the file has in a common block be copied to one place? Return:
  * 0; -EHWPOISON if the common memory has a memory error; -EBUSY if a page is
  * wanted shared, or one of the file's own must stay where it is: it was in a
- * shared view, is lent, or has a memory error.
+ * shared view, is lent, a device has it, or it has a memory error.
  */
 static int gmem_may_join_up(struct inode *inode, const struct gmem_block *block)
 {

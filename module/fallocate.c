@@ -15,6 +15,7 @@
 #include "fallocate.h"
 #include "gmem_inode.h"
 #include "mapslot.h"
+#include "missing.h"
 #include "pieces.h"
 #include "place.h"
 #include "poison.h"
@@ -133,7 +134,8 @@ static int gmem_punch_parts(struct inode *inode, loff_t start, loff_t end)
 	loff_t last = round_down(end, PAGE_SIZE);
 	int ret;
 
-	ret = gmem_own_ends(inode, start, end);
+	ret = gmem_missing_ends(inode, start, end) ?:
+	      gmem_own_ends(inode, start, end);
 	if (ret)
 		return ret == -EHWPOISON ? -EIO : ret;
 	if (first < last) {
@@ -196,7 +198,7 @@ static unsigned int gmem_count_missing(struct inode *inode,
  * with little memory or none counts a page, but for the file's first
  * (charge.c), until it has enough memory. Who is being killed gets any answer.
  */
-static unsigned long gmem_missing(struct inode *inode, pgoff_t first,
+static unsigned long gmem_lacking(struct inode *inode, pgoff_t first,
 				  pgoff_t end)
 {
 	unsigned long missing = end - first, filled = 0;
@@ -291,7 +293,7 @@ static int gmem_populate_range(struct inode *inode, pgoff_t first, pgoff_t end)
 		first = round_down(first, GMEM_BLOCK_PAGES);
 		end = round_up(end, GMEM_BLOCK_PAGES);
 	}
-	missing = gmem_missing(inode, first, end);
+	missing = gmem_lacking(inode, first, end);
 	if (fatal_signal_pending(current))
 		return -EINTR;
 	if (!gmem_sb_has(inode->i_sb, missing))
@@ -326,7 +328,7 @@ static int gmem_allocate(struct inode *inode, int mode, loff_t start,
 		ret = -EIO;
 	gmem_refusal_explain(inode, ret);
 	if (ret)
-		return ret;
+		return ret == GMEM_MISSING ? -EBUSY : ret;
 	if (mode & FALLOC_FL_ZERO_RANGE)
 		ret = gmem_zero_range(inode, start, end);
 	if (ret)
@@ -347,8 +349,9 @@ static int gmem_allocate(struct inode *inode, int mode, loff_t start,
  * Return: 0; -EOPNOTSUPP for other modes; -ENOSPC over the mount's size, with
  * nothing done unless others fill the mount or this file at the same time, or a
  * page is missing for an array of single pages (block.c); -EFBIG over
- * RLIMIT_FSIZE; -EIO for a page with a memory error; -ENOMEM or -EINTR, with a
- * part done: the same call goes on from there.
+ * RLIMIT_FSIZE; -EIO for a page with a memory error; -EBUSY for one that the
+ * holder of the file's fault channel has to fill first; -ENOMEM or -EINTR. The
+ * last four may have done a part: the same call goes on from there.
  */
 long gmem_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 {

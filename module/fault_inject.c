@@ -44,6 +44,9 @@ MODULE_PARM_DESC(fail_second_look, "the nth next repeated look-up of a page by K
 module_param_named(fail_borrow, fail_at[GMEM_FAIL_BORROW], int, 0600);
 MODULE_PARM_DESC(fail_borrow, "the nth next allocation of a record of what KVM has borrowed fails; -n: that and all after it");
 
+module_param_named(fail_pin, fail_at[GMEM_FAIL_PIN], int, 0600);
+MODULE_PARM_DESC(fail_pin, "the nth next time that a device gets pages fails; -n: that and all after it");
+
 /* For how long KVM knows a frame that isn't lent yet. */
 static int delay_lending;
 module_param(delay_lending, int, 0600);

@@ -18,8 +18,10 @@
 #include "clone.h"
 #include "convert.h"
 #include "fallocate.h"
+#include "faultchannel.h"
 #include "file.h"
 #include "gmem_inode.h"
+#include "missing.h"
 #include "rw.h"
 #include "sharedview.h"
 #include "state.h"
@@ -42,6 +44,8 @@ static void gmem_fill_info(struct inode *inode, struct gmem_info *info)
 	info->cloned = atomic_long_read(&gi->common) << PAGE_SHIFT;
 	/* At least this file, whatever has changed since the census. */
 	info->sharers = info->cloned ? max(census.sharers, 1UL) : 0;
+	info->device = census.devices << PAGE_SHIFT;
+	info->missing = gmem_missing_count(inode) << PAGE_SHIFT;
 	info->map_faults_2m = atomic_long_read(&gi->faults_2m);
 	info->map_faults_4k = atomic_long_read(&gi->faults_4k);
 }
@@ -70,6 +74,8 @@ static long gmem_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return gmem_get_state(file_inode(file), (void __user *)arg);
 	case GMEM_SHARED_VIEW:
 		return arg ? -EINVAL : gmem_shared_view(file);
+	case GMEM_USERFAULT:
+		return gmem_userfault(file, (void __user *)arg);
 	default:
 		return -ENOTTY;
 	}
@@ -88,6 +94,8 @@ static void gmem_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "gmem-huge:\t%llu kB\n", info.huge / SZ_1K);
 	seq_printf(m, "gmem-cloned:\t%llu kB\n", info.cloned / SZ_1K);
 	seq_printf(m, "gmem-sharers:\t%llu\n", info.sharers);
+	seq_printf(m, "gmem-device:\t%llu kB\n", info.device / SZ_1K);
+	seq_printf(m, "gmem-missing:\t%llu kB\n", info.missing / SZ_1K);
 	seq_printf(m, "gmem-flags:\t0x%llx\n", info.flags);
 }
 

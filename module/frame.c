@@ -2,9 +2,9 @@
 /*
  * Frames: the state and the owner of each page of gmemfs. Only this file,
  * exposure.c and common.c change either: exposure.c exposes and hides pages of
- * files, and common.c has pages that several files have. A page
- * is tracked from before a file owns it until the kernel has it back, whether
- * or not it is ever hidden.
+ * files, and common.c has pages that several files have. (device.c changes a
+ * bit that is neither.) A page is tracked from before a file owns it until the
+ * kernel has it back, whether or not it is ever hidden.
  *
  * Owner: no file owns a page at first, then one file does, then none again. An
  * unowned page is new, in the pool, spare (spare.c), on its way to the kernel,
@@ -34,7 +34,10 @@
  *
  * A page is EXPOSED exactly while it has a reason: wanted shared, lent to KVM,
  * kept, or reinserted. It is not freed while anybody has a reference to it: a
- * loan has one, and so has each pin made through the shared view.
+ * loan has one, and so has each pin made through the shared view, or for a
+ * device (device.c). If the page that a device has is HIDDEN, it stays so until
+ * the device has let go, whether its file gives it up meanwhile or not
+ * (orphan.c).
  *
  * State and owner change under the lock of their 2 MiB's record (frametable.c).
  * A caller that holds the invalidate_lock of the page's file, so that the page
@@ -180,6 +183,7 @@ static void gmem_frame_leave_one(struct gmem_frames *frames, struct page *page,
 {
 	unsigned long lent = gmem_page_word(page) & GMEM_LENT;
 
+	gmem_forget_device(frames, page, delta);
 	if (gmem_page_state(page) == GMEM_PAGE_EXPOSED) {
 		bool bad = gmem_page_poisoned(page) && !gmem_page_held(page) &&
 			   gmem_hide_bad(page);
@@ -220,9 +224,15 @@ unsigned int gmem_frame_leave_locked(struct gmem_frames *frames,
 		return 0;
 	}
 	for (i = 0; i < nr; i++) {
+		/*
+		 * Asked first: a device that lets go between the two leaves no
+		 * bit on a page that another file gets.
+		 */
+		bool held = gmem_page_held(page + i);
+
 		gmem_frame_leave_one(frames, page + i, &delta);
-		others += gmem_page_state(page + i) != GMEM_PAGE_HIDDEN ||
-			  gmem_page_held(page + i);
+		others += held ||
+			  gmem_page_state(page + i) != GMEM_PAGE_HIDDEN;
 	}
 	gmem_delta_apply(&delta, inode);
 	return others;
@@ -246,7 +256,8 @@ void gmem_frame_set_carved(struct gmem_frames *frames, struct page *page,
 	for (; nr; nr -= n, page += n) {
 		n = gmem_same_words(page, nr);
 		word = gmem_page_word(page) &
-		       ~(GMEM_PAGE_CARVED | GMEM_PAGE_SEEN);
+		       ~(GMEM_PAGE_CARVED | GMEM_PAGE_SEEN |
+			 GMEM_PAGE_DEVICE);
 		if (carved)
 			word |= GMEM_PAGE_CARVED;
 		gmem_set_words(frames, page, n, word);

@@ -32,6 +32,7 @@
  * struct gmem_check - one check of all records
  * @hidden: pages that are absent from the direct map
  * @lent: pages that are exposed for KVM only
+ * @device: pages of files with the bit DEVICE
  * @wrong: the first thing that is wrong, or NULL
  * @pfn: the frame where it was found
  * @word: the word of that page
@@ -39,6 +40,7 @@
 struct gmem_check {
 	unsigned long hidden;
 	unsigned long lent;
+	unsigned long device;
 	const char *wrong;
 	unsigned long pfn;
 	unsigned long word;
@@ -73,8 +75,11 @@ static const char *gmem_check_state(struct page *page)
 	}
 }
 
-static void gmem_check_count(struct gmem_check *check, struct page *page)
+static void gmem_check_count(const struct gmem_frames *frames,
+			     struct gmem_check *check, struct page *page)
 {
+	check->device += gmem_page_word(page) & GMEM_PAGE_DEVICE &&
+			 gmem_frame_owner(frames, page);
 	switch (gmem_page_state(page)) {
 	case GMEM_PAGE_HIDDEN:
 	case GMEM_PAGE_POISONED:
@@ -92,7 +97,7 @@ static const char *gmem_check_pages(const struct gmem_frames *frames,
 				    struct gmem_check *check)
 {
 	struct page *page = pfn_to_page(frames->pfn);
-	unsigned int slot, plain = 0;
+	unsigned int slot, plain = 0, device = 0;
 	const char *wrong;
 
 	for_each_set_bit(slot, frames->ours, GMEM_BLOCK_PAGES) {
@@ -102,9 +107,12 @@ static const char *gmem_check_pages(const struct gmem_frames *frames,
 			gmem_common_check(frames, page + slot);
 		if (wrong)
 			return wrong;
-		gmem_check_count(check, page + slot);
+		gmem_check_count(frames, check, page + slot);
 		plain += check->word == GMEM_PAGE_HIDDEN;
+		device += !!(check->word & GMEM_PAGE_DEVICE);
 	}
+	if (device != frames->nr_device)
+		return "the pages that devices have are miscounted";
 	return plain == frames->nr_plain ? NULL
 					 : "the plain pages are miscounted";
 }
@@ -167,6 +175,8 @@ static void gmem_check_once(struct gmem_check *check)
 		check->wrong = "the hidden pages of all are miscounted";
 	else if (check->lent != gmem_frame_lent_pages())
 		check->wrong = "the lent pages of all are miscounted";
+	else if (check->device != gmem_frame_device_pages())
+		check->wrong = "the pages that devices have are miscounted";
 }
 
 /**

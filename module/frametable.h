@@ -31,6 +31,7 @@ enum gmem_spare_list {
  * @pfn: the first frame
  * @nr_ours: bits set in @ours
  * @nr_plain: how many pages have the word HIDDEN without any other bit
+ * @nr_device: how many pages have the bit DEVICE
  * @owner: the file that owns all 512 pages. NULL: each page has an owner of its
  *	   own, see gmem_frame_owner(), or none.
  * @nr_users: how many blocks of files have all 512 pages in common, or 0:
@@ -50,6 +51,7 @@ struct gmem_frames {
 	unsigned long pfn;
 	unsigned int nr_ours;
 	unsigned int nr_plain;
+	unsigned int nr_device;
 	struct inode *owner;
 	unsigned int nr_users;
 	struct list_head loans;

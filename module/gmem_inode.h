@@ -11,11 +11,14 @@
 
 #include "budget.h"
 
+struct gmem_channel;
+
 /**
  * struct gmem_inode - one file, directory or other inode
  * @vfs: the kernel's inode
  * @flags: GMEM_FLAG_*, fixed when the file is made
  * @blocks: struct gmem_block, by index of 2 MiB
+ * @channel: what is missing, if the file has a fault channel: missing.c
  * @shared_view: lists the mappings of the shared view; those of the guest view
  *		 are in the inode's own address_space
  * @populated: pages that the file holds
@@ -23,6 +26,7 @@
  * @lent: those of them that are in the direct map only for KVM
  * @huge: those of them that are in contiguous 2 MiB blocks
  * @common: those of them that it has, or had, in common with others: common.c
+ * @device: those of them that devices have, or had: device.c
  * @faults_2m: 2 MiB entries put into user page tables
  * @faults_4k: 4 KiB entries put into user page tables
  * @flushes: TLB flushes that lending its pages may still cause: budget.c
@@ -38,12 +42,14 @@ struct gmem_inode {
 	struct inode vfs;
 	u64 flags;
 	struct xarray blocks;
+	struct gmem_channel *channel;
 	struct address_space shared_view;
 	atomic_long_t populated;
 	atomic_long_t hidden;
 	atomic_long_t lent;
 	atomic_long_t huge;
 	atomic_long_t common;
+	atomic_long_t device;
 	atomic_long_t faults_2m;
 	atomic_long_t faults_4k;
 	struct gmem_budget flushes;

@@ -43,6 +43,7 @@
 #include "frametable.h"
 #include "gpc.h"
 #include "hook.h"
+#include "kvm.h"
 #include "lend.h"
 #include "vmmexit.h"
 
@@ -248,7 +249,7 @@ static bool gmem_gpc_slipped_through(struct gfn_to_pfn_cache *gpc)
 static int gmem_gpc_begin(struct gmem_gpc_call *call,
 			  struct gfn_to_pfn_cache *gpc)
 {
-	call->token = gmem_hook_enter();
+	call->token = gmem_hook_enter(&gmem_kvm_hooks);
 	call->gpc = gpc;
 	call->borrow.keep = gmem_gpc_keep;
 	gmem_borrow_begin(&call->borrow);
@@ -266,7 +267,7 @@ static int gmem_gpc_end(struct gmem_gpc_call *call, int ret)
 	}
 	if (!call->refused)
 		gmem_vmm_put(call->gpc->kvm);
-	gmem_hook_leave(call->token);
+	gmem_hook_leave(&gmem_kvm_hooks, call->token);
 	return ret;
 }
 
@@ -306,11 +307,11 @@ static int gmem_gpc_refresh(struct gfn_to_pfn_cache *gpc, unsigned long len)
 
 static void gmem_gpc_deactivate(struct gfn_to_pfn_cache *gpc)
 {
-	int token = gmem_hook_enter();
+	int token = gmem_hook_enter(&gmem_kvm_hooks);
 
 	static_call(kvm_deactivate)(gpc);
 	gmem_gpc_settle(gpc);
-	gmem_hook_leave(token);
+	gmem_hook_leave(&gmem_kvm_hooks, token);
 }
 
 struct gmem_hook gmem_gpc_activate_hook =

@@ -89,16 +89,17 @@ static struct gmem_hook *const hooks[] = {
 	&gmem_vmm_release_hook,
 };
 
+GMEM_DEFINE_HOOKS(gmem_kvm_hooks, "guard", "kvm", hooks);
+
 static int gmem_hooks_place(void)
 {
 	int ret;
 
-	ret = gmem_layout_check(gmem_kvm_layouts, gmem_kvm_nr_layouts,
-				"kvm_gpc_activate");
+	ret = gmem_layout_check(&gmem_kvm_layouts);
 	if (!ret)
 		ret = gmem_vmm_find();
 	if (!ret)
-		ret = gmem_hook_place(hooks, ARRAY_SIZE(hooks), "kvm");
+		ret = gmem_hook_place(&gmem_kvm_hooks);
 	if (!ret)
 		pr_info("guard: kvm is hooked, %s\n",
 			guard_mode_names[guard_mode]);
@@ -107,7 +108,7 @@ static int gmem_hooks_place(void)
 
 static void gmem_hooks_remove(void)
 {
-	gmem_hook_remove();
+	gmem_hook_remove(&gmem_kvm_hooks);
 	gmem_gpc_forget_all();
 	gmem_vcpumap_forget_all();
 }

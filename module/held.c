@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Held pages: no file owns them any more, but somebody has pinned them, or KVM
- * has borrowed them. They are in the direct map and have been zeroed. When the
- * last reference is gone, they are zeroed again and freed to the kernel. Until
- * then, whatever the holder writes to them is in memory that nobody else has.
+ * has borrowed them. They are in the direct map and have been zeroed. (Those
+ * that are hidden are in orphan.c.) When the last reference is gone, they are
+ * zeroed again and freed to the kernel. Until then, whatever the holder writes
+ * to them is in memory that nobody else has.
  *
  * Nothing reports the end of a pin, so a worker checks from time to time. A
  * page that may be pinned holds the module, because only this worker can free
@@ -39,7 +40,7 @@ unsigned long gmem_held_pages(void)
 
 static bool gmem_may_be_pinned(const struct page *page)
 {
-	return gmem_page_word(page) & GMEM_PAGE_SEEN;
+	return gmem_page_word(page) & (GMEM_PAGE_SEEN | GMEM_PAGE_DEVICE);
 }
 
 /**

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Hooks: ftrace redirects functions of another module to ours. Which functions,
- * and what ours do, is up to guard.c and the files that it names.
+ * and what ours do, is up to guard.c and vfio.c, and the files that they name.
  *
- * All hooks are one ftrace_ops. So they are placed in one step or not at all,
- * and removing them waits for the whole system once, and not once for each. To
- * place them twice is a bug of ours, and is refused: ftrace's list of
- * ftrace_ops would be corrupted. The caller's lock serialises placing and
+ * All hooks of a module are one ftrace_ops. So they are placed in one step or
+ * not at all, and removing them waits for the whole system once, and not once
+ * for each. To place them twice is a bug of ours, and is refused: ftrace's list
+ * of ftrace_ops would be corrupted. The caller's lock serialises placing and
  * removing.
+ *
+ * SRCU tracks the tasks inside our functions, so that removal can wait for
+ * them. These tasks may sleep; and its counters are per CPU: VMs that don't use
+ * gmemfs call the hooked functions, too.
  */
 #include <linux/bug.h>
 #include <linux/ftrace.h>
@@ -19,45 +23,34 @@
 #include "hook.h"
 #include "symbol.h"
 
-/*
- * Tracks the tasks inside our functions, so that removal can wait for them. It
- * is SRCU because these tasks may sleep, and because its counters are per CPU:
- * VMs that don't use gmemfs call the hooked functions, too.
- */
-DEFINE_STATIC_SRCU(inside);
-
 /**
  * gmem_hook_enter - called first in each function that replaces another
+ * @hooks: the set that the function is one of
  *
  * Return: the argument for gmem_hook_leave(), which is called last.
  */
-int gmem_hook_enter(void)
-	__acquires(&inside)
+int gmem_hook_enter(struct gmem_hooks *hooks)
+	__acquires(hooks->inside)
 {
-	return srcu_read_lock(&inside);
+	return srcu_read_lock(hooks->inside);
 }
 
-void gmem_hook_leave(int token)
-	__releases(&inside)
+void gmem_hook_leave(struct gmem_hooks *hooks, int token)
+	__releases(hooks->inside)
 {
-	srcu_read_unlock(&inside, token);
+	srcu_read_unlock(hooks->inside, token);
 }
 
 /* ---- redirecting a call ---- */
 
-#define MAX_HOOKS	8
-
-/* Set before the hooks are registered, until they are unregistered. */
-static struct gmem_hook *const *placed;
-static int nr_placed;
-
-static __always_inline struct gmem_hook *gmem_hook_at(unsigned long ip)
+static __always_inline struct gmem_hook *
+gmem_hook_at(const struct gmem_hooks *hooks, unsigned long ip)
 {
 	int i;
 
-	for (i = 0; i < nr_placed; i++)
-		if ((unsigned long)placed[i]->original == ip)
-			return placed[i];
+	for (i = 0; i < hooks->nr; i++)
+		if ((unsigned long)hooks->hooks[i]->original == ip)
+			return hooks->hooks[i];
 	return NULL;
 }
 
@@ -70,7 +63,8 @@ static void notrace gmem_hook_entry(unsigned long ip, unsigned long parent_ip,
 				    struct ftrace_ops *ops,
 				    struct ftrace_regs *fregs)
 {
-	struct gmem_hook *hook = gmem_hook_at(ip);
+	struct gmem_hooks *hooks = container_of(ops, struct gmem_hooks, ops);
+	struct gmem_hook *hook = gmem_hook_at(hooks, ip);
 
 	if (!hook || (hook->wanted && !hook->wanted()))
 		return;
@@ -78,8 +72,6 @@ static void notrace gmem_hook_entry(unsigned long ip, unsigned long parent_ip,
 		ftrace_regs_set_instruction_pointer(fregs,
 						    (unsigned long)hook->ours);
 }
-
-static struct ftrace_ops hook_ops;
 
 /* ---- place and remove ---- */
 
@@ -94,18 +86,17 @@ void *gmem_hook_find(const char *module, const char *name)
 	return addr ?: gmem_find_function(name);
 }
 
-static int gmem_hook_find_all(struct gmem_hook *const *hooks, int nr,
-			      const char *module, unsigned long *ips)
+static int gmem_hook_find_all(struct gmem_hooks *hooks, unsigned long *ips)
 {
 	int i;
 
-	for (i = 0; i < nr; i++) {
-		struct gmem_hook *hook = hooks[i];
+	for (i = 0; i < hooks->nr; i++) {
+		struct gmem_hook *hook = hooks->hooks[i];
 
-		hook->original = gmem_hook_find(module, hook->name);
+		hook->original = gmem_hook_find(hooks->module, hook->name);
 		if (!hook->original) {
-			pr_err("guard: %s has no function %s that gmemfs can find: this kernel isn't supported\n",
-			       module, hook->name);
+			pr_err("%s: %s has no function %s that gmemfs can find: this kernel isn't supported\n",
+			       hooks->who, hooks->module, hook->name);
 			return -ENOENT;
 		}
 		__static_call_update(hook->key, hook->tramp, hook->original);
@@ -114,8 +105,9 @@ static int gmem_hook_find_all(struct gmem_hook *const *hooks, int nr,
 	return 0;
 }
 
-static int gmem_hook_register(unsigned long *ips, int nr)
+static int gmem_hook_register(struct gmem_hooks *hooks, unsigned long *ips)
 {
+	struct ftrace_ops *ops = &hooks->ops;
 	int ret;
 
 	/*
@@ -123,20 +115,21 @@ static int gmem_hook_register(unsigned long *ips, int nr)
 	 * what it has freed. PERMANENT: so the sysctl kernel.ftrace_enabled
 	 * can't disable the hooks.
 	 */
-	memset(&hook_ops, 0, sizeof(hook_ops));
-	hook_ops.func = gmem_hook_entry;
-	hook_ops.flags = FTRACE_OPS_FL_DYNAMIC | FTRACE_OPS_FL_IPMODIFY |
-			 FTRACE_OPS_FL_PERMANENT;
-	ret = ftrace_set_filter_ips(&hook_ops, ips, nr, 0, 0);
+	memset(ops, 0, sizeof(*ops));
+	ops->func = gmem_hook_entry;
+	ops->flags = FTRACE_OPS_FL_DYNAMIC | FTRACE_OPS_FL_IPMODIFY |
+		     FTRACE_OPS_FL_PERMANENT;
+	ret = ftrace_set_filter_ips(ops, ips, hooks->nr, 0, 0);
 	if (!ret)
-		ret = register_ftrace_function(&hook_ops);
+		ret = register_ftrace_function(ops);
 	if (ret)
-		ftrace_free_filter(&hook_ops);
+		ftrace_free_filter(ops);
 	return ret;
 }
 
 /**
  * gmem_hook_remove - restore the original functions
+ * @hooks: which; they are placed
  *
  * On return no task is inside our functions. A task may have been redirected
  * and not have called gmem_hook_enter() yet, or have called gmem_hook_leave()
@@ -144,44 +137,41 @@ static int gmem_hook_register(unsigned long *ips, int nr)
  * it, before and after. In between, synchronize_srcu() waits for the tasks that
  * are inside, and may sleep there.
  */
-void gmem_hook_remove(void)
+void gmem_hook_remove(struct gmem_hooks *hooks)
 {
-	if (WARN_ON_ONCE(!nr_placed))
+	if (WARN_ON_ONCE(!hooks->placed))
 		return;
-	unregister_ftrace_function(&hook_ops);
-	ftrace_free_filter(&hook_ops);
+	unregister_ftrace_function(&hooks->ops);
+	ftrace_free_filter(&hooks->ops);
 	synchronize_rcu_tasks();
-	synchronize_srcu(&inside);
+	synchronize_srcu(hooks->inside);
 	synchronize_rcu_tasks();
-	nr_placed = 0;
+	hooks->placed = false;
 }
 
 /**
  * gmem_hook_place - hook all of these functions or none
- * @hooks: which functions; those that are called most often first
- * @nr: how many, 8 at most
- * @module: the module that has the functions. It is live, or is being loaded
- *	    and ftrace has enabled its functions already.
+ * @hooks: which. Their module is live, or is being loaded and ftrace has
+ *	   enabled its functions already.
  *
  * Return: 0; -ENOENT if the module lacks a function; or an error from ftrace.
  */
-int gmem_hook_place(struct gmem_hook *const *hooks, int nr, const char *module)
+int gmem_hook_place(struct gmem_hooks *hooks)
 {
-	unsigned long ips[MAX_HOOKS];
+	unsigned long ips[GMEM_MAX_HOOKS];
 	int ret;
 
-	if (WARN_ON_ONCE(nr_placed || nr > MAX_HOOKS))
+	if (WARN_ON_ONCE(hooks->placed))
 		return -EEXIST;
-	ret = gmem_hook_find_all(hooks, nr, module, ips);
+	ret = gmem_hook_find_all(hooks, ips);
 	if (ret)
 		return ret;
-	placed = hooks;
-	nr_placed = nr;
-	ret = gmem_hook_register(ips, nr);
+	hooks->placed = true;
+	ret = gmem_hook_register(hooks, ips);
 	if (!ret)
 		return 0;
-	nr_placed = 0;
-	pr_err("guard: ftrace can't hook %s (error %d). If the sysctl kernel.ftrace_enabled is 0, set it to 1. If a live patch or another module has hooked one of the functions (an I in /sys/kernel/tracing/enabled_functions), disable or unload that\n",
-	       module, ret);
+	hooks->placed = false;
+	pr_err("%s: ftrace can't hook %s (error %d). If the sysctl kernel.ftrace_enabled is 0, set it to 1. If a live patch or another module has hooked one of the functions (an I in /sys/kernel/tracing/enabled_functions), disable or unload that\n",
+	       hooks->who, hooks->module, ret);
 	return ret;
 }

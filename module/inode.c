@@ -8,6 +8,7 @@
 #include "budget.h"
 #include "charge.h"
 #include "fault_inject.h"
+#include "faultchannel.h"
 #include "gmem_inode.h"
 #include "gmem_sb.h"
 #include "inode.h"
@@ -70,6 +71,7 @@ struct inode *gmem_inode_new_symlink(struct super_block *sb,
 void gmem_inode_evict(struct inode *inode)
 {
 	truncate_inode_pages_final(&inode->i_data);
+	gmem_channel_evict(inode);
 	gmem_block_evict(inode);
 	clear_inode(inode);
 	gmem_xattr_free(inode);
@@ -91,12 +93,14 @@ struct inode *gmem_inode_alloc(struct super_block *sb)
 	INIT_LIST_HEAD(&gi->xattrs);
 	gi->xattr_bytes = 0;
 	xa_init_flags(&gi->blocks, XA_FLAGS_ACCOUNT);
+	gi->channel = NULL;
 	gmem_shared_view_init(gi);
 	atomic_long_set(&gi->populated, 0);
 	atomic_long_set(&gi->hidden, 0);
 	atomic_long_set(&gi->lent, 0);
 	atomic_long_set(&gi->huge, 0);
 	atomic_long_set(&gi->common, 0);
+	atomic_long_set(&gi->device, 0);
 	atomic_long_set(&gi->faults_2m, 0);
 	atomic_long_set(&gi->faults_4k, 0);
 	gmem_budget_init(&gi->flushes);

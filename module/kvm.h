@@ -12,10 +12,13 @@
 #include "layout.h"
 
 struct gmem_hook;
+struct gmem_hooks;
 
 /* What KVM's structs must look like: in kvm_6_*.c. */
-extern const struct gmem_layout gmem_kvm_layouts[];
-extern const int gmem_kvm_nr_layouts;
+extern const struct gmem_layouts gmem_kvm_layouts;
+
+/* All functions of KVM that are redirected: in guard.c. */
+extern struct gmem_hooks gmem_kvm_hooks;
 
 /* ---- hva_to_pfn(): from a user address to a frame ---- */
 
@@ -42,7 +45,11 @@ unsigned long gmem_kvm_lookup_address(const struct gmem_lookup *l);
 /* May it sleep? */
 bool gmem_kvm_lookup_may_sleep(const struct gmem_lookup *l);
 
-/* Does any signal end it? If not, only a fatal one does. */
+/*
+ * Does any signal end it? If not, only a fatal one does. KVM says so of the
+ * second look-up for a guest's fault, after one that isn't to wait for I/O. A
+ * guest view knows no such difference: the first one waits there.
+ */
 bool gmem_kvm_lookup_interruptible(const struct gmem_lookup *l);
 
 /* Does KVM want a frame that may be written to? */

@@ -58,7 +58,7 @@ static const struct gmem_member follow_members[] = {
 	GMEM_MEMBER(struct kvm_follow_pfn, refcounted_page),
 };
 
-const struct gmem_layout gmem_kvm_layouts[] = {
+static const struct gmem_layout kvm_layouts[] = {
 	GMEM_LAYOUT(kvm, kvm_members),
 	GMEM_LAYOUT(gfn_to_pfn_cache, gpc_members),
 	GMEM_LAYOUT(kvm_host_map, map_members),
@@ -68,7 +68,13 @@ const struct gmem_layout gmem_kvm_layouts[] = {
 	GMEM_PROTOTYPE(hva_to_pfn, 1),
 };
 
-const int gmem_kvm_nr_layouts = ARRAY_SIZE(gmem_kvm_layouts);
+const struct gmem_layouts gmem_kvm_layouts = {
+	.who = "guard",
+	.module = "kvm",
+	.landmark = "kvm_gpc_activate",
+	.of = kvm_layouts,
+	.nr = ARRAY_SIZE(kvm_layouts),
+};
 
 /* ---- hva_to_pfn() ---- */
 
@@ -124,7 +130,7 @@ bool gmem_kvm_lookup_may_sleep(const struct gmem_lookup *l)
 
 bool gmem_kvm_lookup_interruptible(const struct gmem_lookup *l)
 {
-	return l->kfp->flags & FOLL_INTERRUPTIBLE;
+	return l->kfp->flags & (FOLL_INTERRUPTIBLE | FOLL_NOWAIT);
 }
 
 bool gmem_kvm_lookup_writes(const struct gmem_lookup *l)

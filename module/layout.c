@@ -5,7 +5,8 @@
  *
  * For exported symbols that a module uses, the kernel checks that by symbol
  * versions. It doesn't for functions that we look up by name, as all those of
- * KVM, nor for structs that no header declares, and of which we have copies.
+ * KVM and VFIO, nor for structs that no header declares, and of which we have
+ * copies.
  *
  * A module's BTF extends the kernel's, and repeats those types that it couldn't
  * share with it. So the check goes through all types of both, and each struct
@@ -44,7 +45,8 @@ static bool gmem_find_functions(void)
 }
 
 /*
- * Find the BTF with this function: KVM's, or the kernel's if KVM is built in.
+ * Find the BTF with this function: a module's, or the kernel's if that is built
+ * in.
  * Not by a struct, because our own module's BTF has these structs, too.
  */
 static struct btf *gmem_btf_get(const char *landmark)
@@ -122,40 +124,63 @@ static bool gmem_member_fits(struct btf *btf, const struct btf_type *t,
 }
 
 static int gmem_struct_fits(struct btf *btf, const struct btf_type *t,
-			    const struct gmem_layout *want)
+			    const struct gmem_layout *want, const char *who)
 {
 	unsigned int i;
 
 	if (t->size != want->size) {
-		pr_err("guard: struct %s of this kernel has %u bytes, but gmemfs was built for %u: build gmemfs for this kernel\n",
-		       want->name, t->size, want->size);
+		pr_err("%s: struct %s of this kernel has %u bytes, but gmemfs was built for %u: build gmemfs for this kernel\n",
+		       who, want->name, t->size, want->size);
 		return -ENOEXEC;
 	}
 	for (i = 0; i < want->nr; i++) {
 		if (gmem_member_fits(btf, t, &want->members[i]))
 			continue;
-		pr_err("guard: %s in struct %s of this kernel isn't what gmemfs was built for: build gmemfs for this kernel\n",
-		       want->members[i].name, want->name);
+		pr_err("%s: %s in struct %s of this kernel isn't what gmemfs was built for: build gmemfs for this kernel\n",
+		       who, want->members[i].name, want->name);
 		return -ENOEXEC;
 	}
 	return 0;
 }
 
+/* Does the type point to a struct of this name, over so many pointers? */
+static bool gmem_points_to(struct btf *btf, u32 id, const char *name,
+			   unsigned int stars)
+{
+	const struct btf_type *t = gmem_type(btf, id);
+
+	for (; t && stars; stars--) {
+		if (btf_kind(t) != BTF_KIND_PTR)
+			return false;
+		t = gmem_type(btf, t->type);
+	}
+	return t && btf_kind(t) == BTF_KIND_STRUCT &&
+	       !strcmp(gmem_name(btf, t->name_off), name);
+}
+
 static int gmem_function_fits(struct btf *btf, const struct btf_type *t,
-			      const struct gmem_layout *want)
+			      const struct gmem_layout *want, const char *who)
 {
 	const struct btf_type *proto = gmem_type(btf, t->type);
+	const struct btf_param *params;
 
-	if (proto && btf_vlen(proto) == want->nr)
+	if (!proto || btf_vlen(proto) != want->nr) {
+		pr_err("%s: %s() of this kernel does not have the %u parameters that gmemfs was built for: build gmemfs for this kernel\n",
+		       who, want->name, want->nr);
+		return -ENOEXEC;
+	}
+	params = (const struct btf_param *)(proto + 1);
+	if (!want->last || gmem_points_to(btf, params[want->nr - 1].type,
+					  want->last, want->stars))
 		return 0;
-	pr_err("guard: %s() of this kernel does not have the %u parameters that gmemfs was built for: build gmemfs for this kernel\n",
-	       want->name, want->nr);
+	pr_err("%s: the last parameter of %s() of this kernel isn't what gmemfs was built for: build gmemfs for this kernel\n",
+	       who, want->name);
 	return -ENOEXEC;
 }
 
 /* Return: 0, also for any other type. @seen: a bit for each of @layouts. */
 static int gmem_check_type(struct btf *btf, const struct btf_type *t,
-			   const struct gmem_layout *layouts, int nr,
+			   const struct gmem_layouts *layouts,
 			   unsigned long *seen)
 {
 	bool function = btf_kind(t) == BTF_KIND_FUNC;
@@ -165,29 +190,32 @@ static int gmem_check_type(struct btf *btf, const struct btf_type *t,
 	if (!function && btf_kind(t) != BTF_KIND_STRUCT)
 		return 0;
 	name = gmem_name(btf, t->name_off);
-	for (l = layouts; l < layouts + nr; l++) {
+	for (l = layouts->of; l < layouts->of + layouts->nr; l++) {
 		if (function != !l->members || strcmp(name, l->name))
 			continue;
-		*seen |= BIT(l - layouts);
-		return function ? gmem_function_fits(btf, t, l)
-				: gmem_struct_fits(btf, t, l);
+		*seen |= BIT(l - layouts->of);
+		return function ? gmem_function_fits(btf, t, l, layouts->who)
+				: gmem_struct_fits(btf, t, l, layouts->who);
 	}
 	return 0;
 }
 
 /* A type without BTF can't be checked. For a private copy that is an error. */
-static int gmem_check_unseen(const struct gmem_layout *layouts, int nr,
+static int gmem_check_unseen(const struct gmem_layouts *layouts,
 			     unsigned long seen)
 {
+	const struct gmem_layout *l;
 	int i;
 
-	if (seen != BIT(nr) - 1)
-		pr_info_once("guard: this kernel has no BTF for some of kvm's types and functions: these are not checked\n");
-	for (i = 0; i < nr; i++) {
-		if (!layouts[i].private || seen & BIT(i))
+	if (seen != BIT(layouts->nr) - 1)
+		pr_info_once("%s: this kernel has no BTF for some of %s's types and functions: these are not checked\n",
+			     layouts->who, layouts->module);
+	for (i = 0; i < layouts->nr; i++) {
+		l = &layouts->of[i];
+		if (!l->private || seen & BIT(i))
 			continue;
-		pr_err("guard: this kernel has no BTF for struct %s: use a kernel with CONFIG_DEBUG_INFO_BTF_MODULES\n",
-		       layouts[i].name);
+		pr_err("%s: this kernel has no BTF for struct %s: use a kernel with CONFIG_DEBUG_INFO_BTF_MODULES\n",
+		       layouts->who, l->name);
 		return -ENOEXEC;
 	}
 	return 0;
@@ -195,17 +223,14 @@ static int gmem_check_unseen(const struct gmem_layout *layouts, int nr,
 
 /**
  * gmem_layout_check - is everything as gmemfs was compiled for?
- * @layouts: the types and functions of KVM that we use
- * @nr: how many: fewer than a long has bits
- * @landmark: a function of KVM, by which its BTF is found
+ * @layouts: the types and functions of a module that we use
  *
  * Return: 0, also if there is no BTF and none of them is a private copy; or
  * -ENOEXEC, and the kernel log says what is wrong.
  */
-int gmem_layout_check(const struct gmem_layout *layouts, int nr,
-		      const char *landmark)
+int gmem_layout_check(const struct gmem_layouts *layouts)
 {
-	struct btf *btf = gmem_btf_get(landmark);
+	struct btf *btf = gmem_btf_get(layouts->landmark);
 	const struct btf_type *t;
 	unsigned long seen = 0;
 	int ret = 0;
@@ -215,10 +240,10 @@ int gmem_layout_check(const struct gmem_layout *layouts, int nr,
 		t = gmem_type(btf, id);
 		if (!t)
 			break;
-		ret = gmem_check_type(btf, t, layouts, nr, &seen);
+		ret = gmem_check_type(btf, t, layouts, &seen);
 		cond_resched();
 	}
 	if (btf)
 		static_call(gmem_put_btf)(btf);
-	return ret ?: gmem_check_unseen(layouts, nr, seen);
+	return ret ?: gmem_check_unseen(layouts, seen);
 }

@@ -27,6 +27,9 @@ struct gmem_member {
  * @size: size of the struct
  * @private: no header of the kernel declares it, so we have a copy, and only
  *	     this check compares the two
+ * @last: for a function: if set, the last parameter points to a struct of this
+ *	  name...
+ * @stars: ...directly if this is 1, and to a pointer to one if it is 2
  */
 struct gmem_layout {
 	const char *name;
@@ -34,6 +37,24 @@ struct gmem_layout {
 	unsigned int nr;
 	unsigned int size;
 	bool private;
+	const char *last;
+	unsigned int stars;
+};
+
+/**
+ * struct gmem_layouts - what is compared together
+ * @who: who uses it, as messages have it
+ * @module: the module that it is about
+ * @landmark: a function of that module, by which its BTF is found
+ * @of: types and functions
+ * @nr: how many: fewer than a long has bits
+ */
+struct gmem_layouts {
+	const char *who;
+	const char *module;
+	const char *landmark;
+	const struct gmem_layout *of;
+	int nr;
 };
 
 #define GMEM_MEMBER(type, member)			\
@@ -66,7 +87,15 @@ struct gmem_layout {
 		.nr = (parameters),			\
 	}
 
-int gmem_layout_check(const struct gmem_layout *layouts, int nr,
-		      const char *landmark);
+/* The same, with a look at the last parameter. */
+#define GMEM_PROTOTYPE_LAST(function, parameters, type, nr_stars)	\
+	{						\
+		.name = __stringify(function),		\
+		.nr = (parameters),			\
+		.last = __stringify(type),		\
+		.stars = (nr_stars),			\
+	}
+
+int gmem_layout_check(const struct gmem_layouts *layouts);
 
 #endif /* GMEMFS_LAYOUT_H */

@@ -141,8 +141,9 @@ static bool gmem_is_lent_only(const struct page *page)
 
 /*
  * Hide a page that no borrower has any more. Return: 0; -EAGAIN if its file has
- * no flush left, or somebody has a reference, if only for a moment; or an error
- * from the direct map. After an error the caller tries again later.
+ * no flush left, or somebody but a device has a reference, if only for a
+ * moment; or an error from the direct map. After an error the caller tries
+ * again later.
  */
 static int gmem_rehide(struct gmem_frames *frames, struct gmem_loan *loan)
 {
@@ -151,7 +152,7 @@ static int gmem_rehide(struct gmem_frames *frames, struct gmem_loan *loan)
 	int ret = 0;
 
 	if (gmem_is_lent_only(loan->page))
-		ret = gmem_page_pinned(loan->page) ? -EAGAIN :
+		ret = gmem_page_busy(loan->page) ? -EAGAIN :
 		      gmem_budget_take(&gmem_i(inode)->flushes);
 	if (!ret)
 		ret = gmem_frame_hide_locked(&span, GMEM_LENT, inode, NULL);
@@ -445,9 +446,9 @@ static bool gmem_keeps_shared(const struct gmem_frames *frames,
 
 /*
  * Must a page of the span stay shared? The host would crash if a pinned page
- * were hidden and the pin's holder used it. convert.c has asked before, but
- * without the records' locks: there a loan that ends can make a pinned page
- * look unpinned.
+ * were hidden and the pin's holder used it. Only a page that is wanted shared
+ * would be hidden here. convert.c has asked before, but without the records'
+ * locks: there a loan that ends can make a pinned page look unpinned.
  */
 static bool gmem_span_stays_shared(const struct gmem_span *span)
 {
@@ -457,6 +458,7 @@ static bool gmem_span_stays_shared(const struct gmem_span *span)
 		struct page *page = span->page + i;
 
 		if (gmem_page_may_be_had(page) &&
+		    gmem_page_reasons(page) & GMEM_WANTED &&
 		    (gmem_page_pinned(page) ||
 		     gmem_keeps_shared(gmem_span_record(span, i), page)))
 			return true;

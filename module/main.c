@@ -17,6 +17,7 @@
 #include "lend.h"
 #include "mapslot.h"
 #include "memcg.h"
+#include "orphan.h"
 #include "pagearray.h"
 #include "poison.h"
 #include "pool.h"
@@ -25,6 +26,7 @@
 #include "reinsert.h"
 #include "super.h"
 #include "sysfs.h"
+#include "vfio.h"
 #include "vms.h"
 
 #define CREATE_TRACE_POINTS
@@ -34,6 +36,7 @@
 static void gmem_memory_exit(void)
 {
 	gmem_lend_exit();
+	gmem_orphan_exit();
 	gmem_held_exit();
 	gmem_quarantine_exit();
 	gmem_poison_exit();
@@ -74,9 +77,12 @@ static int __init gmem_init(void)
 	ret = gmem_giveway_init();
 	if (ret)
 		goto carve_exit;
-	ret = gmem_sysfs_init();
+	ret = gmem_vfio_init();
 	if (ret)
 		goto giveway_exit;
+	ret = gmem_sysfs_init();
+	if (ret)
+		goto vfio_exit;
 	ret = gmem_vms_init();
 	if (ret)
 		goto sysfs_exit;
@@ -90,6 +96,8 @@ vms_exit:
 	gmem_vms_exit();
 sysfs_exit:
 	gmem_sysfs_exit();
+vfio_exit:
+	gmem_vfio_exit();
 giveway_exit:
 	gmem_giveway_exit();
 carve_exit:
@@ -116,6 +124,7 @@ static void __exit gmem_exit(void)
 	gmem_super_exit();
 	gmem_vms_exit();
 	gmem_sysfs_exit();
+	gmem_vfio_exit();
 	gmem_giveway_exit();
 	gmem_carve_exit();
 	gmem_pool_exit();

@@ -31,11 +31,12 @@ enum gmem_page_state {
 
 /*
  * A page's word, in page_private(): its state, its reasons to be exposed, and
- * five bits. SEEN: it was in a shared view, so somebody may have pinned it.
+ * six bits. SEEN: it was in a shared view, so somebody may have pinned it.
  * OWNED: a file owns this page alone, not with all of its 2 MiB. MOVING: the
  * state is LEAVING, and the page's entry of the direct map is being set.
  * CARVED: it was hidden together with others, to be used alone: carve.c.
- * COMMON: a single page that several users have: common.c.
+ * COMMON: a single page that several users have: common.c. DEVICE: a device
+ * got it, and had it when somebody last looked: device.c.
  */
 #define GMEM_PAGE_STATE		0x7UL
 
@@ -51,6 +52,7 @@ enum gmem_page_state {
 #define GMEM_PAGE_MOVING	BIT(9)
 #define GMEM_PAGE_CARVED	BIT(10)
 #define GMEM_PAGE_COMMON	BIT(11)
+#define GMEM_PAGE_DEVICE	BIT(12)
 
 /*
  * The caller holds something that keeps the page in place. To change the word
@@ -71,31 +73,44 @@ static inline unsigned long gmem_page_reasons(const struct page *page)
 	return gmem_page_word(page) & GMEM_REASONS;
 }
 
-/* May somebody hold the page: was it in a shared view, or is it lent? */
+/*
+ * May somebody hold the page: was it in a shared view, did a device get it, or
+ * is it lent?
+ */
 static inline bool gmem_page_may_be_had(const struct page *page)
 {
-	return gmem_page_word(page) & (GMEM_PAGE_SEEN | GMEM_LENT);
+	return gmem_page_word(page) &
+	       (GMEM_PAGE_SEEN | GMEM_PAGE_DEVICE | GMEM_LENT);
 }
 
+bool gmem_page_has_device(const struct page *page);
 bool gmem_page_held(struct page *page);
 bool gmem_page_pinned(struct page *page);
+bool gmem_page_busy(struct page *page);
 
-/* ---- changes: for frame.c, which has the table, exposure.c, common.c ---- */
+/*
+ * ---- changes: for frame.c, which has the table, exposure.c, common.c and
+ * device.c ----
+ */
 
 /**
  * struct gmem_delta - what a change of words adds to a file's counters
  * @hidden: pages that are absent from the direct map
  * @lent: pages that are exposed for KVM only
+ * @device: pages with the bit DEVICE
  */
 struct gmem_delta {
 	long hidden;
 	long lent;
+	long device;
 };
 
 /* gmem_delta_add - count @n more pages with such a word, or fewer */
 static inline void gmem_delta_add(struct gmem_delta *delta, unsigned long word,
 				  long n)
 {
+	if (word & GMEM_PAGE_DEVICE)
+		delta->device += n;
 	switch (word & GMEM_PAGE_STATE) {
 	case GMEM_PAGE_HIDDEN:
 	case GMEM_PAGE_POISONED:
@@ -118,17 +133,25 @@ void gmem_set_bit(struct gmem_frames *frames, struct page *page,
 		  unsigned long bit);
 void gmem_clear_bit(struct gmem_frames *frames, struct page *page,
 		    unsigned long bit);
+void gmem_forget_device(struct gmem_frames *frames, struct page *page,
+			struct gmem_delta *delta);
 
 /* Set the word of @nr pages of one record, which all have the same word. */
 static inline void gmem_set_words(struct gmem_frames *frames,
 				  struct page *page, unsigned int nr,
 				  unsigned long word)
 {
+	unsigned long old = gmem_page_word(page);
+
 	lockdep_assert_held(&frames->lock);
-	if (gmem_page_word(page) == GMEM_PAGE_HIDDEN)
+	if (old == GMEM_PAGE_HIDDEN)
 		frames->nr_plain -= nr;
 	if (word == GMEM_PAGE_HIDDEN)
 		frames->nr_plain += nr;
+	if (old & GMEM_PAGE_DEVICE)
+		frames->nr_device -= nr;
+	if (word & GMEM_PAGE_DEVICE)
+		frames->nr_device += nr;
 	while (nr--)
 		WRITE_ONCE(page++->private, word);
 }
@@ -177,5 +200,6 @@ static inline void gmem_set_state(struct gmem_frames *frames, struct page *page,
 }
 
 unsigned long gmem_frame_lent_pages(void);
+unsigned long gmem_frame_device_pages(void);
 
 #endif /* GMEMFS_PAGEWORD_H */

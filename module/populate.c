@@ -10,6 +10,7 @@
 #include "fault_inject.h"
 #include "frame.h"
 #include "gmem_inode.h"
+#include "missing.h"
 #include "pagearray.h"
 #include "pageword.h"
 #include "pieces.h"
@@ -134,12 +135,66 @@ static bool gmem_may_be_huge(struct inode *inode, pgoff_t pgoff,
 	return end <= max(i_size_read(inode), want->end);
 }
 
+/**
+ * gmem_block_need_array - have an array of single pages in a block
+ * @block: the block, locked
+ *
+ * Return: false if there is no memory.
+ */
+bool gmem_block_need_array(struct gmem_block *block)
+{
+	struct gmem_page_array *pages;
+
+	if (block->pages)
+		return true;
+	pages = gmem_page_array_new();
+	if (!pages)
+		return false;
+	/* As in gmem_populate_single(). */
+	smp_store_release(&block->pages, pages);
+	return true;
+}
+
+/**
+ * gmem_block_take_single - take a single page for a block, which hasn't it yet
+ * @inode: the file; the caller holds its invalidate_lock
+ * @block: its block
+ * @slot: where the page will be
+ * @want: how the memory should be got
+ *
+ * Return: as gmem_take_single().
+ */
+struct page *gmem_block_take_single(struct inode *inode,
+				    struct gmem_block *block, unsigned int slot,
+				    const struct gmem_want *want)
+{
+	bool shared = gmem_state_shared(inode, block, slot);
+
+	return gmem_take_single(inode, gmem_reasons(inode, shared), want);
+}
+
+/**
+ * gmem_block_add_single - put a page where a block has none; doesn't sleep
+ * @block: the block, locked, with an array
+ * @slot: where
+ * @page: the page
+ *
+ * The caller calls gmem_block_charge_array() then.
+ */
+void gmem_block_add_single(struct gmem_block *block, unsigned int slot,
+			   struct page *page)
+{
+	/* Who finds the page finds its contents. */
+	smp_wmb();
+	gmem_page_array_set(block->pages, slot, page);
+	block->nr_pages++;
+}
+
 static struct page *gmem_populate_single(struct inode *inode,
 					 struct gmem_block *block,
 					 unsigned int slot,
 					 const struct gmem_want *want)
 {
-	bool shared = gmem_state_shared(inode, block, slot);
 	struct gmem_page_array *pages = block->pages ?: gmem_page_array_new();
 	struct page *page;
 
@@ -149,7 +204,7 @@ static struct page *gmem_populate_single(struct inode *inode,
 	if (page)
 		return page;
 
-	page = gmem_take_single(inode, gmem_reasons(inode, shared), want);
+	page = gmem_block_take_single(inode, block, slot, want);
 	if (!IS_ERR(page)) {
 		gmem_page_array_set(pages, slot, page);
 		/* A reader of @pages sees the page: gmem_block_page(). */
@@ -173,31 +228,52 @@ static struct page *gmem_fill_hole(struct gmem_block *block, unsigned int slot)
 	return block->huge + slot;
 }
 
+/**
+ * gmem_block_need_contiguous - have contiguous memory in a block, if it may be
+ * @inode: the file; the caller holds its invalidate_lock
+ * @block: its block, locked
+ * @pgoff: a page in it
+ * @want: how the memory should be got
+ *
+ * What is missing of it is a hole then.
+ *
+ * Return: 1 if the block has such memory of its own; 0 if the page is to be a
+ * single one; or an errno as of gmem_block_populate().
+ */
+int gmem_block_need_contiguous(struct inode *inode, struct gmem_block *block,
+			       pgoff_t pgoff, const struct gmem_want *want)
+{
+	struct page *huge;
+	bool shared;
+
+	if (block->huge)
+		return !block->common;
+	if (block->pages || !gmem_may_be_huge(inode, pgoff, want))
+		return 0;
+	shared = gmem_state_all(inode, block, true);
+	huge = gmem_take_contiguous(inode, block, gmem_reasons(inode, shared),
+				    want);
+	if (IS_ERR(huge))
+		return gmem_i(inode)->flags & GMEM_FLAG_HUGE_ONLY ?
+		       PTR_ERR(huge) : 0;
+	gmem_missing_to_holes(inode, block);
+	/* Who finds the memory finds its holes. */
+	smp_store_release(&block->huge, huge);
+	return 1;
+}
+
 static struct page *gmem_populate_locked(struct inode *inode,
 					 struct gmem_block *block,
 					 pgoff_t pgoff,
 					 const struct gmem_want *want)
 {
 	unsigned int slot = pgoff % GMEM_BLOCK_PAGES;
-	struct page *huge;
-	bool shared;
+	int ret = gmem_block_need_contiguous(inode, block, pgoff, want);
 
-	if (block->huge && !block->common)
-		return gmem_fill_hole(block, slot);
-	if (block->huge || block->pages ||
-	    !gmem_may_be_huge(inode, pgoff, want))
-		return gmem_populate_single(inode, block, slot, want);
-
-	shared = gmem_state_all(inode, block, true);
-	huge = gmem_take_contiguous(inode, block, gmem_reasons(inode, shared),
-				    want);
-	if (!IS_ERR(huge)) {
-		WRITE_ONCE(block->huge, huge);
-		return huge + slot;
-	}
-	if (gmem_i(inode)->flags & GMEM_FLAG_HUGE_ONLY)
-		return huge;
-	return gmem_populate_single(inode, block, slot, want);
+	if (ret < 0)
+		return ERR_PTR(ret);
+	return ret ? gmem_fill_hole(block, slot)
+		   : gmem_populate_single(inode, block, slot, want);
 }
 
 /**
@@ -208,17 +284,22 @@ static struct page *gmem_populate_locked(struct inode *inode,
  *
  * Return: the page, or an ERR_PTR: -ENOMEM; -ENOSPC over the mount's size;
  * -EBUSY while the host hibernates; -EPERM if KVM could not be hooked; -EIO if
- * the direct map can't be edited; -EHWPOISON if the page has a memory error.
+ * the direct map can't be edited; -EHWPOISON if the page has a memory error;
+ * or, unless @want fills what is missing, as of gmem_missing().
  */
 struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
 				 const struct gmem_want *want)
 {
 	struct gmem_block *block = gmem_block_find(inode, pgoff);
 	struct page *page = gmem_block_page(block, pgoff);
+	int ret;
 
 	/* The invalidate_lock is held, so the page stays. */
 	if (page)
 		return gmem_page_poisoned(page) ? ERR_PTR(-EHWPOISON) : page;
+	ret = want->fills ? 0 : gmem_missing(inode, pgoff);
+	if (ret)
+		return ERR_PTR(ret);
 	/* The mount is charged already for what will fill the block at once. */
 	if (!block)
 		block = gmem_block_get(inode, pgoff,

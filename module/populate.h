@@ -16,11 +16,13 @@ struct page;
  * @place: where the memory should come from
  * @end: the size that the file is about to have, if larger than its size
  * @batch: blocks prepared for this call, or NULL
+ * @fills: it brings what is missing
  */
 struct gmem_want {
 	struct gmem_place place;
 	loff_t end;
 	struct gmem_batch *batch;
+	bool fills;
 };
 
 struct page *gmem_take_single(struct inode *inode, unsigned long reasons,
@@ -28,6 +30,14 @@ struct page *gmem_take_single(struct inode *inode, unsigned long reasons,
 struct page *gmem_take_contiguous(struct inode *inode, struct gmem_block *block,
 				  unsigned long reasons,
 				  const struct gmem_want *want);
+bool gmem_block_need_array(struct gmem_block *block);
+struct page *gmem_block_take_single(struct inode *inode,
+				    struct gmem_block *block, unsigned int slot,
+				    const struct gmem_want *want);
+void gmem_block_add_single(struct gmem_block *block, unsigned int slot,
+			   struct page *page);
+int gmem_block_need_contiguous(struct inode *inode, struct gmem_block *block,
+			       pgoff_t pgoff, const struct gmem_want *want);
 struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
 				 const struct gmem_want *want);
 void gmem_batch_fill(struct inode *inode, struct gmem_want *want,

@@ -13,6 +13,8 @@
 #include "gmem_inode.h"
 #include "lend.h"
 #include "mapslot.h"
+#include "missing.h"
+#include "orphan.h"
 #include "pagearray.h"
 #include "pageword.h"
 #include "pieces.h"
@@ -56,8 +58,19 @@ static long gmem_put_back_page(struct inode *inode, struct page *page)
 	    !gmem_common_drop(page, 1, inode, 1))
 		return 0;
 	if (gmem_lend_leave(page, 1, inode) || !gmem_carve_give(page))
-		gmem_release(page, 1);
+		gmem_release_left(page, 1);
 	return 1;
+}
+
+/**
+ * gmem_page_put_back - give up a page that was taken for a file, which hasn't
+ *			found a place in it
+ * @inode: the file
+ * @page: the page
+ */
+void gmem_page_put_back(struct inode *inode, struct page *page)
+{
+	gmem_sb_uncharge(inode->i_sb, gmem_put_back_page(inode, page));
 }
 
 /**
@@ -89,7 +102,7 @@ static void gmem_put_back_huge(struct inode *inode, struct page *page,
 
 	gmem_inode_account(inode, -(long)GMEM_BLOCK_PAGES, true);
 	if (gmem_lend_leave(page, GMEM_BLOCK_PAGES, inode)) {
-		gmem_release(page, GMEM_BLOCK_PAGES);
+		gmem_release_left(page, GMEM_BLOCK_PAGES);
 		gmem_sb_uncharge(inode->i_sb, charged);
 		return;
 	}
@@ -257,13 +270,14 @@ static void gmem_block_empty(struct inode *inode, struct gmem_block *block)
 }
 
 /**
- * gmem_punch_locked - give back a file's memory in a range
+ * gmem_drop_locked - give back a file's memory in a range; what is missing of it
+ *		    is as it was
  * @inode: the file. The caller holds the invalidate_lock exclusively and has
  *	   unmapped the range, or is the file's last user.
  * @first: first page
  * @end: page after the last
  */
-void gmem_punch_locked(struct inode *inode, pgoff_t first, pgoff_t end)
+void gmem_drop_locked(struct inode *inode, pgoff_t first, pgoff_t end)
 {
 	struct xarray *blocks = &gmem_i(inode)->blocks;
 	struct gmem_leaving out = {};
@@ -285,6 +299,13 @@ void gmem_punch_locked(struct inode *inode, pgoff_t first, pgoff_t end)
 		cond_resched();
 	}
 	gmem_leaving_release(inode, &out);
+}
+
+/* gmem_punch_locked - the same, and all of it is zeros by right from now on */
+void gmem_punch_locked(struct inode *inode, pgoff_t first, pgoff_t end)
+{
+	gmem_drop_locked(inode, first, end);
+	gmem_missing_punched(inode, first, end);
 }
 
 /**

@@ -9,6 +9,8 @@ struct gmem_block;
 struct inode;
 struct page;
 
+void gmem_page_put_back(struct inode *inode, struct page *page);
+void gmem_drop_locked(struct inode *inode, pgoff_t first, pgoff_t end);
 void gmem_punch_locked(struct inode *inode, pgoff_t first, pgoff_t end);
 void gmem_block_vacate(struct inode *inode, struct gmem_block *block,
 		       unsigned int from, unsigned int to);

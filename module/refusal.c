@@ -55,6 +55,12 @@ static const char *const gmem_refusal_texts[GMEM_NR_REFUSALS] = {
 		"can't map memory of gmemfs: it had a VM when gmemfs was loaded. Start it again; load gmemfs before VMs",
 	[GMEM_REFUSED_HIBERNATION] =
 		"gets no hidden memory: the host hibernates. Try again when it has resumed",
+	[GMEM_REFUSED_SOFTWARE] =
+		"can't give its memory to a mediated device, or another that VFIO serves by software: such a driver needs the memory in the direct map. Use devices that do DMA through an IOMMU, or memory that isn't of gmemfs",
+	[GMEM_REFUSED_FILLER] =
+		"touched memory that isn't there: the program that was to fill it, over the file's fault channel (gmem-pager), has ended too early. Look at what it said last. If it is started again on the same file, it goes on",
+	[GMEM_REFUSED_UNFILLED] =
+		"can't give its memory to a device: a part of that is still missing, and VFIO doesn't wait for it. Let the program that fills the file over its fault channel (gmem-pager) come to its end first; if it has ended too early, start it again",
 };
 
 /* ---- a mount ---- */

@@ -14,6 +14,9 @@ enum gmem_refusal {
 	GMEM_REFUSED_UNHOOKED,		/* KVM could not be hooked */
 	GMEM_REFUSED_EARLY,		/* the process may have an early VM */
 	GMEM_REFUSED_HIBERNATION,	/* the host hibernates */
+	GMEM_REFUSED_SOFTWARE,		/* not for DMA: see vfio.c */
+	GMEM_REFUSED_FILLER,		/* whoever fills the file is gone */
+	GMEM_REFUSED_UNFILLED,		/* not for DMA yet: see pin.c */
 	GMEM_NR_REFUSALS,
 };
 

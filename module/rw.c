@@ -19,8 +19,10 @@
 #include "carve.h"
 #include "common.h"
 #include "cow.h"
+#include "faults.h"
 #include "gmem_inode.h"
 #include "mapslot.h"
+#include "missing.h"
 #include "place.h"
 #include "poison.h"
 #include "populate.h"
@@ -82,27 +84,46 @@ static ssize_t gmem_copy(struct inode *inode, struct page **pages, loff_t pos,
 
 /*
  * Return: how many of @len bytes at @pos are all in pages, or all in holes; 0
- * if the first page has a memory error. Sets @pages; for holes, the first is
- * NULL.
+ * if the first page has a memory error, or is missing. Sets @pages; for holes,
+ * the first is NULL.
  */
 static size_t gmem_gather(struct inode *inode, loff_t pos, size_t len,
 			  struct page **pages)
 {
-	struct gmem_block *block = gmem_block_find(inode, pos >> PAGE_SHIFT);
+	struct gmem_block *block = NULL;
 	loff_t end = pos + len, at = pos;
 	unsigned int nr = 0;
 
 	do {
-		struct page *page = gmem_block_page(block, at >> PAGE_SHIFT);
+		pgoff_t pgoff = at >> PAGE_SHIFT;
+		/* Before the page: see gmem_missing(). */
+		int lacks = gmem_missing(inode, pgoff);
+		struct page *page;
 
+		if (!block)
+			block = gmem_block_find(inode, pgoff);
+		page = gmem_block_page(block, pgoff);
 		if (at > pos && !page != !pages[0])
 			break;
-		if (page && gmem_page_poisoned(page))
+		if (page ? gmem_page_poisoned(page) : lacks)
 			break;
 		pages[nr++] = page;
 		at = round_down(at, PAGE_SIZE) + PAGE_SIZE;
 	} while (at < end);
 	return min(at, end) - pos;
+}
+
+/* Why gmem_gather() found nothing there. -EAGAIN: it was filled meanwhile. */
+static int gmem_why_unreadable(struct inode *inode, loff_t pos)
+{
+	pgoff_t pgoff = pos >> PAGE_SHIFT;
+	int lacks = gmem_missing(inode, pgoff);
+	struct page *page = gmem_block_page(gmem_block_find(inode, pgoff),
+					    pgoff);
+
+	if (page)
+		return gmem_page_poisoned(page) ? -EIO : -EAGAIN;
+	return lacks == -EHWPOISON ? -EIO : lacks ?: -EAGAIN;
 }
 
 /* Read some bytes at @pos. Return: how many; 0 at the end of the file. */
@@ -123,12 +144,14 @@ static ssize_t gmem_read_some(struct inode *inode, loff_t pos,
 	}
 	len = gmem_gather(inode, pos, min_t(loff_t, len, size - pos), pages);
 	hole = len && !pages[0];
-	if (len && !hole)
+	if (!len)
+		done = gmem_why_unreadable(inode, pos);
+	else if (!hole)
 		done = gmem_copy(inode, pages, pos, len, to);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 
 	if (!len)
-		return -EIO;
+		return done;
 	if (hole)
 		done = iov_iter_zero(len, to);
 	if (done)
@@ -143,6 +166,10 @@ ssize_t gmem_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 	while (iov_iter_count(to)) {
 		ret = gmem_read_some(inode, iocb->ki_pos, to);
+		if (ret == GMEM_MISSING)
+			ret = gmem_faults_wait_io(inode,
+						  iocb->ki_pos >> PAGE_SHIFT,
+						  false) ?: -EAGAIN;
 		if (ret == 0 || (ret < 0 && ret != -EAGAIN))
 			break;
 		if (ret > 0) {
@@ -287,7 +314,10 @@ static ssize_t gmem_write_alone(struct inode *inode, loff_t pos, size_t len,
 	return ret;
 }
 
-/* Return: bytes written, -EAGAIN if it should be tried again, or an errno. */
+/*
+ * Return: bytes written; 0 if the caller's memory must be faulted in; -EAGAIN if
+ * it should be tried again; or an errno.
+ */
 static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
 			       struct iov_iter *from)
 {
@@ -301,9 +331,7 @@ static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
 	done = gmem_write_shared(inode, pos, len, &want, from);
 	if (done == -EAGAIN)
 		done = gmem_write_alone(inode, pos, len, &want, from);
-	if (done)
-		return done == -EHWPOISON ? -EIO : done;
-	return fault_in_iov_iter_readable(from, len) == len ? -EFAULT : -EAGAIN;
+	return done == -EHWPOISON ? -EIO : done;
 }
 
 static ssize_t gmem_write_all(struct kiocb *iocb, struct iov_iter *from)
@@ -314,7 +342,7 @@ static ssize_t gmem_write_all(struct kiocb *iocb, struct iov_iter *from)
 
 	while (iov_iter_count(from)) {
 		ret = gmem_write_some(inode, iocb->ki_pos, end, from);
-		if (ret < 0 && ret != -EAGAIN)
+		if (ret <= 0 && ret != -EAGAIN)
 			break;
 		if (ret > 0) {
 			iocb->ki_pos += ret;
@@ -334,7 +362,7 @@ static ssize_t gmem_write_all(struct kiocb *iocb, struct iov_iter *from)
 	return total ?: ret;
 }
 
-ssize_t gmem_write_iter(struct kiocb *iocb, struct iov_iter *from)
+static ssize_t gmem_write_once(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	ssize_t ret;
@@ -349,6 +377,43 @@ ssize_t gmem_write_iter(struct kiocb *iocb, struct iov_iter *from)
 unlock:
 	inode_unlock(inode);
 	return ret;
+}
+
+/* What a write can't go on without, and has to wait for. Return: 0, or why not. */
+static int gmem_write_wait(struct kiocb *iocb, struct iov_iter *from,
+			   ssize_t done)
+{
+	size_t len = gmem_step(iocb->ki_pos, iov_iter_count(from));
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (done == GMEM_MISSING)
+		return gmem_faults_wait_io(file_inode(iocb->ki_filp),
+					   iocb->ki_pos >> PAGE_SHIFT, true);
+	if (done < 0)
+		return done;
+	return fault_in_iov_iter_readable(from, len) == len ? -EFAULT : 0;
+}
+
+/*
+ * Without the i_rwsem the file's pages, if they are missing, are waited for, and
+ * the caller's memory, which may be missing, too, or that of a userfaultfd.
+ * Otherwise whoever writes could keep the file's pager from filling by a clone,
+ * and from its end. So another writer may come in between.
+ */
+ssize_t gmem_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	ssize_t total = 0, ret;
+
+	do {
+		ret = gmem_write_once(iocb, from);
+		if (ret > 0)
+			total += ret;
+		if (!iov_iter_count(from))
+			break;
+		ret = gmem_write_wait(iocb, from, ret);
+	} while (!ret);
+	return total ?: ret;
 }
 
 /* ---- seek ---- */
@@ -406,9 +471,48 @@ static int gmem_find(struct inode *inode, pgoff_t *at, pgoff_t end, bool data)
 	return 0;
 }
 
+/* The first page from @pgoff on that is missing, or that isn't; or @end. */
+static pgoff_t gmem_next_missing(struct inode *inode, pgoff_t pgoff,
+				 pgoff_t end, bool missing)
+{
+	if (!gmem_has_channel(inode))
+		return missing ? end : pgoff;
+	return gmem_channel_next(gmem_i(inode)->channel, pgoff, end, missing);
+}
+
+/* As gmem_find(), but what is missing is data. */
+static int gmem_find_data(struct inode *inode, pgoff_t *at, pgoff_t end)
+{
+	return gmem_find(inode, at, gmem_next_missing(inode, *at, end, true),
+			 true);
+}
+
+/*
+ * The same for holes. What had no memory may be missing, or may have been
+ * filled meanwhile.
+ */
+static int gmem_find_hole(struct inode *inode, pgoff_t *at, pgoff_t end)
+{
+	pgoff_t next;
+	int ret;
+
+	for (;;) {
+		ret = gmem_find(inode, at, end, false);
+		if (ret || *at >= end)
+			return ret;
+		next = gmem_next_missing(inode, *at, end, false);
+		/* Looked for afterwards: see gmem_missing(). */
+		smp_rmb();
+		if (next == *at &&
+		    !gmem_block_page(gmem_block_find(inode, next), next))
+			return 0;
+		*at = next;
+	}
+}
+
 static loff_t gmem_seek(struct inode *inode, loff_t offset, bool data)
 {
-	pgoff_t at = offset >> PAGE_SHIFT;
+	pgoff_t at = offset >> PAGE_SHIFT, end;
 	loff_t size, found;
 	int ret;
 
@@ -416,8 +520,9 @@ static loff_t gmem_seek(struct inode *inode, loff_t offset, bool data)
 	size = i_size_read(inode);
 	found = -ENXIO;
 	if (offset >= 0 && offset < size) {
-		ret = gmem_find(inode, &at, DIV_ROUND_UP(size, PAGE_SIZE),
-				data);
+		end = DIV_ROUND_UP(size, PAGE_SIZE);
+		ret = data ? gmem_find_data(inode, &at, end)
+			   : gmem_find_hole(inode, &at, end);
 		found = max((loff_t)at << PAGE_SHIFT, offset);
 		if (found >= size)
 			found = data ? -ENXIO : size;

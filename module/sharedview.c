@@ -25,9 +25,11 @@
 #include <linux/pagemap.h>
 
 #include "block.h"
+#include "faults.h"
 #include "frame.h"
 #include "gmem_inode.h"
 #include "guard.h"
+#include "missing.h"
 #include "pageword.h"
 #include "sharedview.h"
 #include "state.h"
@@ -50,7 +52,9 @@ static int gmem_expose_wanted(struct inode *inode, struct page *page)
 	return ret;
 }
 
-static vm_fault_t gmem_shared_insert(struct vm_fault *vmf, struct inode *inode)
+/* Sets @missing to the file's channel, with a reference, if the page is. */
+static vm_fault_t gmem_shared_insert(struct vm_fault *vmf, struct inode *inode,
+				     struct gmem_channel **missing)
 {
 	struct gmem_block *block = gmem_block_find(inode, vmf->pgoff);
 	struct page *page;
@@ -62,6 +66,10 @@ static vm_fault_t gmem_shared_insert(struct vm_fault *vmf, struct inode *inode)
 		return VM_FAULT_SIGBUS;
 
 	page = gmem_view_page(vmf, inode);
+	if (page == ERR_PTR(GMEM_MISSING)) {
+		*missing = gmem_channel_get(inode);
+		return 0;
+	}
 	if (IS_ERR(page))
 		return gmem_view_error(inode, page);
 	ret = gmem_expose_wanted(inode, page);
@@ -75,12 +83,13 @@ static vm_fault_t gmem_shared_insert(struct vm_fault *vmf, struct inode *inode)
 static vm_fault_t gmem_shared_fault(struct vm_fault *vmf)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
+	struct gmem_channel *missing = NULL;
 	vm_fault_t ret;
 
 	filemap_invalidate_lock_shared(inode->i_mapping);
-	ret = gmem_shared_insert(vmf, inode);
+	ret = gmem_shared_insert(vmf, inode, &missing);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
-	return ret;
+	return missing ? gmem_faults_wait(vmf, missing) : ret;
 }
 
 static const struct vm_operations_struct gmem_shared_view_ops = {

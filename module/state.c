@@ -20,6 +20,7 @@
 
 #include "block.h"
 #include "common.h"
+#include "device.h"
 #include "fault_inject.h"
 #include "gmem_inode.h"
 #include "lend.h"
@@ -115,8 +116,10 @@ void gmem_state_settle(struct inode *inode, struct gmem_block *block)
 	block->wants = NULL;
 }
 
-static unsigned int gmem_state_count_block(struct inode *inode,
-					   const struct gmem_block *block)
+/* ---- pages of a file, counted ---- */
+
+static unsigned int gmem_count_shared_of(struct inode *inode,
+					 const struct gmem_block *block)
 {
 	unsigned int slot, shared = 0;
 
@@ -128,14 +131,36 @@ static unsigned int gmem_state_count_block(struct inode *inode,
 	return shared;
 }
 
+/* A hole in a contiguous block has its memory, which a device may have had. */
+static unsigned int gmem_count_devices_of(struct inode *inode,
+					  const struct gmem_block *block)
+{
+	struct page *huge = READ_ONCE(block->huge), *page;
+	unsigned int slot, had = 0;
+
+	if (gmem_block_bare(block))
+		return 0;
+	for (slot = 0; slot < GMEM_BLOCK_PAGES; slot++) {
+		page = huge && !block->common ? huge + slot
+					      : gmem_block_page(block, slot);
+		if (!page)
+			continue;
+		gmem_device_forget(page, inode);
+		had += !!(gmem_page_word(page) & GMEM_PAGE_DEVICE);
+	}
+	return had;
+}
+
 static void gmem_state_count_in(struct inode *inode,
 				const struct gmem_block *block,
 				struct gmem_census *census)
 {
-	census->shared += gmem_state_count_block(inode, block);
+	census->shared += gmem_count_shared_of(inode, block);
 	if (gmem_has_common(inode))
 		census->sharers = max(census->sharers,
 				      gmem_common_most(inode, block));
+	if (atomic_long_read(&gmem_i(inode)->device))
+		census->devices += gmem_count_devices_of(inode, block);
 }
 
 /**
@@ -171,15 +196,16 @@ struct gmem_census gmem_state_count(struct inode *inode)
 /* ---- GMEM_GET_STATE ---- */
 
 /*
- * Has anybody a reference besides the shared view's mappings? The answer is a
- * guess: see gmem_page_pinned().
+ * Has anybody a reference besides the shared view's mappings, or a device? The
+ * answer is a guess: see gmem_page_pinned().
  */
 static bool gmem_state_pinned(struct page *page)
 {
 	int others = page_count(page) - 1 - folio_mapcount(page_folio(page));
 
-	return gmem_page_word(page) & GMEM_PAGE_SEEN &&
-	       others > (int)gmem_lend_count(page);
+	return (gmem_page_word(page) & GMEM_PAGE_SEEN &&
+		others > (int)gmem_lend_count(page)) ||
+	       gmem_page_has_device(page);
 }
 
 static u8 gmem_state_of_page(struct inode *inode,

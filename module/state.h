@@ -25,10 +25,12 @@ struct gmem_wants {
  * struct gmem_census - what a file's blocks say when all are looked at
  * @shared: how many pages are wanted shared, without holes
  * @sharers: how many users has what it has in common, at most: common.c
+ * @devices: how many pages devices have: device.c
  */
 struct gmem_census {
 	unsigned long shared;
 	unsigned long sharers;
+	unsigned long devices;
 };
 
 bool gmem_state_shared(struct inode *inode, const struct gmem_block *block,

@@ -7,16 +7,19 @@
 
 #include <uapi/linux/gmemfs.h>
 
+#include "device.h"
 #include "directmap.h"
 #include "held.h"
 #include "hiding.h"
 #include "lend.h"
+#include "orphan.h"
 #include "pageword.h"
 #include "pool.h"
 #include "quarantine.h"
 #include "spare.h"
 #include "sysfs.h"
 #include "units.h"
+#include "vfio.h"
 
 static struct kobject *gmem_kobj;
 
@@ -59,7 +62,21 @@ static ssize_t quarantined_bytes_show(struct kobject *kobj,
 static ssize_t pinned_bytes_show(struct kobject *kobj,
 				 struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%lu\n", gmem_held_pages() << PAGE_SHIFT);
+	return sysfs_emit(buf, "%lu\n",
+			  (gmem_held_pages() + gmem_orphan_pages())
+			  << PAGE_SHIFT);
+}
+
+static ssize_t device_bytes_show(struct kobject *kobj,
+				 struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n", gmem_device_pages() << PAGE_SHIFT);
+}
+
+static ssize_t vfio_show(struct kobject *kobj, struct kobj_attribute *attr,
+			 char *buf)
+{
+	return sysfs_emit(buf, "%s\n", gmem_vfio_state());
 }
 
 static ssize_t spare_bytes_show(struct kobject *kobj,
@@ -81,6 +98,8 @@ static struct kobj_attribute loans_attr = __ATTR_RO(loans);
 static struct kobj_attribute quarantined_bytes_attr =
 	__ATTR_RO(quarantined_bytes);
 static struct kobj_attribute pinned_bytes_attr = __ATTR_RO(pinned_bytes);
+static struct kobj_attribute device_bytes_attr = __ATTR_RO(device_bytes);
+static struct kobj_attribute vfio_attr = __ATTR_RO(vfio);
 static struct kobj_attribute spare_bytes_attr = __ATTR_RO(spare_bytes);
 static struct kobj_attribute direct_map_method_attr =
 	__ATTR_RO(direct_map_method);
@@ -91,6 +110,8 @@ static struct attribute *gmem_attrs[] = {
 	&loans_attr.attr,
 	&quarantined_bytes_attr.attr,
 	&pinned_bytes_attr.attr,
+	&device_bytes_attr.attr,
+	&vfio_attr.attr,
 	&spare_bytes_attr.attr,
 	&direct_map_method_attr.attr,
 	NULL

@@ -104,6 +104,33 @@ TRACE_EVENT(gmem_fault,
 		  __entry->pgoff, __entry->order, __entry->pfn, __entry->ret)
 );
 
+/*
+ * A device got pages of a file: nr contiguous frames from pfn on, which are
+ * pinned until VFIO lets go of them.
+ */
+TRACE_EVENT(gmem_pin,
+	TP_PROTO(const struct inode *inode, pgoff_t pgoff, unsigned long pfn,
+		 unsigned int nr),
+	TP_ARGS(inode, pgoff, pfn, nr),
+	TP_STRUCT__entry(
+		__field(dev_t, dev)
+		__field(unsigned long, ino)
+		__field(unsigned long, pgoff)
+		__field(unsigned long, pfn)
+		__field(unsigned int, nr)
+	),
+	TP_fast_assign(
+		__entry->dev = inode->i_sb->s_dev;
+		__entry->ino = inode->i_ino;
+		__entry->pgoff = pgoff;
+		__entry->pfn = pfn;
+		__entry->nr = nr;
+	),
+	TP_printk("dev=%d:%d ino=%lu pgoff=0x%lx pfn=0x%lx nr=%u",
+		  MAJOR(__entry->dev), MINOR(__entry->dev), __entry->ino,
+		  __entry->pgoff, __entry->pfn, __entry->nr)
+);
+
 #endif /* GMEMFS_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

@@ -6,6 +6,8 @@
 
 #include "cow.h"
 #include "fallocate.h"
+#include "faults.h"
+#include "missing.h"
 #include "punch.h"
 #include "truncate.h"
 #include "units.h"
@@ -29,7 +31,8 @@ static int gmem_set_size(struct inode *inode, loff_t size)
 
 	filemap_invalidate_lock(inode->i_mapping);
 	if (size <= old)
-		ret = gmem_own_ends(inode, size, 0);
+		ret = gmem_missing_ends(inode, size, 0) ?:
+		      gmem_own_ends(inode, size, 0);
 	if (ret) {
 		filemap_invalidate_unlock(inode->i_mapping);
 		return ret == -EHWPOISON ? -EIO : ret;
@@ -43,6 +46,8 @@ static int gmem_set_size(struct inode *inode, loff_t size)
 	filemap_invalidate_unlock(inode->i_mapping);
 	if (size <= old)
 		gmem_punch_tail(inode, block);
+	/* Who waits for what is cut off finds that the file ends before. */
+	gmem_faults_over_in(inode, end >> PAGE_SHIFT, GMEM_TO_END);
 	return 0;
 }
 

@@ -11,16 +11,16 @@
 #include "unmap.h"
 
 /*
- * May entries of a guest view go, or become read-only, while KVM looks them up?
- * If they never did, KVM's look-ups are unchanged.
+ * May entries of a guest view go, or become read-only, while KVM looks them up,
+ * or must it wait for them? If that never was so, KVM's look-ups are unchanged.
  */
 bool gmem_unmap_seen __read_mostly;
 
 /**
- * gmem_unmap_expect - entries of a guest view go, or become read-only, from now
- *		       on
+ * gmem_unmap_expect - entries of a guest view go, or become read-only, or are
+ *		       waited for, from now on
  *
- * Called before they do: all look-ups of KVM that begin afterwards are
+ * Called before that: all look-ups of KVM that begin afterwards are
  * redirected (borrow.c). One that had begun before the host's first call finds
  * what KVM's own function does: an error, or read-only memory.
  */

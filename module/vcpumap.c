@@ -231,14 +231,14 @@ int gmem_vcpumap_map(const struct gmem_map_call *call)
 		.borrow.keep = gmem_mapping_keep,
 		.call = call,
 	};
-	int token = gmem_hook_enter();
+	int token = gmem_hook_enter(&gmem_kvm_hooks);
 	int ret;
 
 	gmem_borrow_begin(&mapping.borrow);
 	ret = gmem_kvm_vcpu_map(call);
 	gmem_borrow_end(&mapping.borrow);
 	ret = gmem_mapping_settle(&mapping, ret);
-	gmem_hook_leave(token);
+	gmem_hook_leave(&gmem_kvm_hooks, token);
 	return ret;
 }
 
@@ -254,14 +254,14 @@ int gmem_vcpumap_map(const struct gmem_map_call *call)
 void gmem_vcpumap_unmap(struct kvm_vcpu *vcpu, struct kvm_host_map *map,
 			bool dirty)
 {
-	int token = gmem_hook_enter();
+	int token = gmem_hook_enter(&gmem_kvm_hooks);
 	struct gmem_map *m = NULL;
 
 	if (map && map->hva)
 		m = gmem_map_take(vcpu, map->pfn);
 	gmem_kvm_vcpu_unmap(vcpu, map, dirty);
 	gmem_map_end(m);
-	gmem_hook_leave(token);
+	gmem_hook_leave(&gmem_kvm_hooks, token);
 }
 
 /**

@@ -5,7 +5,7 @@
  * It is a VM_PFNMAP mapping: user accesses and KVM reach every page of the
  * file, but nobody gets a struct page from it. So GUP, O_DIRECT, ptrace, core
  * dumps and splice all refuse it, and none of them can touch a hidden page
- * through the direct map.
+ * through the direct map. Only devices get pages, by vfio.c.
  *
  * A mapping has no reference to its pages. The file's invalidate_lock keeps
  * them in place: a fault inserts an entry under it, held shared. Truncate holds
@@ -15,6 +15,9 @@
  * Pages that others have, too (common.c), are mapped read-only. A fault that
  * would write to one starts again with the lock held exclusively, gets the file
  * a page of its own (cow.c), and maps that before it lets go of the lock.
+ *
+ * A fault on a page that is missing (missing.c) waits for it without any lock,
+ * and then starts again.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -27,8 +30,10 @@
 #include "compat.h"
 #include "cow.h"
 #include "earlyvm.h"
+#include "faults.h"
 #include "gmem_inode.h"
 #include "guard.h"
+#include "missing.h"
 #include "nameless.h"
 #include "place.h"
 #include "poison.h"
@@ -126,6 +131,7 @@ bool gmem_view_refuses(const struct vm_area_struct *vma)
  *	  must be held exclusively
  * @owned: the lock is, and the file has a page of its own there
  * @unmapped: the page is not mapped in any guest view of the file
+ * @missing: set to the file's channel, with a reference, if the page is missing
  */
 struct gmem_view_fault {
 	struct inode *inode;
@@ -133,6 +139,7 @@ struct gmem_view_fault {
 	bool copy;
 	bool owned;
 	bool unmapped;
+	struct gmem_channel *missing;
 };
 
 /*
@@ -153,6 +160,16 @@ static pgprot_t gmem_view_prot(const struct vm_area_struct *vma, bool common)
 		return vm_get_page_prot(vma->vm_flags & ~VM_WRITE);
 	prot = vm_get_page_prot(vma->vm_flags);
 	return pte_pgprot(pte_mkdirty(__pte(pgprot_val(prot))));
+}
+
+/* There is no page for the fault. */
+static vm_fault_t gmem_view_no_page(struct gmem_view_fault *f,
+				    struct page *page)
+{
+	if (page != ERR_PTR(GMEM_MISSING))
+		return gmem_view_error(f->inode, page);
+	f->missing = gmem_channel_get(f->inode);
+	return 0;
 }
 
 /* An entry is there, but read-only: no insertion would change that. */
@@ -226,7 +243,7 @@ static vm_fault_t gmem_fault_single(struct vm_fault *vmf,
 
 	page = gmem_view_page(vmf, inode);
 	if (IS_ERR(page))
-		return gmem_view_error(inode, page);
+		return gmem_view_no_page(f, page);
 
 	block = gmem_block_find(inode, vmf->pgoff);
 	common = gmem_is_common(inode, block, slot, page);
@@ -284,7 +301,7 @@ static vm_fault_t gmem_fault_block(struct vm_fault *vmf,
 	if (page == ERR_PTR(-EHWPOISON))
 		return VM_FAULT_FALLBACK;
 	if (IS_ERR(page))
-		return gmem_view_error(inode, page);
+		return gmem_view_no_page(f, page);
 
 	block = gmem_block_find(inode, first);
 	/* A page with a memory error is left out; the rest: by 4 KiB. */
@@ -350,7 +367,8 @@ static vm_fault_t gmem_view_huge_fault(struct vm_fault *vmf, unsigned int order)
 
 	trace_gmem_fault(inode, vmf->pgoff, order, f.pfn,
 			 (__force unsigned int)ret);
-	return ret;
+	/* Afterwards the mapping, and the file, may be gone. */
+	return f.missing ? gmem_faults_wait(vmf, f.missing) : ret;
 }
 
 /*
@@ -424,7 +442,8 @@ static const struct vm_operations_struct gmem_private_ops = {
 	.pfn_mkwrite	= gmem_view_fault,
 };
 
-static bool gmem_view_is(const struct vm_area_struct *vma)
+/* gmem_view_is - is this a guest view? None that is refused to a child is */
+bool gmem_view_is(const struct vm_area_struct *vma)
 {
 	return vma->vm_ops == &gmem_view_ops ||
 	       vma->vm_ops == &gmem_private_ops;

@@ -12,6 +12,7 @@ struct vm_fault;
 int gmem_view_mmap(struct file *file, struct vm_area_struct *vma);
 struct page *gmem_view_page(struct vm_fault *vmf, struct inode *inode);
 vm_fault_t gmem_view_error(struct inode *inode, struct page *page);
+bool gmem_view_is(const struct vm_area_struct *vma);
 bool gmem_view_refuses(const struct vm_area_struct *vma);
 int gmem_view_fault_in(unsigned long addr, bool write);
 bool gmem_view_beyond_end(struct inode *inode, pgoff_t pgoff);

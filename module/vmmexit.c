@@ -25,6 +25,7 @@
 #include <linux/static_call.h>
 
 #include "hook.h"
+#include "kvm.h"
 #include "vmmexit.h"
 
 /* KVM declares these two in private headers. */
@@ -71,11 +72,11 @@ void gmem_vmm_put(struct kvm *kvm)
 static void gmem_vmm_release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
 	struct kvm *kvm = container_of(mn, struct kvm, mmu_notifier);
-	int token = gmem_hook_enter();
+	int token = gmem_hook_enter(&gmem_kvm_hooks);
 
 	static_call(kvm_release)(mn, mm);
 	static_call(kvm_invalidate)(kvm, 0, ULONG_MAX);
-	gmem_hook_leave(token);
+	gmem_hook_leave(&gmem_kvm_hooks, token);
 }
 
 struct gmem_hook gmem_vmm_release_hook =

@@ -127,10 +127,18 @@ static const struct gmem_member slot_members[] = {
 	GMEM_MEMBER(struct kvm_memory_slot, id),
 };
 
-static const struct gmem_layout layouts[] = {
+static const struct gmem_layout vms_layouts[] = {
 	GMEM_LAYOUT(kvm, kvm_members),
 	GMEM_LAYOUT(kvm_memslots, memslots_members),
 	GMEM_LAYOUT(kvm_memory_slot, slot_members),
+};
+
+static const struct gmem_layouts layouts = {
+	.who = "guard",
+	.module = "kvm",
+	.landmark = "kvm_gpc_activate",
+	.of = vms_layouts,
+	.nr = ARRAY_SIZE(vms_layouts),
 };
 
 /*
@@ -153,7 +161,7 @@ static int gmem_vms_know(struct gmem_vms *v)
 	struct list_head *list;
 	struct mutex *lock;	/* of the list */
 
-	if (gmem_layout_check(layouts, ARRAY_SIZE(layouts), "kvm_gpc_activate"))
+	if (gmem_layout_check(&layouts))
 		return -ENODEV;
 	list = gmem_vms_variable("kvm:vm_list", "vm_list");
 	lock = gmem_vms_variable("kvm:kvm_lock", "kvm_lock");

@@ -74,6 +74,10 @@
  * @sharers: how many places in files have the part of @cloned that most have,
  *	     this one included: see struct gmem_state. 0 if @cloned is; 1 if no
  *	     other has any of it any more
+ * @device: the part of @populated that devices have by VFIO, hidden or not, in
+ *	    bytes
+ * @missing: bytes that the holder of the file's fault channel hasn't filled
+ *	     yet; 0 for a file that has no fault channel
  * @reserved: zero
  *
  * The kernel reads the totals one after the other and does not stop the file's
@@ -92,7 +96,9 @@ struct gmem_info {
 	__u64 shared;
 	__u64 cloned;
 	__u64 sharers;
-	__u64 reserved[5];
+	__u64 device;
+	__u64 missing;
+	__u64 reserved[3];
 };
 
 /**
@@ -174,7 +180,9 @@ struct gmem_attributes {
  * shared as set here. The setting lasts as long as the file, also where a hole
  * is punched or the file is truncated.
  *
- * A page that is pinned (O_DIRECT, io_uring, vhost...) can't be made private.
+ * A shared page that is pinned (O_DIRECT, io_uring, vhost, VFIO...) can't be
+ * made private. A private page that a device has by VFIO can become shared, but
+ * then not private again until the device has let go.
  * The call stops there: all pages before @error_offset are converted, and none
  * from there on. With guard=deny, a page that KVM has borrowed stops the call
  * in the same way. The caller goes on with the same call, or with the range
@@ -198,6 +206,11 @@ struct gmem_attributes {
  *
  * A page is EXPOSED but not SHARED while KVM has borrowed it (LENT), or if its
  * file has GMEM_FLAG_KEEP_DIRECT_MAP.
+ *
+ * A page is PINNED while somebody has a reference to it beside the module, its
+ * mappings and KVM's loan. If it is not SHARED, then a device has it by VFIO:
+ * nothing else can pin a private page. A page that is SHARED and PINNED may be
+ * had by a device, by software (O_DIRECT and the like), or by both.
  *
  * A page is SHARED but not EXPOSED if it is a hole or POISONED. It can also be
  * so if it got its memory as part of a 2 MiB block, or if the direct map could
@@ -257,5 +270,156 @@ struct gmem_state {
  * reading; and the errors of open(2).
  */
 #define GMEM_SHARED_VIEW	_IO(GMEM_IOC_TYPE, 0x04)
+
+/*
+ * gmem_userfault.flags: if the channel's descriptor is closed while pages are
+ * missing, whoever touches one waits until somebody opens the channel again.
+ * Without this flag such an access gets SIGBUS, or EIO.
+ */
+#define GMEM_FAULT_REATTACH	(1ULL << 0)
+
+/**
+ * struct gmem_userfault - what a fault channel is for, for GMEM_USERFAULT
+ * @offset: start of the range in the file, in bytes; a multiple of
+ *	    GMEM_PAGE_SIZE
+ * @size: its length in bytes, not 0; a multiple of GMEM_PAGE_SIZE, unless the
+ *	  range ends where the file ends
+ * @flags: GMEM_FAULT_REATTACH, or 0
+ * @reserved: zero
+ */
+struct gmem_userfault {
+	__u64 offset;
+	__u64 size;
+	__u64 flags;
+	__u64 reserved[5];
+};
+
+/*
+ * GMEM_USERFAULT: open the fault channel of a file. From then on, the pages of
+ * the range that have no memory are *missing*. Whoever touches a missing page
+ * waits until the holder of the channel has filled it: by any mapping, read(),
+ * write(), KVM for its guest, vhost, in any process. A page that is punched, or
+ * cut off by a truncate, is missing then, too, whether or not it was filled. It
+ * should be zeros: GMEM_FILL doesn't fill it.
+ *
+ * read(2) of the channel returns as many struct gmem_fault as there are and as
+ * fit. It waits for one, unless the descriptor is O_NONBLOCK (EAGAIN). A buffer
+ * that is smaller than one of them is EINVAL. poll(2) reports POLLIN.
+ *
+ * A file has one channel, and that has one holder. When the channel is closed
+ * after each page was filled or punched, the file has no channel any more, and
+ * what was punched is zeros. Otherwise GMEM_USERFAULT with the same range
+ * opens the channel again, or with what is left of it if the file is shorter
+ * now. What is still waited for is then reported once more.
+ *
+ * Returns a file descriptor, O_RDWR and O_CLOEXEC, which keeps the file and its
+ * mount in use. Errors: EBADF if the file isn't open for writing; EINVAL for a
+ * range that isn't whole pages inside of the file, that differs from the range
+ * of the channel that is to be opened again, unknown flags, or reserved fields
+ * that are set; EBUSY if the channel has a holder; EFBIG for a range of more
+ * than 16 TiB; ENOSPC, the mount has reached its size= (three bits for each page
+ * count in it); EFAULT; ENOMEM; EMFILE; ENFILE.
+ */
+#define GMEM_USERFAULT		_IOW(GMEM_IOC_TYPE, 0x05, struct gmem_userfault)
+
+/*
+ * gmem_fault.flags
+ *
+ * GMEM_FAULT_WRITE: the first access is a write.
+ *
+ * GMEM_FAULT_PUNCHED: the page that was touched was punched: the answer is
+ * GMEM_FILL_ZERO, with GMEM_FILL_PUNCHED.
+ */
+#define GMEM_FAULT_WRITE	(1ULL << 0)
+#define GMEM_FAULT_PUNCHED	(1ULL << 1)
+
+/**
+ * struct gmem_fault - somebody waits, what read(2) of a fault channel returns
+ * @offset: start of the block in the file, in bytes; or where the channel's
+ *	    range begins in it
+ * @size: its length in bytes: up to the end of the block, of the channel's
+ *	  range, or of the page in which the file ends
+ * @touched: offset in the file of the page that was touched first, in bytes
+ * @flags: GMEM_FAULT_*
+ * @pid: the process that waits, as seen by the reader; 0 if it can't see it.
+ *	 Of several, the first
+ * @reserved32: zero
+ * @reserved: zero
+ *
+ * All that touch a block while one waits for it are one event. There is another
+ * event if a fill has brought a part of the block, and somebody waits for the
+ * rest. An event that wasn't read yet is taken back when the block is filled,
+ * or when nobody waits any more.
+ */
+struct gmem_fault {
+	__u64 offset;
+	__u64 size;
+	__u64 touched;
+	__u64 flags;
+	__u32 pid;
+	__u32 reserved32;
+	__u64 reserved[3];
+};
+
+/*
+ * gmem_fill.flags
+ *
+ * GMEM_FILL_POISON, of GMEM_FILL: the pages can't be had. Whoever touches one
+ * gets SIGBUS as for a memory error (BUS_MCEERR_AR), or EIO, until it is filled
+ * after all. @address is 0.
+ *
+ * GMEM_FILL_PUNCHED, of GMEM_FILL_ZERO: fill only what was punched.
+ */
+#define GMEM_FILL_POISON	(1ULL << 0)
+#define GMEM_FILL_PUNCHED	(1ULL << 1)
+
+/**
+ * struct gmem_fill - a range of a file, and what to fill it with
+ * @offset: start of the range in the file, in bytes; a multiple of
+ *	    GMEM_PAGE_SIZE
+ * @size: its length in bytes, not 0; a multiple of GMEM_PAGE_SIZE, unless the
+ *	  range ends where the file ends
+ * @address: where the contents are in the caller's memory; 0 if there are none
+ * @flags: GMEM_FILL_*
+ * @done: set to how far the call came from @offset on, in bytes: all of @size,
+ *	  unless it returns an error. The caller sets 0
+ * @filled: set to how many bytes of these were missing and are filled now. The
+ *	    caller sets 0
+ * @reserved: zero
+ */
+struct gmem_fill {
+	__u64 offset;
+	__u64 size;
+	__u64 address;
+	__u64 flags;
+	__u64 done;
+	__u64 filled;
+	__u64 reserved[2];
+};
+
+/*
+ * GMEM_FILL, on a fault channel: fill the missing pages of a range, and wake
+ * who waits for them. Pages that aren't missing, and those that were punched,
+ * are left as they are. Nobody sees a page before all of it is filled. Nobody
+ * need have touched it before.
+ *
+ * The contents can't be in memory that is missing itself, in whichever file: a
+ * fill doesn't wait for a fill (EFAULT).
+ *
+ * Errors set @done and @filled, except EINVAL and EFAULT for the struct itself:
+ * EEXIST, there was nothing to fill in the range; ENXIO, the file ends there (it was
+ * truncated); EFAULT, the contents can't be read; ENOSPC, the mount has reached
+ * its size=; ENOMEM; EINTR; EIO, EPERM and EBUSY as of GMEM_SET_ATTRIBUTES.
+ *
+ * EINVAL: the range isn't whole pages inside of the channel's range; unknown
+ * flags; reserved fields, @done or @filled are set.
+ */
+#define GMEM_FILL		_IOWR(GMEM_IOC_TYPE, 0x06, struct gmem_fill)
+
+/*
+ * GMEM_FILL_ZERO, on a fault channel: the same with zeros, also of what was
+ * punched. Takes no memory until a page is touched. @address is 0.
+ */
+#define GMEM_FILL_ZERO		_IOWR(GMEM_IOC_TYPE, 0x07, struct gmem_fill)
 
 #endif /* _UAPI_LINUX_GMEMFS_H */
