@@ -198,12 +198,26 @@ static void forget(struct exposed_page **link)
 
 /* ---- exposing ---- */
 
+/* Memory that is missing is filled first, by whoever has the fault channel. */
+static int populate(int fd, uint64_t offset)
+{
+	int ret = gmem_file_populate(fd, offset, GMEM_PAGE_SIZE);
+	char byte;
+
+	if (ret != -EBUSY)
+		return ret;
+	if (pread(fd, &byte, 1, (off_t)offset) < 0)
+		return gmem_fail_errno("descriptor %d: a page can't be had",
+				       fd);
+	return gmem_file_populate(fd, offset, GMEM_PAGE_SIZE);
+}
+
 static int make_shared(struct region *r, struct exposed_page *e)
 {
 	int fd = r->public.fd;
 	uint8_t state;
 	int ret = gmem_region_need_shared(r) ?:
-		  gmem_file_populate(fd, e->offset, GMEM_PAGE_SIZE) ?:
+		  populate(fd, e->offset) ?:
 		  gmem_file_state(fd, e->offset, GMEM_PAGE_SIZE, &state);
 
 	if (ret)

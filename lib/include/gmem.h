@@ -35,6 +35,7 @@
 #ifndef GMEM_H
 #define GMEM_H
 
+#include <gmem_channel.h>
 #include <gmem_file.h>
 #include <linux/gmemfs.h>
 #include <signal.h>
