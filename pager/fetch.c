@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reads and fills. A block is read as a whole into a slot's buffer, and then
+ * the module copies it to the file's memory, which is hidden by then. Where the
+ * snapshot has nothing, nothing is read.
+ *
+ * The buffers are in the direct map, as the page cache is. They are kept out of
+ * core dumps, and wiped at the end.
+ */
+#include <errno.h>
+#include <gmem.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "fetch.h"
+#include "say.h"
+
+#define BLOCK		GMEM_BLOCK_SIZE
+#define PAGE		GMEM_PAGE_SIZE
+
+/* Reads, and polls. */
+#define ENTRIES		64
+
+/* ---- the ring ---- */
+
+/*
+ * The ring is restricted to the operations that are needed, because a seccomp
+ * filter doesn't see operations of an io_uring.
+ */
+static int open_ring(struct fetch *fetch)
+{
+	struct io_uring_restriction allowed[] = {
+		{ .opcode = IORING_RESTRICTION_SQE_OP,
+		  .sqe_op = IORING_OP_READ },
+		{ .opcode = IORING_RESTRICTION_SQE_OP,
+		  .sqe_op = IORING_OP_POLL_ADD },
+	};
+	int ret = io_uring_queue_init(ENTRIES, &fetch->ring,
+				      IORING_SETUP_R_DISABLED);
+
+	if (!ret) {
+		fetch->has_ring = true;
+		ret = io_uring_register_restrictions(&fetch->ring, allowed, 2);
+	}
+	if (!ret)
+		ret = io_uring_enable_rings(&fetch->ring);
+	errno = -ret;
+	if (ret)
+		return fail_errno("can't use io_uring (is sysctl kernel.io_uring_disabled set?)");
+	return 0;
+}
+
+/* Never NULL: there is room for all that can be under way. */
+static struct io_uring_sqe *entry(struct fetch *fetch, void *tag)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&fetch->ring);
+
+	if (!sqe) {
+		io_uring_submit(&fetch->ring);
+		sqe = io_uring_get_sqe(&fetch->ring);
+	}
+	io_uring_sqe_set_data(sqe, tag);
+	return sqe;
+}
+
+void fetch_poll(struct fetch *fetch, int fd, void *tag)
+{
+	struct io_uring_sqe *sqe = entry(fetch, tag);
+
+	io_uring_prep_poll_add(sqe, fd, POLLIN);
+	io_uring_sqe_set_data(sqe, tag);
+}
+
+static void read_more(struct fetch *fetch, struct fetch_slot *slot)
+{
+	/* Whole pages for O_DIRECT: what is behind the end isn't read. */
+	uint64_t size = (slot->size + PAGE - 1) / PAGE * PAGE - slot->got;
+	struct io_uring_sqe *sqe = entry(fetch, slot);
+
+	io_uring_prep_read(sqe, fetch->source->fd,
+			   (char *)slot->buffer + slot->got, size,
+			   slot->at + slot->got);
+	io_uring_sqe_set_data(sqe, slot);
+}
+
+/* ---- answers ---- */
+
+static uint64_t block_size(const struct fetch *fetch, uint64_t block)
+{
+	uint64_t left = fetch->size - block * BLOCK;
+
+	return left < BLOCK ? left : BLOCK;
+}
+
+/*
+ * @ret: what the answer has returned. Return: 0; 1 if there was no memory; or
+ * -1 after fail()
+ */
+static int answered(struct fetch *fetch, uint64_t block, int ret,
+		    enum block_state state)
+{
+	/* The file was cut off meanwhile: there is nothing to bring. */
+	if (!ret || ret == -ENXIO) {
+		order_set(fetch->order, block, state);
+		fetch->starved = false;
+		return 0;
+	}
+	if (ret != -ENOSPC && ret != -ENOMEM && ret != -EBUSY)
+		return fail_gmem("can't fill the file");
+	if (!fetch->starved)
+		say("there is no memory for the file; those who wait for it wait until there is: %s",
+		    gmem_last_error());
+	fetch->starved = true;
+	return 1;
+}
+
+static int fill_zero(struct fetch *fetch, uint64_t block)
+{
+	uint64_t size = block_size(fetch, block);
+
+	fetch->bytes_zero += size;
+	return answered(fetch, block,
+			gmem_channel_zero(fetch->channel, block * BLOCK, size),
+			BLOCK_THERE);
+}
+
+static void release(struct fetch *fetch, struct fetch_slot *slot)
+{
+	slot->busy = false;
+	slot->full = false;
+	fetch->nr_busy--;
+}
+
+static int fill(struct fetch *fetch, struct fetch_slot *slot)
+{
+	int ret = gmem_channel_fill(fetch->channel, slot->block * BLOCK,
+				    slot->size, slot->buffer);
+
+	ret = answered(fetch, slot->block, ret, BLOCK_THERE);
+	slot->full = ret > 0;
+	if (!ret)
+		release(fetch, slot);
+	return ret < 0 ? ret : 0;
+}
+
+static int lose(struct fetch *fetch, struct fetch_slot *slot, int error)
+{
+	uint64_t offset = slot->block * BLOCK;
+	int ret;
+
+	errno = error;
+	fail_errno("%s: can't read %llu bytes at offset %llu, which whoever touches them in the guest hears of",
+		   fetch->source->path, (unsigned long long)slot->size,
+		   (unsigned long long)slot->at);
+	ret = gmem_channel_poison(fetch->channel, offset, slot->size);
+	ret = answered(fetch, slot->block, ret, BLOCK_LOST);
+	release(fetch, slot);
+	return ret < 0 ? ret : 0;
+}
+
+/* ---- blocks ---- */
+
+static struct fetch_slot *free_slot(struct fetch *fetch)
+{
+	for (unsigned int i = 0; i < FETCH_SLOTS; i++)
+		if (!fetch->slots[i].busy)
+			return &fetch->slots[i];
+	return NULL;
+}
+
+static void begin(struct fetch *fetch, uint64_t block, uint64_t at)
+{
+	struct fetch_slot *slot = free_slot(fetch);
+
+	slot->busy = true;
+	slot->tried = false;
+	slot->block = block;
+	slot->at = at;
+	slot->size = block_size(fetch, block);
+	slot->got = 0;
+	fetch->nr_busy++;
+	read_more(fetch, slot);
+}
+
+int fetch_begin(struct fetch *fetch)
+{
+	uint64_t block, at;
+	int ret;
+
+	while (fetch->nr_busy < FETCH_SLOTS && !fetch->starved) {
+		if (!order_next(fetch->order,
+				fetch->nr_busy >= FETCH_BACKGROUND, &block))
+			return 0;
+		if (source_has(fetch->source, block * BLOCK,
+			       block_size(fetch, block), &at)) {
+			begin(fetch, block, at);
+			continue;
+		}
+		ret = fill_zero(fetch, block);
+		if (ret < 0)
+			return -1;
+		if (ret) {
+			order_set(fetch->order, block, BLOCK_ABSENT);
+			order_ask(fetch->order, block);
+		}
+	}
+	return 0;
+}
+
+/* The snapshot may end before the file: the rest is zeros. */
+static int finish(struct fetch *fetch, struct fetch_slot *slot)
+{
+	if (slot->got < slot->size)
+		memset((char *)slot->buffer + slot->got, 0,
+		       slot->size - slot->got);
+	if (slot->got < slot->size)
+		slot->got = slot->size;
+	source_trim(fetch->source, slot->block * BLOCK, slot->buffer,
+		    slot->size);
+	return fill(fetch, slot);
+}
+
+int fetch_end(struct fetch *fetch, void *tag, int result)
+{
+	struct fetch_slot *slot = tag;
+
+	if (result == -EINTR || result == -EAGAIN) {
+		read_more(fetch, slot);
+		return 0;
+	}
+	if (result < 0 && slot->tried)
+		return lose(fetch, slot, -result);
+	if (result < 0) {
+		slot->tried = true;
+		read_more(fetch, slot);
+		return 0;
+	}
+	slot->got += result;
+	fetch->bytes_read += result;
+	/* O_DIRECT can't go on in the middle of a page: that was the end. */
+	if (result && slot->got < slot->size && slot->got % PAGE == 0) {
+		read_more(fetch, slot);
+		return 0;
+	}
+	return finish(fetch, slot);
+}
+
+int fetch_again(struct fetch *fetch)
+{
+	fetch->starved = false;
+	for (unsigned int i = 0; i < FETCH_SLOTS && !fetch->starved; i++)
+		if (fetch->slots[i].full && fill(fetch, &fetch->slots[i]))
+			return -1;
+	return fetch_begin(fetch);
+}
+
+/* ---- begin and end ---- */
+
+int fetch_open(struct fetch *fetch)
+{
+	size_t size = FETCH_SLOTS * BLOCK;
+	char *buffers;
+
+	/* One huge page for each, if the host has them. */
+	buffers = mmap(NULL, size + BLOCK, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (buffers == MAP_FAILED)
+		return fail_errno("no memory for buffers");
+	buffers = (char *)(((uintptr_t)buffers + BLOCK - 1) & ~(BLOCK - 1));
+	madvise(buffers, size, MADV_HUGEPAGE);
+	madvise(buffers, size, MADV_DONTDUMP);
+	for (unsigned int i = 0; i < FETCH_SLOTS; i++)
+		fetch->slots[i].buffer = buffers + i * BLOCK;
+	return open_ring(fetch);
+}
+
+void fetch_close(struct fetch *fetch)
+{
+	if (fetch->has_ring)
+		io_uring_queue_exit(&fetch->ring);
+	if (fetch->slots[0].buffer)
+		explicit_bzero(fetch->slots[0].buffer, FETCH_SLOTS * BLOCK);
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The snapshot: a file that is the memory, whose holes are zeros; or one of
+ * QEMU's (mapped_ram.c).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "say.h"
+#include "source.h"
+
+#define PAGE	4096
+
+/* Not all file systems have O_DIRECT. A pipe would wait for its other end. */
+static int open_either(const char *path)
+{
+	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+	int fd = open(path, flags | O_DIRECT);
+
+	return fd < 0 && errno == EINVAL ? open(path, flags) : fd;
+}
+
+/* The headers of QEMU's aren't aligned as O_DIRECT needs it. */
+static int open_qemu(struct source *source, const char *block)
+{
+	int fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), ret;
+
+	if (fd < 0)
+		return fail_errno("%s", source->path);
+	ret = mapped_ram_is(fd, source->path);
+	if (ret > 0)
+		ret = mapped_ram_find(fd, source->path, block, source->size,
+				      &source->ram);
+	close(fd);
+	source->start = source->ram.pages;
+	return ret;
+}
+
+static int check(struct source *source, const char *block)
+{
+	struct stat st;
+
+	if (fstat(source->fd, &st))
+		return fail_errno("%s", source->path);
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return fail("%s is neither a file nor a block device",
+			    source->path);
+	if (open_qemu(source, block) < 0)
+		return -1;
+	if (source->ram.bitmap)
+		return 0;
+	if (block)
+		return fail("%s isn't a migration of QEMU's, so it has no blocks",
+			    source->path);
+	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > source->size)
+		return fail("%s has %llu bytes, which is more than the %llu of the file: it isn't its memory",
+			    source->path, (unsigned long long)st.st_size,
+			    (unsigned long long)source->size);
+	return 0;
+}
+
+int source_open(struct source *source, const char *path, const char *block,
+		uint64_t size)
+{
+	*source = (struct source){ .path = path, .size = size };
+	source->fd = open_either(path);
+	if (source->fd < 0)
+		return fail_errno("%s", path);
+	if (check(source, block)) {
+		source_close(source);
+		return -1;
+	}
+	/* With O_NONBLOCK, io_uring would return -EAGAIN instead of waiting. */
+	fcntl(source->fd, F_SETFL,
+	      fcntl(source->fd, F_GETFL) & ~O_NONBLOCK);
+	return 0;
+}
+
+void source_close(struct source *source)
+{
+	free(source->ram.bitmap);
+	source->ram.bitmap = NULL;
+	close(source->fd);
+}
+
+static bool bitmap_has(const struct mapped_ram *ram, uint64_t offset,
+		       uint64_t size)
+{
+	uint64_t page = offset / PAGE, end = (offset + size) / PAGE;
+
+	for (; page < end; page++)
+		if (mapped_ram_has(ram, page))
+			return true;
+	return false;
+}
+
+bool source_has(const struct source *source, uint64_t offset, uint64_t size,
+		uint64_t *at)
+{
+	off_t data;
+
+	*at = source->start + offset;
+	if (source->ram.bitmap)
+		return bitmap_has(&source->ram, offset, size);
+	data = lseek(source->fd, (off_t)offset, SEEK_DATA);
+	/* ENXIO: nothing but a hole, or the end. Others can't tell. */
+	if (data < 0)
+		return errno != ENXIO;
+	return (uint64_t)data < offset + size;
+}
+
+void source_trim(const struct source *source, uint64_t offset, void *bytes,
+		 size_t size)
+{
+	for (size_t i = 0; source->ram.bitmap && i < size; i += PAGE)
+		if (!mapped_ram_has(&source->ram, (offset + i) / PAGE))
+			memset((char *)bytes + i, 0, PAGE);
+}
