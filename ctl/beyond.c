@@ -29,7 +29,7 @@ static int find_first_frame(struct witness *w, const struct blocks *blocks,
 	*frame = FRAME_NONE;
 	for (size_t i = 0; i < blocks->pages; i++) {
 		if (!(blocks->states[i] & GMEM_STATE_POPULATED) ||
-		    witness_look(map + i * PAGE) < 0)
+		    witness_look_once(map + i * PAGE) < 0)
 			continue;
 		err = witness_see(w, map + i * PAGE, 1, &sight);
 		if (!err && sight.pfn != FRAME_NONE)

@@ -260,6 +260,53 @@ static void check_guard(struct findings *f)
 	}
 }
 
+/* ---- devices ---- */
+
+static bool is_on(const char *path)
+{
+	char line[8];
+
+	return !kernel_line(path, line, sizeof(line)) && *line == 'Y';
+}
+
+/* What makes a device's access to memory more than its guest's. */
+static void check_devices(struct findings *f)
+{
+	if (is_on("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"))
+		found(f, "devices", RESULT_WARN,
+		      "write N to /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
+		      "a device may be used without an IOMMU: it reads and writes all memory, hidden or not");
+	if (is_on("/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"))
+		found(f, "devices", RESULT_WARN,
+		      "write N to /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts, unless all guests with devices are trusted",
+		      "devices are given away without interrupt remapping: a guest can send any interrupt to this host");
+}
+
+static void check_vfio(struct findings *f)
+{
+	char state[16];
+
+	if (!kernel_gmemfs_loaded())
+		return;
+	if (kernel_line(GMEM_SYSFS "/vfio", state, sizeof(state)))
+		not_known(f, "vfio", GMEM_SYSFS "/vfio");
+	else if (!strcmp(state, "hooked"))
+		found(f, "vfio", RESULT_OK, NULL,
+		      "vfio_iommu_type1 is hooked: guests may have devices");
+	else if (!strcmp(state, "absent"))
+		found(f, "vfio", RESULT_OK, NULL,
+		      "vfio_iommu_type1 is not loaded yet; it is hooked when it is loaded");
+	else if (!strcmp(state, "off"))
+		found(f, "vfio", RESULT_OK, NULL,
+		      "off: devices get no memory of gmemfs");
+	else
+		found(f, "vfio", RESULT_WARN,
+		      "dmesg says why; kernel.ftrace_enabled must be 1, and vfio_iommu_type1 must be as in Linux "
+		      TESTED_KERNELS,
+		      "vfio_iommu_type1 is not hooked: devices get no memory of gmemfs");
+	check_devices(f);
+}
+
 static void check_nested(struct findings *f)
 {
 	static const char *const files[] = {
@@ -488,7 +535,8 @@ static void check_verify(struct findings *f)
 
 static void (*const checks[])(struct findings *f) = {
 	check_kernel, check_module, modfile_check_version, check_mounts,
-	check_kvm, check_guard, check_nested, check_ibt, check_lockdown,
+	check_kvm, check_guard, check_vfio, check_nested, check_ibt,
+	check_lockdown,
 	check_modules, modfile_check_signature, check_cgroup, check_thp,
 	check_blocks, check_hibernation, check_crash_dump, check_cmdline,
 	check_mitigations, check_verify,

@@ -54,7 +54,7 @@ struct ctl_call {
 extern const struct ctl_command status_command, ls_command, show_command,
 	map_command, convert_command, reserve_command, release_command,
 	verify_command, check_command, top_command, metrics_command,
-	audit_command, setup_command, run_command;
+	audit_command, setup_command, run_command, save_command, load_command;
 
 /* ctl_error - print an error on stderr. Return: CTL_FAILED. */
 __attribute__((format(printf, 1, 2)))

@@ -156,6 +156,8 @@ static void json_info(struct json *j, const struct gmem_info *info)
 	json_number(j, "huge", info->huge);
 	json_number(j, "cloned", info->cloned);
 	json_number(j, "sharers", info->sharers);
+	json_number(j, "device", info->device);
+	json_number(j, "missing", info->missing);
 	json_number(j, "map_faults_2m", info->map_faults_2m);
 	json_number(j, "map_faults_4k", info->map_faults_4k);
 	json_array(j, "flags");

@@ -19,7 +19,7 @@ static const struct ctl_command *const commands[] = {
 	&status_command, &ls_command, &show_command, &map_command,
 	&convert_command, &reserve_command, &release_command, &verify_command,
 	&audit_command, &check_command, &top_command, &metrics_command,
-	&setup_command, &run_command, NULL
+	&save_command, &load_command, &setup_command, &run_command, NULL
 };
 
 static const struct ctl_option common[] = {

@@ -107,7 +107,8 @@ static void json_cell(struct json *j, const struct picture *p, size_t i)
 	json_number(j, "hidden", c->hidden);
 	json_number(j, "shared", c->shared);
 	json_number(j, "lent", c->lent);
-	json_number(j, "pinned", c->pinned);
+	json_number(j, "pinned", c->pinned + c->device);
+	json_number(j, "pinned_private", c->device);
 	json_number(j, "unprotected", c->unprotected);
 	json_number(j, "cloned", c->cloned);
 	json_number(j, "sharers", c->sharers);

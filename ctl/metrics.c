@@ -37,6 +37,8 @@ static const struct {
 	  "Memory that could not be put back into the direct map yet." },
 	{ "pinned_bytes", METRIC_GAUGE, "gmemfs_pinned_bytes",
 	  "Memory that a file has freed, but that is pinned or lent." },
+	{ "device_bytes", METRIC_GAUGE, "gmemfs_device_bytes",
+	  "Memory of files that devices have by VFIO, hidden or not." },
 	{ "pool/low_bytes", METRIC_GAUGE, "gmemfs_pool_low_bytes",
 	  "The size to which the pool is filled." },
 	{ "pool/free_bytes", METRIC_GAUGE, "gmemfs_pool_free_bytes",
@@ -182,6 +184,9 @@ static void write_files(struct metric_writer *w, const struct inventory *inv)
 	metric_gauge(w, "gmemfs_files_cloned_bytes",
 		     "Memory of files that they have in common with others; it counts in each.",
 		     sum.cloned);
+	metric_gauge(w, "gmemfs_files_missing_bytes",
+		     "What is still to be filled over files' fault channels.",
+		     sum.missing);
 }
 
 enum mount_metric {

@@ -9,10 +9,12 @@
 const struct cell_look cell_looks[CELL_KINDS] = {
 	[CELL_UNPROTECTED] = { "unprotected", "some private pages are in the direct map",
 			       "!", "!", COLOUR_RED, "#d62728" },
-	[CELL_PINNED] = { "pinned", "some pages are pinned",
+	[CELL_PINNED] = { "pinned", "some shared pages are pinned",
 			  "P", "P", COLOUR_BLUE, "#1f77b4" },
 	[CELL_LENT] = { "lent", "some pages are lent to KVM",
 			"L", "L", COLOUR_MAGENTA, "#9467bd" },
+	[CELL_DEVICE] = { "device", "hidden, some pages are pinned for a device",
+			  "D", "D", COLOUR_BLUE, "#17becf" },
 	[CELL_SHARED] = { "shared", "shared",
 			  "s", "s", COLOUR_YELLOW, "#f2c744" },
 	[CELL_MIXED] = { "mixed", "private and shared pages",
@@ -36,7 +38,10 @@ static void add_page(struct cell *c, uint8_t state, uint8_t sharers)
 	c->holes--;
 	c->small += !(state & GMEM_STATE_HUGE);
 	c->hidden += !(state & GMEM_STATE_EXPOSED);
-	c->pinned += !!(state & GMEM_STATE_PINNED);
+	if (state & GMEM_STATE_PINNED && state & GMEM_STATE_SHARED)
+		c->pinned++;
+	else
+		c->device += !!(state & GMEM_STATE_PINNED);
 	c->lent += !!(state & GMEM_STATE_LENT);
 	c->cloned += !!(state & GMEM_STATE_CLONED);
 	if (state & GMEM_STATE_CLONED && sharers > c->sharers)
@@ -55,6 +60,8 @@ static enum cell_kind kind_of(const struct cell *c)
 		return CELL_PINNED;
 	if (c->lent)
 		return CELL_LENT;
+	if (c->device)
+		return CELL_DEVICE;
 	if (c->holes == c->pages)
 		return CELL_HOLE;
 	if (c->shared)

@@ -15,6 +15,7 @@ enum cell_kind {
 	CELL_UNPROTECTED,	/* private and in the direct map */
 	CELL_PINNED,
 	CELL_LENT,
+	CELL_DEVICE,		/* a device has private pages */
 	CELL_SHARED,		/* all populated pages are shared */
 	CELL_MIXED,		/* shared and private pages */
 	CELL_CLONED,		/* some pages are in common with other files */
@@ -43,7 +44,8 @@ struct cell {
 	unsigned long hidden;
 	unsigned long shared;
 	unsigned long lent;
-	unsigned long pinned;
+	unsigned long pinned;	/* and shared */
+	unsigned long device;	/* pinned and private */
 	unsigned long unprotected;
 	unsigned long cloned;
 	unsigned int sharers;	/* places that have one of these, at most */

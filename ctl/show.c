@@ -21,6 +21,7 @@ struct tally {
 	uint64_t shared_hidden;
 	uint64_t lent;
 	uint64_t pinned;
+	uint64_t pinned_private;	/* by a device: nothing else can */
 	uint64_t unprotected;
 	uint64_t cloned;
 	uint64_t cloned_alone;	/* and no other file has it any more */
@@ -36,6 +37,8 @@ static void count(struct tally *t, uint8_t state, uint8_t sharers)
 	t->hidden += !(state & GMEM_STATE_EXPOSED);
 	t->cloned += !!(state & GMEM_STATE_CLONED);
 	t->cloned_alone += state & GMEM_STATE_CLONED && sharers == 1;
+	t->pinned_private += state & GMEM_STATE_PINNED &&
+			     !(state & GMEM_STATE_SHARED);
 	if (state & GMEM_STATE_SHARED) {
 		t->shared++;
 		t->shared_hidden += !(state & GMEM_STATE_EXPOSED);
@@ -57,6 +60,7 @@ static void print_json(const struct file_entry *f, const struct tally *t)
 	json_number(&j, "shared_hidden", t->shared_hidden);
 	json_number(&j, "lent", t->lent);
 	json_number(&j, "pinned", t->pinned);
+	json_number(&j, "pinned_private", t->pinned_private);
 	json_number(&j, "unprotected", t->unprotected);
 	json_number(&j, "cloned", t->cloned);
 	json_number(&j, "cloned_alone", t->cloned_alone);
@@ -99,13 +103,19 @@ static void print_memory(const struct gmem_info *info, const struct tally *t)
 		 text_size(t->shared_hidden * GMEM_PAGE_SIZE));
 	print_amount("shared", t->shared * GMEM_PAGE_SIZE, remark);
 	print_amount("lent", t->lent * GMEM_PAGE_SIZE, "to KVM, now");
-	print_amount("pinned", t->pinned * GMEM_PAGE_SIZE,
-		     "can't be made private until it is unpinned");
+	print_amount("pinned",
+		     (t->pinned - t->pinned_private) * GMEM_PAGE_SIZE,
+		     "shared, and can't be made private until it is unpinned");
+	snprintf(remark, sizeof(remark), "have devices by VFIO, %s of it private",
+		 text_size(t->pinned_private * GMEM_PAGE_SIZE));
+	print_amount("devices", info->device, remark);
 	print_amount("unprotected", t->unprotected * GMEM_PAGE_SIZE,
 		     "private and in the direct map");
 	print_amount("cloned", t->cloned * GMEM_PAGE_SIZE,
 		     "in common with other files, until it is written to");
 	print_sharers(info, t);
+	print_amount("missing", info->missing,
+		     "still to be filled over the file's fault channel");
 	snprintf(remark, sizeof(remark), "of 2 MiB, %" PRIu64 " of 4 KiB",
 		 (uint64_t)info->map_faults_4k);
 	printf("%-12s %8" PRIu64 "  %s\n", "faults",

@@ -59,6 +59,7 @@ static void json_memory(struct json *j, const struct status *s)
 	json_number(j, "spare", kernel_gmemfs("spare_bytes"));
 	json_number(j, "quarantined", kernel_gmemfs("quarantined_bytes"));
 	json_number(j, "pinned", kernel_gmemfs("pinned_bytes"));
+	json_number(j, "device", kernel_gmemfs("device_bytes"));
 	json_end(j);
 	json_object(j, "files");
 	json_number(j, "count", s->inv.nr_files);
@@ -70,6 +71,8 @@ static void json_memory(struct json *j, const struct status *s)
 	json_number(j, "shared", s->sum.shared);
 	json_number(j, "huge", s->sum.huge);
 	json_number(j, "cloned", s->sum.cloned);
+	json_number(j, "device", s->sum.device);
+	json_number(j, "missing", s->sum.missing);
 	inventory_json_reasons(&s->inv, j);
 	json_end(j);
 }
@@ -203,6 +206,8 @@ static void print_memory(const struct status *s)
 	     "could not be put back into the direct map yet");
 	line("pinned", text_size(kernel_gmemfs("pinned_bytes")),
 	     "freed by its file, but still pinned, or lent to KVM");
+	line("devices", text_size(kernel_gmemfs("device_bytes")),
+	     "have devices by VFIO, hidden or not");
 	snprintf(remark, sizeof(remark), "of 2M entries, %" PRIu64
 		 " of 1G; mapped by 4K: %s, 2M: %s, 1G: %s", s->splits_1g,
 		 text_size(s->map_4k), text_size(s->map_2m),

@@ -81,5 +81,7 @@ void inventory_add_up(const struct inventory *inv, struct gmem_info *sum)
 		sum->shared += info->shared;
 		sum->huge += info->huge;
 		sum->cloned += info->cloned;
+		sum->device += info->device;
+		sum->missing += info->missing;
 	}
 }

@@ -123,9 +123,11 @@ static int view_block(struct verifier *s, struct block_view *view)
 
 	for (size_t i = 0; i < BLOCK_PAGES; i++)
 		view->sights[i] = (struct sight){ .pfn = FRAME_NONE };
+	witness_begin_looks();
 	for (size_t i = 0; i < b->pages; i++)
 		if (b->states[i] & GMEM_STATE_POPULATED)
 			witness_look(s->map + i * PAGE);
+	witness_end_looks();
 	if (!b->pages)
 		return 0;
 	return witness_see(&s->witness, s->map, b->pages, view->sights);
@@ -194,6 +196,7 @@ static void count_block(struct verifier *s, size_t pages,
 {
 	const struct blocks *b = view->b;
 
+	witness_begin_looks();
 	for (size_t i = 0; i < pages; i++) {
 		const struct sight *sight = &view->sights[i];
 
@@ -216,6 +219,7 @@ static void count_block(struct verifier *s, size_t pages,
 		if (!sight->mapped && !sight->read)
 			s->v->proven += !witness_look(s->map + i * PAGE);
 	}
+	witness_end_looks();
 }
 
 static int check_mapped(struct verifier *s, struct blocks *b)

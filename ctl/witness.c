@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 
 #include "ctl.h"
 #include "witness.h"
@@ -16,16 +17,56 @@
 
 static sigjmp_buf fault_jump;
 
+static volatile sig_atomic_t look_ticks;	/* 0: no look */
+
 static void on_fault(int sig)
 {
+	look_ticks = 0;
 	siglongjmp(fault_jump, sig);
+}
+
+/*
+ * A page may be missing: then an access waits for whoever has the file's fault
+ * channel, perhaps for ever. A signal ends that.
+ */
+#define LOOK_TICKS	3
+
+static void on_tick(int sig)
+{
+	if (look_ticks && ++look_ticks > LOOK_TICKS) {
+		look_ticks = 0;
+		siglongjmp(fault_jump, sig);
+	}
 }
 
 static void catch_faults(void)
 {
-	struct sigaction act = { .sa_handler = on_fault };
+	struct sigaction bus = { .sa_handler = on_fault };
+	struct sigaction tick = {
+		.sa_handler = on_tick, .sa_flags = SA_RESTART,
+	};
 
-	sigaction(SIGBUS, &act, NULL);
+	sigaction(SIGBUS, &bus, NULL);
+	sigaction(SIGALRM, &tick, NULL);
+}
+
+static void set_ticks(time_t seconds)
+{
+	struct itimerval every = {
+		.it_interval.tv_sec = seconds, .it_value.tv_sec = seconds,
+	};
+
+	setitimer(ITIMER_REAL, &every, NULL);
+}
+
+void witness_begin_looks(void)
+{
+	set_ticks(1);
+}
+
+void witness_end_looks(void)
+{
+	set_ticks(0);
 }
 
 static bool is_zero(const volatile uint64_t *words)
@@ -38,9 +79,24 @@ static bool is_zero(const volatile uint64_t *words)
 
 int witness_look(const uint8_t *page)
 {
+	int zero;
+
 	if (sigsetjmp(fault_jump, 1))
 		return -1;
-	return is_zero((const volatile uint64_t *)page);
+	look_ticks = 1;
+	zero = is_zero((const volatile uint64_t *)page);
+	look_ticks = 0;
+	return zero;
+}
+
+int witness_look_once(const uint8_t *page)
+{
+	int zero;
+
+	witness_begin_looks();
+	zero = witness_look(page);
+	witness_end_looks();
+	return zero;
 }
 
 /* ---- what can be seen of pages ---- */

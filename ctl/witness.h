@@ -41,9 +41,18 @@ void witness_close(struct witness *w);
 /*
  * witness_look - is a page of this process all zeros? This faults it in.
  *
+ * A user may make the page one that somebody has to fill first, and never does
+ * (a fault channel). Between witness_begin_looks() and witness_end_looks() such
+ * a look ends after a few seconds.
+ *
  * Return: 1 if it is, 0 if not, -1 if it can't be accessed.
  */
 int witness_look(const uint8_t *page);
+void witness_begin_looks(void);
+void witness_end_looks(void);
+
+/* witness_look_once - the same for one look */
+int witness_look_once(const uint8_t *page);
 
 /*
  * witness_see - look for pages in the direct map, after witness_look(). Return:
