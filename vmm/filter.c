@@ -239,6 +239,15 @@ static void add_fallocate(struct filter *f, int memory_fd)
 	add_rule(f, &rule);
 }
 
+/* libgmem waits that way for a page that isn't there yet. */
+static void add_pread(struct filter *f, int memory_fd)
+{
+	const uint32_t memory[] = { memory_fd };
+	const struct rule rule = { SYS_pread64, { { 0, 0, memory, 1 } } };
+
+	add_rule(f, &rule);
+}
+
 static void add_ioctls(struct filter *f, bool snapshot)
 {
 	uint32_t all[COUNT(ioctls) + COUNT(snapshot_ioctls)];
@@ -289,6 +298,7 @@ static void make_filter(struct filter *f, int memory_fd, int snapshot_fd)
 	for (size_t i = 0; i < COUNT(rules); i++)
 		add_rule(f, &rules[i]);
 	add_fallocate(f, memory_fd);
+	add_pread(f, memory_fd);
 	if (snapshot_fd > 0)
 		add_snapshot(f, snapshot_fd);
 	add_signals(f);

@@ -7,10 +7,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "error.h"
 #include "memfile.h"
+#include "pager.h"
 
 /* ---- one guest for a file ---- */
 
@@ -197,7 +199,59 @@ static int open_clone(const struct memory_options *memory)
 	return fd;
 }
 
+/* ---- on demand ---- */
+
+/* The template may be shorter: gmem-pager brings zeros then. */
+static int check_size(int template, const struct memory_options *memory)
+{
+	struct stat st;
+
+	if (fstat(template, &st))
+		return fail_errno("%s", memory->template);
+	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > memory->size)
+		return fail("%s has %llu bytes and not %llu: it isn't the memory of this snapshot",
+			    memory->template, (unsigned long long)st.st_size,
+			    (unsigned long long)memory->size);
+	return 0;
+}
+
+static int make_on_demand(int template, const struct memory_options *memory)
+{
+	struct memory_options place = *memory;
+	int fd;
+
+	if (check_size(template, memory))
+		return -1;
+	/* The template's folder is on a disk. */
+	if (!place.directory)
+		place.directory = GMEM_DEFAULT_MOUNT;
+	fd = memory->file ? make_named(memory) : make_nameless(&place, 0);
+	if (fd < 0)
+		return -1;
+	if (!pager_start(memory->template, fd))
+		return fd;
+	close(fd);
+	memfile_undo(memory);
+	return -1;
+}
+
+/* The pager opens it again; the lock is for the time until then. */
+static int open_on_demand(const struct memory_options *memory)
+{
+	int template = open(memory->template, O_RDONLY | O_CLOEXEC |
+			    O_NONBLOCK), fd = -1;
+
+	if (template < 0)
+		return fail_errno("--memory: template: %s", memory->template);
+	if (!lock(template, memory->template, LOCK_SH))
+		fd = make_on_demand(template, memory);
+	close(template);
+	return fd;
+}
+
 int memfile_open(const struct memory_options *memory)
 {
+	if (memory->on_demand)
+		return open_on_demand(memory);
 	return memory->template ? open_clone(memory) : open_new(memory);
 }

@@ -60,6 +60,8 @@ static int help(void)
 	     "                   the memory stays in its file, and the guest ends\n"
 	     "  --restore=FILE   begin from a snapshot, with a clone of its memory; all options\n"
 	     "                   but those of files must be as they were\n"
+	     "  --restore=FILE,memory=on-demand  the same with a copy, which gmem-pager brings\n"
+	     "                   when it is touched: template may be on any disk then\n"
 	     "  --no-reboot      end when the guest resets itself; don't start it again\n"
 	     "  --sandbox=HOW    on; calls: without namespaces, where these are not permitted;\n"
 	     "                   off: no sandbox (on)\n"
@@ -398,6 +400,24 @@ static int set_sandbox(struct options *options, const char *value)
 	return wrong("--sandbox must be on, calls or off, not '%s'", value);
 }
 
+/* FILE, perhaps with ,memory=HOW. A file's name may have commas in it. */
+static int set_restore(struct options *options, char *value)
+{
+	static const char key[] = ",memory=";
+	char *how = strstr(value, key);
+
+	options->restore = value;
+	if (!how)
+		return 0;
+	*how = 0;
+	how += strlen(key);
+	options->memory.on_demand = !strcmp(how, "on-demand");
+	if (options->memory.on_demand || !strcmp(how, "clone"))
+		return 0;
+	return wrong("--restore: memory must be clone or on-demand, not '%s'",
+		     how);
+}
+
 static int set(struct options *options, int option, char *value)
 {
 	switch (option) {
@@ -431,8 +451,7 @@ static int set(struct options *options, int option, char *value)
 		options->snapshot = value;
 		return 0;
 	case OPT_RESTORE:
-		options->restore = value;
-		return 0;
+		return set_restore(options, value);
 	default:
 		options->no_reboot = true;
 		return 0;

@@ -18,6 +18,7 @@ struct memory_options {
 	bool by_file;		/* the VMM copies by read() and write() */
 	const char *file;	/* the memory's own name; NULL: none */
 	const char *template;	/* the memory of --restore; NULL: none */
+	bool on_demand;		/* it comes when it is touched, not by a clone */
 };
 
 struct disk_options {
