@@ -13,8 +13,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"; tap_at_exit' EXIT
 
 measure() {
-	hostvm/run --kernel "${KERNEL:-6.12}" --mem 4G --no-load -- \
-		bench-host-guests 20x 0 gmemfs shared-io reinsert \
+	hostvm/run --kernel "${KERNEL:-6.12}" --mem 4G --no-load --device nvme -- \
+		env BENCH_NVME=0000:00:10.0 bench-host-guests 20x 0 gmemfs shared-io reinsert nvme-vfio \
 		>"$work/out"
 }
 
@@ -27,7 +27,7 @@ number() { # WORK METHOD KEY
 }
 
 ok 'it runs' measure
-for method in gmemfs shared-io reinsert; do
+for method in gmemfs shared-io reinsert nvme-vfio; do
 	like "$(line_of boot $method)" ' units=1 ns=[0-9]+ exits=[0-9]+ ' "$method boots"
 	for job in read-4k-1 read-4k-32 write-4k-1 write-4k-32 read-128k write-128k \
 		mixed-4k-32; do
@@ -42,6 +42,8 @@ done
 for job in read-4k-1 write-4k-32; do
 	is "$(number $job gmemfs own_broadcasts)" 0 "$job on gmemfs: no flush"
 	is "$(number $job gmemfs edits)" 0 "$job on gmemfs: no edit"
+	is "$(number $job nvme-vfio own_broadcasts)" 0 "$job by the disk itself: no flush"
+	is "$(number $job nvme-vfio edits)" 0 "$job by the disk itself: no edit"
 	ok "$job by reinsert: edits for each" \
 		test "$(number $job reinsert edits)" -ge 40
 	ok "$job by reinsert: flushes for each" \

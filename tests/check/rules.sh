@@ -167,9 +167,10 @@ owned() {
 }
 
 # In gmemctl, what users control is opened by reach.c only. All other files may open and look at what
-# has a fixed name, that no user can put there; kernel.c and etc.c have functions that take one.
+# has a fixed name, that no user can put there; kernel.c and etc.c have functions that take one. What is
+# only read, and that by the caller's rights, input.c opens.
 open_elsewhere() {
-	list '^ctl/.*\.[ch]$' | grep -v -E '/(reach|kernel|etc)\.[ch]$' |
+	list '^ctl/.*\.[ch]$' | grep -v -E '/(reach|kernel|etc|input)\.[ch]$' |
 		xargs -r grep -n -E '(^|[^_[:alnum:].>])(f?open|open64|openat2?|creat|freopen|opendir|fts_open|nftw|scandir|stat|lstat|fstatat|statx|statfs|access|faccessat|readlink|truncate|mkdir|mknod|rename|unlink|gmem_file_open|gmem_file_create)\(' /dev/null |
 		grep -v -E '[(]"/(proc|sys|dev/kvm|dev/null)' | grep -v -E ':[0-9]+:([^"]*/\*|[[:space:]]*\*)' |
 		sed 's/^/opened outside reach.c: /'
@@ -178,8 +179,8 @@ open_elsewhere() {
 check_design() {
 	{
 		open_elsewhere
-		owned 'a version conditional outside compat.h and kvm_*.c' \
-			'/(compat\.h|kvm_[0-9_]+\.c)$' 'LINUX_VERSION_CODE|KERNEL_VERSION\('
+		owned 'a version conditional outside compat.h, kvm_*.c and vfio_*.c' \
+			'/(compat\.h|(kvm|vfio)_[0-9_]+\.c)$' 'LINUX_VERSION_CODE|KERNEL_VERSION\('
 		owned 'an edit of the direct map outside directmap.c' '/directmap\.c$' \
 			'\bset_(memory|direct_map)_[a-z_]+\(|\bflush_tlb_'
 		owned 'a map slot outside mapslot.c' '/mapslot\.c$' \
@@ -189,6 +190,8 @@ check_design() {
 		owned "KVM internals outside of the guard's files" \
 			'/(kvm|kvm_[0-9_]+|gpc|vcpumap|borrow|guard|vmmexit|vms)\.[ch]$' \
 			'#include (<linux/kvm_host\.h>|"kvm\.h")'
+		owned "VFIO internals outside of VFIO's files" '/vfio(_[0-9_]+)?\.[ch]$' \
+			'\b(vaddr_get_pfns|vfio_iommu_type1_[a-z_]+|struct vfio_batch)\b'
 		list_c | grep -v -E '^(include/uapi|tests)/' |
 			xargs grep -n -E '\b_IO[RW]*\(' /dev/null |
 			sed 's/^/an ioctl defined outside include\/uapi: /'
@@ -197,9 +200,9 @@ check_design() {
 			sed 's/^/left open: /'
 		owned 'a page'"'"'s word outside pageword.[ch]' '/pageword\.[ch]$' \
 			'\bset_page_private\(|WRITE_ONCE\([^)]*->private'
-		owned 'a change of what a page is outside frame.c, exposure.c and common.c' \
-			'/(frame|exposure|common|pageword)\.[ch]$' \
-			'\bgmem_(set_(words?|states?|bit)|clear_bit|forget_word)\('
+		owned 'a change of what a page is outside frame.c, exposure.c, common.c and device.c' \
+			'/(frame|exposure|common|device|pageword)\.[ch]$' \
+			'\bgmem_(set_(words?|states?|bit)|clear_bit|forget_(word|device))\('
 		list_c | xargs wc -l | awk '$2 != "total" &&
 			$1 > ($2 ~ /^tests\// ? 900 : 600) {
 			print $2 ": " $1 " lines: is it one idea?" }'

@@ -40,7 +40,7 @@ test_ready() {
 	is "$status" 0 'a host that is ready: exit status 0'
 	ok '  JSON' json_is_valid
 	is "$(ask 'd["ready"]')" true '  it says so'
-	for name in kernel module mount kvm guard lockdown 'huge pages' cmdline verify; do
+	for name in kernel module mount kvm guard vfio lockdown 'huge pages' cmdline verify; do
 		is "$(result "$name")" OK "  $name"
 	done
 	is "$(ask 'all(c["advice"] for c in d["checks"] if c["result"] != "OK")')" true \

@@ -65,7 +65,7 @@ test_format() {
 }
 
 test_sysfs() {
-	for name in hidden_bytes lent_bytes spare_bytes quarantined_bytes pinned_bytes pool/low_bytes \
+	for name in hidden_bytes lent_bytes spare_bytes quarantined_bytes pinned_bytes device_bytes pool/low_bytes \
 		pool/free_bytes pool/dirty_bytes; do
 		is "$(value "gmemfs_$(echo "$name" | tr / _)")" "$(cat "/sys/fs/gmemfs/$name")" "sysfs: $name"
 	done
@@ -84,6 +84,7 @@ in_status() {
 	cat <<'END'
 gmemfs_guard_hooks ["guard"]["hooks"]
 gmemfs_hidden_bytes ["memory"]["hidden"]
+gmemfs_device_bytes ["memory"]["device"]
 gmemfs_loans_total ["memory"]["loans"]
 gmemfs_files ["files"]["count"]
 gmemfs_files_size_bytes ["files"]["size"]
@@ -94,6 +95,7 @@ gmemfs_files_lent_bytes ["files"]["lent"]
 gmemfs_files_shared_bytes ["files"]["shared"]
 gmemfs_files_huge_bytes ["files"]["huge"]
 gmemfs_files_cloned_bytes ["files"]["cloned"]
+gmemfs_files_missing_bytes ["files"]["missing"]
 gmemfs_pool_free_bytes ["pool"]["free_bytes"]
 gmemfs_pool_hits_total ["pool"]["hits"]
 gmemfs_direct_map_splits_total{size="2M"} ["direct_map"]["splits_2m"]

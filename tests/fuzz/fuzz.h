@@ -34,6 +34,7 @@
 #define PAGES		(BLOCKS * 512)
 #define SIZE		(PAGES * PAGE_BYTES)
 #define PIPES		4
+#define DMAS		3
 #define VCPUS		VM_MAX_VCPUS
 #define SLOTS		2
 #define SLOT_SIZE	(SIZE / SLOTS)
@@ -68,6 +69,8 @@ enum op {
 	OP_UNSHARE,
 	OP_PIN,
 	OP_UNPIN,
+	OP_DMA_MAP,		/* a part of a worker's view, for a device */
+	OP_DMA_UNMAP,
 	OP_REMAP,
 	OP_UNMAP,
 	OP_MAP_GUEST,
@@ -135,6 +138,7 @@ struct order {
 	uint8_t byte;
 	bool zero;
 	unsigned int pipe;
+	unsigned int dma;
 	unsigned int vcpu, slot;
 	enum place_kind place;
 	bool off;			/* the place is given up */
@@ -219,11 +223,26 @@ struct file {
 	bool was_source, was_target;
 };
 
+/**
+ * struct dma - a map for the device
+ * @on: it is there
+ * @lost: it has memory that is none of the files' (any more)
+ * @file: which it has pages of
+ * @there: pages that the device and that file have
+ */
+struct dma {
+	bool on;
+	bool lost;
+	unsigned int file;
+	bool there[PAGES];
+};
+
 struct model {
 	struct file files[FILES];
 	unsigned int file_of[WORKERS];	/* which each has mapped */
 	unsigned int pipe_file[PIPES];
 	long pipe_page[PIPES];		/* or -1 */
+	struct dma dmas[DMAS];
 	uint8_t views[WORKERS][PAGES];	/* enum view */
 	struct machine machines[MACHINES];
 	bool deny;			/* guard=deny */
@@ -339,6 +358,18 @@ long obey_vm_load(void);
 long obey_slot(void);
 long obey_dirty_log(void);
 
+/* device.c */
+bool open_device(void);
+void unmap_device(void);
+long obey_dma_map(void);
+long obey_dma_unmap(void);
+int devices_of(long page);
+bool has_devices(long offset, long size);
+bool has_lost_memory(void);
+void lose_device_pages(long offset, long size);
+bool check_dma_map(void);
+bool check_dma_unmap(void);
+
 /* of_file.c: the model of a file */
 extern unsigned long children_faulted;
 long pages_of_file(void);
@@ -363,6 +394,7 @@ bool check_madvise(void);
 bool check_fork_store(void);
 bool check_fork_on(void);
 bool has_pins(long offset, long size);
+bool may_leave(long offset, long size);
 long viewed_bytes(void);
 void store_viewed(long size);
 bool loaded_viewed(long size);

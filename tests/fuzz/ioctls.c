@@ -17,6 +17,7 @@
 #include "../module/gmem_test.h"
 
 #include <limits.h>
+#include <linux/falloc.h>
 #include <time.h>
 
 #include "../lib/chance.h"
@@ -31,9 +32,13 @@
 			 GMEM_FLAG_KEEP_DIRECT_MAP | GMEM_FLAG_NO_HUGE | \
 			 GMEM_FLAG_HUGE_ONLY)
 
-enum command { INFO, CREATE, CONVERT, STATE, VIEW, COMMANDS };
+enum command {
+	INFO, CREATE, CONVERT, STATE, VIEW, USERFAULT, FILL, ZERO, COMMANDS
+};
+/* WAITS is a file on which a channel may be opened, and that nobody touches. */
 enum target {
-	WRITABLE, READ_ONLY, SHARED, DIRECTORY, FOREIGN, CLOSED, TARGETS
+	WRITABLE, READ_ONLY, SHARED, DIRECTORY, FOREIGN, WAITS, CHANNEL, CLOSED,
+	TARGETS
 };
 
 /* What an argument points to. Only GOOD is there for sure, and writable. */
@@ -41,12 +46,12 @@ enum place { GOOD, AT_THE_END, READABLE, OWN_PAGES, NOWHERE, PLACES };
 
 static const unsigned int numbers[COMMANDS] = {
 	GMEM_GET_INFO, GMEM_CREATE, GMEM_SET_ATTRIBUTES, GMEM_GET_STATE,
-	GMEM_SHARED_VIEW,
+	GMEM_SHARED_VIEW, GMEM_USERFAULT, GMEM_FILL, GMEM_FILL_ZERO,
 };
 
 static const char *const names[COMMANDS] = {
 	"GMEM_GET_INFO", "GMEM_CREATE", "GMEM_SET_ATTRIBUTES", "GMEM_GET_STATE",
-	"GMEM_SHARED_VIEW",
+	"GMEM_SHARED_VIEW", "GMEM_USERFAULT", "GMEM_FILL", "GMEM_FILL_ZERO",
 };
 
 union argument {
@@ -54,6 +59,8 @@ union argument {
 	struct gmem_create create;
 	struct gmem_attributes convert;
 	struct gmem_state state;
+	struct gmem_userfault userfault;
+	struct gmem_fill fill;
 	__u64 words[16];
 };
 
@@ -78,6 +85,7 @@ static struct {
 
 static uint64_t seed;
 static int targets[TARGETS];
+static int filled;	/* the file of CHANNEL */
 static char *good, *at_the_end, *readable, *own_pages, *nowhere;
 
 static uint64_t below(uint64_t n)
@@ -103,6 +111,11 @@ static void make_targets(void)
 	targets[SHARED] = must(ioctl(targets[WRITABLE], GMEM_SHARED_VIEW, 0));
 	targets[DIRECTORY] = must(open(MNT, O_RDONLY | O_DIRECTORY));
 	targets[FOREIGN] = must(open("/dev/shm", O_TMPFILE | O_RDWR, 0600));
+	targets[WAITS] = new_file(SIZE);
+	filled = new_file(SIZE);
+	targets[CHANNEL] = must(ioctl(filled, GMEM_USERFAULT,
+				      &(struct gmem_userfault){
+					      .size = SIZE }));
 	targets[CLOSED] = 9999;
 }
 
@@ -166,6 +179,20 @@ static union argument right_argument(enum command command)
 		if (!below(3))
 			a.state.sharers = a.state.states;
 		break;
+	case USERFAULT:
+		a.userfault.size = SIZE;
+		a.userfault.flags = below(2) ? GMEM_FAULT_REATTACH : 0;
+		break;
+	case FILL:
+		say_range(&a.fill.offset, &a.fill.size);
+		a.fill.flags = below(8) ? 0 : GMEM_FILL_POISON;
+		if (!a.fill.flags)
+			a.fill.address = (unsigned long)own_pages;
+		break;
+	case ZERO:
+		say_range(&a.fill.offset, &a.fill.size);
+		a.fill.flags = below(4) ? 0 : GMEM_FILL_PUNCHED;
+		break;
 	default:
 		break;
 	}
@@ -204,6 +231,18 @@ static bool is_command(unsigned int number)
 	return false;
 }
 
+/* A channel must not be opened where workers touch the memory. */
+static enum target target_for(enum command command, enum target target)
+{
+	if (command == CREATE && below(4))
+		return DIRECTORY;
+	if ((command == FILL || command == ZERO) && below(4))
+		return CHANNEL;
+	if (command == USERFAULT && (target == WRITABLE || target == SHARED))
+		return WAITS;
+	return target;
+}
+
 static struct call next_call(void)
 {
 	struct call c = {
@@ -212,8 +251,7 @@ static struct call next_call(void)
 		.place = below(4) ? GOOD : (enum place)below(PLACES),
 	};
 
-	if (c.command == CREATE && below(4))
-		c.target = DIRECTORY;
+	c.target = target_for(c.command, c.target);
 	c.number = numbers[c.command];
 	c.said = right_argument(c.command);
 	if (!below(3))
@@ -252,6 +290,16 @@ static bool any(const __u64 *reserved, int n)
 	return false;
 }
 
+static bool fill_is_wrong(const struct gmem_fill *fill, bool contents)
+{
+	uint64_t flag = contents ? GMEM_FILL_POISON : GMEM_FILL_PUNCHED;
+
+	return range_is_wrong(fill->offset, fill->size) ||
+	       fill->flags & ~flag || fill->done || fill->filled ||
+	       any(fill->reserved, 2) ||
+	       ((fill->flags || !contents) && fill->address);
+}
+
 /* By what the header says. A file's length never changes here. */
 static bool is_wrong(const struct call *c)
 {
@@ -271,6 +319,13 @@ static bool is_wrong(const struct call *c)
 	case STATE:
 		return range_is_wrong(a->state.offset, a->state.size) ||
 		       any(a->state.reserved, 4);
+	case USERFAULT:
+		return range_is_wrong(a->userfault.offset, a->userfault.size) ||
+		       a->userfault.flags & ~GMEM_FAULT_REATTACH ||
+		       any(a->userfault.reserved, 5);
+	case FILL:
+	case ZERO:
+		return fill_is_wrong(&a->fill, c->command == FILL);
 	default:
 		return c->address != 0;
 	}
@@ -278,8 +333,14 @@ static bool is_wrong(const struct call *c)
 
 static bool is_for(enum command command, enum target target)
 {
-	return target == DIRECTORY ? command == CREATE :
-	       target <= SHARED && command != CREATE && command != COMMANDS;
+	bool fills = command == FILL || command == ZERO;
+
+	if (target == DIRECTORY)
+		return command == CREATE;
+	if (target == CHANNEL)
+		return fills;
+	return (target <= SHARED || target == WAITS) && command != CREATE &&
+	       command != COMMANDS && !fills;
 }
 
 static bool may_be(int error, const struct call *c)
@@ -291,7 +352,12 @@ static bool may_be(int error, const struct call *c)
 	case EAGAIN:	/* another's buffer is pinned just then */
 		return c->command == CONVERT;
 	case EFAULT:	/* also of the pages that are to take the states */
-		return c->place != GOOD || c->command == STATE;
+		return c->place != GOOD || c->command == STATE ||
+		       c->command == FILL;
+	case EEXIST:	/* it was filled before */
+		return c->command == FILL || c->command == ZERO;
+	case EBUSY:	/* another worker has it open just then */
+		return c->command == USERFAULT;
 	case EFBIG:
 		return c->command == CREATE && c->said.create.size > SIZE;
 	default:
@@ -309,6 +375,11 @@ static bool is_right(const struct call *c, int result, int error)
 	if (!is_for(c->command, c->target))
 		return result < 0 && error == ENOTTY;
 	if (result < 0 && may_be(error, c))
+		return true;
+	if (c->command == USERFAULT && c->target == READ_ONLY)
+		return result < 0 && error == EBADF;
+	/* Another range than that for which it was opened first. */
+	if (c->command == USERFAULT && result < 0 && error == EINVAL)
 		return true;
 	if (c->command == CONVERT && c->target == READ_ONLY)
 		return result < 0 && (error == EBADF ||
@@ -360,6 +431,11 @@ static bool once(void)
 	int result, error;
 
 	put(&c);
+	/* Else there would be nothing left to fill. */
+	if (!below(256))
+		must(fallocate(filled, FALLOC_FL_PUNCH_HOLE |
+			       FALLOC_FL_KEEP_SIZE, below(PAGES) * PAGE,
+			       (1 + below(64)) * PAGE));
 	kcov_forget();
 	result = ioctl(targets[c.target], c.number, c.address);
 	error = errno;
@@ -367,7 +443,8 @@ static bool once(void)
 	count_places();
 	__atomic_add_fetch(result < 0 ? &counts->refused[c.command] :
 			   &counts->taken[c.command], 1, __ATOMIC_RELAXED);
-	if (result > 2 && (c.command == CREATE || c.command == VIEW))
+	if (result > 2 && (c.command == CREATE || c.command == VIEW ||
+			   c.command == USERFAULT))
 		close(result);
 	if (is_right(&c, result, error))
 		return true;
@@ -443,6 +520,7 @@ int main(int argc, char **argv)
 	test_places();
 	for (int i = WRITABLE; i < CLOSED; i++)
 		close(targets[i]);
+	close(filled);
 	ok(becomes("hidden_bytes", 0), "afterwards nothing is hidden");
 	return done_testing();
 }

@@ -24,7 +24,8 @@
  * there are, and where they go. worker.c, worker_clone.c and worker_vm.c do
  * them, people.c has these come and go. The model is in of_file.c, clones.c,
  * privates.c and of_vm.c; what_is.c, cloned.c and totals.c compare it with what
- * the module says.
+ * the module says. device.c is all about a device that VFIO gives pages to, if
+ * the host has a spare one.
  */
 #include "../module/gmem_test.h"
 
@@ -305,6 +306,7 @@ static bool end_life(void)
 	int i;
 
 	stop_workers();
+	unmap_device();
 	for (i = 0; i < PIPES; i++) {
 		close(pipes[i][0]);
 		close(pipes[i][1]);
@@ -337,6 +339,7 @@ static bool nothing_left(long others_hidden)
 {
 	return settles("hidden_bytes", others_hidden) &&
 	       settles("lent_bytes", 0) && settles("pinned_bytes", 0) &&
+	       settles("device_bytes", 0) &&
 	       settles("quarantined_bytes", 0) && check_frames();
 }
 
@@ -467,6 +470,7 @@ int main(int argc, char **argv)
 	time_t last = time(NULL) + (on_debugging_kernel() ? 20 : 8) * seconds;
 	struct timespec now;
 	struct kcore k;
+	char *list;
 	bool good;
 
 	without = argc > 5 ? argv[5] : "";
@@ -475,6 +479,12 @@ int main(int argc, char **argv)
 		life_seed = ((uint64_t)now.tv_nsec << 16 | 1) & INT64_MAX;
 	if (kcore_open(&k))
 		bail_out("kcore: %s", k.error);
+	if (!open_device()) {
+		say("without a device: hostvm/run --device nvme");
+		must(asprintf(&list, "%s,map for a device,unmap for a device",
+			      without));
+		without = list;
+	}
 	order = shared_memory(sizeof(*order));
 	model = shared_memory(sizeof(*model));
 	privates_init();

@@ -270,8 +270,10 @@ bool check_zeroed(void)
 		return wrong("should work");
 	memset(file->bytes + order->offset, 0, order->size);
 	note_own(order->offset, order->size);
-	if (order->op == OP_PUNCH)
-		forget_orphans(order->offset, order->size);
+	if (order->op != OP_PUNCH)
+		return true;
+	forget_orphans(order->offset, order->size);
+	lose_device_pages(order->offset, order->size);
 	return true;
 }
 
@@ -293,6 +295,7 @@ bool check_truncate(void)
 	}
 	file->size = order->offset;
 	forget_orphans(order->offset, SIZE - order->offset);
+	lose_device_pages(order->offset, SIZE - order->offset);
 	return true;
 }
 
@@ -309,10 +312,14 @@ static void convert_model(long first, long end, bool shared)
 	}
 }
 
-/* The first of them that somebody reads without asking again, or @end. */
+/*
+ * The first of them that somebody reads without asking again, or @end. A device
+ * may have private pages; of a shared one nobody knows that it is a device.
+ */
 static long first_pinned(long first, long end)
 {
-	while (first < end && !file->pins[first])
+	while (first < end && !file->pins[first] &&
+	       !(file->shared[first] && devices_of(first)))
 		first++;
 	return first;
 }
@@ -369,6 +376,19 @@ bool has_pins(long offset, long size)
 		if (file->pins[page])
 			return true;
 	return false;
+}
+
+/*
+ * A pinned page that the file gives up may stay its own or not: that depends on
+ * how its block got its memory. Whole blocks leave it, but for what a pipe has:
+ * that would be read as it was.
+ */
+bool may_leave(long offset, long size)
+{
+	bool whole = !(offset % (long)BLOCK) && !(size % (long)BLOCK);
+
+	return !has_pins(offset, size) &&
+	       (whole || !has_devices(offset, size));
 }
 
 bool check_pin(void)

@@ -79,14 +79,10 @@ static bool choose_either(void)
 	return below(2) ? choose_pages() : choose_bytes();
 }
 
-/*
- * A pinned page that the file gives up may stay its own or not, that depends on
- * how its block got its memory: so that isn't done here but in module/convert.
- */
 static bool choose_punch(void)
 {
 	choose_either();
-	return !has_pins(order->offset, order->size);
+	return may_leave(order->offset, order->size);
 }
 
 /* Mostly large: there must be something to work on. */
@@ -94,7 +90,9 @@ static bool choose_truncate(void)
 {
 	choose_bytes();
 	order->offset = below(3) ? SIZE : order->offset;
-	return !has_pins(order->offset, SIZE - order->offset);
+	if (!below(4))
+		order->offset &= -(long)BLOCK;
+	return may_leave(order->offset, SIZE - order->offset);
 }
 
 /* The pipe decides: one that is full is emptied, else a page goes into it. */
@@ -109,6 +107,20 @@ static bool choose_unpin(void)
 {
 	use_file(model->pipe_file[order->pipe]);
 	return model->pipe_page[order->pipe] >= 0;
+}
+
+/* Mostly small: little can be done to what a device has. */
+static bool choose_dma_map(void)
+{
+	choose_pages();
+	if (below(4))
+		order->size = clamp(order->size, PAGE, 8 * PAGE);
+	return !model->dmas[order->dma].on;
+}
+
+static bool choose_dma_unmap(void)
+{
+	return model->dmas[order->dma].on;
 }
 
 static bool choose_any(void)
@@ -153,12 +165,17 @@ static long size_of_source(void)
 	return model->files[order->source].size;
 }
 
-/* The model has no room for longer files; of pins see choose_punch(). */
+/*
+ * The model has no room for longer files. A pinned page may be written to or
+ * given up: that depends on how both files got their memory.
+ */
 static bool fits_target(void)
 {
 	long size = clone_size();
 
-	return order->offset + size <= SIZE && !has_pins(order->offset, size);
+	return order->offset + size <= SIZE &&
+	       !has_pins(order->offset, size) &&
+	       !has_devices(order->offset, size);
 }
 
 static bool choose_clone(void)
@@ -426,6 +443,10 @@ const struct kind kinds[OP_KINDS] = {
 		obey_pin, check_pin },
 	[OP_UNPIN] = { "unpin", 4, 0, choose_unpin,
 		obey_unpin, check_unpin },
+	[OP_DMA_MAP] = { "map for a device", 6, 0, choose_dma_map,
+		obey_dma_map, check_dma_map },
+	[OP_DMA_UNMAP] = { "unmap for a device", 4, 0, choose_dma_unmap,
+		obey_dma_unmap, check_dma_unmap },
 	[OP_REMAP] = { "remap", 4, MOVES, choose_remap,
 		obey_remap, check_remap },
 	[OP_UNMAP] = { "unmap", 2, MOVES, choose_pages,
@@ -505,6 +526,7 @@ static void choose_common(void)
 	order->byte = below(256);
 	order->zero = !below(4);
 	order->pipe = below(PIPES);
+	order->dma = below(DMAS);
 	order->vcpu = below(VCPUS);
 	order->slot = below(SLOTS);
 	order->off = false;

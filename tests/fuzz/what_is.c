@@ -77,7 +77,8 @@ static const char *fault_of_page(long page)
 		return fault;
 	if (has(page, GMEM_STATE_SHARED) != file->shared[page])
 		return "not what is wanted";
-	if (has(page, GMEM_STATE_PINNED) != !!file->pins[page])
+	if (has(page, GMEM_STATE_PINNED) !=
+	    (file->pins[page] || devices_of(page)))
 		return "pinned or not pinned";
 	return is_kept() ? fault_of_kept(page) : fault_of_hidden(page);
 }
@@ -154,10 +155,10 @@ static void say_info(const char *fault)
 
 static void say_page(const char *fault, long page)
 {
-	say("step %lu: file %ld, page %ld is %#x: %s; the model says shared %d, pins %d, cloned %d, maybe %d",
+	say("step %lu: file %ld, page %ld is %#x: %s; the model says shared %d, pins %d, devices %d, cloned %d, maybe %d",
 	    step, (long)(file - model->files), page, states[page], fault,
-	    file->shared[page], file->pins[page], file->is_cloned[page],
-	    file->may_be_cloned[page]);
+	    file->shared[page], file->pins[page], devices_of(page),
+	    file->is_cloned[page], file->may_be_cloned[page]);
 }
 
 bool check_states(void)

@@ -42,22 +42,11 @@ static void *set_clock(void *vcpu)
 	return NULL;
 }
 
-/* KASAN keeps what was freed, as if it were in use, until a cache shrinks. */
-static long records_in(const char *cache)
-{
-	char shrink[64];
-
-	snprintf(shrink, sizeof(shrink), "/sys/kernel/slab/%s/shrink", cache);
-	if (on_debugging_kernel())
-		write_text(shrink, "1\n");
-	return number_in("/proc/slabinfo", cache);
-}
-
 static long records(void)
 {
-	long n = records_in("kmalloc-cg-32");
+	long n = number_in("/proc/slabinfo", "kmalloc-cg-32");
 
-	return n >= 0 ? n : records_in("kmalloc-32");
+	return n >= 0 ? n : number_in("/proc/slabinfo", "kmalloc-32");
 }
 
 static long watch_records(void)

@@ -29,6 +29,7 @@
 
 static int fd = -1;
 static int source = -1;
+static int channel = -1;
 static char *p;
 static char *view;
 static char buffer[8 * PAGE];
@@ -131,8 +132,30 @@ static void with_small_clone(void)
 	must(do_clone());
 }
 
+static int open_channel(void)
+{
+	struct gmem_userfault userfault = { .size = SIZE };
+
+	return ioctl(fd, GMEM_USERFAULT, &userfault);
+}
+
+static void with_channel(void)
+{
+	with_file();
+	channel = must(open_channel());
+}
+
+static void with_small_channel(void)
+{
+	with_small();
+	channel = must(open_channel());
+}
+
 static void without_file(void)
 {
+	if (channel >= 0)
+		close(channel);
+	channel = -1;
 	if (source >= 0)
 		close(source);
 	source = -1;
@@ -454,6 +477,38 @@ static int do_close(void)
 	return 0;
 }
 
+static int do_userfault(void)
+{
+	return made(open_channel());
+}
+
+/* What the call has done before it failed isn't done again: EEXIST. */
+static int fill(unsigned long call, uint64_t flags, const void *from)
+{
+	struct gmem_fill fill = {
+		.offset = PAGE * 16, .size = sizeof(buffer), .flags = flags,
+		.address = (uintptr_t)from,
+	};
+	int ret = ioctl(channel, call, &fill);
+
+	return ret && errno == EEXIST ? 0 : ret;
+}
+
+static int do_fill(void)
+{
+	return fill(GMEM_FILL, 0, buffer);
+}
+
+static int do_fill_zero(void)
+{
+	return fill(GMEM_FILL_ZERO, 0, NULL);
+}
+
+static int do_poison(void)
+{
+	return fill(GMEM_FILL, GMEM_FILL_POISON, NULL);
+}
+
 /*
  * @partly: it goes through a range; what was done before it failed stays done.
  */
@@ -544,6 +599,15 @@ static const struct call {
 	{ "close a clone", .prepare = with_clone, .make = do_close },
 	{ "GMEM_GET_STATE", .prepare = with_small, .make = do_get_state },
 	{ "GMEM_GET_INFO", .prepare = with_small, .make = do_get_info },
+	{ "GMEM_USERFAULT", .prepare = with_file, .make = do_userfault },
+	{ "GMEM_FILL", .prepare = with_channel, .make = do_fill,
+	  .partly = true },
+	{ "GMEM_FILL, single pages", .prepare = with_small_channel,
+	  .make = do_fill, .partly = true },
+	{ "GMEM_FILL_ZERO", .prepare = with_channel, .make = do_fill_zero,
+	  .partly = true },
+	{ "GMEM_FILL, poison", .prepare = with_channel, .make = do_poison,
+	  .partly = true },
 };
 
 /* ---- the test of one ---- */

@@ -48,11 +48,13 @@ is "$(grep -c "^\./$src/module/.*\.[ch]\$" "$work/files")" "$(printf '%s\n' modu
 	"  and all of the module's sources"
 has gmemfs-tools usr/sbin/gmemctl usr/share/man/man8/gmemctl.8.gz usr/share/bash-completion/completions/gmemctl \
 	usr/lib/systemd/system/dev-gmem.mount usr/lib/systemd/system/gmemfs-pool.service \
-	usr/lib/systemd/system-generators/gmemfs-generator etc/default/gmemfs
+	usr/lib/systemd/system-generators/gmemfs-generator etc/default/gmemfs usr/bin/gmem-pager \
+	usr/share/man/man1/gmem-pager.1.gz usr/share/bash-completion/completions/gmem-pager \
+	usr/lib/systemd/system/gmem-pager@.service
 has gmemvm usr/bin/gmemvm usr/share/man/man1/gmemvm.1.gz
 lib=usr/lib/x86_64-linux-gnu
 has libgmem0 "$lib/libgmem.so.0" "$lib/libgmem.so.$version"
-has libgmem-dev usr/include/gmem.h usr/include/gmem_file.h usr/include/gmem_window.h usr/include/linux/gmemfs.h "$lib/libgmem.a" \
+has libgmem-dev usr/include/gmem.h usr/include/gmem_channel.h usr/include/gmem_file.h usr/include/gmem_window.h usr/include/linux/gmemfs.h "$lib/libgmem.a" \
 	"$lib/libgmem.so" "$lib/pkgconfig/libgmem.pc" usr/share/man/man3/gmem_region_create.3.gz
 
 dpkg-deb --control "$(deb gmemfs-tools)" "$work/scripts"
