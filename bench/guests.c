@@ -2,9 +2,10 @@
 /*
  * bench-guests LIMIT ROUNDS KERNEL INITRD DIR METHOD...
  *
- * Boots a guest for each method of protecting its memory, all under gmemvm. The
- * guests work in turn, while the others are idle: once as round 0, to warm up,
- * and then for ROUNDS rounds, of which every second has the reverse order.
+ * Boots a guest for each method of protecting its memory, all under gmemvm but
+ * nvme-vfio, which needs a driver for NVMe disks: that is QEMU's. The guests
+ * work in turn, while the others are idle: once as round 0, to warm up, and then
+ * for ROUNDS rounds, of which every second has the reverse order.
  * LIMIT is a number of seconds for each job of fio and iperf3, or a number of
  * operations with an "x". DIR has the guests' disks, or room for them. The
  * first guest has the tap bench-tap1, the next bench-tap2, and so on; see
@@ -208,6 +209,48 @@ static void become_gmemvm(const struct method *m, const char *disk, int number)
 	die("gmemvm");
 }
 
+/* What --kernel=, --initrd= and the like have behind the sign. */
+static const char *value_of(const char *option)
+{
+	return strchr(option, '=') + 1;
+}
+
+/* The guest's disk is as large as those of others, whatever the real one is. */
+static void become_qemu(int number)
+{
+	char append[256], disk[128], part[128], net[128], size[16], memory[128];
+	const char *nvme = getenv("BENCH_NVME");
+
+	if (!nvme) {
+		errno = ENODEV;
+		die("BENCH_NVME");
+	}
+	snprintf(size, sizeof(size), "%dM", GUEST_MIB);
+	snprintf(memory, sizeof(memory),
+		 "memory-backend-file,id=m,share=on,align=2M,size=%s,mem-path=/dev/gmem",
+		 size);
+	snprintf(disk, sizeof(disk),
+		 "driver=nvme,node-name=nvme,device=%s,namespace=1", nvme);
+	snprintf(part, sizeof(part),
+		 "driver=raw,node-name=disk,file=nvme,size=%lu",
+		 DISK_MIB * MIB);
+	snprintf(net, sizeof(net),
+		 "tap,id=net,ifname=bench-tap%d,script=no,downscript=no",
+		 number);
+	snprintf(append, sizeof(append),
+		 "console=ttyS0 loglevel=1 panic=-1 ipv6.disable=1 BENCH_NET=%d",
+		 number);
+	execlp("qemu-system-x86_64", "qemu-system-x86_64", "-accel", "kvm",
+	       "-cpu", "host", "-machine", "q35,memory-backend=m", "-object",
+	       memory, "-m", size, "-nodefaults", "-display", "none",
+	       "-no-reboot", "-serial", "stdio", "-kernel", value_of(kernel),
+	       "-initrd", value_of(initrd), "-append", append, "-blockdev",
+	       disk, "-blockdev", part, "-device",
+	       "virtio-blk-pci,drive=disk", "-netdev", net, "-device",
+	       "virtio-net-pci,netdev=net", NULL);
+	die("qemu-system-x86_64");
+}
+
 static void start(struct guest *g, const struct method *m, int number)
 {
 	char disk[256];
@@ -225,6 +268,8 @@ static void start(struct guest *g, const struct method *m, int number)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(to[0], STDIN_FILENO);
 		dup2(from[1], STDOUT_FILENO);
+		if (m->nvme)
+			become_qemu(number);
 		become_gmemvm(m, disk, number);
 	}
 	close(to[0]);

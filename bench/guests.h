@@ -3,7 +3,9 @@
 #ifndef BENCH_GUESTS_H
 #define BENCH_GUESTS_H
 
-/* All but @name is for gmemvm. */
+#include <stdbool.h>
+
+/* All but @name and @nvme is for gmemvm. */
 struct method {
 	const char *name;
 	const char *memory;	/* more of --memory */
@@ -11,6 +13,7 @@ struct method {
 	const char *net;	/* more of --net */
 	const char *append;	/* the guest's command line */
 	const char *sandbox;	/* --sandbox=... */
+	bool nvme;		/* under QEMU, which drives an NVMe disk */
 };
 
 struct work {

@@ -37,6 +37,13 @@ static const struct method methods[] = {
 		.name = "reinsert",
 		.memory = "backend=gmemfs,protect=hidden+no-gup,by-file=on",
 		.sandbox = "--sandbox=off",
+	}, {
+		/*
+		 * The disk reads and writes hidden memory itself: BENCH_NVME is
+		 * its address.
+		 */
+		.name = "nvme-vfio",
+		.nvme = true,
 	},
 };
 

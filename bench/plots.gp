@@ -83,8 +83,8 @@ if (plot_name eq "windows") {
 }
 
 # Each method beside memfd, which is 1.
-method_color(i) = word("#525252 #00441b #238b45 #9ecae1 #99d8c9 #fdae6b #d94801", i)
-method_title(i) = word("not-hidden hidden windows memfd,direct shared-I/O swiotlb reinsert", i)
+method_color(i) = word("#525252 #00441b #238b45 #9ecae1 #99d8c9 #fdae6b #d94801 #6a51a3", i)
+method_title(i) = word("not-hidden hidden windows memfd,direct shared-I/O swiotlb reinsert NVMe-by-VFIO", i)
 if (plot_name[1:4] eq "disk") {
 	set xtics nomirror rotate by -35
 	set bmargin 8
@@ -97,7 +97,7 @@ if (plot_name eq "disk" || plot_name eq "disk-p50" || plot_name eq "disk-p99") {
 	} else {
 		set ylabel plot_name[6:8]." latency, times that of memfd"
 	}
-	plot for [i=1:7] plot_name.".dat" using (column(3 * i - 1)): \
+	plot for [i=1:8] plot_name.".dat" using (column(3 * i - 1)): \
 		(column(3 * i)):(column(3 * i + 1)):xtic(1) \
 		lc rgb method_color(i) title method_title(i), \
 		1 with lines lc rgb color(5) title "memfd"
@@ -105,7 +105,7 @@ if (plot_name eq "disk" || plot_name eq "disk-p50" || plot_name eq "disk-p99") {
 
 if (plot_name eq "disk-counts") {
 	set ylabel "times as few instructions as memfd"
-	plot for [i=1:7] "disk-counts.dat" using (column(i + 1)):xtic(1) \
+	plot for [i=1:8] "disk-counts.dat" using (column(i + 1)):xtic(1) \
 		lc rgb method_color(i) title method_title(i), \
 		1 with lines lc rgb color(5) title "memfd"
 }

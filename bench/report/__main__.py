@@ -13,6 +13,7 @@ from .disk import Disk, DiskCounts
 from .fill import Fill
 from .guard import Guard
 from .measured import Measured
+from .restore import Restore
 from .scale import Scale
 from .text import printable
 from .windows import Windows
@@ -38,8 +39,8 @@ def lines_of(lines):
 
 def main(folder, raw):
     measured = Measured(line.rstrip("\n") for line in raw)
-    topics = [topic(measured) for topic in (Fill, Scale, Guard, Convert, Windows, Clone, Disk,
-                                              DiskCounts, Before)]
+    topics = [topic(measured) for topic in (Fill, Scale, Guard, Convert, Windows, Clone, Restore,
+                                              Disk, DiskCounts, Before)]
     aims = [one for topic in topics for one in topic.aims()]
     write(folder / "table.txt", lines_of(table(topics, aims)))
     write(folder / "results.json", results.document(measured, aims, topics))

@@ -12,6 +12,7 @@ TITLES = {
     "shared-io": "gmemfs, shared I/O",
     "swiotlb": "gmemfs, swiotlb",
     "reinsert": "reinsert",
+    "nvme-vfio": "gmemfs, NVMe by VFIO",
 }
 METHODS = tuple(TITLES)
 FIO_TITLES = {
