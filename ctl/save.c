@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bulk.h"
@@ -226,10 +227,20 @@ static void tell(const struct ctl_call *call, const struct saving *s)
 		printf("sha256: %s\n", s->sum.text);
 }
 
+/* A guest's memory is for nobody else to read, unless OUT says so already. */
+static int begin_output(const char *path, struct output_new *new)
+{
+	mode_t before = umask(077);
+	int status = output_begin(path, new);
+
+	umask(before);
+	return status;
+}
+
 static int save_to(const struct ctl_call *call, struct saving *s)
 {
 	struct output_new new;
-	int err, status = output_begin(call->args[1], &new);
+	int err, status = begin_output(call->args[1], &new);
 
 	if (status)
 		return status;

@@ -80,6 +80,7 @@ test_all() {
 	like "$out" '2M of 8M' '  says how much'
 	is "$(stat -c %s "$saved")" $((8 << 20)) '  it is as long'
 	ok '  and has the same contents' cmp "$guest" "$saved"
+	is "$(stat -c %a "$saved")" 600 '  nobody else can read it'
 	ok '  and holes' test "$(($(stat -c %b "$saved") * 512))" -lt $((4 << 20))
 	new "$back"
 	ctl load "$saved" "$back"
