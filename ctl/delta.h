@@ -2,7 +2,8 @@
 /*
  * Saved memory. Without a base, a file is the memory, with holes where that is
  * zero. With one, it has only the pages that differ, at their places, and
- * behind them a bitmap of these and a footer that says so.
+ * behind them a tail: a bitmap of these, and a footer that says so. Either can
+ * be compressed as it is: pack.h.
  */
 #ifndef DELTA_H
 #define DELTA_H
@@ -11,45 +12,39 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DELTA_PAGE	4096ULL
-#define DELTA_BLOCK	(512 * DELTA_PAGE)
-
 struct delta {
 	uint64_t size;		/* of the memory, in bytes */
-	uint8_t *pages;		/* a bit for each page that is there, or NULL */
+	uint8_t *tail;		/* a bit for each page that is there, and the
+				 * footer; NULL: there is no base
+				 */
 };
 
-/* How many bytes the bitmap has. */
-size_t delta_bitmap_size(uint64_t size);
+/* delta_make - make one for so much memory, with no pages and no footer */
+void delta_make(struct delta *d, uint64_t size);
+void delta_free(struct delta *d);
 
 static inline void delta_add(struct delta *d, uint64_t page)
 {
-	d->pages[page / 8] |= 1 << page % 8;
+	d->tail[page / 8] |= 1 << page % 8;
 }
 
 static inline bool delta_has(const struct delta *d, uint64_t page)
 {
-	return d->pages[page / 8] >> page % 8 & 1;
+	return d->tail[page / 8] >> page % 8 & 1;
 }
 
-/* delta_write - write bitmap and footer. Return: 0 or a negative errno. */
-int delta_write(const struct delta *d, int fd);
+/* Where the tail is in a file, how long it is, and so the file. */
+uint64_t delta_tail_at(uint64_t size);
+size_t delta_tail_size(uint64_t size);
+uint64_t delta_file_size(uint64_t size);
+
+/* delta_seal - write the footer into the tail */
+void delta_seal(struct delta *d);
 
 /*
- * delta_read - read the footer and the bitmap of a file
- * @file_size: its length
- *
- * Return: 0 or a negative errno: -EBADMSG if there is none, or it can't be
- * right.
+ * delta_is_sealed - is the footer there? What was read may be damaged, or made
+ * to do harm.
  */
-int delta_read(struct delta *d, int fd, uint64_t file_size);
-void delta_free(struct delta *d);
-
-/* Read or write all of it. Return: 0 or a negative errno; -EIO: it ends. */
-int delta_pread(int fd, void *to, size_t size, uint64_t offset);
-int delta_pwrite(int fd, const void *from, size_t size, uint64_t offset);
-
-/* Is it all zeros? @size is a multiple of 8. */
-bool delta_is_zero(const void *bytes, size_t size);
+bool delta_is_sealed(const struct delta *d);
 
 #endif /* DELTA_H */

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* gmemctl load: a file gets memory that gmemctl save has saved. */
+/*
+ * gmemctl load: a file gets memory that gmemctl save has saved. It becomes
+ * longer as its memory comes, and empty if that fails: a part of it never looks
+ * like the whole.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <gmem.h>
@@ -8,161 +12,336 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bulk.h"
 #include "ctl.h"
 #include "delta.h"
 #include "files.h"
 #include "input.h"
+#include "interrupt.h"
+#include "pack.h"
 #include "progress.h"
-#include "reach.h"
+#include "sum.h"
 #include "text.h"
 
-enum { OPT_BASE };
+enum { OPT_BASE, OPT_CHECKSUM };
 
 struct loading {
-	const char *path;
-	int from;
-	int to;
+	const char *in, *path;
+	int from, to;
+	int base;		/* -1: none */
+	uint64_t size;		/* of the base; or else of the file */
+	uint64_t in_size;
+	bool is_packed;
+	struct unpack unpack;
 	struct delta delta;
+	struct sum sum;
 	char *bytes;		/* of a block */
 };
 
-/* Pages that are in the delta; else all of the block. */
-static int load_pages(struct loading *l, uint64_t offset, size_t size)
+/* ---- messages ---- */
+
+static int in_failed(const struct loading *l, int err)
+{
+	return ctl_error("%s: %s", text_safe(l->in), err == -EBADMSG ?
+			 l->unpack.why : strerror(-err));
+}
+
+static int write_failed(const struct loading *l, int err)
+{
+	return ctl_error("%s: %s", text_safe(l->path), strerror(-err));
+}
+
+static int gmem_failed(const struct loading *l)
+{
+	return ctl_error("%s: %s", text_safe(l->path), gmem_last_error());
+}
+
+/* All that follows returns a status, after a message. */
+
+/* ---- what is saved ---- */
+
+/* Compressed, it comes in order. */
+static int fetch(struct loading *l, void *to, size_t size, uint64_t offset)
+{
+	int err = l->is_packed ? unpack_next(&l->unpack, to, size) :
+				 bulk_read(l->from, to, size, offset);
+
+	return err ? in_failed(l, err) : CTL_OK;
+}
+
+static int begin_unpack(struct loading *l)
+{
+	int err = unpack_begin(&l->unpack, l->from, l->in_size);
+
+	return err ? in_failed(l, err) : CTL_OK;
+}
+
+static int end_unpack(struct loading *l)
+{
+	int err = unpack_end(&l->unpack);
+
+	return err ? in_failed(l, err) : CTL_OK;
+}
+
+static int skip_to_tail(struct loading *l)
+{
+	uint64_t end = delta_tail_at(l->delta.size);
+	struct progress p;
+	int status = CTL_OK;
+
+	progress_begin(&p, "checking");
+	for (uint64_t at = 0; !status && at < end; at += BULK_BLOCK) {
+		status = fetch(l, l->bytes, bulk_part(at, end, BULK_BLOCK),
+			       at);
+		progress_show(&p, at, end);
+	}
+	progress_end(&p);
+	return status;
+}
+
+/* If it is compressed, all of it is read for that, and so checked. */
+static int read_tail(struct loading *l)
+{
+	uint64_t size = l->delta.size;
+	int status = l->is_packed ? skip_to_tail(l) : CTL_OK;
+
+	if (!status)
+		status = fetch(l, l->delta.tail, delta_tail_size(size),
+			       delta_tail_at(size));
+	if (!status && l->is_packed)
+		status = end_unpack(l);
+	if (!status && l->is_packed)
+		status = begin_unpack(l);
+	if (!status && !delta_is_sealed(&l->delta))
+		status = ctl_error("%s isn't what gmemctl save --base has written, or it is damaged",
+				   text_safe(l->in));
+	return status;
+}
+
+static int wrong_size(const struct loading *l, uint64_t saved)
+{
+	if (l->base >= 0)
+		return ctl_error("%s isn't what gmemctl save has written with a --base of this size, or it is damaged",
+				 text_safe(l->in));
+	return ctl_error("%s has %llu bytes%s, and %s has %llu: it isn't its memory, or not all of it; if it is, give the file that size first (truncate --size=%llu)",
+			 text_safe(l->in), (unsigned long long)saved,
+			 l->is_packed ? " when it is decompressed" : "",
+			 text_safe(l->path), (unsigned long long)l->size,
+			 (unsigned long long)saved);
+}
+
+/*
+ * How long it has to be, the caller's files say: a few compressed bytes may say
+ * that they are very many. Whether it is a delta is for the caller to know: a
+ * guest could make the end of its memory look like a footer.
+ */
+static int prepare(struct loading *l)
+{
+	uint64_t want = l->base >= 0 ? delta_file_size(l->size) : l->size;
+	uint64_t saved = l->in_size;
+	int status;
+
+	l->is_packed = l->in_size != want && unpack_is(l->from);
+	if (l->is_packed) {
+		status = begin_unpack(l);
+		if (status)
+			return status;
+		saved = l->unpack.size;
+	}
+	if (saved != want)
+		return wrong_size(l, saved);
+	bulk_direct(l->from);
+	l->delta.size = l->size;
+	if (l->base < 0)
+		return CTL_OK;
+	delta_make(&l->delta, l->size);
+	return read_tail(l);
+}
+
+/* ---- the file that is loaded ---- */
+
+static int resize(const struct loading *l, uint64_t size)
+{
+	return gmem_file_resize(l->to, size) ? gmem_failed(l) : CTL_OK;
+}
+
+static int put(const struct loading *l, uint64_t offset, size_t size)
 {
 	int err = 0;
 
-	if (!l->delta.pages)
-		return delta_is_zero(l->bytes, size) ?
-		       0 : delta_pwrite(l->to, l->bytes, size, offset);
-	for (size_t at = 0; !err && at < size; at += DELTA_PAGE) {
-		size_t part = size - at < DELTA_PAGE ? size - at : DELTA_PAGE;
+	if (!bulk_is_zero(l->bytes, size))
+		err = bulk_write(l->to, l->bytes, size, offset);
+	return err ? write_failed(l, err) : CTL_OK;
+}
 
-		if (delta_has(&l->delta, (offset + at) / DELTA_PAGE))
-			err = delta_pwrite(l->to, l->bytes + at, part,
-					   offset + at);
+/* What isn't in the delta is the base's. */
+static int put_pages(const struct loading *l, uint64_t offset, size_t size)
+{
+	int err = 0;
+
+	if (gmem_file_clone(l->to, offset, l->base, offset, size))
+		return gmem_failed(l);
+	for (size_t at = 0; !err && at < size; at += BULK_PAGE)
+		if (delta_has(&l->delta, (offset + at) / BULK_PAGE))
+			err = bulk_write(l->to, l->bytes + at,
+					 bulk_part(at, size, BULK_PAGE),
+					 offset + at);
+	return err ? write_failed(l, err) : CTL_OK;
+}
+
+static int load_block(struct loading *l, uint64_t offset)
+{
+	size_t size = bulk_part(offset, l->delta.size, BULK_BLOCK);
+	int status = fetch(l, l->bytes, size, offset);
+
+	if (status)
+		return status;
+	return l->base >= 0 ? put_pages(l, offset, size) :
+			      put(l, offset, size);
+}
+
+static int load_blocks(struct loading *l)
+{
+	uint64_t offset = 0, size = l->delta.size;
+	bool has_holes = !l->is_packed && l->base < 0;
+	struct progress p;
+	int status = CTL_OK;
+
+	progress_begin(&p, "loading");
+	while (!status && !interrupt_came()) {
+		if (has_holes)
+			offset = bulk_data(l->from, offset, size);
+		if (offset >= size)
+			break;
+		status = load_block(l, offset);
+		offset += BULK_BLOCK;
+		progress_show(&p, offset < size ? offset : size, size);
 	}
-	return err;
+	progress_end(&p);
+	return status;
 }
 
 static int load_all(struct loading *l)
 {
-	uint64_t size = l->delta.size;
-	struct progress p;
-	int err = 0;
+	int status = resize(l, 0);
 
-	progress_begin(&p, "loading");
-	for (uint64_t offset = 0; !err && offset < size;
-	     offset += DELTA_BLOCK) {
-		size_t part = size - offset < DELTA_BLOCK ? size - offset
-							  : DELTA_BLOCK;
-
-		err = delta_pread(l->from, l->bytes, part, offset);
-		if (!err)
-			err = load_pages(l, offset, part);
-		progress_show(&p, offset, size);
-	}
-	progress_end(&p);
-	return err ? ctl_error("%s: %s", text_safe(l->path), strerror(-err))
-		   : CTL_OK;
+	if (!status)
+		status = load_blocks(l);
+	if (!status && !interrupt_came() && l->is_packed)
+		status = end_unpack(l);
+	/* What it ends with may be zeros. */
+	if (!status && !interrupt_came())
+		status = resize(l, l->delta.size);
+	return status;
 }
 
-/* The file begins empty, or as a clone of the base. */
-static int begin(struct loading *l, int base)
+/* Whatever ends it early, half of the memory doesn't stay. */
+static int load_or_empty(struct loading *l)
 {
-	if (gmem_file_resize(l->to, 0) ||
-	    gmem_file_resize(l->to, l->delta.size) ||
-	    (base >= 0 && gmem_file_clone(l->to, 0, base, 0, 0)))
-		return ctl_error("%s: %s", text_safe(l->path),
-				 gmem_last_error());
-	return CTL_OK;
+	sigset_t before;
+	int status;
+
+	interrupt_hold(&before);
+	status = load_all(l);
+	if ((status || interrupt_came()) && !resize(l, 0))
+		ctl_error("%s is empty now: not all of its memory could be loaded",
+			  text_safe(l->path));
+	interrupt_release(&before);
+	return status;
 }
 
-static int load_on(const struct ctl_call *call, struct loading *l)
-{
-	const char *path = call->values[OPT_BASE];
-	struct gmem_info info;
-	int base = -1, status;
-
-	if (path) {
-		base = files_open(path, O_RDONLY, &info);
-		if (base < 0)
-			return CTL_FAILED;
-	}
-	if (path && info.size != l->delta.size)
-		status = ctl_error("%s has another size: it isn't the base of %s",
-				   text_safe(path), text_safe(call->args[0]));
-	else
-		status = begin(l, base);
-	if (base >= 0)
-		close(base);
-	return status ? status : load_all(l);
-}
-
-/*
- * Whether it is a delta is for the caller to know: a guest could make the end
- * of its memory look like a footer.
- */
-static int load_from(const struct ctl_call *call, struct loading *l,
-		     uint64_t file_size)
-{
-	int err = 0;
-
-	l->delta.size = file_size;
-	if (call->values[OPT_BASE])
-		err = delta_read(&l->delta, l->from, file_size);
-	if (err == -EBADMSG)
-		return ctl_error("%s is not what gmemctl save --base has written, or damaged",
-				 text_safe(call->args[0]));
-	if (err)
-		return ctl_error("%s: %s", text_safe(call->args[0]),
-				 strerror(-err));
-	return load_on(call, l);
-}
+/* ---- the command ---- */
 
 static void tell(const struct ctl_call *call, const struct loading *l)
 {
+	bool has_sum = call->values[OPT_CHECKSUM];
 	struct json j;
 
 	if (!call->json) {
 		printf("%s: %s\n", text_safe(l->path),
 		       text_size(l->delta.size));
+		if (has_sum)
+			printf("sha256: %s\n", l->sum.text);
 		return;
 	}
 	json_begin(&j, stdout, false);
 	json_string(&j, "path", l->path);
 	json_number(&j, "size", l->delta.size);
+	if (has_sum)
+		json_string(&j, "sha256", l->sum.text);
 	json_finish(&j);
+}
+
+static int load(const struct ctl_call *call, struct loading *l)
+{
+	int err, status = prepare(l);
+
+	if (!status)
+		status = load_or_empty(l);
+	if (status)
+		return status;
+	if (call->values[OPT_CHECKSUM]) {
+		err = sum_file(&l->sum, l->to, l->delta.size);
+		if (err)
+			return write_failed(l, err);
+	}
+	tell(call, l);
+	return CTL_OK;
+}
+
+static int open_all(const struct ctl_call *call, struct loading *l)
+{
+	const char *base = call->values[OPT_BASE];
+	struct gmem_info info;
+
+	l->to = files_open(l->path, O_RDWR, &info);
+	if (l->to < 0)
+		return CTL_FAILED;
+	l->size = info.size;
+	l->from = input_open(l->in, &l->in_size);
+	if (l->from < 0)
+		return CTL_FAILED;
+	if (!base)
+		return CTL_OK;
+	l->base = files_open(base, O_RDONLY, &info);
+	if (l->base < 0)
+		return CTL_FAILED;
+	l->size = info.size;
+	return CTL_OK;
+}
+
+static void tidy_up(struct loading *l)
+{
+	int fds[] = { l->to, l->from, l->base };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	unpack_free(&l->unpack);
+	delta_free(&l->delta);
+	free(l->bytes);
 }
 
 static int run(const struct ctl_call *call)
 {
-	struct loading l = { .path = call->args[1] };
-	struct gmem_info info;
-	uint64_t file_size;
-	int status;
+	struct loading l = {
+		.in = call->args[0], .path = call->args[1],
+		.from = -1, .to = -1, .base = -1,
+	};
+	int status = open_all(call, &l);
 
-	l.to = files_open(l.path, O_RDWR, &info);
-	if (l.to < 0)
-		return CTL_FAILED;
-	l.from = input_open(call->args[0], &file_size);
-	if (l.from < 0) {
-		close(l.to);
-		return CTL_FAILED;
-	}
-	l.bytes = ctl_alloc(DELTA_BLOCK, 1);
-	status = load_from(call, &l, file_size);
+	l.bytes = bulk_buffer(BULK_BLOCK);
 	if (!status)
-		tell(call, &l);
-	close(l.from);
-	close(l.to);
-	delta_free(&l.delta);
-	free(l.bytes);
+		status = load(call, &l);
+	tidy_up(&l);
 	return status;
 }
 
 static const struct ctl_option options[] = {
 	[OPT_BASE] = { "base", "TEMPLATE",
 		       "what was given when it was saved" },
+	[OPT_CHECKSUM] = { "checksum", NULL,
+			   "print the SHA-256 of what FILE has then" },
 	{ NULL, NULL, NULL }
 };
 
@@ -171,8 +350,9 @@ const struct ctl_command load_command = {
 	.arguments = "IN FILE",
 	.summary = "load memory that was saved",
 	.details = "Replaces all of FILE, which must be there, by the memory that gmemctl save has\n"
-		   "written to IN. With --base, FILE shares with TEMPLATE what is the same. To have\n"
-		   "a guest run meanwhile, use gmem-pager.",
+		   "written to IN, compressed or not. FILE must be as long as what was saved, except\n"
+		   "with --base: then it shares with TEMPLATE what is the same. If it fails, FILE is\n"
+		   "as it was, or empty. To have a guest run meanwhile, use gmem-pager.",
 	.min_args = 2,
 	.max_args = 2,
 	.options = options,

@@ -5,7 +5,6 @@
 #include <linux/gmemfs.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -17,6 +16,7 @@
 
 #include "ask.h"
 #include "ctl.h"
+#include "interrupt.h"
 #include "reach.h"
 
 #define MAX_LINKS	40
@@ -503,18 +503,6 @@ int reach_unnamed(const struct reach *dir)
 	return fd;
 }
 
-/* Nobody would remove the file under its own name. */
-static void hold_signals(struct reach_new *new)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, &new->signals);
-}
-
 /* No other user can know the name beforehand, and put something there. */
 static int create_unknown(struct reach_new *new)
 {
@@ -550,7 +538,8 @@ int reach_begin(const char *path, struct reach_new *new)
 		reach_leave(&new->dir);
 		return err;
 	}
-	hold_signals(new);
+	/* Nobody would remove the file under its own name. */
+	interrupt_hold(&new->signals);
 	fd = create_unknown(new);
 	if (fd < 0) {
 		*new->own = '\0';
@@ -571,7 +560,7 @@ int reach_end(struct reach_new *new, int err)
 		err = -errno;
 	if (err && *new->own)
 		unlinkat(dir, new->own, 0);
-	sigprocmask(SIG_SETMASK, &new->signals, NULL);
+	interrupt_release(&new->signals);
 	reach_leave(&new->dir);
 	return err;
 }

@@ -15,6 +15,9 @@
 
 #define PAGE	4096
 
+/* What gmemctl compresses begins so, and hasn't the file's size: ctl/pack.h. */
+#define ZSTD_MAGIC	"\x28\xb5\x2f\xfd"
+
 /* Not all file systems have O_DIRECT. A pipe would wait for its other end. */
 static int open_either(const char *path)
 {
@@ -24,19 +27,41 @@ static int open_either(const char *path)
 	return fd < 0 && errno == EINVAL ? open(path, flags) : fd;
 }
 
-/* The headers of QEMU's aren't aligned as O_DIRECT needs it. */
-static int open_qemu(struct source *source, const char *block)
+static int find_qemu(struct source *source, int fd, const char *block)
+{
+	int ret = mapped_ram_is(fd, source->path);
+
+	if (ret > 0)
+		ret = mapped_ram_find(fd, source->path, block, source->size,
+				      &source->ram);
+	source->start = source->ram.pages;
+	return ret;
+}
+
+static bool is_compressed(const struct source *source, int fd,
+			  const struct stat *st)
+{
+	char magic[sizeof(ZSTD_MAGIC) - 1];
+
+	return S_ISREG(st->st_mode) && (uint64_t)st->st_size != source->size &&
+	       pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+	       !memcmp(magic, ZSTD_MAGIC, sizeof(magic));
+}
+
+/* Headers aren't aligned as O_DIRECT needs it. */
+static int look_inside(struct source *source, const struct stat *st,
+		       const char *block)
 {
 	int fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), ret;
 
 	if (fd < 0)
 		return fail_errno("%s", source->path);
-	ret = mapped_ram_is(fd, source->path);
-	if (ret > 0)
-		ret = mapped_ram_find(fd, source->path, block, source->size,
-				      &source->ram);
+	if (is_compressed(source, fd, st))
+		ret = fail("%s is compressed, and so can't be read in any order: fill the file with it by 'gmemctl load' before the guest starts, or decompress it first ('zstd -d')",
+			   source->path);
+	else
+		ret = find_qemu(source, fd, block);
 	close(fd);
-	source->start = source->ram.pages;
 	return ret;
 }
 
@@ -49,7 +74,7 @@ static int check(struct source *source, const char *block)
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return fail("%s is neither a file nor a block device",
 			    source->path);
-	if (open_qemu(source, block) < 0)
+	if (look_inside(source, &st, block) < 0)
 		return -1;
 	if (source->ram.bitmap)
 		return 0;

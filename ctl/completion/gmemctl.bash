@@ -70,6 +70,10 @@ _gmemctl() {
 		_gmemctl_files
 		return
 		;;
+	--base)
+		if [ -n "$cur" ]; then _gmemctl_files; else _gmemctl_mounts; fi
+		return
+		;;
 	--node)
 		words=$(cd /sys/fs/gmemfs 2>/dev/null && printf '%s\n' node* | tr -d 'a-z*')
 		;;
@@ -77,7 +81,7 @@ _gmemctl() {
 		_gmemctl_mounts
 		return
 		;;
-	--timeout | --interval | --count | --cell | --name | --size | --pool) return ;;
+	--timeout | --interval | --count | --cell | --name | --size | --pool | --zstd) return ;;
 	*)
 		case $command,$nr,$cur in
 		,*,-*) words=$(_gmemctl_options "$program" '') ;;
@@ -91,11 +95,11 @@ _gmemctl() {
 			return
 			;;
 		*,-*) words=$(_gmemctl_options "$program" "$command") ;;
-		show,0, | map,0, | verify,0, | convert,0,)
+		show,0, | map,0, | verify,0, | convert,0, | save,0, | load,1,)
 			_gmemctl_mounts
 			return
 			;;
-		show,0,* | map,0,* | verify,0,* | convert,0,*)
+		show,0,* | map,0,* | verify,0,* | convert,0,* | save,[01],* | load,[01],*)
 			_gmemctl_files
 			return
 			;;

@@ -9,8 +9,8 @@ set -eu
 # shellcheck source=tests/ctl/ctl.sh
 . /share/ctl/ctl.sh
 
-commands='status ls show map convert reserve release verify audit check top metrics setup run'
-sorted='audit check convert ls map metrics release reserve run setup show status top verify'
+commands='status ls show map convert reserve release verify audit check top metrics save load setup run'
+sorted='audit check convert load ls map metrics release reserve run save setup show status top verify'
 completion=/opt/gmemfs/share/bash-completion/completions/gmemctl
 man=/share/man/gmemctl.8
 
@@ -88,6 +88,11 @@ test_wrong() {
 	wrong 'interval: must be 0.1 to' top --interval=0
 	wrong 'the arguments must be \[--\] VMM' run --name=x
 	wrong "the output is the VMM's" run --json true
+	wrong 'the arguments must be FILE OUT' save /dev/gmem/x
+	wrong 'zstd: must be a level from 1' save --zstd=0 /dev/gmem/x /nowhere/x
+	wrong 'zstd: must be a level from 1' save --zstd=99 /dev/gmem/x /nowhere/x
+	wrong 'zstd: must be a level from 1' save --zstd=fast /dev/gmem/x /nowhere/x
+	wrong 'unknown option --zstd=3' load --zstd=3 /nowhere/x /dev/gmem/x
 	wrong 'PID must be the number of a process' audit qemu
 	wrong 'PID must be the number of a process' audit 1 0
 }
@@ -218,6 +223,8 @@ test_completion() {
 	is "$offers" '--cell= --color= --help --json --svg=' '  options of map'
 	offer verify --a
 	is "$offers" --all '  an option of verify'
+	offer save --z
+	is "$offers" --zstd= '  one of save'
 	offer setup --d
 	is "$offers" --dry-run '  one of setup'
 	offer --v
@@ -252,6 +259,8 @@ test_completion_of_names() {
 	is "$(typed 'gmemctl verify ./a')" 'verify|./a blank' '  one with a blank'
 	is "$(typed 'gmemctl map ./tw')" 'map|./two~lines' '  one of two lines'
 	is "$(typed 'gmemctl convert ./d\ \$\(touch\ made\)/')" 'convert|./d $(touch made)/in' '  in a folder'
+	is "$(typed 'gmemctl load ./a')" 'load|./a blank' '  for load'
+	is "$(typed 'gmemctl save ./a\ blank ./q')" "save|./a blank|./quo'te" '  for what save writes'
 	is "$(typed 'gmemctl map --svg=./a')" 'map|--svg=./a blank' '  for --svg'
 	is "$(typed 'gmemctl metrics --output=./a')" 'metrics|--output=./a blank' '  for --output'
 	not_ok '  no command in them was run' test -e made

@@ -50,6 +50,8 @@ refused 1 'No such file' --from="$work/nothing" "$file"
 refused 1 'neither a file' --from=/dev/null "$file"
 refused 1 'not a regular file' --from="$snapshot" "$snapshot"
 refused 1 'No such file' --from="$snapshot" /dev/gmem/nothing
+printf '\050\265\057\375 and so on' >"$work/packed"
+refused 1 "gmemctl load" --from="$work/packed" "$file"
 make_file 2M
 refused 1 'more than' --from="$snapshot" "$file"
 make_file 0
@@ -69,4 +71,11 @@ pager_start --from="$snapshot" --on-demand
 pager=$sanitized
 refused 1 'another process' --from="$snapshot" "$file"
 pager_kill TERM
+
+# A guest may begin its memory like a compressed file.
+make_file 4M
+printf '\050\265\057\375' | dd of="$snapshot" conv=notrunc status=none
+run --no-sandbox --from="$snapshot" "$file"
+is "$status" 0 'memory that begins like a compressed file'
+ok '  is memory' cmp "$snapshot" "$file"
 done_testing
