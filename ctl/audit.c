@@ -227,6 +227,7 @@ static void json_backing(struct json *j, const struct backing *b)
 	json_number(j, "kept", b->kept);
 	json_number(j, "absent", b->absent);
 	json_number(j, "outside", b->outside);
+	json_number(j, "device", b->device);
 	json_number(j, "unmapped", b->unmapped);
 	json_number(j, "unknown", b->unknown);
 }

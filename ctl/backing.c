@@ -49,6 +49,7 @@ struct piece {
 	dev_t dev;
 	ino_t ino;
 	bool shared_view;
+	bool of_device;
 	char *name;
 };
 
@@ -110,6 +111,7 @@ static void add_piece(struct look *l, const struct vm_slot *slot,
 		.offset = map->offset + (from - map->from), .size = to - from,
 		.dev = map->dev, .ino = map->ino,
 		.shared_view = strstr(map->name, SHARED_VIEW),
+		.of_device = proc_map_is_of_device(map),
 		.name = copy_name(map->name),
 	};
 }
@@ -370,8 +372,13 @@ static void not_known(struct backing *b, uint64_t bytes, int err)
 static void look_at_piece(struct look *l, const struct piece *p)
 {
 	struct backing *b = &l->all[p->slot];
-	int err = look_at_gmemfs(l, p, b);
+	int err;
 
+	if (p->of_device) {
+		b->device += p->size;
+		return;
+	}
+	err = look_at_gmemfs(l, p, b);
 	if (err == -ENOTTY) {
 		b->outside += p->size;
 		if (!b->name)
@@ -406,7 +413,7 @@ static void sort_slots(struct look *l)
 static uint64_t known_bytes(const struct backing *b)
 {
 	return b->hidden + b->lent + b->shared + b->kept + b->absent +
-	       b->outside + b->unmapped + b->unknown;
+	       b->outside + b->device + b->unmapped + b->unknown;
 }
 
 /* If not all mappings were read, what is left isn't known to be unmapped. */
@@ -464,6 +471,7 @@ void backing_add(struct backing *sum, const struct backing *b)
 	sum->kept += b->kept;
 	sum->absent += b->absent;
 	sum->outside += b->outside;
+	sum->device += b->device;
 	sum->unmapped += b->unmapped;
 	sum->unknown += b->unknown;
 }

@@ -23,6 +23,8 @@ struct backing {
 				 * the VMM wants that part shared by then */
 	/* Not in files of gmemfs: */
 	uint64_t outside;
+	uint64_t device;	/* no memory of the host's, but of a device that
+				 * the guest has by VFIO */
 	uint64_t unmapped;	/* nothing is mapped there */
 	uint64_t unknown;	/* could not be looked at */
 	char *name;		/* of the first mapping outside; "" has none */

@@ -153,16 +153,16 @@ static const char *name_of(const struct backing *b)
 char *guest_on(const struct guest *g, size_t slot)
 {
 	const struct backing *b = &g->slots[slot];
-	const char *parts[4] = { b->file };
+	const char *parts[] = {
+		b->file,
+		b->outside ? name_of(b) : NULL,
+		b->device ? "a device" : NULL,
+		b->unmapped ? "nothing" : NULL,
+		b->unknown ? "?" : NULL,
+	};
 	char *all = ctl_copy(""), *longer;
 
-	if (b->outside)
-		parts[1] = name_of(b);
-	if (b->unmapped)
-		parts[2] = "nothing";
-	if (b->unknown)
-		parts[3] = "?";
-	for (int i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
 		if (!parts[i])
 			continue;
 		longer = ctl_format("%s%s%s", all, *all ? ", " : "", parts[i]);
@@ -267,6 +267,9 @@ static void say_of_slot(const struct guest *g, size_t slot,
 
 	if (b->outside)
 		say_outside(g, slot, s);
+	if (b->device)
+		add(s, ctl_format("%s at %#" PRIx64 " are of a device that the guest has by VFIO, and not of its memory",
+				  text_size(b->device), vs->guest));
 	if (b->kept)
 		add(s, ctl_format("%s at %#" PRIx64 " are NOT HIDDEN: %s keeps its memory in the direct map; mount with direct_map=hidden",
 				  text_size(b->kept), vs->guest,

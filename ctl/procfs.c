@@ -79,6 +79,14 @@ int proc_map_line(const char *line, struct proc_map *map)
 	return 0;
 }
 
+/* The name of a file with a path begins with a slash, so no user chooses this. */
+bool proc_map_is_of_device(const struct proc_map *map)
+{
+	static const char name[] = "anon_inode:[vfio-device]";
+
+	return !strncmp(map->name, name, sizeof(name) - 1);
+}
+
 /*
  * ---- mountinfo: "ID PARENT MAJOR:MINOR ROOT DIR OPTIONS [TAG...] - TYPE
  * SOURCE SUPER_OPTIONS" ----

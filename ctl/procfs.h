@@ -24,6 +24,13 @@ struct proc_map {
 /* proc_map_line - parse a line of maps. Return: 0, or -1 if it isn't one. */
 int proc_map_line(const char *line, struct proc_map *map);
 
+/*
+ * proc_map_is_of_device - is it a part of a device that VFIO has given away?
+ *
+ * That is no memory of the host's: registers, or the device's own memory.
+ */
+bool proc_map_is_of_device(const struct proc_map *map);
+
 struct proc_mount {
 	uint64_t id;
 	dev_t dev;

@@ -51,7 +51,7 @@ static void add_map(const struct supply *s, const struct slot *slot,
 	if (from >= to)
 		return;
 	out->mapped += to - from;
-	if (map->dev == s->dir.dev)
+	if (map->dev == s->dir.dev || proc_map_is_of_device(map))
 		return;
 	out->bytes += to - from;
 	if (!out->where)

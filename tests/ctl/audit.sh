@@ -22,7 +22,7 @@ vm() { # EXPRESSION
 
 # The bytes of all kinds together.
 all_kinds() {
-	ask 'sum(d["vms"][0][k] for k in ("hidden", "lent", "shared", "kept", "absent", "outside", "unmapped", "unknown"))'
+	ask 'sum(d["vms"][0][k] for k in ("hidden", "lent", "shared", "kept", "absent", "outside", "device", "unmapped", "unknown"))'
 }
 
 test_none() {

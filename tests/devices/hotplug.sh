@@ -16,27 +16,6 @@ mkdir -p "$work"
 vm_mib=192
 plugs=${1:-10}
 
-plug() {
-	vm_qmp one "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"vfio-pci\",\"host\":\"$NVME\",\"id\":\"disk\",\"bus\":\"port\"}}"
-}
-
-# The guest's kernel lets go of the disk when it likes. It may not have seen yet that there is one: so it is asked
-# again, which QEMU refuses while the guest thinks about it.
-unplugged() {
-	unplugged_tries=600
-	while [ "$unplugged_tries" -gt 0 ]; do
-		[ $((unplugged_tries % 50)) != 0 ] ||
-			qmp "$work/one.qmp" '{"execute":"device_del","arguments":{"id":"disk"}}' >/dev/null 2>&1 || :
-		vm_qmp one '{"execute":"qom-list","arguments":{"path":"/machine/peripheral"}}'
-		case $answer in
-		*'"disk"'*) sleep 0.2 ;;
-		*) return 0 ;;
-		esac
-		unplugged_tries=$((unplugged_tries - 1))
-	done
-	return 1
-}
-
 give_away "$NVME"
 remember_host
 vm_start one -object "$(vm_memory /dev/gmem/one)" -device pcie-root-port,id=port,slot=1
@@ -46,10 +25,9 @@ is "$(sysfs device_bytes)" 0 'no device has anything'
 pinned=0 left=0 round=0
 while [ "$round" -lt "$plugs" ]; do
 	round=$((round + 1))
-	plug
-	# Without the addresses below 1 MiB where the guest has no memory.
-	[ "$(sysfs device_bytes)" -ge $(((vm_mib - 1) * 1024 * 1024)) ] || pinned=$((pinned + 1))
-	unplugged || bail_out "the guest does not let go of the disk in round $round"
+	plug_disk one
+	devices_have_all "$vm_mib" || pinned=$((pinned + 1))
+	disk_is_unplugged one || bail_out "the guest does not let go of the disk in round $round"
 	[ "$(settled device_bytes)" = 0 ] || left=$((left + 1))
 done
 is "$pinned" 0 "$plugs times plugged: the device has all memory"

@@ -8,30 +8,12 @@ set -eu
 . /share/lib/tap.sh
 # shellcheck source=tests/lib/vm.sh
 . /share/lib/vm.sh
+# shellcheck source=tests/lib/balloon.sh
+. /share/lib/balloon.sh
 
 work=/run/balloon
 mkdir -p "$work"
 mib=$((1024 * 1024))
-
-balloon_to() { # NAME MIB
-	vm_qmp "$1" "{\"execute\":\"balloon\",\"arguments\":{\"value\":$(($2 * mib))}}"
-	vm_until "$1" '{"execute":"query-balloon"}' "\"actual\": $(($2 * mib))}" ||
-		vm_die "$1" "the balloon is not at $2 MiB: $answer"
-}
-
-complaints() { # NAME
-	grep -c 'Failed to discard range' "$work/$1.stderr" || :
-}
-
-# populated_falls FILE BYTES: within a few seconds, to at most so much
-populated_falls() {
-	for _ in $(seq 60); do
-		info "$1"
-		[ "$populated" -gt "$2" ] || return 0
-		sleep 1
-	done
-	return 1
-}
 
 # wait_grown NAME KIB: until the guest has at least so much, a minute at most
 #

@@ -13,6 +13,7 @@
  *				clocksource=NAME
  *	disk-write MIB SEED [DISK]	disk-wrote pages=N; vda without DISK
  *	disk-check MIB SEED [DISK]	intact ... or CORRUPT ..., as above
+ *	disk-reads DISK	disk-reads: it is read from now on, until the guest's end
  *	share-write MIB SEED	share-wrote pages=N, into an ivshmem device
  *	share-check MIB SEED	intact ... or CORRUPT ...
  *	random		random HEX: 16 bytes of the hardware's generator
@@ -201,6 +202,41 @@ static void disk(const char *id, unsigned long mib, uint64_t seed,
 		say("%s disk-wrote pages=%lu", id, mib * PAGES_PER_MIB);
 	else
 		say_checked(id, corrupt, mib * PAGES_PER_MIB);
+}
+
+/* It fails when the guest goes down, and there is nobody to tell then. */
+static _Noreturn void read_on(int fd, void *p, size_t len)
+{
+	off_t at = 0;
+	ssize_t done;
+
+	while ((done = pread(fd, p, len, at)) >= 0)
+		at = done ? at + done : 0;
+	_exit(1);
+}
+
+static void disk_reads(const char *id, const char *name)
+{
+	const size_t len = PAGES_PER_MIB * SECRET_PAGE_SIZE;
+	char path[64];
+	pid_t child;
+	void *p;
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		 -1, 0);
+	fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (fd < 0 || p == MAP_FAILED)
+		die(path);
+	child = fork();
+	if (child < 0)
+		die("fork");
+	if (!child)
+		read_on(fd, p, len);
+	close(fd);
+	munmap(p, len);
+	say("%s disk-reads", id);
 }
 
 /* ---- memory shared with another guest ---- */
@@ -476,6 +512,8 @@ static void obey(const char *id, const char *command, const char *argument,
 		check(id);
 	} else if (!strcmp(command, "memory")) {
 		memory(id);
+	} else if (!strcmp(command, "disk-reads")) {
+		disk_reads(id, argument);
 	} else if (!strncmp(command, "disk-", 5)) {
 		disk(id, mib, seed, name, command[5] == 'w');
 	} else if (!strncmp(command, "share-", 6)) {
