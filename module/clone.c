@@ -226,12 +226,21 @@ static int gmem_clone_page(struct gmem_cloning *c)
 		ret = gmem_page_poisoned(page) ? -EHWPOISON
 					       : gmem_copy_single(c);
 	}
-	/* It may have got memory, without the contents. */
-	if (ret && gmem_missing(c->to, c->dst))
-		gmem_drop_locked(c->to, c->dst, c->dst + 1);
 	if (ret)
 		gmem_target_tidy(c);
 	return ret;
+}
+
+/*
+ * The target's page couldn't be cloned. It may have got memory, without the
+ * contents: then it has none again, and is missing as before. That may free the
+ * target's block, so it isn't for gmem_clone_block(), which has the block, and
+ * gives all of it back by itself.
+ */
+static void gmem_clone_undo(struct gmem_cloning *c)
+{
+	if (gmem_missing(c->to, c->dst))
+		gmem_drop_locked(c->to, c->dst, c->dst + 1);
 }
 
 static int gmem_clone_pages(struct gmem_cloning *c, unsigned int nr)
@@ -240,8 +249,10 @@ static int gmem_clone_pages(struct gmem_cloning *c, unsigned int nr)
 
 	while (nr-- && !ret) {
 		ret = gmem_clone_page(c);
-		if (ret)
+		if (ret) {
+			gmem_clone_undo(c);
 			break;
+		}
 		c->src++;
 		c->dst++;
 		if (fatal_signal_pending(current))
