@@ -29,6 +29,17 @@ struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff)
 	return xa_load(&gmem_i(inode)->blocks, pgoff >> GMEM_BLOCK_ORDER);
 }
 
+/* The first page from @pgoff on that is in a block; @end if none is below. */
+pgoff_t gmem_block_next(struct inode *inode, pgoff_t pgoff, pgoff_t end)
+{
+	unsigned long index = pgoff >> GMEM_BLOCK_ORDER;
+
+	if (!xa_find(&gmem_i(inode)->blocks, &index,
+		     (end - 1) >> GMEM_BLOCK_ORDER, XA_PRESENT))
+		return end;
+	return max(pgoff, index << GMEM_BLOCK_ORDER);
+}
+
 /* ---- blocks come and go ---- */
 
 /*

@@ -72,6 +72,7 @@ unsigned long gmem_blocks_saved(struct inode *inode, unsigned long blocks);
 struct gmem_block *gmem_block_get(struct inode *inode, pgoff_t pgoff,
 				  bool charged);
 struct gmem_block *gmem_block_find(struct inode *inode, pgoff_t pgoff);
+pgoff_t gmem_block_next(struct inode *inode, pgoff_t pgoff, pgoff_t end);
 void gmem_block_set_charged(struct inode *inode, struct gmem_block *block,
 			    bool charged);
 int gmem_block_charge_memory(struct inode *inode, struct gmem_block *block);

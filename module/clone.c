@@ -17,8 +17,8 @@
  * the source has some pages of a common block alone, the target may have a hole
  * instead; and a page of zeros, or a block of them, may stay beyond its size.
  *
- * Pages of the target that are missing are filled that way. Nobody knows the
- * contents of pages of the source that are missing: they can't be cloned.
+ * Pages of the target that are missing are filled that way. Those of the source
+ * can't be cloned: nobody knows their contents.
  */
 #include <linux/bitmap.h>
 #include <linux/fs.h>
@@ -226,12 +226,16 @@ static int gmem_clone_page(struct gmem_cloning *c)
 		ret = gmem_page_poisoned(page) ? -EHWPOISON
 					       : gmem_copy_single(c);
 	}
-	/* It may have got memory, without the contents. */
-	if (ret && gmem_missing(c->to, c->dst))
-		gmem_drop_locked(c->to, c->dst, c->dst + 1);
 	if (ret)
 		gmem_target_tidy(c);
 	return ret;
+}
+
+/* It may have got memory, without the contents. This may free its block. */
+static void gmem_clone_undo(struct gmem_cloning *c)
+{
+	if (gmem_missing(c->to, c->dst))
+		gmem_drop_locked(c->to, c->dst, c->dst + 1);
 }
 
 static int gmem_clone_pages(struct gmem_cloning *c, unsigned int nr)
@@ -240,8 +244,10 @@ static int gmem_clone_pages(struct gmem_cloning *c, unsigned int nr)
 
 	while (nr-- && !ret) {
 		ret = gmem_clone_page(c);
-		if (ret)
+		if (ret) {
+			gmem_clone_undo(c);
 			break;
+		}
 		c->src++;
 		c->dst++;
 		if (fatal_signal_pending(current))
@@ -443,25 +449,13 @@ static void gmem_clone_set_size(struct gmem_cloning *c)
 		i_size_write(c->to, size);
 }
 
-/* The first page from @pgoff on that is in a block; @end if none is below. */
-static pgoff_t gmem_next_in_block(struct inode *inode, pgoff_t pgoff,
-				  pgoff_t end)
-{
-	unsigned long index = pgoff >> GMEM_BLOCK_ORDER;
-
-	if (!xa_find(&gmem_i(inode)->blocks, &index,
-		     (end - 1) >> GMEM_BLOCK_ORDER, XA_PRESENT))
-		return end;
-	return max(pgoff, index << GMEM_BLOCK_ORDER);
-}
-
 /* Where neither file has a block, there is nothing to do. */
 static void gmem_clone_skip(struct gmem_cloning *c)
 {
 	pgoff_t last = c->dst + (c->end - c->src), nr;
 
-	nr = min(gmem_next_in_block(c->from, c->src, c->end) - c->src,
-		 gmem_next_in_block(c->to, c->dst, last) - c->dst);
+	nr = min(gmem_block_next(c->from, c->src, c->end) - c->src,
+		 gmem_block_next(c->to, c->dst, last) - c->dst);
 	c->src += nr;
 	c->dst += nr;
 }
@@ -577,10 +571,9 @@ int gmem_clone_for_mapping(struct inode *from, struct inode *to, pgoff_t first,
  * @len: how much, in bytes; 0: to the end of the source
  * @flags: REMAP_FILE_*
  *
- * Return: how many bytes were cloned; -EOPNOTSUPP for deduplication; -EBUSY if
- * a page of the source is missing (missing.c); -EINVAL as of XFS; -ENOSPC over
- * the mount's size; -EIO for a page with a memory error that would have to be
- * copied; -ENOMEM; -EINTR; or as of gmem_block_populate().
+ * Return: how many bytes were cloned; -EOPNOTSUPP to deduplicate; -EBUSY for a
+ * missing page of the source; -EINVAL as of XFS; -ENOSPC over the mount's size;
+ * -EIO for a memory error; -ENOMEM; -EINTR; or as of gmem_block_populate().
  */
 loff_t gmem_remap_file_range(struct file *file_in, loff_t pos_in,
 			     struct file *file_out, loff_t pos_out, loff_t len,

@@ -50,6 +50,7 @@ static_assert(sizeof(struct gmem_fill) == 64);
  * @next: the next page
  * @end: the page after the last
  * @filled: pages that were missing, and aren't any more
+ * @late: for some page there was memory, but another answer was faster
  * @from: what the rest is filled with
  * @step: does it for some pages from @next on, of one block: see below
  */
@@ -59,6 +60,7 @@ struct gmem_filling {
 	pgoff_t next;
 	pgoff_t end;
 	unsigned long filled;
+	bool late;
 	struct iov_iter from;
 	int (*step)(struct gmem_filling *f, pgoff_t end);
 };
@@ -145,8 +147,10 @@ static void gmem_fill_show(struct gmem_filling *f, struct gmem_block *block,
 			WRITE_ONCE(block->nr_holes, block->nr_holes - 1);
 	f->filled += gmem_channel_fill_locked(f->c, start + slot, start + to);
 	spin_unlock(&f->c->lock);
-	for_each_set_bit(i, late, GMEM_BLOCK_PAGES)
+	for_each_set_bit(i, late, GMEM_BLOCK_PAGES) {
 		gmem_slot_zero(block->huge + i, 1);
+		f->late = true;
+	}
 }
 
 /*
@@ -215,8 +219,10 @@ static int gmem_fill_single(struct gmem_filling *f, struct gmem_block *block,
 		gmem_page_put_back(f->inode, page);
 		return -EAGAIN;
 	}
-	if (!gmem_fill_show_single(f, block, page))
+	if (!gmem_fill_show_single(f, block, page)) {
 		gmem_page_put_back(f->inode, page);
+		f->late = true;
+	}
 	f->next++;
 	return 0;
 }
@@ -314,19 +320,20 @@ static bool gmem_block_unused(const struct gmem_block *block)
 }
 
 /*
- * What a block got for a fill that then failed is given back, if nothing of it
- * is in use. That isn't punched: the next fill brings it.
+ * What a block got for a fill that then failed, or was too late, is given back,
+ * if nothing of it is in use. That isn't punched: the next fill brings it.
+ * @pgoff: a page of the block
  */
-static void gmem_fill_tidy(struct gmem_filling *f)
+static void gmem_fill_tidy(struct inode *inode, pgoff_t pgoff)
 {
-	pgoff_t first = round_down(f->next, GMEM_BLOCK_PAGES);
+	pgoff_t first = round_down(pgoff, GMEM_BLOCK_PAGES);
 	struct gmem_block *block;
 
-	filemap_invalidate_lock(f->inode->i_mapping);
-	block = gmem_block_find(f->inode, first);
+	filemap_invalidate_lock(inode->i_mapping);
+	block = gmem_block_find(inode, first);
 	if (block && gmem_block_unused(block))
-		gmem_drop_locked(f->inode, first, first + GMEM_BLOCK_PAGES);
-	filemap_invalidate_unlock(f->inode->i_mapping);
+		gmem_drop_locked(inode, first, first + GMEM_BLOCK_PAGES);
+	filemap_invalidate_unlock(inode->i_mapping);
 }
 
 /* Fill up to the end of the block. Return: as of a step. */
@@ -342,9 +349,12 @@ static int gmem_fill_some(struct gmem_filling *f)
 	end = min(end, size);
 	ret = f->next < size ? f->step(f, end) : -ENXIO;
 	filemap_invalidate_unlock_shared(f->inode->i_mapping);
-	gmem_carve_settle();
 	if (f->next > begun)
 		gmem_faults_over(f->c, begun, f->next);
+	if (f->late)
+		gmem_fill_tidy(f->inode, begun);
+	f->late = false;
+	gmem_carve_settle();
 	return ret;
 }
 
@@ -376,7 +386,7 @@ static int gmem_fill_range(struct gmem_filling *f)
 		cond_resched();
 	}
 	if (ret && reads)
-		gmem_fill_tidy(f);
+		gmem_fill_tidy(f->inode, f->next);
 	return ret;
 }
 

@@ -17,6 +17,8 @@
  *   it isn't any more	when
  *   filled		its contents are there, and it has memory by then; or
  *			they are zeros, and it is a hole (gmem_channel_fill)
+ *   written to		it is beyond the file's end, where nobody can fill it
+ *			(gmem_missing_for_memory)
  *
  * It becomes missing under the file's invalidate_lock, held exclusively. So
  * whoever holds that shared, and finds that it isn't, may give it memory. It is
@@ -484,6 +486,42 @@ void gmem_missing_to_holes(struct inode *inode, struct gmem_block *block)
 		   bitmap_weight(block->holes, GMEM_BLOCK_PAGES));
 }
 
+/* Of what is beyond the end, nothing can be filled, and nobody waits for it. */
+static bool gmem_is_beyond_end(struct inode *inode, pgoff_t pgoff)
+{
+	return pgoff >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
+}
+
+/**
+ * gmem_missing_for_memory - may a page that has no memory get some?
+ * @inode: the file; the caller holds its invalidate_lock; for a page beyond the
+ *	   file's end also its i_rwsem, and will write there, or allocate memory
+ * @pgoff: the page
+ *
+ * What was cut off by a truncate is missing, for the case that the file gets
+ * longer. If it gets longer by a write, the page is zeros as of now: only the
+ * caller could wait for it, and would do so for ever.
+ *
+ * Return: as gmem_missing().
+ */
+int gmem_missing_for_memory(struct inode *inode, pgoff_t pgoff)
+{
+	int ret = gmem_missing(inode, pgoff);
+
+	if (!ret || !gmem_is_beyond_end(inode, pgoff))
+		return ret;
+	gmem_channel_fill(gmem_i(inode)->channel, pgoff, pgoff + 1);
+	return 0;
+}
+
+static bool gmem_missing_part(struct inode *inode, loff_t at)
+{
+	pgoff_t pgoff = at >> PAGE_SHIFT;
+
+	return offset_in_page(at) && !gmem_is_beyond_end(inode, pgoff) &&
+	       gmem_missing(inode, pgoff);
+}
+
 /**
  * gmem_missing_ends - can the parts of pages at both ends of a range be zeroed?
  * @inode: the file; the caller holds its invalidate_lock
@@ -496,11 +534,8 @@ int gmem_missing_ends(struct inode *inode, loff_t start, loff_t end)
 {
 	if (!gmem_has_channel(inode))
 		return 0;
-	if (offset_in_page(start) && gmem_missing(inode, start >> PAGE_SHIFT))
-		return -EBUSY;
-	if (offset_in_page(end) && gmem_missing(inode, end >> PAGE_SHIFT))
-		return -EBUSY;
-	return 0;
+	return gmem_missing_part(inode, start) || gmem_missing_part(inode, end)
+		       ? -EBUSY : 0;
 }
 
 /* gmem_missing_count - how many pages of a file are missing? */

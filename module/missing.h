@@ -93,6 +93,7 @@ int gmem_channel_poison(struct gmem_channel *c, pgoff_t first, pgoff_t end,
 
 void gmem_missing_punched(struct inode *inode, pgoff_t first, pgoff_t end);
 void gmem_missing_to_holes(struct inode *inode, struct gmem_block *block);
+int gmem_missing_for_memory(struct inode *inode, pgoff_t pgoff);
 int gmem_missing_ends(struct inode *inode, loff_t start, loff_t end);
 unsigned long gmem_missing_count(struct inode *inode);
 

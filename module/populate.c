@@ -297,7 +297,7 @@ struct page *gmem_block_populate(struct inode *inode, pgoff_t pgoff,
 	/* The invalidate_lock is held, so the page stays. */
 	if (page)
 		return gmem_page_poisoned(page) ? ERR_PTR(-EHWPOISON) : page;
-	ret = want->fills ? 0 : gmem_missing(inode, pgoff);
+	ret = want->fills ? 0 : gmem_missing_for_memory(inode, pgoff);
 	if (ret)
 		return ERR_PTR(ret);
 	/* The mount is charged already for what will fill the block at once. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * channels [STEPS [SEED]]: random steps on a file with a fault channel, and a
- * model of it. A step fills, zeroes, poisons, punches, truncates, converts,
- * clones, touches, gives pages to a device or takes them away, closes the channel
- * or opens it again. After each, the answer, the number of missing pages and the
+ * model of it. A step fills, zeroes, poisons, punches, truncates, writes beyond
+ * the end, converts, clones, touches, gives pages to a device or takes them away,
+ * closes the channel or opens it again. After each, the answer, the number of missing pages and the
  * contents are as the model says.
  */
 #include "../module/channels.h"
@@ -278,6 +278,22 @@ static void step_truncate(void)
 	}
 }
 
+/* What is beyond the end can't be filled, so nobody waits for it. */
+static void step_grow(void)
+{
+	long page;
+
+	if (model.pages == PAGES)
+		return;
+	page = model.pages + below(PAGES - model.pages);
+	make_contents(bytes, page * PAGE, PAGE, 'b');
+	if (pwrite(fd, bytes, PAGE, page * PAGE) != (ssize_t)PAGE)
+		wrong("a write beyond the end", page);
+	model.what[page] = THERE;
+	model.letter[page] = 'b';
+	model.pages = page + 1;
+}
+
 /* The template has t in all of its pages. */
 static void step_clone(void)
 {
@@ -423,7 +439,7 @@ static void step_touch(void)
 
 static void one_step(void)
 {
-	switch (below(model.open ? 25 : 5)) {
+	switch (below(model.open ? 27 : 5)) {
 	case 0:
 		step_convert();
 		break;
@@ -456,6 +472,10 @@ static void one_step(void)
 	case 10:
 	case 11:
 		step_zero();
+		break;
+	case 12:
+	case 13:
+		step_grow();
 		break;
 	default:
 		step_fill();

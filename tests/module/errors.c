@@ -3,7 +3,7 @@
  * Each step that can fail is made to fail (debug build): the access gets its
  * signal or a smaller page, nothing leaks, and the next try works.
  */
-#include "gmem_test.h"
+#include "channels.h"
 
 #include <linux/fs.h>
 #include <sys/syscall.h>
@@ -246,6 +246,42 @@ static void test_clone_fails(void)
 	is_clean("clone");
 }
 
+/*
+ * Of the page that is cloned, the source has a copy of its own, in a block of
+ * which the target uses nothing. What that gets in vain goes again.
+ */
+static void test_clone_of_missing_fails(void)
+{
+	int from = new_file(BLOCK), other = new_file(0), to = new_file(BLOCK);
+	struct file_clone_range one = {
+		.src_fd = from, .src_offset = 3 * PAGE, .src_length = PAGE,
+		.dest_offset = 3 * PAGE,
+	};
+	int channel = open_channel(to, BLOCK, 0);
+	char *p = map(from, BLOCK), byte;
+
+	memset(p, 'T', BLOCK);
+	must(ioctl(other, FICLONE, from));
+	p[3 * PAGE] = 'W';
+	inject("alloc_meta", 2);
+	is_errno(ioctl(to, FICLONERANGE, &one), ENOMEM,
+		 "a clone to where a page is missing fails: ENOMEM");
+	inject("alloc_meta", 0);
+	is(missing(to), BLOCK, "it is missing still");
+	is(get_info(to).populated, 0, "and has no memory");
+	is(get_info(to).cloned, 0, "nor has the target any in common");
+	is(ioctl(to, FICLONERANGE, &one), 0, "the next clone works");
+	must(pread(to, &byte, 1, 3 * PAGE));
+	is(byte, 'W', "with what the source has alone");
+	is(missing(to), BLOCK - PAGE, "the rest is missing");
+	munmap(p, BLOCK);
+	close(channel);
+	close(to);
+	close(other);
+	close(from);
+	is_clean("clone of what is missing");
+}
+
 int main(void)
 {
 	long most = BLOCK / 1024, free_before, free_after;
@@ -269,6 +305,7 @@ int main(void)
 	test_batch_without_memory();
 	test_pool_without_memory();
 	test_clone_fails();
+	test_clone_of_missing_fails();
 	free_after = free_kb_again(free_before, most);
 	ok(free_before - free_after < most,
 	   "as much memory is free as before: %ld and %ld kB", free_before,

@@ -509,6 +509,29 @@ static void test_truncate(void)
 	close(fd);
 }
 
+/* Nobody could fill what is beyond the end, so nobody waits for it. */
+static void test_beyond_end(int fd, const char *what)
+{
+	int channel = open_channel(fd, SIZE, 0);
+	char page[PAGE];
+
+	must(ftruncate(fd, 0));
+	is(pwrite(fd, "abc", 3, PAGE + 100), 3,
+	   "%s: write() beyond the new end", what);
+	is(missing(fd), SIZE - PAGE, "  brings that page");
+	is(pread(fd, page, PAGE, PAGE), 103, "  it is read");
+	ok(all_bytes(page, 100, 0) && !memcmp(page + 100, "abc", 3),
+	   "  and zeros before that");
+	is(fallocate(fd, 0, BLOCK, BLOCK), 0, "  fallocate()");
+	is(missing(fd), SIZE - PAGE - BLOCK, "  does the same");
+	is(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, BLOCK,
+		     BLOCK + 100), 0, "  a hole may end there");
+	is(missing(fd), SIZE - PAGE, "  and is missing as any other");
+	ok(!has_fault(channel), "  nobody was asked");
+	close(channel);
+	close(fd);
+}
+
 static void test_unaligned_end(void)
 {
 	int fd = new_file(PAGE + 100), channel;
@@ -655,6 +678,8 @@ int main(void)
 	test_punched_before(new_singles(SIZE), "single pages");
 	test_refused();
 	test_truncate();
+	test_beyond_end(new_file(SIZE), "2 MiB");
+	test_beyond_end(new_singles(SIZE), "single pages");
 	test_unaligned_end();
 	test_convert();
 	test_not_empty();
