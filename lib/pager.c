@@ -107,8 +107,12 @@ static int go_on(struct gmem_pager *p)
 	struct gmem_info info;
 	int ret;
 
-	if (p->options.flags & GMEM_PAGER_AHEAD && has_next(p))
-		return bring(p, p->next);
+	/* After the last block that is brought ahead, no event may come. */
+	if (p->options.flags & GMEM_PAGER_AHEAD && has_next(p)) {
+		ret = bring(p, p->next);
+		if (ret || has_next(p))
+			return ret;
+	}
 	ret = gmem_file_info(p->fd, &info);
 	if (ret)
 		return ret;

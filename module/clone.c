@@ -16,9 +16,7 @@
  * error, what was done stays, and the rest of the target is as it was. Only if
  * the source has some pages of a common block alone, the target may have a hole
  * instead; and a page of zeros, or a block of them, may stay beyond its size.
- *
- * Pages of the target that are missing are filled that way. Those of the source
- * can't be cloned: nobody knows their contents.
+ * Missing pages of the target are filled. Those of the source can't be cloned.
  */
 #include <linux/bitmap.h>
 #include <linux/fs.h>
@@ -92,10 +90,9 @@ static struct gmem_block *gmem_source(struct gmem_cloning *c)
 
 static int gmem_clone_hole(struct gmem_cloning *c, unsigned int nr)
 {
-	int ret;
+	int ret = gmem_own_ends(c->to, (loff_t)c->dst << PAGE_SHIFT,
+				(loff_t)(c->dst + nr) << PAGE_SHIFT);
 
-	ret = gmem_own_ends(c->to, (loff_t)c->dst << PAGE_SHIFT,
-			    (loff_t)(c->dst + nr) << PAGE_SHIFT);
 	if (!ret)
 		gmem_punch_locked(c->to, c->dst, c->dst + nr);
 	return ret;
@@ -541,8 +538,6 @@ static loff_t gmem_clone(struct inode *from, loff_t pos_in, struct inode *to,
  * @to: a new file of the same mount, which nobody else has
  * @first: first page
  * @nr: how many; at the same place in both files
- *
- * Called within mmap(), so it doesn't take the source's i_rwsem.
  *
  * Return: 0, or an errno as of gmem_remap_file_range().
  */

@@ -57,10 +57,14 @@ static int await_ready(int fd)
 
 int pager_start(const char *from, int memory_fd)
 {
+	/* Nobody waits for the pager: it shall not stay as a zombie. */
+	const struct sigaction no_zombie = {
+		.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT,
+	};
 	pid_t parent = getpid(), child;
 	int ends[2], ret;
 
-	if (pipe2(ends, O_CLOEXEC))
+	if (sigaction(SIGCHLD, &no_zombie, NULL) || pipe2(ends, O_CLOEXEC))
 		return fail_errno(PROGRAM);
 	child = fork();
 	if (!child)

@@ -9,19 +9,17 @@ set -eu
 . /share/lib/tap.sh
 # shellcheck source=tests/lib/vm.sh
 . /share/lib/vm.sh
+# shellcheck source=tests/lib/migration.sh
+. /share/lib/migration.sh
 
 work=/root/restore
 pager=/opt/gmemfs/bin/gmem-pager
 mkdir -p "$work"
 mib=$((1024 * 1024))
 
-use() { # NAME CAPABILITY
-	vm_qmp "$1" "{\"execute\":\"migrate-set-capabilities\",\"arguments\":{\"capabilities\":[{\"capability\":\"$2\",\"state\":true}]}}"
-}
-
 # The guest is stopped then, and its memory stays in its file.
 migrate_away() { # NAME FILE CAPABILITY
-	use "$1" "$3"
+	vm_use "$1" "$3"
 	vm_qmp "$1" "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"file:$2\"}}"
 	ok "$1: migrates with $3" \
 		vm_until "$1" '{"execute":"query-migrate"}' '"status": "completed"'
@@ -50,10 +48,7 @@ start_pager() { # NAME OPTION...
 
 arrives() { # NAME FILE
 	vm_start "$1" -object "$(vm_memory "/dev/gmem/$1")" -incoming defer
-	use "$1" x-ignore-shared
-	vm_qmp "$1" "{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"file:$2\"}}"
-	ok "$1: arrives" \
-		vm_until "$1" '{"execute":"query-status"}' '"status": "running"'
+	vm_arrive "$1" "file:$2" x-ignore-shared
 }
 
 check_guest() { # NAME
@@ -95,6 +90,7 @@ check_guest third
 vm_tell third keep 8
 
 # The block of the guest's memory, among others that QEMU has.
+vm_use third x-ignore-shared false
 migrate_away third "$work/mapped" mapped-ram
 cp --sparse=always /dev/gmem/third "$work/memory"
 start_pager fourth --from="$work/mapped"

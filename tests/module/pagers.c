@@ -224,7 +224,8 @@ static int serve_one_then_hang(void *arg)
 static void test_killed_pager(void)
 {
 	int fd = new_file(SIZE), channel = open_channel(fd, SIZE, 0);
-	struct toucher pager = start_toucher(serve_one_then_hang, &channel);
+	struct toucher pager = start_process(serve_one_then_hang, &channel,
+					      true);
 	struct access a = { fd, 1 };
 	struct toucher t;
 

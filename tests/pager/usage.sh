@@ -43,7 +43,7 @@ refused 2 'one FILE'
 refused 2 '--from'  "$file"
 refused 2 'one FILE' --from="$snapshot" "$file" "$file"
 refused 2 'error' --nothing "$file"
-for size in '' x -1 1X 99999999999999999999 9999999999G; do
+for size in '' x -1 1X 99999999999999999999 99999999999G; do
 	refused 2 '--ahead' --from="$snapshot" --ahead="$size" "$file"
 done
 refused 1 'No such file' --from="$work/nothing" "$file"

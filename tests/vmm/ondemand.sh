@@ -85,7 +85,7 @@ test_refused() {
 	is "$status" 2 'another kind of memory is a wrong option'
 }
 
-vmm_load on
+vmm_load lend
 make_template
 test_restored
 test_ended
