@@ -70,7 +70,7 @@ test_after() {
 give_away "$NVME"
 remember_host
 vm_start one -object "$(vm_memory $file ,prealloc=on)" -device virtio-balloon-pci,free-page-reporting=on \
-	-device pcie-root-port,id=port,slot=1
+	-device pcie-root-port,id=rootport,slot=1
 vm_up one
 vm_tell one keep 16
 test_without

@@ -46,10 +46,10 @@ wait_until_busy() { # ADDRESS
 	wait_for has_sent_interrupts "$1" $(($(interrupts "$1") + 20))
 }
 
-# ---- a disk that comes and goes in a guest of vm.sh's, at its root port "port" ----
+# ---- a disk that comes and goes in a guest of vm.sh's, at its root port "rootport" ----
 
 plug_disk() { # NAME
-	vm_qmp "$1" "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"vfio-pci\",\"host\":\"$NVME\",\"id\":\"disk\",\"bus\":\"port\"}}"
+	vm_qmp "$1" "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"vfio-pci\",\"host\":\"$NVME\",\"id\":\"disk\",\"bus\":\"rootport\"}}"
 }
 
 # The guest's kernel lets go of the disk when it likes. It may not have seen yet that there is one: so it is asked

@@ -18,7 +18,7 @@ plugs=${1:-10}
 
 give_away "$NVME"
 remember_host
-vm_start one -object "$(vm_memory /dev/gmem/one)" -device pcie-root-port,id=port,slot=1
+vm_start one -object "$(vm_memory /dev/gmem/one)" -device pcie-root-port,id=rootport,slot=1
 vm_up one
 vm_tell one keep 32
 is "$(sysfs device_bytes)" 0 'no device has anything'
