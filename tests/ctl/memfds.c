@@ -506,7 +506,7 @@ static int stuck_fd;
 static pid_t stuck_thread;
 static void *stuck_memory;
 
-/* It never comes back, and has the lock of the file's inode meanwhile. */
+/* It never comes back. */
 static void *write_stuck(void *unused)
 {
 	ssize_t n;
