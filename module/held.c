@@ -92,7 +92,7 @@ static int gmem_try_free(struct page *page)
 	bool pinnable = gmem_may_be_pinned(page);
 	bool bad = gmem_page_poisoned(page);
 
-	if (page_count(page) > 1 || gmem_page_word(page) & GMEM_LENT)
+	if (gmem_page_refs(page) > 1 || gmem_page_word(page) & GMEM_LENT)
 		return -EBUSY;
 	if (bad)
 		gmem_lose(page);
