@@ -13,6 +13,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/version.h>
+#include <linux/workqueue.h>
 #include <asm/cpufeature.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
@@ -56,6 +57,14 @@ static inline bool gmem_flush_may_move_space(void)
 	return false;
 #endif
 }
+
+/*
+ * The system's workqueues have got other names. 6.18 knows both, and so do later
+ * releases of 6.12; 7.3 warns of work on one by its old name.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define system_dfl_wq system_unbound_wq
+#endif
 
 /* ---- filesystems ---- */
 

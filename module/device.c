@@ -32,7 +32,7 @@ static int gmem_device_may_take(struct page *page, unsigned int nr)
 	if (gmem_fault_inject(GMEM_FAIL_PIN))
 		return -ENOMEM;
 	while (nr--)
-		if (page_count(page + nr) > INT_MAX / 2)
+		if (gmem_page_refs(page + nr) > INT_MAX / 2)
 			return -ENOMEM;
 	return 0;
 }

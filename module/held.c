@@ -19,6 +19,7 @@
 #include <linux/module.h>
 #include <linux/workqueue.h>
 
+#include "compat.h"
 #include "frame.h"
 #include "held.h"
 #include "pageword.h"
@@ -30,6 +31,7 @@ static LIST_HEAD(held);
 static DEFINE_SPINLOCK(held_lock);
 static atomic_long_t held_pages;
 
+/* On no CPU's own workqueue: it zeroes memory, and there may be much of it. */
 static void gmem_held_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(held_retry, gmem_held_work);
 
@@ -56,14 +58,14 @@ void gmem_hold(struct page *page)
 	list_add_tail(&page->lru, &held);
 	spin_unlock(&held_lock);
 	atomic_long_inc(&held_pages);
-	schedule_delayed_work(&held_retry, GMEM_HELD_RETRY);
+	queue_delayed_work(system_dfl_wq, &held_retry, GMEM_HELD_RETRY);
 }
 
 /* gmem_held_kick - a reference to a page that may be held is gone */
 void gmem_held_kick(void)
 {
 	if (gmem_held_pages())
-		mod_delayed_work(system_wq, &held_retry, 0);
+		mod_delayed_work(system_dfl_wq, &held_retry, 0);
 }
 
 static int gmem_zero_and_free(struct page *page)
@@ -90,7 +92,7 @@ static int gmem_try_free(struct page *page)
 	bool pinnable = gmem_may_be_pinned(page);
 	bool bad = gmem_page_poisoned(page);
 
-	if (page_count(page) > 1 || gmem_page_word(page) & GMEM_LENT)
+	if (gmem_page_refs(page) > 1 || gmem_page_word(page) & GMEM_LENT)
 		return -EBUSY;
 	if (bad)
 		gmem_lose(page);
@@ -124,7 +126,7 @@ static void gmem_held_work(struct work_struct *work)
 	spin_lock(&held_lock);
 	list_splice(&left, &held);
 	spin_unlock(&held_lock);
-	schedule_delayed_work(&held_retry, GMEM_HELD_RETRY);
+	queue_delayed_work(system_dfl_wq, &held_retry, GMEM_HELD_RETRY);
 }
 
 /*
@@ -137,7 +139,7 @@ void gmem_held_exit(void)
 	unsigned int tries;
 
 	for (tries = 0; tries < 100 && gmem_held_pages(); tries++) {
-		mod_delayed_work(system_wq, &held_retry, 0);
+		mod_delayed_work(system_dfl_wq, &held_retry, 0);
 		flush_delayed_work(&held_retry);
 		msleep(20);
 	}

@@ -24,6 +24,7 @@
 #include <linux/workqueue.h>
 
 #include "carve.h"
+#include "compat.h"
 #include "frame.h"
 #include "frametable.h"
 #include "memcg.h"
@@ -52,6 +53,7 @@ static atomic_long_t orphan_pages;
 /* How often the worker ran: it looks at another page of a block each time. */
 static unsigned int orphan_rounds;
 
+/* On no CPU's own workqueue: it may zero all memory of a guest. */
 static void gmem_orphan_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(orphan_retry, gmem_orphan_work);
 
@@ -74,7 +76,7 @@ static void gmem_orphan(struct page *page, unsigned int nr)
 	/* Counted before the worker can find it. */
 	atomic_long_add(nr, &orphan_pages);
 	gmem_orphan_list(page, nr == 1 ? &singles : &whole);
-	schedule_delayed_work(&orphan_retry, GMEM_ORPHAN_RETRY);
+	queue_delayed_work(system_dfl_wq, &orphan_retry, GMEM_ORPHAN_RETRY);
 }
 
 /* @nr pages that waited as one don't any more. The caller works on. */
@@ -276,8 +278,8 @@ static void gmem_orphan_work(struct work_struct *work)
 	if (done)
 		gmem_carve_settle();
 	if (gmem_orphan_pages())
-		schedule_delayed_work(&orphan_retry,
-				      gmem_orphan_pause(start, done));
+		queue_delayed_work(system_dfl_wq, &orphan_retry,
+				   gmem_orphan_pause(start, done));
 	while (done--)
 		module_put(THIS_MODULE);
 }

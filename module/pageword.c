@@ -53,7 +53,7 @@ void gmem_delta_apply(struct gmem_delta *delta, struct inode *inode)
 bool gmem_page_has_device(const struct page *page)
 {
 	return gmem_page_word(page) & GMEM_PAGE_DEVICE &&
-	       page_count(page) >= (int)GUP_PIN_COUNTING_BIAS;
+	       gmem_page_refs(page) >= GUP_PIN_COUNTING_BIAS;
 }
 
 /**
@@ -70,7 +70,7 @@ bool gmem_page_held(struct page *page)
 	unsigned long word = gmem_page_word(page);
 
 	return word & GMEM_LENT ||
-	       (word & GMEM_PAGE_SEEN && page_count(page) > 1) ||
+	       (word & GMEM_PAGE_SEEN && gmem_page_refs(page) > 1) ||
 	       gmem_page_has_device(page);
 }
 
@@ -88,7 +88,7 @@ bool gmem_page_pinned(struct page *page)
 	unsigned long word = gmem_page_word(page);
 
 	return (word & GMEM_PAGE_SEEN &&
-		page_count(page) > 1 + !!(word & GMEM_LENT)) ||
+		gmem_page_refs(page) > 1U + !!(word & GMEM_LENT)) ||
 	       gmem_page_has_device(page);
 }
 
@@ -103,11 +103,11 @@ bool gmem_page_pinned(struct page *page)
 bool gmem_page_busy(struct page *page)
 {
 	unsigned long word = gmem_page_word(page);
-	int others = page_count(page) - 1 - !!(word & GMEM_LENT);
+	unsigned int others = gmem_page_refs(page) - 1 - !!(word & GMEM_LENT);
 
 	if (word & GMEM_PAGE_DEVICE)
 		others %= GUP_PIN_COUNTING_BIAS;
-	return word & GMEM_PAGE_SEEN && others > 0;
+	return word & GMEM_PAGE_SEEN && others;
 }
 
 /* gmem_forget_word - clear what the page allocator left in page_private() */

@@ -74,6 +74,16 @@ static inline unsigned long gmem_page_reasons(const struct page *page)
 }
 
 /*
+ * How many references has a page? The kernel permits no more pins when a count
+ * has got beyond INT_MAX, and is negative. As an unsigned number it is what it
+ * should be, and larger than all others.
+ */
+static inline unsigned int gmem_page_refs(const struct page *page)
+{
+	return page_count(page);
+}
+
+/*
  * May somebody hold the page: was it in a shared view, did a device get it, or
  * is it lent?
  */

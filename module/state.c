@@ -201,10 +201,11 @@ struct gmem_census gmem_state_count(struct inode *inode)
  */
 static bool gmem_state_pinned(struct page *page)
 {
-	int others = page_count(page) - 1 - folio_mapcount(page_folio(page));
+	long others = (long)gmem_page_refs(page) - 1 -
+		      folio_mapcount(page_folio(page));
 
 	return (gmem_page_word(page) & GMEM_PAGE_SEEN &&
-		others > (int)gmem_lend_count(page)) ||
+		others > (long)gmem_lend_count(page)) ||
 	       gmem_page_has_device(page);
 }
 

@@ -112,6 +112,35 @@ static void test_converted(void)
 	take_from_device();
 }
 
+/*
+ * The file goes while KVM has one of the pages that the device has: that page
+ * is in the direct map, and its block is taken apart.
+ */
+static void test_file_goes(void)
+{
+	int file = new_file(SIZE);
+	char *p = map(file, SIZE);
+	uint64_t pfn = fault_pfn(p);
+	struct vm other;
+
+	vm_make(&other, 1, false);
+	must(vm_set_slot(&other, 1, GUEST_FILE, p, SIZE));
+	must(vfio_map(&disk.v, p, DATA_IOVA, SIZE, VFIO_RW));
+	ok(vcpu_set_msr(&other.vcpus[0], MSR_CLOCK, GUEST_FILE | 1),
+	   "KVM borrows a page of another file, of which the device has all");
+	munmap(p, SIZE);
+	close(file);
+	is(sysfs("pinned_bytes"), SIZE, "  the file goes, the device has all");
+	is(sysfs("device_bytes"), 0, "  of no file");
+	ok(kcore_has_frame(&kcore, pfn), "  what is lent stays exposed");
+	ok(!kcore_has_frame(&kcore, pfn + 1), "  what isn't stays hidden");
+	transfer(&disk, false, DATA_IOVA, 0, SIZE);
+	vm_free(&other);
+	is(sysfs("pinned_bytes"), SIZE, "  the VM goes, the device has all");
+	take_from_device();
+	ok(becomes("pinned_bytes", 0), "  it lets go, and nothing is pinned");
+}
+
 static void *turns_clock_on(void *vcpu)
 {
 	return (void *)(long)vcpu_set_msr(vcpu, MSR_CLOCK, GUEST_FILE | 1);
@@ -165,6 +194,7 @@ int main(void)
 	test_kvm_first();
 	test_many();
 	test_converted();
+	test_file_goes();
 	test_missing();
 
 	vm_free(&vm);

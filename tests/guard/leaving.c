@@ -102,6 +102,8 @@ int main(void)
 	for (i = 0; i < sizeof(slots) / sizeof(*slots); i++)
 		leaves(slots[i], i % 2);
 	vm_free(&vm);
+	ok(system("dmesg | grep -q 'work func gmem_'"),
+	   "the kernel doesn't complain of the work that frees it");
 	nothing_is_left();
 	return done_testing();
 }
