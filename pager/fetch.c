@@ -94,6 +94,19 @@ static uint64_t block_size(const struct fetch *fetch, uint64_t block)
 }
 
 /*
+ * Only fetch_again() ends this: another block that was filled says nothing of
+ * those that wait for memory.
+ */
+static void starve(struct fetch *fetch, const char *why)
+{
+	if (!fetch->told)
+		say("there is no memory for the file; those who wait for it wait until there is: %s",
+		    why);
+	fetch->told = true;
+	fetch->starved = true;
+}
+
+/*
  * @ret: what the answer has returned. Return: 0; 1 if there was no memory; or
  * -1 after fail()
  */
@@ -103,15 +116,11 @@ static int answered(struct fetch *fetch, uint64_t block, int ret,
 	/* The file was cut off meanwhile: there is nothing to bring. */
 	if (!ret || ret == -ENXIO) {
 		order_set(fetch->order, block, state);
-		fetch->starved = false;
 		return 0;
 	}
 	if (ret != -ENOSPC && ret != -ENOMEM && ret != -EBUSY)
 		return fail_gmem("can't fill the file");
-	if (!fetch->starved)
-		say("there is no memory for the file; those who wait for it wait until there is: %s",
-		    gmem_last_error());
-	fetch->starved = true;
+	starve(fetch, gmem_last_error());
 	return 1;
 }
 
@@ -155,6 +164,8 @@ static int lose(struct fetch *fetch, struct fetch_slot *slot, int error)
 		   (unsigned long long)slot->at);
 	ret = gmem_channel_poison(fetch->channel, offset, slot->size);
 	ret = answered(fetch, slot->block, ret, BLOCK_LOST);
+	if (ret > 0)
+		order_return(fetch->order, slot->block);
 	release(fetch, slot);
 	return ret < 0 ? ret : 0;
 }
@@ -200,10 +211,8 @@ int fetch_begin(struct fetch *fetch)
 		ret = fill_zero(fetch, block);
 		if (ret < 0)
 			return -1;
-		if (ret) {
-			order_set(fetch->order, block, BLOCK_ABSENT);
-			order_ask(fetch->order, block);
-		}
+		if (ret)
+			order_return(fetch->order, block);
 	}
 	return 0;
 }
@@ -252,6 +261,7 @@ int fetch_again(struct fetch *fetch)
 	for (unsigned int i = 0; i < FETCH_SLOTS && !fetch->starved; i++)
 		if (fetch->slots[i].full && fill(fetch, &fetch->slots[i]))
 			return -1;
+	fetch->told = fetch->starved;
 	return fetch_begin(fetch);
 }
 

@@ -33,7 +33,8 @@ struct fetch_slot {
  * @size: of the file
  * @ring: the ring; its other operations are polls
  * @nr_busy: slots in use
- * @starved: there was no memory for a fill
+ * @starved: there was no memory: nothing begins before fetch_again()
+ * @told: a message has said so
  */
 struct fetch {
 	struct order *order;
@@ -45,6 +46,7 @@ struct fetch {
 	struct fetch_slot slots[FETCH_SLOTS];
 	unsigned int nr_busy;
 	bool starved;
+	bool told;
 	uint64_t bytes_read, bytes_zero;
 };
 
