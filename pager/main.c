@@ -16,6 +16,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fetch.h"
@@ -29,11 +30,11 @@
 
 #define EVENTS		64
 
-/* The loop goes round at least so often. */
+/* A tick comes so often, whatever else happens. */
 #define TICK_NS		250000000
 
-/* While a record is made, others come only after so many quiet rounds. */
-#define QUIET_ROUNDS	8
+/* While a record is made, others come only after so many quiet ticks. */
+#define QUIET_TICKS	8
 
 struct pager {
 	struct options options;
@@ -46,7 +47,8 @@ struct pager {
 	int channel;
 	int signals;
 	int listener;
-	unsigned int quiet;	/* rounds without an event */
+	uint64_t tick_ns;	/* when the next tick is due */
+	unsigned int quiet;	/* ticks without an event */
 	bool stopped;		/* by a signal */
 };
 
@@ -89,6 +91,18 @@ static int read_events(struct pager *p)
 	return ret;
 }
 
+static void update_status(struct pager *p)
+{
+	struct gmem_info info;
+
+	if (!gmem_file_info(p->file, &info) && info.missing <= p->status.size)
+		p->status.there = p->status.size - info.missing;
+	p->status.lost = p->order.nr_lost * GMEM_BLOCK_SIZE;
+	p->status.read = p->fetch.bytes_read;
+	p->status.zero = p->fetch.bytes_zero;
+	p->status.starved = p->fetch.starved;
+}
+
 /* ---- the loop ---- */
 
 /* Polls are for one event each. */
@@ -104,6 +118,7 @@ static int handle(struct pager *p, void *tag, int result)
 	}
 	if (tag == &status_tag) {
 		fetch_poll(&p->fetch, p->listener, &status_tag);
+		update_status(p);
 		status_answer(p->listener, &p->status);
 		return 0;
 	}
@@ -125,26 +140,27 @@ static int handle_all(struct pager *p)
 	return ret;
 }
 
-static void update_status(struct pager *p)
-{
-	struct gmem_info info;
-
-	if (!gmem_file_info(p->file, &info) && info.missing <= p->status.size)
-		p->status.there = p->status.size - info.missing;
-	p->status.lost = p->order.nr_lost * GMEM_BLOCK_SIZE;
-	p->status.read = p->fetch.bytes_read;
-	p->status.zero = p->fetch.bytes_zero;
-	p->status.starved = p->fetch.starved;
-	status_draw(&p->status);
-}
-
-/* Nothing happened for a moment. */
 static int tick(struct pager *p)
 {
 	update_status(p);
-	if (p->record && p->quiet < QUIET_ROUNDS && ++p->quiet == QUIET_ROUNDS)
+	status_draw(&p->status);
+	if (p->record && p->quiet < QUIET_TICKS && ++p->quiet == QUIET_TICKS)
 		p->order.in_background = !p->options.on_demand;
 	return p->fetch.starved ? fetch_again(&p->fetch) : 0;
+}
+
+/* Not only if nothing else happens: a guest may touch something all the time. */
+static int tick_if_due(struct pager *p)
+{
+	struct timespec time;
+	uint64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	now = time.tv_sec * 1000000000ULL + time.tv_nsec;
+	if (now < p->tick_ns)
+		return 0;
+	p->tick_ns = now + TICK_NS;
+	return tick(p);
 }
 
 static int wait_for_any(struct pager *p)
@@ -155,9 +171,8 @@ static int wait_for_any(struct pager *p)
 
 	ret = io_uring_submit_and_wait_timeout(&p->fetch.ring, &cqe, 1, &time,
 					       NULL);
-	if (ret == -ETIME)
-		return tick(p);
-	if (ret >= 0 || ret == -EINTR || ret == -EAGAIN || ret == -EBUSY)
+	if (ret >= 0 || ret == -ETIME || ret == -EINTR || ret == -EAGAIN ||
+	    ret == -EBUSY)
 		return 0;
 	errno = -ret;
 	return fail_errno("io_uring");
@@ -174,18 +189,14 @@ static bool is_done(struct pager *p)
 
 static int run(struct pager *p)
 {
-	unsigned int rounds = 0;
-
 	fetch_poll(&p->fetch, p->channel, &channel_tag);
 	fetch_poll(&p->fetch, p->signals, &signal_tag);
 	if (p->listener >= 0)
 		fetch_poll(&p->fetch, p->listener, &status_tag);
-	while (!p->stopped && !is_done(p)) {
-		if (fetch_begin(&p->fetch) || wait_for_any(p) || handle_all(p))
+	while (!p->stopped && !is_done(p))
+		if (fetch_begin(&p->fetch) || wait_for_any(p) ||
+		    handle_all(p) || tick_if_due(p))
 			return -1;
-		if (++rounds % 64 == 0)
-			update_status(p);
-	}
 	return 0;
 }
 

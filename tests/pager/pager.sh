@@ -104,10 +104,14 @@ test_full() {
 		sleep 0.1
 	done
 	pass 'a full mount: the pager waits'
+	while socat -t 1 - "UNIX-CONNECT:$socket" </dev/null; do
+		sleep 0.1
+	done >"$work/asked" 2>&1 &
+	sleep 1
 	mount -o remount,size=128m "$work/small"
 	pager_end
-	is "$status" 0 '  until there is room'
-	like "$err" 'no memory' '  and says so'
+	is "$status" 0 '  until there is room, also if somebody asks all the time'
+	is "$(grep -c 'no memory' "$work/err")" 1 '  and says so, once'
 	ok '  all is there' same
 	rm "$file"
 	umount "$work/small"
