@@ -62,7 +62,8 @@ static int ask(struct pager *p, const struct gmem_fault *fault)
 	uint64_t block = fault->offset / GMEM_BLOCK_SIZE;
 	int ret;
 
-	if (fault->flags & GMEM_FAULT_PUNCHED) {
+	/* Beyond the end, if the file was longer once: so is the channel. */
+	if (fault->flags & GMEM_FAULT_PUNCHED || block >= p->order.nr) {
 		p->status.punched++;
 		ret = gmem_channel_zero_punched(p->channel, fault->offset,
 						fault->size);
@@ -206,7 +207,8 @@ static int open_channel(struct pager *p)
 {
 	uint64_t flags = p->options.reattach ? GMEM_FAULT_REATTACH : 0;
 
-	p->channel = gmem_channel_open(p->file, 0, 0, flags);
+	/* It may be longer by now: its owner could make it so. */
+	p->channel = gmem_channel_open(p->file, 0, p->status.size, flags);
 	if (p->channel < 0)
 		return fail_gmem("%s", p->options.file);
 	if (fcntl(p->channel, F_SETFL, O_NONBLOCK))
