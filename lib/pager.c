@@ -130,8 +130,12 @@ static int page(struct gmem_pager *p)
 	for (;;) {
 		bool busy = p->options.flags & GMEM_PAGER_AHEAD && has_next(p);
 
-		if (poll(fds, 2, busy ? 0 : -1) < 0)
+		/* The C library's own signals come: setuid() sends one. */
+		if (poll(fds, 2, busy ? 0 : -1) < 0) {
+			if (errno == EINTR)
+				continue;
 			return gmem_fail_errno("a pager can't wait for events");
+		}
 		if (fds[1].revents)
 			return 0;
 		if (fds[0].revents)
@@ -186,6 +190,8 @@ static int get_parts(struct gmem_pager *p, int fd)
 
 	if (ret)
 		return ret;
+	if (!info.size)
+		return gmem_fail(-EINVAL, "descriptor %d: the file is empty", fd);
 	p->size = info.size;
 	p->filled = calloc(info.size / GMEM_BLOCK_SIZE + 1, 1);
 	if (!p->filled)
@@ -222,7 +228,8 @@ static int open_and_start(struct gmem_pager *p)
 {
 	int ret;
 
-	p->channel = gmem_channel_open(p->fd, 0, 0, 0);
+	/* Not of what it has become meanwhile: @filled is for this size. */
+	p->channel = gmem_channel_open(p->fd, 0, p->size, 0);
 	if (p->channel < 0)
 		return p->channel;
 	if (fcntl(p->channel, F_SETFL, O_NONBLOCK))
