@@ -251,14 +251,30 @@ static int open_order(struct pager *p)
 	return 0;
 }
 
+static bool is_ignored(int number)
+{
+	struct sigaction action;
+
+	return !sigaction(number, NULL, &action) &&
+	       action.sa_handler == SIG_IGN;
+}
+
+/*
+ * One that is ignored, by nohup or because a script has started this in the
+ * background, would be read nevertheless if it were blocked. And whoever reads
+ * messages may be gone, while a guest isn't.
+ */
 static int open_signals(struct pager *p)
 {
+	static const int ending[] = { SIGHUP, SIGINT, SIGTERM };
 	sigset_t set;
 
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	for (unsigned int i = 0; i < sizeof(ending) / sizeof(*ending); i++)
+		if (!is_ignored(ending[i]))
+			sigaddset(&set, ending[i]);
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return fail_errno("can't block signals");
 	p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

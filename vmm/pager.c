@@ -30,6 +30,8 @@ static _Noreturn void become_pager(const char *from, int memory_fd, int ready,
 	}
 	if (getppid() != parent)
 		_exit(1);
+	/* gmemvm ends by it even if it was ignored: so does this. */
+	signal(SIGTERM, SIG_DFL);
 	snprintf(file, sizeof(file), "/proc/self/fd/%d", memory_fd);
 	snprintf(ready_text, sizeof(ready_text), "--ready-fd=%d", ready);
 	snprintf(from_text, sizeof(from_text), "--from=%s", from);

@@ -134,6 +134,31 @@ test_unreadable() {
 	not_ok '  the rest is an error' cmp -n 4096 -i 48M "$snapshot" "$file"
 }
 
+# Who has started it goes: the guest stays.
+test_alone() {
+	make_file 64M
+	trap '' HUP
+	pager_start --from="$snapshot" --on-demand --ahead=0
+	trap - HUP
+	kill -s HUP "$pager_pid"
+	ok 'nohup: a pager goes on' cmp -n 4096 -i 32M "$snapshot" "$file"
+	pager_kill TERM
+	make_file 64M
+	cp "$snapshot" "$work/cut"
+	mkfifo "$work/messages"
+	"$pager" --status="$socket.2" --from="$work/cut" --on-demand --ahead=0 "$file" 2>"$work/messages" &
+	pager_pid=$!
+	head -c 0 "$work/messages"
+	until [ "$(missing)" = 65536 ]; do
+		sleep 0.1
+	done
+	truncate --size=32M "$work/cut"
+	not_ok 'a message that nobody can read' cmp -n 4096 -i 48M "$snapshot" "$file"
+	ok '  does not end it' cmp -n 4096 -i 16M "$snapshot" "$file"
+	pager_kill TERM
+	is "$status" 1 '  nor does it succeed'
+}
+
 test_punched() {
 	make_file 64M
 	pager_start --from="$snapshot" --keep
@@ -169,6 +194,7 @@ test_record
 test_killed
 test_full
 test_unreadable
+test_alone
 test_punched
 test_sandbox
 done_testing
