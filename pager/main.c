@@ -281,23 +281,34 @@ static int open_signals(struct pager *p)
 	return p->signals < 0 ? fail_errno("signalfd") : 0;
 }
 
-/* systemd starts the guest when somebody can answer its faults. */
-static void tell_systemd(void)
+/* Return: a socket to systemd; or -1 */
+static int open_notify(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const char *path = getenv("NOTIFY_SOCKET");
+	socklen_t size = offsetof(struct sockaddr_un, sun_path);
 	int fd;
 
 	if (!path || strlen(path) >= sizeof(address.sun_path))
-		return;
+		return -1;
 	strcpy(address.sun_path, path);
 	if (*path == '@')
 		address.sun_path[0] = 0;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
+		return -1;
+	if (!connect(fd, (struct sockaddr *)&address, size + strlen(path)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* systemd starts the guest when somebody can answer its faults. */
+static void tell_systemd(int fd)
+{
+	if (fd < 0)
 		return;
-	sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&address,
-	       offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	send(fd, "READY=1", 7, MSG_NOSIGNAL);
 	close(fd);
 }
 
@@ -313,6 +324,7 @@ static void tell_parent(const struct options *o)
 static int begin(struct pager *p)
 {
 	const struct options *o = &p->options;
+	int notify = open_notify();
 
 	p->status.file = o->file;
 	p->status.from = o->from;
@@ -332,10 +344,13 @@ static int begin(struct pager *p)
 	if (fetch_open(&p->fetch) || open_channel(p))
 		return -1;
 	p->fetch.channel = p->channel;
-	tell_systemd();
-	tell_parent(o);
 	status_begin(&p->status);
-	return o->sandbox ? sandbox_enter() : 0;
+	if (o->sandbox && sandbox_enter())
+		return -1;
+	/* Nothing more can keep this from answering. */
+	tell_systemd(notify);
+	tell_parent(o);
+	return 0;
 }
 
 /* ---- end ---- */
