@@ -78,7 +78,8 @@ static void read_more(struct fetch *fetch, struct fetch_slot *slot)
 	uint64_t size = (slot->size + PAGE - 1) / PAGE * PAGE - slot->got;
 	struct io_uring_sqe *sqe = entry(fetch, slot);
 
-	io_uring_prep_read(sqe, fetch->source->fd,
+	io_uring_prep_read(sqe, slot->tried ? fetch->source->plain
+					    : fetch->source->fd,
 			   (char *)slot->buffer + slot->got, size,
 			   slot->at + slot->got);
 	io_uring_sqe_set_data(sqe, slot);
@@ -230,6 +231,23 @@ static int finish(struct fetch *fetch, struct fetch_slot *slot)
 	return fill(fetch, slot);
 }
 
+/* The second time by the page cache. */
+static int read_again(struct fetch *fetch, struct fetch_slot *slot, int error)
+{
+	if (slot->tried)
+		return lose(fetch, slot, error);
+	slot->tried = true;
+	slot->got = 0;
+	read_more(fetch, slot);
+	return 0;
+}
+
+static bool is_end(const struct fetch *fetch, const struct fetch_slot *slot)
+{
+	return slot->got >= slot->size ||
+	       slot->at + slot->got >= fetch->source->end;
+}
+
 int fetch_end(struct fetch *fetch, void *tag, int result)
 {
 	struct fetch_slot *slot = tag;
@@ -238,21 +256,17 @@ int fetch_end(struct fetch *fetch, void *tag, int result)
 		read_more(fetch, slot);
 		return 0;
 	}
-	if (result < 0 && slot->tried)
-		return lose(fetch, slot, -result);
-	if (result < 0) {
-		slot->tried = true;
-		read_more(fetch, slot);
-		return 0;
-	}
+	if (result < 0)
+		return read_again(fetch, slot, -result);
 	slot->got += result;
 	fetch->bytes_read += result;
-	/* O_DIRECT can't go on in the middle of a page: that was the end. */
-	if (result && slot->got < slot->size && slot->got % PAGE == 0) {
-		read_more(fetch, slot);
-		return 0;
-	}
-	return finish(fetch, slot);
+	if (is_end(fetch, slot))
+		return finish(fetch, slot);
+	/* O_DIRECT can't go on in the middle of a page. */
+	if (!result || (slot->got % PAGE && !slot->tried))
+		return read_again(fetch, slot, EIO);
+	read_more(fetch, slot);
+	return 0;
 }
 
 int fetch_again(struct fetch *fetch)
