@@ -256,6 +256,11 @@ int fetch_end(struct fetch *fetch, void *tag, int result)
 		read_more(fetch, slot);
 		return 0;
 	}
+	if (result == -ENOMEM) {
+		slot->unread = true;
+		starve(fetch, strerror(ENOMEM));
+		return 0;
+	}
 	if (result < 0)
 		return read_again(fetch, slot, -result);
 	slot->got += result;
@@ -269,11 +274,21 @@ int fetch_end(struct fetch *fetch, void *tag, int result)
 	return 0;
 }
 
+static int go_on(struct fetch *fetch, struct fetch_slot *slot)
+{
+	if (slot->full)
+		return fill(fetch, slot);
+	if (slot->unread)
+		read_more(fetch, slot);
+	slot->unread = false;
+	return 0;
+}
+
 int fetch_again(struct fetch *fetch)
 {
 	fetch->starved = false;
 	for (unsigned int i = 0; i < FETCH_SLOTS && !fetch->starved; i++)
-		if (fetch->slots[i].full && fill(fetch, &fetch->slots[i]))
+		if (go_on(fetch, &fetch->slots[i]))
 			return -1;
 	fetch->told = fetch->starved;
 	return fetch_begin(fetch);

@@ -17,6 +17,7 @@
 struct fetch_slot {
 	void *buffer;
 	bool busy;
+	bool unread;	/* there was no memory to read it */
 	bool full;	/* read, but there was no memory for it yet */
 	uint64_t block;
 	uint64_t at;	/* where in the snapshot */
