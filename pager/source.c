@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -87,6 +88,15 @@ static int is_same(const struct source *source, struct stat *st)
 	return 0;
 }
 
+/* gmemvm locks its guest's memory, and empties it before that. */
+static int lock(const struct source *source)
+{
+	if (!flock(source->plain, LOCK_SH | LOCK_NB) || errno != EWOULDBLOCK)
+		return 0;
+	return fail("%s is the memory of a guest that runs: wait for its end, or give another file",
+		    source->path);
+}
+
 static int check(struct source *source, const char *block)
 {
 	struct stat st;
@@ -96,6 +106,8 @@ static int check(struct source *source, const char *block)
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return fail("%s is neither a file nor a block device",
 			    source->path);
+	if (S_ISREG(st.st_mode) && lock(source))
+		return -1;
 	source->end = length(source);
 	if (look_inside(source, &st, block) < 0)
 		return -1;

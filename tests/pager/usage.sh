@@ -50,6 +50,10 @@ refused 1 'No such file' --from="$work/nothing" "$file"
 refused 1 'neither a file' --from=/dev/null "$file"
 refused 1 'not a regular file' --from="$snapshot" "$snapshot"
 refused 1 'No such file' --from="$snapshot" /dev/gmem/nothing
+exec 8<"$snapshot"
+flock --exclusive 8
+refused 1 'a guest that runs' --from="$snapshot" "$file"
+exec 8<&-
 printf '\050\265\057\375 and so on' >"$work/packed"
 refused 1 "gmemctl load" --from="$work/packed" "$file"
 make_file 2M
