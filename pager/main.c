@@ -243,12 +243,9 @@ static int open_order(struct pager *p)
 	p->order.in_background = !o->on_demand && !o->record;
 	if (o->replay && record_replay(&p->order, o->replay))
 		return -1;
-	if (o->record) {
-		p->record = record_begin(o->record, &p->order);
-		if (!p->record)
-			return -1;
-	}
-	return 0;
+	if (o->record)
+		p->record = record_open(o->record);
+	return o->record && !p->record ? -1 : 0;
 }
 
 static bool is_ignored(int number)
@@ -344,6 +341,9 @@ static int begin(struct pager *p)
 	if (fetch_open(&p->fetch) || open_channel(p))
 		return -1;
 	p->fetch.channel = p->channel;
+	/* If another pager has the file, its record isn't overwritten. */
+	if (p->record && record_begin(p->record, o->record, &p->order))
+		return -1;
 	status_begin(&p->status);
 	if (o->sandbox && sandbox_enter())
 		return -1;

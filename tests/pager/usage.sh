@@ -68,12 +68,22 @@ refused 1 '3 blocks' --from="$snapshot" --replay="$work/record" "$file"
 printf 'gmem-pager record 1, blocks: 2\n7\n' >"$work/record"
 refused 1 'no block 7' --from="$snapshot" --replay="$work/record" "$file"
 refused 1 'No such file' --from="$snapshot" --record=/nowhere/record "$file"
+echo mine >"$work/mine"
+ln -s mine "$work/link"
+ln "$work/mine" "$work/other-name"
+mkfifo "$work/pipe"
+refused 1 'symbolic link' --from="$snapshot" --record="$work/link" "$file"
+refused 1 'single name' --from="$snapshot" --record="$work/other-name" "$file"
+refused 1 "$work/pipe" --from="$snapshot" --record="$work/pipe" "$file"
+is "$(cat "$work/mine")" mine '  which changes no other file'
 refused 1 'No such file' --from="$snapshot" --status=/nowhere/socket "$file"
 
 pager=/opt/gmemfs/bin/gmem-pager
 pager_start --from="$snapshot" --on-demand
 pager=$sanitized
-refused 1 'another process' --from="$snapshot" "$file"
+rm "$work/other-name"
+refused 1 'another process' --from="$snapshot" --record="$work/mine" "$file"
+is "$(cat "$work/mine")" mine '  the old record is there still'
 pager_kill TERM
 
 # A guest may begin its memory like a compressed file, or like QEMU's.
