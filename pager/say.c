@@ -16,6 +16,17 @@ void say_begin(void)
 	say_on_terminal = isatty(STDERR_FILENO);
 }
 
+/* Names of files may have what moves a terminal's cursor, also C1 in UTF-8. */
+static void make_plain(char *text)
+{
+	unsigned char *p = (unsigned char *)text;
+
+	for (; *p; p++)
+		if (*p < ' ' || *p == 0x7f ||
+		    (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0))
+			*p = '?';
+}
+
 /* A progress bar may be on the line: it is cleared. */
 static void print(const char *format, va_list ap, const char *why)
 {
@@ -23,6 +34,7 @@ static void print(const char *format, va_list ap, const char *why)
 	int size;
 
 	vsnprintf(text, sizeof(text), format, ap);
+	make_plain(text);
 	size = snprintf(line, sizeof(line), "%sgmem-pager: %s%s%s\n",
 			say_on_terminal ? "\r\033[K" : "", text,
 			why ? ": " : "", why ? why : "");

@@ -57,15 +57,16 @@ void status_clear(void)
 
 /* ---- a socket ---- */
 
-/* A socket that a pager has left behind is in the way. */
+/* A socket that a pager of the same user has left behind is in the way. */
 static void remove_stale(const char *path, const struct sockaddr_un *address)
 {
 	struct stat st;
 	int fd;
 
-	if (lstat(path, &st) || !S_ISSOCK(st.st_mode))
+	if (lstat(path, &st) || !S_ISSOCK(st.st_mode) ||
+	    st.st_uid != geteuid())
 		return;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return;
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) &&
@@ -80,8 +81,9 @@ int status_listen(const char *path)
 	mode_t mask;
 	int fd, ret;
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return fail("--status: a socket's path has %zu characters at most",
+	/* Without a name, it would be in no folder, and for everybody. */
+	if (!*path || strlen(path) >= sizeof(address.sun_path))
+		return fail("--status: a socket's path has 1 to %zu characters",
 			    sizeof(address.sun_path) - 1);
 	strcpy(address.sun_path, path);
 	remove_stale(path, &address);
@@ -135,11 +137,14 @@ static void put_all(FILE *to, const struct status *status)
 	fprintf(to, "\"seconds\":%.3f}\n", now() - status->began);
 }
 
+/* Two paths, of which each byte becomes 6, and the rest. */
+#define MOST	(2 * 6 * 4096 + 1024)
+
 /* It fits into a socket's buffer, so nobody who doesn't read is waited for. */
 void status_answer(int listener, const struct status *status)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	char text[16384];
+	char text[MOST];
 	FILE *to;
 	long size;
 

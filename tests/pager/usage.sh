@@ -77,6 +77,10 @@ refused 1 'single name' --from="$snapshot" --record="$work/other-name" "$file"
 refused 1 "$work/pipe" --from="$snapshot" --record="$work/pipe" "$file"
 is "$(cat "$work/mine")" mine '  which changes no other file'
 refused 1 'No such file' --from="$snapshot" --status=/nowhere/socket "$file"
+refused 1 '1 to 107' --from="$snapshot" --status= "$file"
+escape=$(printf '\033')
+run --from="$work/${escape}[2J" "$file"
+is "$err" "gmem-pager: $work/?[2J: No such file or directory" 'no control character in a message'
 
 pager=/opt/gmemfs/bin/gmem-pager
 pager_start --from="$snapshot" --on-demand
