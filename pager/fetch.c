@@ -19,6 +19,9 @@
 #define BLOCK		GMEM_BLOCK_SIZE
 #define PAGE		GMEM_PAGE_SIZE
 
+/* Messages about blocks that are lost. */
+#define MOST_SAID	16
+
 /* Reads, and polls. */
 #define ENTRIES		64
 
@@ -154,15 +157,26 @@ static int fill(struct fetch *fetch, struct fetch_slot *slot)
 	return ret < 0 ? ret : 0;
 }
 
+/* Nobody may read the messages: then a pipe is full at some time. */
+static void say_lost(struct fetch *fetch, const struct fetch_slot *slot,
+		     int error)
+{
+	if (fetch->nr_said == MOST_SAID)
+		return;
+	errno = error;
+	fail_errno("%s: can't read %llu bytes at offset %llu, which whoever touches them in the guest hears of",
+		   fetch->source->path, (unsigned long long)slot->size,
+		   (unsigned long long)slot->at);
+	if (++fetch->nr_said == MOST_SAID)
+		say("blocks that can't be read from now on aren't named");
+}
+
 static int lose(struct fetch *fetch, struct fetch_slot *slot, int error)
 {
 	uint64_t offset = slot->block * BLOCK;
 	int ret;
 
-	errno = error;
-	fail_errno("%s: can't read %llu bytes at offset %llu, which whoever touches them in the guest hears of",
-		   fetch->source->path, (unsigned long long)slot->size,
-		   (unsigned long long)slot->at);
+	say_lost(fetch, slot, error);
 	ret = gmem_channel_poison(fetch->channel, offset, slot->size);
 	ret = answered(fetch, slot->block, ret, BLOCK_LOST);
 	if (ret > 0)

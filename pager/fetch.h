@@ -36,6 +36,7 @@ struct fetch_slot {
  * @nr_busy: slots in use
  * @starved: there was no memory: nothing begins before fetch_again()
  * @told: a message has said so
+ * @nr_said: blocks whose loss a message has named
  */
 struct fetch {
 	struct order *order;
@@ -48,6 +49,7 @@ struct fetch {
 	unsigned int nr_busy;
 	bool starved;
 	bool told;
+	unsigned int nr_said;
 	uint64_t bytes_read, bytes_zero;
 };
 
