@@ -323,6 +323,9 @@ static int begin(struct pager *p)
 	const struct options *o = &p->options;
 	int notify = open_notify();
 
+	/* On a terminal, the guest's console may be there, too. */
+	if (o->ready_fd >= 0)
+		say_on_terminal = false;
 	p->status.file = o->file;
 	p->status.from = o->from;
 	if (open_file(p) ||
