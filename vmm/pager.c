@@ -23,7 +23,9 @@ static _Noreturn void become_pager(const char *from, int memory_fd, int ready,
 {
 	char file[64], ready_text[32], from_text[4200];
 
-	if (fcntl(memory_fd, F_SETFD, 0) || fcntl(ready, F_SETFD, 0) ||
+	/* It gets nothing else, such as the tap of --net=fd=N. */
+	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) ||
+	    fcntl(memory_fd, F_SETFD, 0) || fcntl(ready, F_SETFD, 0) ||
 	    prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0)) {
 		fail_errno(PROGRAM);
 		_exit(1);
