@@ -160,8 +160,10 @@ static int read_bitmap(int fd, const char *path, struct entry *entry)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
+			errno = n ? errno : EIO;
+			fail_errno("can't read the bitmap of %s", path);
 			free(entry->ram.bitmap);
-			return fail_errno("can't read the bitmap of %s", path);
+			return -1;
 		}
 		done += n;
 	}
