@@ -415,6 +415,12 @@ int reach_open(const struct reach *r, int flags)
 	return reopen(r->fd, flags | O_NONBLOCK);
 }
 
+int reach_read(const struct reach *r)
+{
+	return S_ISREG(r->mode) ? reopen(r->fd, O_RDONLY | O_NONBLOCK) :
+				  -EMEDIUMTYPE;
+}
+
 int reach_make(int root)
 {
 	int fd = openat(root, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);

@@ -9,7 +9,8 @@
  * elsewhere. So a path is never opened here for reading or writing. It is
  * opened with O_PATH, which has no such effects. Then the descriptor is
  * checked; the owner can't replace the file behind it any more. Only if it is a
- * regular file of a gmemfs, it is opened, through the descriptor.
+ * regular file of a gmemfs, or what is to be loaded, it is opened, through the
+ * descriptor.
  *
  * All functions return a negative errno for an error. These come from the
  * checks:
@@ -99,6 +100,12 @@ bool reach_may_write(const struct reach *r);
 
 /* reach_open - open it, if it is a regular file of gmemfs */
 int reach_open(const struct reach *r, int flags);
+
+/*
+ * reach_read - open it for reading, if it is a regular file, in whichever file
+ * system: so the caller must know who has chosen it
+ */
+int reach_read(const struct reach *r);
 
 /*
  * reach_make - make a file without a name in a mount of gmemfs

@@ -281,6 +281,18 @@ test_refused() {
 	is "$status" 1 '  also to save'
 	ctl load /dev/null "$back"
 	is "$status" 1 'a device'
+	ctl load /dev/stdin "$back" <"$work/other"
+	like "$err" "isn't its memory" 'stdin can be what is loaded'
+	mkdir -p "$work/theirs"
+	chmod 1777 "$work/theirs"
+	ln -s -f "$work/other" "$work/theirs/link"
+	chown -h 65534 "$work/theirs/link"
+	new "$back"
+	truncate --size=1M "$back"
+	ctl load "$work/theirs/link" "$back"
+	is "$status" 1 "another user's link"
+	like "$err" 'another user made' '  is not followed'
+	is "$(stat -c %b "$back")" 0 '  the file has nothing of it'
 	ctl save "$work/other" "$saved"
 	is "$status" 1 'a file that is not in gmemfs'
 }
