@@ -158,6 +158,25 @@ test_signal() {
 	is "$status" 143 'SIGTERM ends load'
 	is "$(stat -c %s "$back")" 0 '  the file is empty'
 	status=0
+	strace -o "$work/strace" -e trace=ftruncate -e inject=ftruncate:delay_exit=3000000:when=1 \
+		"$plain" load "$disk/raw" "$back" >"$work/out" 2>&1 &
+	loader=$!
+	sleep 1
+	truncate --size=0 "$disk/raw"
+	truncate --size=8M "$disk/raw"
+	wait "$loader" || status=$?
+	is "$status" 1 'what is loaded is emptied meanwhile'
+	like "$(cat "$work/out")" 'has changed' '  is an error'
+	is "$(stat -c %s "$back")" 0 '  the file is empty'
+	cp "$guest" "$back"
+	ctl load "$back" "$back"
+	is "$status" 1 'a file is loaded into itself'
+	ok '  and keeps what it has' cmp "$guest" "$back"
+	status=0
+	(ulimit -f 2; exec "$plain" save "$guest" "$disk/raw") >"$work/out" 2>&1 || status=$?
+	is "$status" 1 'no file may be so long'
+	is "$(ls -A "$disk")" raw '  nothing is left'
+	status=0
 	strace -o "$work/strace" -e trace=pwrite64 -e inject=pwrite64:error=ENOSPC:when=2 \
 		"$plain" save --zstd=1 "$guest" "$disk/full" >"$work/out" 2>&1 || status=$?
 	is "$status" 1 'no space on the disk'
@@ -277,6 +296,9 @@ test_refused() {
 	truncate --size=4M "$template"
 	ctl load --base="$template" "$saved" "$back"
 	is "$status" 1 'another template'
+	ctl load --base="$template" "$saved" "$template"
+	is "$status" 1 '  or the template itself'
+	is "$(stat -c %s "$template")" $((4 << 20)) '  which stays'
 	ctl save --base="$template" "$guest" "$saved"
 	is "$status" 1 '  also to save'
 	ctl load /dev/null "$back"
