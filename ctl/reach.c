@@ -558,6 +558,15 @@ int reach_begin(const char *path, struct reach_new *new)
 	return reach_end(new, err);
 }
 
+bool reach_replaces(const struct reach_new *new, int fd)
+{
+	struct reach old, other;
+
+	return fd >= 0 && !look_at(new->dir.fd, new->name, &old) &&
+	       !look_at(fd, "", &other) && old.dev == other.dev &&
+	       old.ino == other.ino;
+}
+
 int reach_end(struct reach_new *new, int err)
 {
 	int dir = new->dir.fd;

@@ -147,6 +147,9 @@ struct reach_new {
  */
 int reach_begin(const char *path, struct reach_new *new);
 
+/* reach_replaces - is it to take the place of what is open as @fd? */
+bool reach_replaces(const struct reach_new *new, int fd);
+
 /*
  * reach_end - give it the name, or remove it, if @err says that it isn't whole
  *

@@ -172,6 +172,15 @@ test_signal() {
 	ctl load "$back" "$back"
 	is "$status" 1 'a file is loaded into itself'
 	ok '  and keeps what it has' cmp "$guest" "$back"
+	ctl save --zstd=1 "$back" "$back"
+	is "$status" 1 '  or saved to itself'
+	like "$err" 'what is to be saved' '  which the message says'
+	ok '  and keeps what it has' cmp "$guest" "$back"
+	status=0
+	strace -o "$work/strace" -P "$guest" -e trace=pread64 -e inject=pread64:error=EIO \
+		"$plain" save "$guest" "$disk/raw" >"$work/out" 2>&1 || status=$?
+	is "$status" 1 'memory that can not be read'
+	like "$(cat "$work/out")" "$guest: Input" '  is named'
 	status=0
 	(ulimit -f 2; exec "$plain" save "$guest" "$disk/raw") >"$work/out" 2>&1 || status=$?
 	is "$status" 1 'no file may be so long'
