@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -360,6 +361,16 @@ static void tidy_up(struct loading *l)
 	free(l->bytes);
 }
 
+/* No guest runs in it meanwhile, nor begins to. */
+static int lock(const struct ctl_call *call, const struct loading *l)
+{
+	int status = files_lock(l->to, l->path, LOCK_EX);
+
+	if (!status && l->base >= 0)
+		status = files_lock(l->base, call->values[OPT_BASE], LOCK_SH);
+	return status;
+}
+
 static int run(const struct ctl_call *call)
 {
 	struct loading l = {
@@ -370,6 +381,8 @@ static int run(const struct ctl_call *call)
 
 	if (!status)
 		status = check_apart(&l);
+	if (!status)
+		status = lock(call, &l);
 	l.bytes = bulk_buffer(BULK_BLOCK);
 	if (!status)
 		status = load(call, &l);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -301,6 +302,16 @@ static int open_base(const struct ctl_call *call, struct saving *s)
 	return CTL_OK;
 }
 
+/* No guest runs in it meanwhile, nor begins to. */
+static int lock(const struct saving *s)
+{
+	int status = files_lock(s->from, s->path, LOCK_SH);
+
+	if (!status && s->base >= 0)
+		status = files_lock(s->base, s->base_path, LOCK_SH);
+	return status;
+}
+
 static int parse_level(const struct ctl_call *call, int *level)
 {
 	const char *text = call->values[OPT_ZSTD];
@@ -345,6 +356,8 @@ static int run(const struct ctl_call *call)
 	s.old = bulk_buffer(BULK_BLOCK);
 	s.zeros = bulk_buffer(BULK_BLOCK);
 	status = open_base(call, &s);
+	if (!status)
+		status = lock(&s);
 	if (!status)
 		status = save_to(call, &s);
 	tidy_up(&s);

@@ -324,6 +324,19 @@ test_refused() {
 	is "$status" 1 "another user's link"
 	like "$err" 'another user made' '  is not followed'
 	is "$(stat -c %b "$back")" 0 '  the file has nothing of it'
+	new "$guest"
+	exec 8<"$guest"
+	flock --exclusive 8
+	ctl save "$guest" "$saved"
+	is "$status" 1 'a guest of gmemvm that runs'
+	like "$err" 'that runs' '  which the message says'
+	flock --shared 8
+	ctl save "$guest" "$work/raw"
+	is "$status" 0 '  or from which others are cloned'
+	ctl load "$work/raw" "$guest"
+	is "$status" 1 '  which must not be emptied'
+	is "$(stat -c %s "$guest")" $((8 << 20)) '  and is not'
+	exec 8<&-
 	ctl save "$work/other" "$saved"
 	is "$status" 1 'a file that is not in gmemfs'
 }
