@@ -173,7 +173,7 @@ static int read_bitmap(int fd, const char *path, struct entry *entry)
 int mapped_ram_find(int fd, const char *path, const char *name, uint64_t size,
 		    struct mapped_ram *ram)
 {
-	struct entry entry, found;
+	struct entry entry, found = {};
 	uint64_t offset = 0;
 	size_t look = LOOK_FIRST;
 	unsigned int n = 0, fits = 0;
