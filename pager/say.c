@@ -21,10 +21,13 @@ static void make_plain(char *text)
 {
 	unsigned char *p = (unsigned char *)text;
 
-	for (; *p; p++)
-		if (*p < ' ' || *p == 0x7f ||
-		    (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0))
-			*p = '?';
+	for (; *p; p++) {
+		if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			*p++ = '?';
+		else if (*p >= ' ' && *p != 0x7f)
+			continue;
+		*p = '?';
+	}
 }
 
 /* A progress bar may be on the line: it is cleared. */
