@@ -1,19 +1,54 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Messages on stderr: a line in one write. */
 #include <errno.h>
+#include <fcntl.h>
 #include <gmem.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "say.h"
 
 bool say_on_terminal;
 
+static int out = STDERR_FILENO;
+static bool out_is_socket;
+
+/*
+ * A guest may wait for the pager. So that doesn't wait for a terminal that was
+ * stopped, or for whoever reads a pipe: stderr is opened once more, as
+ * O_NONBLOCK would be for all that have it open.
+ */
 void say_begin(void)
 {
+	struct stat st;
+	int fd;
+
+	if (fstat(STDERR_FILENO, &st))
+		return;
 	say_on_terminal = isatty(STDERR_FILENO);
+	out_is_socket = S_ISSOCK(st.st_mode);
+	if (!say_on_terminal && !S_ISFIFO(st.st_mode))
+		return;
+	fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY |
+		  O_CLOEXEC);
+	if (fd >= 0)
+		out = fd;
+	else
+		say_on_terminal = false;
+}
+
+void say_raw(const char *text, size_t size)
+{
+	ssize_t n = out_is_socket ?
+		    send(out, text, size, MSG_DONTWAIT | MSG_NOSIGNAL) :
+		    write(out, text, size);
+
+	/* What can't be written is lost. */
+	(void)n;
 }
 
 /* Names of files may have what moves a terminal's cursor, also C1 in UTF-8. */
@@ -43,9 +78,7 @@ static void print(const char *format, va_list ap, const char *why)
 			why ? ": " : "", why ? why : "");
 	if (size >= (int)sizeof(line))
 		size = sizeof(line) - 1;
-	/* If the message can't be written, it is lost. */
-	if (write(STDERR_FILENO, line, size) < 0)
-		return;
+	say_raw(line, size);
 }
 
 void say(const char *format, ...)

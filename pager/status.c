@@ -34,25 +34,27 @@ void status_draw(const struct status *status)
 {
 	unsigned int full = status->size ? (double)status->there /
 			    status->size * BAR_WIDTH : BAR_WIDTH;
-	char bar[BAR_WIDTH + 1];
+	char bar[BAR_WIDTH + 1], line[256];
+	int size;
 
 	if (!say_on_terminal)
 		return;
 	memset(bar, '.', BAR_WIDTH);
 	memset(bar, '#', full < BAR_WIDTH ? full : BAR_WIDTH);
 	bar[BAR_WIDTH] = 0;
-	fprintf(stderr, "\r\033[K[%s] %llu of %llu MiB, %llu blocks were waited for%s",
-		bar, (unsigned long long)(status->there / MIB),
-		(unsigned long long)(status->size / MIB),
-		(unsigned long long)status->faults,
-		status->starved ? ", no memory" : "");
-	fflush(stderr);
+	size = snprintf(line, sizeof(line),
+			"\r\033[K[%s] %llu of %llu MiB, %llu blocks were waited for%s",
+			bar, (unsigned long long)(status->there / MIB),
+			(unsigned long long)(status->size / MIB),
+			(unsigned long long)status->faults,
+			status->starved ? ", no memory" : "");
+	say_raw(line, size);
 }
 
 void status_clear(void)
 {
 	if (say_on_terminal)
-		fputs("\r\033[K", stderr);
+		say_raw("\r\033[K", 4);
 }
 
 /* ---- a socket ---- */

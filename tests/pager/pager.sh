@@ -157,6 +157,10 @@ test_alone() {
 	ok '  does not end it' cmp -n 4096 -i 16M "$snapshot" "$file"
 	pager_kill TERM
 	is "$status" 1 '  nor does it succeed'
+	make_file 64M
+	ok 'nor does it wait for a terminal that is stopped' \
+		timeout 60 python3 /share/pager/stopped.py "$pager" --from="$snapshot" "$file"
+	ok '  all is there' same
 }
 
 test_punched() {
