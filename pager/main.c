@@ -375,6 +375,18 @@ static int judge(struct pager *p, int ret)
 	return ret ? STATUS_FAILED : STATUS_OK;
 }
 
+/*
+ * If one of the descriptors 0 to 2 is closed, it becomes /dev/null. Otherwise
+ * messages could get into the guest's memory.
+ */
+static int open_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	return 0;
+}
+
 /* Descriptors go with the process; a socket's name stays without its rights. */
 int main(int argc, char **argv)
 {
@@ -383,6 +395,8 @@ int main(int argc, char **argv)
 	};
 	int ret;
 
+	if (open_standard())
+		return STATUS_FAILED;
 	say_begin();
 	ret = options_parse(&pager.options, argc, argv);
 	if (ret >= 0)

@@ -56,6 +56,10 @@ refused 1 'a guest that runs' --from="$snapshot" "$file"
 exec 8<&-
 printf '\050\265\057\375 and so on' >"$work/packed"
 refused 1 "gmemctl load" --from="$work/packed" "$file"
+status=0
+"$pager" --from="$work/nothing" "$file" 2>&- || status=$?
+is "$status" 1 'without a stderr'
+ok '  no message gets into the memory' cmp -n 4096 "$file" /dev/zero
 make_file 2M
 refused 1 'more than' --from="$snapshot" "$file"
 make_file 0
