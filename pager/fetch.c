@@ -77,24 +77,32 @@ void fetch_poll(struct fetch *fetch, int fd, void *tag)
 
 static void read_more(struct fetch *fetch, struct fetch_slot *slot)
 {
-	/* Whole pages for O_DIRECT: what is behind the end isn't read. */
-	uint64_t size = (slot->size + PAGE - 1) / PAGE * PAGE - slot->got;
 	struct io_uring_sqe *sqe = entry(fetch, slot);
 
 	io_uring_prep_read(sqe, slot->tried ? fetch->source->plain
 					    : fetch->source->fd,
-			   (char *)slot->buffer + slot->got, size,
+			   (char *)slot->buffer + slot->got,
+			   slot->size - slot->got,
 			   slot->at + slot->got);
 	io_uring_sqe_set_data(sqe, slot);
 }
 
 /* ---- answers ---- */
 
+static uint64_t bytes_left(const struct fetch *fetch, uint64_t block)
+{
+	return fetch->size - block * BLOCK;
+}
+
+/*
+ * Whole pages: O_DIRECT needs that, and a fill of a part of a page is allowed
+ * only where the file ends, which may be elsewhere by now.
+ */
 static uint64_t block_size(const struct fetch *fetch, uint64_t block)
 {
-	uint64_t left = fetch->size - block * BLOCK;
+	uint64_t pages = (bytes_left(fetch, block) + PAGE - 1) / PAGE;
 
-	return left < BLOCK ? left : BLOCK;
+	return pages * PAGE < BLOCK ? pages * PAGE : BLOCK;
 }
 
 /*
@@ -232,14 +240,14 @@ int fetch_begin(struct fetch *fetch)
 	return 0;
 }
 
-/* The snapshot may end before the file: the rest is zeros. */
+/* The snapshot may end before the file: the rest is zeros, as behind both. */
 static int finish(struct fetch *fetch, struct fetch_slot *slot)
 {
-	if (slot->got < slot->size)
-		memset((char *)slot->buffer + slot->got, 0,
-		       slot->size - slot->got);
-	if (slot->got < slot->size)
-		slot->got = slot->size;
+	uint64_t left = bytes_left(fetch, slot->block);
+	uint64_t got = slot->got < left ? slot->got : left;
+
+	if (got < slot->size)
+		memset((char *)slot->buffer + got, 0, slot->size - got);
 	source_trim(fetch->source, slot->block * BLOCK, slot->buffer,
 		    slot->size);
 	return fill(fetch, slot);

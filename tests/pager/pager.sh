@@ -58,6 +58,17 @@ test_sparse() {
 	ok '  and what is behind its end' zeros 40M 24M
 }
 
+# Its end is in the middle of a page, and then elsewhere.
+test_odd() {
+	make_file 3000001
+	head -c 3000001 "$snapshot" >"$work/odd"
+	pager_start --from="$work/odd" --on-demand
+	truncate --size=3000002 "$file"
+	ok 'a file that gets longer meanwhile' cmp -n 3000001 "$work/odd" "$file"
+	ok '  is zero there' zeros 3000001 1
+	pager_kill TERM
+}
+
 test_record() {
 	make_file 64M
 	pager_start --from="$snapshot" --record="$work/record"
@@ -194,6 +205,7 @@ test_all --no-sandbox
 pager=/opt/gmemfs/bin/gmem-pager
 test_on_demand
 test_sparse
+test_odd
 test_record
 test_killed
 test_full
