@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -44,10 +45,17 @@ static uint64_t block_size(const struct gmem_pager *p, uint64_t block)
 	return left < GMEM_BLOCK_SIZE ? left : GMEM_BLOCK_SIZE;
 }
 
+/*
+ * Whole pages are filled: a part of one may be only where the file ends, which
+ * may be elsewhere by now.
+ */
 static int answer(struct gmem_pager *p, uint64_t offset, uint64_t size)
 {
 	int ret = p->options.load(p->options.context, offset, p->buffer, size);
+	uint64_t rest = -size % GMEM_PAGE_SIZE;
 
+	memset((char *)p->buffer + size, 0, rest);
+	size += rest;
 	if (ret < 0) {
 		atomic_store(&p->lost, 1);
 		return gmem_channel_poison(p->channel, offset, size);

@@ -180,6 +180,25 @@ static void test_punched(void)
 	close(fd);
 }
 
+/* The file's end is in the middle of a page, and then elsewhere. */
+static void test_odd(void)
+{
+	int fd = must_create(PAGE + 5), loads = 0;
+	struct gmem_pager_options options = { .load = load, .context = &loads };
+	struct gmem_pager *pager;
+	char byte;
+
+	if (gmem_pager_start(fd, &options, &pager))
+		bail_out("%s", gmem_last_error());
+	must(ftruncate(fd, PAGE + 6));
+	must(pread(fd, &byte, 1, PAGE + 4));
+	is(byte, 'P', "a file that gets longer meanwhile");
+	must(pread(fd, &byte, 1, PAGE + 5));
+	is(byte, 0, "  is zero there");
+	is(gmem_pager_stop(pager), 0, "  all was filled");
+	close(fd);
+}
+
 static void test_pager_errors(void)
 {
 	struct gmem_pager_options options = { .flags = GMEM_PAGER_AHEAD };
@@ -244,6 +263,7 @@ int main(int argc, char **argv)
 	test_pager(0, "asked for");
 	test_pager(GMEM_PAGER_AHEAD, "ahead");
 	test_punched();
+	test_odd();
 	test_pager_errors();
 	test_example(argc > 1 ? argv[1]
 			      : "/opt/gmemfs/tests/libgmem/pager_example");
