@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -232,6 +233,18 @@ static int open_file(struct pager *p)
 	return 0;
 }
 
+/* It would wait for itself to bring what it reads. */
+static int check_apart(const struct pager *p)
+{
+	struct stat file, from;
+
+	if (fstat(p->file, &file) || fstat(p->source.fd, &from))
+		return fail_errno("%s", p->options.file);
+	if (file.st_dev == from.st_dev && file.st_ino == from.st_ino)
+		return fail("%s can't be its own snapshot", p->options.file);
+	return 0;
+}
+
 static int open_order(struct pager *p)
 {
 	const struct options *o = &p->options;
@@ -330,7 +343,7 @@ static int begin(struct pager *p)
 	p->status.from = o->from;
 	if (open_file(p) ||
 	    source_open(&p->source, o->from, o->block, p->status.size) ||
-	    open_order(p) || open_signals(p))
+	    check_apart(p) || open_order(p) || open_signals(p))
 		return -1;
 	if (o->status) {
 		p->listener = status_listen(o->status);

@@ -49,6 +49,7 @@ done
 refused 1 'No such file' --from="$work/nothing" "$file"
 refused 1 'neither a file' --from=/dev/null "$file"
 refused 1 'not a regular file' --from="$snapshot" "$snapshot"
+refused 1 'its own snapshot' --from="$file" "$file"
 refused 1 'No such file' --from="$snapshot" /dev/gmem/nothing
 exec 8<"$snapshot"
 flock --exclusive 8
