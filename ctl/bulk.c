@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "bulk.h"
@@ -18,6 +19,8 @@ void *bulk_buffer(size_t size)
 
 	if (posix_memalign(&buffer, ALIGNMENT, size))
 		ctl_die("out of memory");
+	/* What a guest has belongs into no core dump. */
+	madvise(buffer, size, MADV_DONTDUMP);
 	return memset(buffer, 0, size);
 }
 
@@ -65,8 +68,8 @@ int bulk_write(int fd, const void *from, size_t size, uint64_t offset)
 
 		if (n < 0 && (errno == EINTR || was_direct(fd, errno)))
 			continue;
-		if (n < 0)
-			return -errno;
+		if (n <= 0)
+			return n ? -errno : -EIO;
 		from = (const char *)from + n;
 		offset += n;
 		size -= n;

@@ -19,7 +19,10 @@ static inline size_t bulk_part(uint64_t at, uint64_t size, size_t most)
 	return size - at < most ? size - at : most;
 }
 
-/* Zeroed memory that any file system can use for O_DIRECT. For free(). */
+/*
+ * Zeroed memory, whole pages, that any file system can use for O_DIRECT. It is
+ * in no core dump. For free().
+ */
 void *bulk_buffer(size_t size);
 
 /*

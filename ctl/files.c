@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -103,6 +104,14 @@ int files_open(const char *path, int flags, struct gmem_info *info)
 	fd = open_reached(&r, path, flags, info);
 	reach_leave(&r);
 	return fd;
+}
+
+int files_lock(int fd, const char *path, int how)
+{
+	if (!flock(fd, how | LOCK_NB) || errno != EWOULDBLOCK)
+		return CTL_OK;
+	return ctl_error("%s is the memory of a guest of gmemvm that runs, or is being cloned, saved or loaded: wait for its end",
+			 text_safe(path));
 }
 
 const struct file_entry *files_find(struct inventory *inv, int fd,

@@ -14,6 +14,14 @@
 int files_open(const char *path, int flags, struct gmem_info *info);
 
 /*
+ * files_lock - as gmemvm locks its guest's memory; until it is closed
+ * @how: LOCK_SH, which gmemvm does for a template; or LOCK_EX
+ *
+ * Return: CTL_OK; or CTL_FAILED after a message, if a guest has it.
+ */
+int files_lock(int fd, const char *path, int how);
+
+/*
  * files_find - find the record of an open file. If the inventory has none, make
  * one without users.
  */

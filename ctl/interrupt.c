@@ -21,6 +21,8 @@ void interrupt_hold(sigset_t *before)
 {
 	sigset_t set;
 
+	/* A file that may become no longer is an error of write() then. */
+	signal(SIGXFSZ, SIG_IGN);
 	sigemptyset(&set);
 	for (size_t i = 0; i < NR_SIGNALS; i++)
 		if (!is_ignored(signals[i]))

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bulk.h"
@@ -31,6 +33,7 @@ struct loading {
 	int base;		/* -1: none */
 	uint64_t size;		/* of the base; or else of the file */
 	uint64_t in_size;
+	struct timespec in_written;
 	bool is_packed;
 	struct unpack unpack;
 	struct delta delta;
@@ -221,14 +224,29 @@ static int load_blocks(struct loading *l)
 	return status;
 }
 
+/* What was cut off meanwhile looked like holes. What is packed is checked. */
+static int check_unchanged(const struct loading *l)
+{
+	struct stat st;
+
+	if (fstat(l->from, &st))
+		return in_failed(l, -errno);
+	if ((uint64_t)st.st_size == l->in_size &&
+	    st.st_mtim.tv_sec == l->in_written.tv_sec &&
+	    st.st_mtim.tv_nsec == l->in_written.tv_nsec)
+		return CTL_OK;
+	return ctl_error("%s has changed while it was loaded",
+			 text_safe(l->in));
+}
+
 static int load_all(struct loading *l)
 {
 	int status = resize(l, 0);
 
 	if (!status)
 		status = load_blocks(l);
-	if (!status && !interrupt_came() && l->is_packed)
-		status = end_unpack(l);
+	if (!status && !interrupt_came())
+		status = l->is_packed ? end_unpack(l) : check_unchanged(l);
 	/* What it ends with may be zeros. */
 	if (!status && !interrupt_came())
 		status = resize(l, l->delta.size);
@@ -243,7 +261,10 @@ static int load_or_empty(struct loading *l)
 
 	interrupt_hold(&before);
 	status = load_all(l);
-	if ((status || interrupt_came()) && !resize(l, 0))
+	/* It may have been blocked before, and so not end the program. */
+	if (interrupt_came())
+		status = CTL_FAILED;
+	if (status && !resize(l, 0))
 		ctl_error("%s is empty now: not all of its memory could be loaded",
 			  text_safe(l->path));
 	interrupt_release(&before);
@@ -289,6 +310,24 @@ static int load(const struct ctl_call *call, struct loading *l)
 	return CTL_OK;
 }
 
+/* Emptied first, it would have nothing that could be loaded. */
+static int check_apart(struct loading *l)
+{
+	struct stat to, from, base;
+
+	if (fstat(l->to, &to) || fstat(l->from, &from))
+		return in_failed(l, -errno);
+	if (to.st_dev == from.st_dev && to.st_ino == from.st_ino)
+		return ctl_error("%s can't be loaded into itself",
+				 text_safe(l->path));
+	if (l->base >= 0 && !fstat(l->base, &base) &&
+	    to.st_dev == base.st_dev && to.st_ino == base.st_ino)
+		return ctl_error("%s is the template: load into another file",
+				 text_safe(l->path));
+	l->in_written = from.st_mtim;
+	return CTL_OK;
+}
+
 static int open_all(const struct ctl_call *call, struct loading *l)
 {
 	const char *base = call->values[OPT_BASE];
@@ -322,6 +361,16 @@ static void tidy_up(struct loading *l)
 	free(l->bytes);
 }
 
+/* No guest runs in it meanwhile, nor begins to. */
+static int lock(const struct ctl_call *call, const struct loading *l)
+{
+	int status = files_lock(l->to, l->path, LOCK_EX);
+
+	if (!status && l->base >= 0)
+		status = files_lock(l->base, call->values[OPT_BASE], LOCK_SH);
+	return status;
+}
+
 static int run(const struct ctl_call *call)
 {
 	struct loading l = {
@@ -330,6 +379,10 @@ static int run(const struct ctl_call *call)
 	};
 	int status = open_all(call, &l);
 
+	if (!status)
+		status = check_apart(&l);
+	if (!status)
+		status = lock(call, &l);
 	l.bytes = bulk_buffer(BULK_BLOCK);
 	if (!status)
 		status = load(call, &l);

@@ -415,6 +415,12 @@ int reach_open(const struct reach *r, int flags)
 	return reopen(r->fd, flags | O_NONBLOCK);
 }
 
+int reach_read(const struct reach *r)
+{
+	return S_ISREG(r->mode) ? reopen(r->fd, O_RDONLY | O_NONBLOCK) :
+				  -EMEDIUMTYPE;
+}
+
 int reach_make(int root)
 {
 	int fd = openat(root, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -550,6 +556,15 @@ int reach_begin(const char *path, struct reach_new *new)
 	err = -errno;
 	close(fd);
 	return reach_end(new, err);
+}
+
+bool reach_replaces(const struct reach_new *new, int fd)
+{
+	struct reach old, other;
+
+	return fd >= 0 && !look_at(new->dir.fd, new->name, &old) &&
+	       !look_at(fd, "", &other) && old.dev == other.dev &&
+	       old.ino == other.ino;
 }
 
 int reach_end(struct reach_new *new, int err)

@@ -9,7 +9,8 @@
  * elsewhere. So a path is never opened here for reading or writing. It is
  * opened with O_PATH, which has no such effects. Then the descriptor is
  * checked; the owner can't replace the file behind it any more. Only if it is a
- * regular file of a gmemfs, it is opened, through the descriptor.
+ * regular file of a gmemfs, or what is to be loaded, it is opened, through the
+ * descriptor.
  *
  * All functions return a negative errno for an error. These come from the
  * checks:
@@ -101,6 +102,12 @@ bool reach_may_write(const struct reach *r);
 int reach_open(const struct reach *r, int flags);
 
 /*
+ * reach_read - open it for reading, if it is a regular file, in whichever file
+ * system: so the caller must know who has chosen it
+ */
+int reach_read(const struct reach *r);
+
+/*
  * reach_make - make a file without a name in a mount of gmemfs
  * @root: the mount's root directory
  *
@@ -139,6 +146,9 @@ struct reach_new {
  * Return: a descriptor, with the old file's mode; or a negative errno.
  */
 int reach_begin(const char *path, struct reach_new *new);
+
+/* reach_replaces - is it to take the place of what is open as @fd? */
+bool reach_replaces(const struct reach_new *new, int fd);
 
 /*
  * reach_end - give it the name, or remove it, if @err says that it isn't whole

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,7 +27,8 @@ enum { OPT_BASE, OPT_ZSTD, OPT_CHECKSUM };
 #define GAP	(4 * BULK_PAGE)
 
 struct saving {
-	const char *path;
+	const char *path, *base_path;
+	const char *failed;	/* whose error it is; NULL: OUT's */
 	int from;
 	int base;		/* -1: none */
 	int to;
@@ -91,13 +93,23 @@ static int write_data(const struct saving *s, uint64_t offset, size_t size)
 	return err;
 }
 
+static int read_part(struct saving *s, int fd, const char *path, void *to,
+		     size_t size, uint64_t offset)
+{
+	int err = bulk_read(fd, to, size, offset);
+
+	if (err)
+		s->failed = path;
+	return err;
+}
+
 static int save_block(struct saving *s, uint64_t offset)
 {
 	size_t size = bulk_part(offset, s->delta.size, BULK_BLOCK);
-	int err = bulk_read(s->from, s->bytes, size, offset);
+	int err = read_part(s, s->from, s->path, s->bytes, size, offset);
 
 	if (!err && s->base >= 0)
-		err = bulk_read(s->base, s->old, size, offset);
+		err = read_part(s, s->base, s->base_path, s->old, size, offset);
 	if (err)
 		return err;
 	if (s->has_sum)
@@ -237,6 +249,13 @@ static int begin_output(const char *path, struct output_new *new)
 	return status;
 }
 
+/* OUT's name is another file's afterwards: the guest's memory would be lost. */
+static int check_apart(const struct saving *s, const struct reach_new *new)
+{
+	return reach_replaces(new, s->from) || reach_replaces(new, s->base) ?
+	       -EEXIST : 0;
+}
+
 static int save_to(const struct ctl_call *call, struct saving *s)
 {
 	struct output_new new;
@@ -245,12 +264,17 @@ static int save_to(const struct ctl_call *call, struct saving *s)
 	if (status)
 		return status;
 	s->to = fileno(new.out);
-	err = save_all(s);
+	err = check_apart(s, &new.file);
+	if (!err)
+		err = save_all(s);
 	if (err) {
 		fclose(new.out);
 		/* After a signal, the program ends in here. */
 		reach_end(&new.file, err);
-		return ctl_error("%s: %s", text_safe(call->args[1]),
+		return ctl_error("%s: %s", text_safe(s->failed ? s->failed :
+						     call->args[1]),
+				 err == -EEXIST ?
+				 "this is what is to be saved, or its template" :
 				 strerror(-err));
 	}
 	status = output_end(&new);
@@ -267,6 +291,7 @@ static int open_base(const struct ctl_call *call, struct saving *s)
 
 	if (!path)
 		return CTL_OK;
+	s->base_path = path;
 	s->base = files_open(path, O_RDONLY, &info);
 	if (s->base < 0)
 		return CTL_FAILED;
@@ -275,6 +300,16 @@ static int open_base(const struct ctl_call *call, struct saving *s)
 				 text_safe(path), text_safe(s->path));
 	delta_make(&s->delta, s->delta.size);
 	return CTL_OK;
+}
+
+/* No guest runs in it meanwhile, nor begins to. */
+static int lock(const struct saving *s)
+{
+	int status = files_lock(s->from, s->path, LOCK_SH);
+
+	if (!status && s->base >= 0)
+		status = files_lock(s->base, s->base_path, LOCK_SH);
+	return status;
 }
 
 static int parse_level(const struct ctl_call *call, int *level)
@@ -321,6 +356,8 @@ static int run(const struct ctl_call *call)
 	s.old = bulk_buffer(BULK_BLOCK);
 	s.zeros = bulk_buffer(BULK_BLOCK);
 	status = open_base(call, &s);
+	if (!status)
+		status = lock(&s);
 	if (!status)
 		status = save_to(call, &s);
 	tidy_up(&s);

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -44,10 +45,17 @@ static uint64_t block_size(const struct gmem_pager *p, uint64_t block)
 	return left < GMEM_BLOCK_SIZE ? left : GMEM_BLOCK_SIZE;
 }
 
+/*
+ * Whole pages are filled: a part of one may be only where the file ends, which
+ * may be elsewhere by now.
+ */
 static int answer(struct gmem_pager *p, uint64_t offset, uint64_t size)
 {
 	int ret = p->options.load(p->options.context, offset, p->buffer, size);
+	uint64_t rest = -size % GMEM_PAGE_SIZE;
 
+	memset((char *)p->buffer + size, 0, rest);
+	size += rest;
 	if (ret < 0) {
 		atomic_store(&p->lost, 1);
 		return gmem_channel_poison(p->channel, offset, size);
@@ -130,8 +138,12 @@ static int page(struct gmem_pager *p)
 	for (;;) {
 		bool busy = p->options.flags & GMEM_PAGER_AHEAD && has_next(p);
 
-		if (poll(fds, 2, busy ? 0 : -1) < 0)
+		/* The C library's own signals come: setuid() sends one. */
+		if (poll(fds, 2, busy ? 0 : -1) < 0) {
+			if (errno == EINTR)
+				continue;
 			return gmem_fail_errno("a pager can't wait for events");
+		}
 		if (fds[1].revents)
 			return 0;
 		if (fds[0].revents)
@@ -186,6 +198,8 @@ static int get_parts(struct gmem_pager *p, int fd)
 
 	if (ret)
 		return ret;
+	if (!info.size)
+		return gmem_fail(-EINVAL, "descriptor %d: the file is empty", fd);
 	p->size = info.size;
 	p->filled = calloc(info.size / GMEM_BLOCK_SIZE + 1, 1);
 	if (!p->filled)
@@ -222,7 +236,8 @@ static int open_and_start(struct gmem_pager *p)
 {
 	int ret;
 
-	p->channel = gmem_channel_open(p->fd, 0, 0, 0);
+	/* Not of what it has become meanwhile: @filled is for this size. */
+	p->channel = gmem_channel_open(p->fd, 0, p->size, 0);
 	if (p->channel < 0)
 		return p->channel;
 	if (fcntl(p->channel, F_SETFL, O_NONBLOCK))

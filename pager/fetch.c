@@ -19,6 +19,9 @@
 #define BLOCK		GMEM_BLOCK_SIZE
 #define PAGE		GMEM_PAGE_SIZE
 
+/* Messages about blocks that are lost. */
+#define MOST_SAID	16
+
 /* Reads, and polls. */
 #define ENTRIES		64
 
@@ -74,23 +77,45 @@ void fetch_poll(struct fetch *fetch, int fd, void *tag)
 
 static void read_more(struct fetch *fetch, struct fetch_slot *slot)
 {
-	/* Whole pages for O_DIRECT: what is behind the end isn't read. */
-	uint64_t size = (slot->size + PAGE - 1) / PAGE * PAGE - slot->got;
 	struct io_uring_sqe *sqe = entry(fetch, slot);
 
-	io_uring_prep_read(sqe, fetch->source->fd,
-			   (char *)slot->buffer + slot->got, size,
+	io_uring_prep_read(sqe, slot->tried ? fetch->source->plain
+					    : fetch->source->fd,
+			   (char *)slot->buffer + slot->got,
+			   slot->size - slot->got,
 			   slot->at + slot->got);
 	io_uring_sqe_set_data(sqe, slot);
 }
 
 /* ---- answers ---- */
 
+static uint64_t bytes_left(const struct fetch *fetch, uint64_t block)
+{
+	return fetch->size - block * BLOCK;
+}
+
+/*
+ * Whole pages: O_DIRECT needs that, and a fill of a part of a page is allowed
+ * only where the file ends, which may be elsewhere by now.
+ */
 static uint64_t block_size(const struct fetch *fetch, uint64_t block)
 {
-	uint64_t left = fetch->size - block * BLOCK;
+	uint64_t pages = (bytes_left(fetch, block) + PAGE - 1) / PAGE;
 
-	return left < BLOCK ? left : BLOCK;
+	return pages * PAGE < BLOCK ? pages * PAGE : BLOCK;
+}
+
+/*
+ * Only fetch_again() ends this: another block that was filled says nothing of
+ * those that wait for memory.
+ */
+static void starve(struct fetch *fetch, const char *why)
+{
+	if (!fetch->told)
+		say("there is no memory for the file; those who wait for it wait until there is: %s",
+		    why);
+	fetch->told = true;
+	fetch->starved = true;
 }
 
 /*
@@ -103,15 +128,11 @@ static int answered(struct fetch *fetch, uint64_t block, int ret,
 	/* The file was cut off meanwhile: there is nothing to bring. */
 	if (!ret || ret == -ENXIO) {
 		order_set(fetch->order, block, state);
-		fetch->starved = false;
 		return 0;
 	}
 	if (ret != -ENOSPC && ret != -ENOMEM && ret != -EBUSY)
 		return fail_gmem("can't fill the file");
-	if (!fetch->starved)
-		say("there is no memory for the file; those who wait for it wait until there is: %s",
-		    gmem_last_error());
-	fetch->starved = true;
+	starve(fetch, gmem_last_error());
 	return 1;
 }
 
@@ -144,17 +165,30 @@ static int fill(struct fetch *fetch, struct fetch_slot *slot)
 	return ret < 0 ? ret : 0;
 }
 
+/* Nobody may read the messages: then a pipe is full at some time. */
+static void say_lost(struct fetch *fetch, const struct fetch_slot *slot,
+		     int error)
+{
+	if (fetch->nr_said == MOST_SAID)
+		return;
+	errno = error;
+	fail_errno("%s: can't read %llu bytes at offset %llu, which whoever touches them in the guest hears of",
+		   fetch->source->path, (unsigned long long)slot->size,
+		   (unsigned long long)slot->at);
+	if (++fetch->nr_said == MOST_SAID)
+		say("blocks that can't be read from now on aren't named");
+}
+
 static int lose(struct fetch *fetch, struct fetch_slot *slot, int error)
 {
 	uint64_t offset = slot->block * BLOCK;
 	int ret;
 
-	errno = error;
-	fail_errno("%s: can't read %llu bytes at offset %llu, which whoever touches them in the guest hears of",
-		   fetch->source->path, (unsigned long long)slot->size,
-		   (unsigned long long)slot->at);
+	say_lost(fetch, slot, error);
 	ret = gmem_channel_poison(fetch->channel, offset, slot->size);
 	ret = answered(fetch, slot->block, ret, BLOCK_LOST);
+	if (ret > 0)
+		order_return(fetch->order, slot->block);
 	release(fetch, slot);
 	return ret < 0 ? ret : 0;
 }
@@ -200,25 +234,40 @@ int fetch_begin(struct fetch *fetch)
 		ret = fill_zero(fetch, block);
 		if (ret < 0)
 			return -1;
-		if (ret) {
-			order_set(fetch->order, block, BLOCK_ABSENT);
-			order_ask(fetch->order, block);
-		}
+		if (ret)
+			order_return(fetch->order, block);
 	}
 	return 0;
 }
 
-/* The snapshot may end before the file: the rest is zeros. */
+/* The snapshot may end before the file: the rest is zeros, as behind both. */
 static int finish(struct fetch *fetch, struct fetch_slot *slot)
 {
-	if (slot->got < slot->size)
-		memset((char *)slot->buffer + slot->got, 0,
-		       slot->size - slot->got);
-	if (slot->got < slot->size)
-		slot->got = slot->size;
+	uint64_t left = bytes_left(fetch, slot->block);
+	uint64_t got = slot->got < left ? slot->got : left;
+
+	if (got < slot->size)
+		memset((char *)slot->buffer + got, 0, slot->size - got);
 	source_trim(fetch->source, slot->block * BLOCK, slot->buffer,
 		    slot->size);
 	return fill(fetch, slot);
+}
+
+/* The second time by the page cache. */
+static int read_again(struct fetch *fetch, struct fetch_slot *slot, int error)
+{
+	if (slot->tried)
+		return lose(fetch, slot, error);
+	slot->tried = true;
+	slot->got = 0;
+	read_more(fetch, slot);
+	return 0;
+}
+
+static bool is_end(const struct fetch *fetch, const struct fetch_slot *slot)
+{
+	return slot->got >= slot->size ||
+	       slot->at + slot->got >= fetch->source->end;
 }
 
 int fetch_end(struct fetch *fetch, void *tag, int result)
@@ -229,29 +278,41 @@ int fetch_end(struct fetch *fetch, void *tag, int result)
 		read_more(fetch, slot);
 		return 0;
 	}
-	if (result < 0 && slot->tried)
-		return lose(fetch, slot, -result);
-	if (result < 0) {
-		slot->tried = true;
-		read_more(fetch, slot);
+	if (result == -ENOMEM) {
+		slot->unread = true;
+		starve(fetch, strerror(ENOMEM));
 		return 0;
 	}
+	if (result < 0)
+		return read_again(fetch, slot, -result);
 	slot->got += result;
 	fetch->bytes_read += result;
-	/* O_DIRECT can't go on in the middle of a page: that was the end. */
-	if (result && slot->got < slot->size && slot->got % PAGE == 0) {
+	if (is_end(fetch, slot))
+		return finish(fetch, slot);
+	/* O_DIRECT can't go on in the middle of a page. */
+	if (!result || (slot->got % PAGE && !slot->tried))
+		return read_again(fetch, slot, EIO);
+	read_more(fetch, slot);
+	return 0;
+}
+
+static int go_on(struct fetch *fetch, struct fetch_slot *slot)
+{
+	if (slot->full)
+		return fill(fetch, slot);
+	if (slot->unread)
 		read_more(fetch, slot);
-		return 0;
-	}
-	return finish(fetch, slot);
+	slot->unread = false;
+	return 0;
 }
 
 int fetch_again(struct fetch *fetch)
 {
 	fetch->starved = false;
 	for (unsigned int i = 0; i < FETCH_SLOTS && !fetch->starved; i++)
-		if (fetch->slots[i].full && fill(fetch, &fetch->slots[i]))
+		if (go_on(fetch, &fetch->slots[i]))
 			return -1;
+	fetch->told = fetch->starved;
 	return fetch_begin(fetch);
 }
 

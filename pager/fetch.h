@@ -17,6 +17,7 @@
 struct fetch_slot {
 	void *buffer;
 	bool busy;
+	bool unread;	/* there was no memory to read it */
 	bool full;	/* read, but there was no memory for it yet */
 	uint64_t block;
 	uint64_t at;	/* where in the snapshot */
@@ -33,7 +34,9 @@ struct fetch_slot {
  * @size: of the file
  * @ring: the ring; its other operations are polls
  * @nr_busy: slots in use
- * @starved: there was no memory for a fill
+ * @starved: there was no memory: nothing begins before fetch_again()
+ * @told: a message has said so
+ * @nr_said: blocks whose loss a message has named
  */
 struct fetch {
 	struct order *order;
@@ -45,6 +48,8 @@ struct fetch {
 	struct fetch_slot slots[FETCH_SLOTS];
 	unsigned int nr_busy;
 	bool starved;
+	bool told;
+	unsigned int nr_said;
 	uint64_t bytes_read, bytes_zero;
 };
 

@@ -160,8 +160,10 @@ static int read_bitmap(int fd, const char *path, struct entry *entry)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
+			errno = n ? errno : EIO;
+			fail_errno("can't read the bitmap of %s", path);
 			free(entry->ram.bitmap);
-			return fail_errno("can't read the bitmap of %s", path);
+			return -1;
 		}
 		done += n;
 	}
@@ -171,7 +173,7 @@ static int read_bitmap(int fd, const char *path, struct entry *entry)
 int mapped_ram_find(int fd, const char *path, const char *name, uint64_t size,
 		    struct mapped_ram *ram)
 {
-	struct entry entry, found;
+	struct entry entry, found = {};
 	uint64_t offset = 0;
 	size_t look = LOOK_FIRST;
 	unsigned int n = 0, fits = 0;

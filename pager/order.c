@@ -37,14 +37,25 @@ static bool is_queued(const struct order *order, uint64_t block)
 	return false;
 }
 
+static void enqueue(struct order *order, uint64_t block)
+{
+	if (order->state[block] == BLOCK_ABSENT && !is_queued(order, block))
+		order->asked[order->last++ % order->nr] = block;
+}
+
 void order_ask(struct order *order, uint64_t block)
 {
 	order->window = block + 1;
 	order->window_end = block + 1 + order->ahead;
 	if (order->window_end > order->nr)
 		order->window_end = order->nr;
-	if (order->state[block] == BLOCK_ABSENT && !is_queued(order, block))
-		order->asked[order->last++ % order->nr] = block;
+	enqueue(order, block);
+}
+
+void order_return(struct order *order, uint64_t block)
+{
+	order_set(order, block, BLOCK_ABSENT);
+	enqueue(order, block);
 }
 
 static bool take(struct order *order, uint64_t candidate, uint64_t *block)

@@ -47,6 +47,9 @@ void order_free(struct order *order);
 /* Somebody waits for a block that is absent. */
 void order_ask(struct order *order, uint64_t block);
 
+/* A block that was coming didn't come: it is among the next ones. */
+void order_return(struct order *order, uint64_t block);
+
 /*
  * The next block that is to come. @urgent: only one that somebody waits for.
  * It is BLOCK_COMING then. Return: whether there is one

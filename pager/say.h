@@ -4,10 +4,14 @@
 #define SAY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Is stderr a terminal? Set by say_begin(), which is called first. */
 extern bool say_on_terminal;
 void say_begin(void);
+
+/* Nobody waits until this is written: it may be lost. */
+void say_raw(const char *text, size_t size);
 
 /* Print a line. */
 __attribute__((format(printf, 1, 2)))

@@ -13,14 +13,17 @@
  * struct source - a snapshot
  * @path: for messages
  * @fd: the file; O_DIRECT if it can be
+ * @plain: the same, but by the page cache: for what isn't aligned, or fails
  * @size: of the guest's memory
+ * @end: length of the file
  * @start: where that begins in the file
  * @ram: its bitmap, if QEMU has one
  */
 struct source {
 	const char *path;
-	int fd;
+	int fd, plain;
 	uint64_t size;
+	uint64_t end;
 	uint64_t start;
 	struct mapped_ram ram;
 };
@@ -31,7 +34,8 @@ int source_open(struct source *source, const char *path, const char *block,
 void source_close(struct source *source);
 
 /*
- * Is anything but zeros there? Then it is read from @at of the file on.
+ * Is anything but zeros there? Then it is read from @at of the file on. What
+ * the file has lost since it was opened, by a truncate, is no zeros.
  */
 bool source_has(const struct source *source, uint64_t offset, uint64_t size,
 		uint64_t *at);

@@ -34,38 +34,41 @@ void status_draw(const struct status *status)
 {
 	unsigned int full = status->size ? (double)status->there /
 			    status->size * BAR_WIDTH : BAR_WIDTH;
-	char bar[BAR_WIDTH + 1];
+	char bar[BAR_WIDTH + 1], line[256];
+	int size;
 
 	if (!say_on_terminal)
 		return;
 	memset(bar, '.', BAR_WIDTH);
 	memset(bar, '#', full < BAR_WIDTH ? full : BAR_WIDTH);
 	bar[BAR_WIDTH] = 0;
-	fprintf(stderr, "\r\033[K[%s] %llu of %llu MiB, %llu blocks were waited for%s",
-		bar, (unsigned long long)(status->there / MIB),
-		(unsigned long long)(status->size / MIB),
-		(unsigned long long)status->faults,
-		status->starved ? ", no memory" : "");
-	fflush(stderr);
+	size = snprintf(line, sizeof(line),
+			"\r\033[K[%s] %llu of %llu MiB, %llu blocks were waited for%s",
+			bar, (unsigned long long)(status->there / MIB),
+			(unsigned long long)(status->size / MIB),
+			(unsigned long long)status->faults,
+			status->starved ? ", no memory" : "");
+	say_raw(line, size);
 }
 
 void status_clear(void)
 {
 	if (say_on_terminal)
-		fputs("\r\033[K", stderr);
+		say_raw("\r\033[K", 4);
 }
 
 /* ---- a socket ---- */
 
-/* A socket that a pager has left behind is in the way. */
+/* A socket that a pager of the same user has left behind is in the way. */
 static void remove_stale(const char *path, const struct sockaddr_un *address)
 {
 	struct stat st;
 	int fd;
 
-	if (lstat(path, &st) || !S_ISSOCK(st.st_mode))
+	if (lstat(path, &st) || !S_ISSOCK(st.st_mode) ||
+	    st.st_uid != geteuid())
 		return;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return;
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) &&
@@ -80,8 +83,9 @@ int status_listen(const char *path)
 	mode_t mask;
 	int fd, ret;
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return fail("--status: a socket's path has %zu characters at most",
+	/* Without a name, it would be in no folder, and for everybody. */
+	if (!*path || strlen(path) >= sizeof(address.sun_path))
+		return fail("--status: a socket's path has 1 to %zu characters",
 			    sizeof(address.sun_path) - 1);
 	strcpy(address.sun_path, path);
 	remove_stale(path, &address);
@@ -135,11 +139,14 @@ static void put_all(FILE *to, const struct status *status)
 	fprintf(to, "\"seconds\":%.3f}\n", now() - status->began);
 }
 
+/* Two paths, of which each byte becomes 6, and the rest. */
+#define MOST	(2 * 6 * 4096 + 1024)
+
 /* It fits into a socket's buffer, so nobody who doesn't read is waited for. */
 void status_answer(int listener, const struct status *status)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	char text[16384];
+	char text[MOST];
 	FILE *to;
 	long size;
 

@@ -23,13 +23,17 @@ static _Noreturn void become_pager(const char *from, int memory_fd, int ready,
 {
 	char file[64], ready_text[32], from_text[4200];
 
-	if (fcntl(memory_fd, F_SETFD, 0) || fcntl(ready, F_SETFD, 0) ||
+	/* It gets nothing else, such as the tap of --net=fd=N. */
+	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) ||
+	    fcntl(memory_fd, F_SETFD, 0) || fcntl(ready, F_SETFD, 0) ||
 	    prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0)) {
 		fail_errno(PROGRAM);
 		_exit(1);
 	}
 	if (getppid() != parent)
 		_exit(1);
+	/* gmemvm ends by it even if it was ignored: so does this. */
+	signal(SIGTERM, SIG_DFL);
 	snprintf(file, sizeof(file), "/proc/self/fd/%d", memory_fd);
 	snprintf(ready_text, sizeof(ready_text), "--ready-fd=%d", ready);
 	snprintf(from_text, sizeof(from_text), "--from=%s", from);

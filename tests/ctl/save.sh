@@ -158,6 +158,34 @@ test_signal() {
 	is "$status" 143 'SIGTERM ends load'
 	is "$(stat -c %s "$back")" 0 '  the file is empty'
 	status=0
+	strace -o "$work/strace" -e trace=ftruncate -e inject=ftruncate:delay_exit=3000000:when=1 \
+		"$plain" load "$disk/raw" "$back" >"$work/out" 2>&1 &
+	loader=$!
+	sleep 1
+	truncate --size=0 "$disk/raw"
+	truncate --size=8M "$disk/raw"
+	wait "$loader" || status=$?
+	is "$status" 1 'what is loaded is emptied meanwhile'
+	like "$(cat "$work/out")" 'has changed' '  is an error'
+	is "$(stat -c %s "$back")" 0 '  the file is empty'
+	cp "$guest" "$back"
+	ctl load "$back" "$back"
+	is "$status" 1 'a file is loaded into itself'
+	ok '  and keeps what it has' cmp "$guest" "$back"
+	ctl save --zstd=1 "$back" "$back"
+	is "$status" 1 '  or saved to itself'
+	like "$err" 'what is to be saved' '  which the message says'
+	ok '  and keeps what it has' cmp "$guest" "$back"
+	status=0
+	strace -o "$work/strace" -P "$guest" -e trace=pread64 -e inject=pread64:error=EIO \
+		"$plain" save "$guest" "$disk/raw" >"$work/out" 2>&1 || status=$?
+	is "$status" 1 'memory that can not be read'
+	like "$(cat "$work/out")" "$guest: Input" '  is named'
+	status=0
+	(ulimit -f 2; exec "$plain" save "$guest" "$disk/raw") >"$work/out" 2>&1 || status=$?
+	is "$status" 1 'no file may be so long'
+	is "$(ls -A "$disk")" raw '  nothing is left'
+	status=0
 	strace -o "$work/strace" -e trace=pwrite64 -e inject=pwrite64:error=ENOSPC:when=2 \
 		"$plain" save --zstd=1 "$guest" "$disk/full" >"$work/out" 2>&1 || status=$?
 	is "$status" 1 'no space on the disk'
@@ -277,10 +305,38 @@ test_refused() {
 	truncate --size=4M "$template"
 	ctl load --base="$template" "$saved" "$back"
 	is "$status" 1 'another template'
+	ctl load --base="$template" "$saved" "$template"
+	is "$status" 1 '  or the template itself'
+	is "$(stat -c %s "$template")" $((4 << 20)) '  which stays'
 	ctl save --base="$template" "$guest" "$saved"
 	is "$status" 1 '  also to save'
 	ctl load /dev/null "$back"
 	is "$status" 1 'a device'
+	ctl load /dev/stdin "$back" <"$work/other"
+	like "$err" "isn't its memory" 'stdin can be what is loaded'
+	mkdir -p "$work/theirs"
+	chmod 1777 "$work/theirs"
+	ln -s -f "$work/other" "$work/theirs/link"
+	chown -h 65534 "$work/theirs/link"
+	new "$back"
+	truncate --size=1M "$back"
+	ctl load "$work/theirs/link" "$back"
+	is "$status" 1 "another user's link"
+	like "$err" 'another user made' '  is not followed'
+	is "$(stat -c %b "$back")" 0 '  the file has nothing of it'
+	new "$guest"
+	exec 8<"$guest"
+	flock --exclusive 8
+	ctl save "$guest" "$saved"
+	is "$status" 1 'a guest of gmemvm that runs'
+	like "$err" 'that runs' '  which the message says'
+	flock --shared 8
+	ctl save "$guest" "$work/raw"
+	is "$status" 0 '  or from which others are cloned'
+	ctl load "$work/raw" "$guest"
+	is "$status" 1 '  which must not be emptied'
+	is "$(stat -c %s "$guest")" $((8 << 20)) '  and is not'
+	exec 8<&-
 	ctl save "$work/other" "$saved"
 	is "$status" 1 'a file that is not in gmemfs'
 }

@@ -168,6 +168,8 @@ static void test_punched(void)
 	if (gmem_pager_start(fd, &options, &pager))
 		bail_out("%s", gmem_last_error());
 	must(pread(fd, &byte, 1, 0));
+	/* The C library interrupts all threads for that. */
+	must(setuid(getuid()));
 	is(gmem_file_punch(fd, 0, BLOCK), 0, "a block is punched");
 	must(pread(fd, &byte, 1, 0));
 	is(byte, 0, "  and zero then");
@@ -175,6 +177,25 @@ static void test_punched(void)
 	is(gmem_pager_stop(pager), 0, "a pager is stopped early");
 	is_errno(pread(fd, &byte, 1, SIZE - 1), EIO, "  the rest is lost");
 	is(gmem_pager_stop(NULL), 0, "no pager is stopped");
+	close(fd);
+}
+
+/* The file's end is in the middle of a page, and then elsewhere. */
+static void test_odd(void)
+{
+	int fd = must_create(PAGE + 5), loads = 0;
+	struct gmem_pager_options options = { .load = load, .context = &loads };
+	struct gmem_pager *pager;
+	char byte;
+
+	if (gmem_pager_start(fd, &options, &pager))
+		bail_out("%s", gmem_last_error());
+	must(ftruncate(fd, PAGE + 6));
+	must(pread(fd, &byte, 1, PAGE + 4));
+	is(byte, 'P', "a file that gets longer meanwhile");
+	must(pread(fd, &byte, 1, PAGE + 5));
+	is(byte, 0, "  is zero there");
+	is(gmem_pager_stop(pager), 0, "  all was filled");
 	close(fd);
 }
 
@@ -193,6 +214,8 @@ static void test_pager_errors(void)
 	fails(gmem_pager_start(fd, &options, &pager), -EINVAL, "reserved");
 	options.reserved[4] = 0;
 	fails(gmem_pager_start(-1, &options, &pager), -EBADF, "descriptor");
+	must(ftruncate(fd, 0));
+	fails(gmem_pager_start(fd, &options, &pager), -EINVAL, "empty");
 	close(fd);
 }
 
@@ -240,6 +263,7 @@ int main(int argc, char **argv)
 	test_pager(0, "asked for");
 	test_pager(GMEM_PAGER_AHEAD, "ahead");
 	test_punched();
+	test_odd();
 	test_pager_errors();
 	test_example(argc > 1 ? argv[1]
 			      : "/opt/gmemfs/tests/libgmem/pager_example");

@@ -58,6 +58,17 @@ test_sparse() {
 	ok '  and what is behind its end' zeros 40M 24M
 }
 
+# Its end is in the middle of a page, and then elsewhere.
+test_odd() {
+	make_file 3000001
+	head -c 3000001 "$snapshot" >"$work/odd"
+	pager_start --from="$work/odd" --on-demand
+	truncate --size=3000002 "$file"
+	ok 'a file that gets longer meanwhile' cmp -n 3000001 "$work/odd" "$file"
+	ok '  is zero there' zeros 3000001 1
+	pager_kill TERM
+}
+
 test_record() {
 	make_file 64M
 	pager_start --from="$snapshot" --record="$work/record"
@@ -104,10 +115,14 @@ test_full() {
 		sleep 0.1
 	done
 	pass 'a full mount: the pager waits'
+	while socat -t 1 - "UNIX-CONNECT:$socket" </dev/null; do
+		sleep 0.1
+	done >"$work/asked" 2>&1 &
+	sleep 1
 	mount -o remount,size=128m "$work/small"
 	pager_end
-	is "$status" 0 '  until there is room'
-	like "$err" 'no memory' '  and says so'
+	is "$status" 0 '  until there is room, also if somebody asks all the time'
+	is "$(grep -c 'no memory' "$work/err")" 1 '  and says so, once'
 	ok '  all is there' same
 	rm "$file"
 	umount "$work/small"
@@ -128,6 +143,35 @@ test_unreadable() {
 	like "$err" 'lost' '  is a message'
 	ok '  what could be read is there' cmp -n 32M "$snapshot" "$file"
 	not_ok '  the rest is an error' cmp -n 4096 -i 48M "$snapshot" "$file"
+}
+
+# Who has started it goes: the guest stays.
+test_alone() {
+	make_file 64M
+	trap '' HUP
+	pager_start --from="$snapshot" --on-demand --ahead=0
+	trap - HUP
+	kill -s HUP "$pager_pid"
+	ok 'nohup: a pager goes on' cmp -n 4096 -i 32M "$snapshot" "$file"
+	pager_kill TERM
+	make_file 64M
+	cp "$snapshot" "$work/cut"
+	mkfifo "$work/messages"
+	"$pager" --status="$socket.2" --from="$work/cut" --on-demand --ahead=0 "$file" 2>"$work/messages" &
+	pager_pid=$!
+	head -c 0 "$work/messages"
+	until [ "$(missing)" = 65536 ]; do
+		sleep 0.1
+	done
+	truncate --size=32M "$work/cut"
+	not_ok 'a message that nobody can read' cmp -n 4096 -i 48M "$snapshot" "$file"
+	ok '  does not end it' cmp -n 4096 -i 16M "$snapshot" "$file"
+	pager_kill TERM
+	is "$status" 1 '  nor does it succeed'
+	make_file 64M
+	ok 'nor does it wait for a terminal that is stopped' \
+		timeout 60 python3 /share/pager/stopped.py "$pager" --from="$snapshot" "$file"
+	ok '  all is there' same
 }
 
 test_punched() {
@@ -161,10 +205,12 @@ test_all --no-sandbox
 pager=/opt/gmemfs/bin/gmem-pager
 test_on_demand
 test_sparse
+test_odd
 test_record
 test_killed
 test_full
 test_unreadable
+test_alone
 test_punched
 test_sandbox
 done_testing
