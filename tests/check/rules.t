@@ -163,7 +163,7 @@ also 'something left open' 'left open: lib/a\.c:2'
 put module/a9.c 'set_page_private(page, 1);'
 also "a page's word" 'outside pageword\.\[ch\]: module/a9\.c:2'
 put module/a10.c 'gmem_set_state(frames, page, GMEM_HIDDEN);' 'gmem_set_states(frames, page, 2, 1);'
-also 'a change of what a page is' 'outside frame\.c, exposure\.c and common\.c: module/a10\.c:3'
+also 'a change of what a page is' 'outside frame\.c, exposure\.c, common\.c and device\.c: module/a10\.c:3'
 yes 'int i;' | head -n 601 >module/a11.c
 also 'a long file' 'module/a11\.c: 601 lines'
 mkdir tests
