@@ -157,6 +157,7 @@ test_signal() {
 		"$plain" load "$disk/raw" "$back" >"$work/out" 2>&1 || status=$?
 	is "$status" 143 'SIGTERM ends load'
 	is "$(stat -c %s "$back")" 0 '  the file is empty'
+	cp "$guest" "$back"
 	status=0
 	strace -o "$work/strace" -e trace=ftruncate -e inject=ftruncate:delay_exit=3000000:when=1 \
 		"$plain" load "$disk/raw" "$back" >"$work/out" 2>&1 &
