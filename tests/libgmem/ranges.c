@@ -20,6 +20,9 @@ static struct gmem_region *region, *ordinary;
 static struct gmem_vm *vm;
 static uint64_t stopped_at;
 
+/* A file without memory that has a fault channel, and one without memory. */
+static int lacking, channel, bare;
+
 static int create(struct gmem_region_options options)
 {
 	struct gmem_region *r;
@@ -134,6 +137,39 @@ static int call_write(uint64_t offset, uint64_t size)
 	return gmem_region_write(region, offset, "x", size);
 }
 
+/* Closes what should not have been opened. No size: all that is left. */
+static int call_channel_open(uint64_t offset, uint64_t size)
+{
+	int ret = gmem_channel_open(bare, offset, size, 0);
+
+	if (ret < 0)
+		return ret;
+	close(ret);
+	return 0;
+}
+
+static int call_channel_fill(uint64_t offset, uint64_t size)
+{
+	static char from[SIZE];
+
+	return gmem_channel_fill(channel, offset, size, from);
+}
+
+static int call_channel_zero(uint64_t offset, uint64_t size)
+{
+	return gmem_channel_zero(channel, offset, size);
+}
+
+static int call_channel_zero_punched(uint64_t offset, uint64_t size)
+{
+	return gmem_channel_zero_punched(channel, offset, size);
+}
+
+static int call_channel_poison(uint64_t offset, uint64_t size)
+{
+	return gmem_channel_poison(channel, offset, size);
+}
+
 static const struct call calls[] = {
 	{ "gmem_file_map", call_map, BEYOND, -EINVAL },
 	{ "gmem_file_state", call_state, 0, -EINVAL },
@@ -146,6 +182,11 @@ static const struct call calls[] = {
 	{ "gmem_region_read", call_read, ANY_BYTE | NOTHING, -ERANGE },
 	{ "gmem_region_write", call_write, ANY_BYTE | NOTHING, -ERANGE },
 	{ "gmem_vm_add", call_add, 0, -EINVAL },
+	{ "gmem_channel_open", call_channel_open, NOTHING, -EINVAL },
+	{ "gmem_channel_fill", call_channel_fill, 0, -EINVAL },
+	{ "gmem_channel_zero", call_channel_zero, 0, -EINVAL },
+	{ "gmem_channel_zero_punched", call_channel_zero_punched, 0, -EINVAL },
+	{ "gmem_channel_poison", call_channel_poison, 0, -EINVAL },
 };
 
 #define NR(array)	(sizeof(array) / sizeof((array)[0]))
@@ -166,12 +207,13 @@ static uint8_t state_of(unsigned int page)
 	return state;
 }
 
-/* All of it is shared and populated, as it was made. */
+/* All of it is shared and populated, as it was made, or lacking. */
 static bool is_untouched(void)
 {
 	struct gmem_info info = get_info(region->fd);
 
-	return info.size == SIZE && info.populated == SIZE &&
+	return get_info(lacking).missing == SIZE && !get_info(bare).missing &&
+	       info.size == SIZE && info.populated == SIZE &&
 	       info.shared == SIZE && state_of(1) & GMEM_STATE_SHARED;
 }
 
@@ -390,6 +432,38 @@ static int flags_window(uint64_t bits)
 	return ret;
 }
 
+static int flags_channel(uint64_t bits)
+{
+	int ret = gmem_channel_open(bare, 0, SIZE, bits);
+
+	if (ret < 0)
+		return ret;
+	close(ret);
+	return 0;
+}
+
+static int load_nothing(void *context, uint64_t offset, void *to, uint64_t size)
+{
+	(void)context;
+	(void)offset;
+	(void)to;
+	(void)size;
+	return 1;
+}
+
+static int flags_pager(uint64_t bits)
+{
+	struct gmem_pager_options options = {
+		.load = load_nothing, .flags = bits,
+	};
+	struct gmem_pager *pager;
+	int ret = gmem_pager_start(bare, &options, &pager);
+
+	if (!ret)
+		gmem_pager_stop(pager);
+	return ret;
+}
+
 struct flags {
 	const char *name;
 	int (*make)(uint64_t bits);
@@ -419,6 +493,8 @@ static const struct flags flags[] = {
 	{ "gmem_vm_add, flags", flags_add, KVM_MEM_LOG_DIRTY_PAGES |
 	  KVM_MEM_READONLY, 32 },
 	{ "gmem_window_open, mode", flags_window, GMEM_WRITE, 32 },
+	{ "gmem_channel_open, flags", flags_channel, GMEM_FAULT_REATTACH, 64 },
+	{ "gmem_pager_start, flags", flags_pager, GMEM_PAGER_AHEAD, 64 },
 };
 
 static void test_flags(const struct flags *f)
@@ -444,11 +520,11 @@ static void test_flags(const struct flags *f)
 
 /* The kernel checks the range of gmem_file_clone(): see files.c. */
 static const char *const without[] = {
-	"gmem_cpuid_forbid_nesting", "gmem_fault_describe",
-	"gmem_fault_install", "gmem_file_clone", "gmem_file_info",
-	"gmem_file_shared_view",
-	"gmem_last_error", "gmem_region_address", "gmem_region_backend",
-	"gmem_region_destroy", "gmem_region_fd", "gmem_region_protection",
+	"gmem_channel_read", "gmem_cpuid_forbid_nesting",
+	"gmem_fault_describe", "gmem_fault_install", "gmem_file_clone",
+	"gmem_file_info", "gmem_file_shared_view", "gmem_last_error",
+	"gmem_pager_stop", "gmem_pager_wait", "gmem_region_address",
+	"gmem_region_backend", "gmem_region_destroy", "gmem_region_fd", "gmem_region_protection",
 	"gmem_region_shared", "gmem_region_size", "gmem_vcpu_enforce_cpuid",
 	"gmem_vcpu_run", "gmem_vm_create", "gmem_vm_destroy",
 	"gmem_vm_handle_exit", "gmem_vm_remove", "gmem_vm_trap_clocks",
@@ -505,6 +581,13 @@ static void test_all_there(void)
 	   "all of %u functions are in here", all);
 }
 
+static int must_have(int fd)
+{
+	if (fd < 0)
+		bail_out("%s", gmem_last_error());
+	return fd;
+}
+
 static void set_up(void)
 {
 	struct gmem_region_options options = {
@@ -519,6 +602,9 @@ static void set_up(void)
 	good(gmem_file_populate(region->fd, 0, SIZE));
 	good(gmem_region_convert(region, 0, SIZE, 0, 0, 0, NULL));
 	close(must(open(MNT "/named", O_RDWR | O_CREAT, 0600)));
+	lacking = must_have(gmem_file_create(NULL, SIZE, 0));
+	channel = must_have(gmem_channel_open(lacking, 0, 0, 0));
+	bare = must_have(gmem_file_create(NULL, SIZE, 0));
 }
 
 int main(void)
@@ -534,6 +620,9 @@ int main(void)
 		test_flags(&flags[i]);
 	test_all_there();
 	must(unlink(MNT "/named"));
+	close(channel);
+	close(lacking);
+	close(bare);
 	gmem_vm_destroy(vm);
 	gmem_region_destroy(ordinary);
 	gmem_region_destroy(region);
