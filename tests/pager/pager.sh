@@ -66,7 +66,8 @@ test_odd() {
 	truncate --size=3000002 "$file"
 	ok 'a file that gets longer meanwhile' cmp -n 3000001 "$work/odd" "$file"
 	ok '  is zero there' zeros 3000001 1
-	pager_kill TERM
+	pager_end
+	is "$status" 0 '  and the pager ends when all is there'
 }
 
 test_record() {
