@@ -70,7 +70,7 @@ source_list_products() {
 		-e '^bench/(report/|(draw|make-programs|make-report|plots\.gp|run)$)' \
 		-e '^tests/(compare|coverage|kernels|run)$' -e '^tests/gcov/([^/]*\.py|module|user)$' \
 		-e '^tests/[^/]*/([^/]*\.t|table)$' -e '^tests/lib/(start|together|table\.sh)$' \
-		-e '^tests/(abuse|bench|ctl|e2e|guard|libgmem|module|vmm)/[^/]*\.sh$'
+		-e '^tests/(abuse|bench|ctl|devices|e2e|guard|libgmem|module|pager|vmm)/[^/]*\.sh$'
 }
 
 # An archive of those files that depends on nothing but their names, contents and modes, so that its
