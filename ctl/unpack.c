@@ -44,7 +44,7 @@ static int read_more(struct unpack *u)
 	int err = bulk_read(u->fd, u->bytes, size, u->at);
 
 	u->at += size;
-	u->in = (ZSTD_inBuffer){ u->bytes, size, 0 };
+	u->in = (ZSTD_inBuffer) { u->bytes, size, 0 };
 	return err;
 }
 

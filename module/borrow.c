@@ -15,16 +15,16 @@
  *   - After a clone, pages are mapped read-only until they are written to
  *     (view.c). KVM would take such an entry for read-only memory, and not for
  *     one whose write fault is still to be done.
- *   - KVM's function does a fault, and then looks at the page table once. If the
+ *   - KVM's function does a fault, then looks at the page table once. If the
  *     entry has gone again, because a page beside it was converted, punched or
  *     copied, it returns an error, and KVM_RUN fails with EFAULT: the VMM stops
- *     the guest. (KVM looks whether mappings changed only if there is no error.)
+ *     the guest. (KVM looks whether mappings changed only without an error.)
  *   - A vCPU may have to wait for a page that is missing (faults.c). KVM's
  *     function would wait whatever signals there are, and the VMM couldn't stop
  *     the vCPU.
  *
  * So the fault is done here, and KVM's function looks again. And a task for
- * which any signal may end the look-up notes that it may end its wait, too: then
+ * which any signal may end the look-up notes that it may end its wait too: then
  * KVM's function finds an error, and the look-up says that there is a signal.
  *
  * For a task with a note, the frame is lent before KVM learns its number. So

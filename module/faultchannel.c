@@ -142,7 +142,8 @@ static int gmem_userfault_range(struct inode *inode,
 				const struct gmem_userfault *userfault,
 				pgoff_t *first, unsigned long *nr)
 {
-	u64 size = i_size_read(inode), end = userfault->offset + userfault->size;
+	u64 size = i_size_read(inode);
+	u64 end = userfault->offset + userfault->size;
 
 	if (!userfault->size || end < userfault->offset || end > size ||
 	    userfault->offset % PAGE_SIZE || (end % PAGE_SIZE && end != size))
@@ -168,7 +169,8 @@ static int gmem_channel_hold_again(struct inode *inode, struct gmem_channel *c,
 	spin_lock(&c->lock);
 	if (c->holder == GMEM_HOLDER) {
 		ret = -EBUSY;
-	} else if (c->first != first || first + nr != min(first + c->nr, size)) {
+	} else if (c->first != first ||
+		   first + nr != min(first + c->nr, size)) {
 		ret = -EINVAL;
 	} else {
 		c->holder = GMEM_HOLDER;

@@ -17,10 +17,10 @@
  * keeps the mount, and this module, while the task is in here.
  *
  * A fatal signal ends every wait; any signal, those of user accesses, read(),
- * write(), and vCPUs in the faults of their guests. The freezer takes a task that waits as it is,
- * even one that holds locks of others (a vCPU's mutex, say): what it waits for
- * can come only after the thaw. So others that wait for such a lock may keep
- * the host from being suspended, but no wait is lost.
+ * write(), and vCPUs in the faults of their guests. The freezer takes a task
+ * that waits as it is, even one that holds locks of others (a vCPU's mutex,
+ * say): what it waits for can come only after the thaw. So others that wait for
+ * such a lock may keep the host from being suspended, but no wait is lost.
  *
  * A task that fills, or reads events, must not wait itself: it may be the one
  * that would answer. Each such task is noted, and its access fails instead.
@@ -348,7 +348,7 @@ static bool gmem_mm_is_over(struct mm_struct *mm)
 	const struct task_struct *owner;
 	bool over;
 
-	/* A grace period passes before an owner is freed: so its signals stay. */
+	/* An owner is freed after a grace period: so its signals stay. */
 	rcu_read_lock();
 	owner = rcu_dereference(mm->owner);
 	over = !owner || READ_ONCE(owner->signal->flags) & SIGNAL_GROUP_EXIT;

@@ -65,7 +65,7 @@ struct gmem_filling {
 	int (*step)(struct gmem_filling *f, pgoff_t end);
 };
 
-/* How many bytes of contents are there for @nr pages? The last may end early. */
+/* How many bytes of contents do @nr pages have? The last may end early. */
 static size_t gmem_fill_bytes(const struct gmem_filling *f, unsigned int nr)
 {
 	return min((size_t)nr << PAGE_SHIFT, iov_iter_count(&f->from));

@@ -58,13 +58,14 @@ static bool gmem_map_test(const unsigned long *map, unsigned long bit)
 	return READ_ONCE(map[BIT_WORD(bit)]) & BIT_MASK(bit);
 }
 
-/* Set or clear bits, which others may read meanwhile. Return: how many change. */
+/* Set or clear bits, which others may read. Return: how many change. */
 static unsigned long gmem_map_set(unsigned long *map, unsigned long bit,
 				  unsigned long end, bool value)
 {
 	unsigned long changed = 0, mask, word;
 
-	for (; bit < end; bit = round_down(bit, BITS_PER_LONG) + BITS_PER_LONG) {
+	for (; bit < end;
+	     bit = round_down(bit, BITS_PER_LONG) + BITS_PER_LONG) {
 		mask = BITMAP_FIRST_WORD_MASK(bit);
 		if (end - round_down(bit, BITS_PER_LONG) < BITS_PER_LONG)
 			mask &= BITMAP_LAST_WORD_MASK(end);

@@ -144,7 +144,7 @@ static int gmem_pin_owning(struct vm_area_struct *vma, struct gmem_pin *p)
 }
 
 /*
- * A page is missing: missing.c. VFIO has the container locked, against everybody
+ * A page is missing: missing.c. VFIO has the container locked against everybody
  * who uses it, and the mmap_lock is held. Whoever fills the file may need them.
  * So nobody waits here.
  */

@@ -270,7 +270,7 @@ static void gmem_block_empty(struct inode *inode, struct gmem_block *block)
 }
 
 /**
- * gmem_drop_locked - give back a file's memory in a range; what is missing of it
+ * gmem_drop_locked - free a file's memory in a range; what is missing of it
  *		    is as it was
  * @inode: the file. The caller holds the invalidate_lock exclusively and has
  *	   unmapped the range, or is the file's last user.

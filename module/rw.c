@@ -315,7 +315,7 @@ static ssize_t gmem_write_alone(struct inode *inode, loff_t pos, size_t len,
 }
 
 /*
- * Return: bytes written; 0 if the caller's memory must be faulted in; -EAGAIN if
+ * Return: bytes written; 0: the caller's memory must be faulted in; -EAGAIN if
  * it should be tried again; or an errno.
  */
 static ssize_t gmem_write_some(struct inode *inode, loff_t pos, loff_t end,
@@ -379,7 +379,7 @@ unlock:
 	return ret;
 }
 
-/* What a write can't go on without, and has to wait for. Return: 0, or why not. */
+/* Wait for what a write can't go on without. Return: 0, or why not. */
 static int gmem_write_wait(struct kiocb *iocb, struct iov_iter *from,
 			   ssize_t done)
 {
@@ -396,7 +396,7 @@ static int gmem_write_wait(struct kiocb *iocb, struct iov_iter *from,
 }
 
 /*
- * Without the i_rwsem the file's pages, if they are missing, are waited for, and
+ * Without the i_rwsem, missing pages of the file are waited for, and
  * the caller's memory, which may be missing, too, or that of a userfaultfd.
  * Otherwise whoever writes could keep the file's pager from filling by a clone,
  * and from its end. So another writer may come in between.

@@ -317,7 +317,7 @@ struct gmem_userfault {
  * range that isn't whole pages inside of the file, that differs from the range
  * of the channel that is to be opened again, unknown flags, or reserved fields
  * that are set; EBUSY if the channel has a holder; EFBIG for a range of more
- * than 16 TiB; ENOSPC, the mount has reached its size= (three bits for each page
+ * than 16 TiB; ENOSPC, the mount reached its size= (three bits for each page
  * count in it); EFAULT; ENOMEM; EMFILE; ENFILE.
  */
 #define GMEM_USERFAULT		_IOW(GMEM_IOC_TYPE, 0x05, struct gmem_userfault)
@@ -407,9 +407,10 @@ struct gmem_fill {
  * fill doesn't wait for a fill (EFAULT).
  *
  * Errors set @done and @filled, except EINVAL and EFAULT for the struct itself:
- * EEXIST, there was nothing to fill in the range; ENXIO, the file ends there (it was
- * truncated); EFAULT, the contents can't be read; ENOSPC, the mount has reached
- * its size=; ENOMEM; EINTR; EIO, EPERM and EBUSY as of GMEM_SET_ATTRIBUTES.
+ * EEXIST, there was nothing to fill in the range; ENXIO, the file ends there,
+ * as it was truncated; EFAULT, the contents can't be read; ENOSPC, the mount
+ * has reached its size=; ENOMEM; EINTR; EIO, EPERM and EBUSY as of
+ * GMEM_SET_ATTRIBUTES.
  *
  * EINVAL: the range isn't whole pages inside of the channel's range; unknown
  * flags; reserved fields, @done or @filled are set.
