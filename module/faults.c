@@ -184,7 +184,7 @@ static bool gmem_await_is_late(struct inode *inode, struct gmem_channel *c,
 {
 	lockdep_assert_held(&c->lock);
 	return c->holder == GMEM_HOLDER_DONE ||
-	       pgoff >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
+	       gmem_beyond_end(inode, pgoff);
 }
 
 /*

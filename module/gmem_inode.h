@@ -66,6 +66,12 @@ static inline struct gmem_inode *gmem_i(const struct inode *inode)
 	return container_of(inode, struct gmem_inode, vfs);
 }
 
+/* Does a page begin at the file's end, or behind it? */
+static inline bool gmem_beyond_end(const struct inode *inode, pgoff_t pgoff)
+{
+	return pgoff >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
+}
+
 /*
  * gmem_pause_shared - let others have the CPU, or the invalidate_lock, which
  *		       the caller holds shared

@@ -487,12 +487,6 @@ void gmem_missing_to_holes(struct inode *inode, struct gmem_block *block)
 		   bitmap_weight(block->holes, GMEM_BLOCK_PAGES));
 }
 
-/* Of what is beyond the end, nothing can be filled, and nobody waits for it. */
-static bool gmem_is_beyond_end(struct inode *inode, pgoff_t pgoff)
-{
-	return pgoff >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
-}
-
 /**
  * gmem_missing_for_memory - may a page that has no memory get some?
  * @inode: the file; the caller holds its invalidate_lock; for a page beyond the
@@ -509,7 +503,7 @@ int gmem_missing_for_memory(struct inode *inode, pgoff_t pgoff)
 {
 	int ret = gmem_missing(inode, pgoff);
 
-	if (!ret || !gmem_is_beyond_end(inode, pgoff))
+	if (!ret || !gmem_beyond_end(inode, pgoff))
 		return ret;
 	gmem_channel_fill(gmem_i(inode)->channel, pgoff, pgoff + 1);
 	return 0;
@@ -519,7 +513,7 @@ static bool gmem_missing_part(struct inode *inode, loff_t at)
 {
 	pgoff_t pgoff = at >> PAGE_SHIFT;
 
-	return offset_in_page(at) && !gmem_is_beyond_end(inode, pgoff) &&
+	return offset_in_page(at) && !gmem_beyond_end(inode, pgoff) &&
 	       gmem_missing(inode, pgoff);
 }
 

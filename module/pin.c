@@ -57,7 +57,7 @@ static struct page *gmem_pin_page(struct gmem_pin *p, pgoff_t pgoff,
 {
 	struct page *page = gmem_block_page(*block, pgoff);
 
-	if (gmem_view_beyond_end(p->inode, pgoff))
+	if (gmem_beyond_end(p->inode, pgoff))
 		return ERR_PTR(-EFAULT);
 	if (!page || gmem_page_poisoned(page))
 		page = gmem_block_populate(p->inode, pgoff, &p->want);

@@ -61,7 +61,7 @@ static vm_fault_t gmem_shared_insert(struct vm_fault *vmf, struct inode *inode,
 	int ret;
 
 	if (gmem_view_refuses(vmf->vma) ||
-	    gmem_view_beyond_end(inode, vmf->pgoff) ||
+	    gmem_beyond_end(inode, vmf->pgoff) ||
 	    !gmem_state_shared(inode, block, vmf->pgoff % GMEM_BLOCK_PAGES))
 		return VM_FAULT_SIGBUS;
 

@@ -77,11 +77,6 @@ struct page *gmem_view_page(struct vm_fault *vmf, struct inode *inode)
 	return gmem_block_populate(inode, vmf->pgoff, &want);
 }
 
-bool gmem_view_beyond_end(struct inode *inode, pgoff_t pgoff)
-{
-	return pgoff >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
-}
-
 /*
  * Has a userfaultfd the mapping for write protection?
  *
@@ -238,7 +233,7 @@ static vm_fault_t gmem_fault_single(struct vm_fault *vmf,
 	vm_fault_t ret;
 	bool common;
 
-	if (gmem_view_beyond_end(inode, vmf->pgoff))
+	if (gmem_beyond_end(inode, vmf->pgoff))
 		return VM_FAULT_SIGBUS;
 
 	page = gmem_view_page(vmf, inode);
@@ -293,7 +288,7 @@ static vm_fault_t gmem_fault_block(struct vm_fault *vmf,
 	struct page *page;
 	vm_fault_t ret;
 
-	if (gmem_view_beyond_end(inode, first + GMEM_BLOCK_PAGES - 1) ||
+	if (gmem_beyond_end(inode, first + GMEM_BLOCK_PAGES - 1) ||
 	    !gmem_vma_fits_block(vmf))
 		return VM_FAULT_FALLBACK;
 

@@ -15,6 +15,5 @@ vm_fault_t gmem_view_error(struct inode *inode, struct page *page);
 bool gmem_view_is(const struct vm_area_struct *vma);
 bool gmem_view_refuses(const struct vm_area_struct *vma);
 int gmem_view_fault_in(unsigned long addr, bool write);
-bool gmem_view_beyond_end(struct inode *inode, pgoff_t pgoff);
 
 #endif /* GMEMFS_VIEW_H */
